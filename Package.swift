@@ -1,0 +1,100 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Every target of ours is compiled the same, strict way.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// Numeric loops are hundreds of times slower without optimisation, so debug builds keep it there.
+let optimized: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+/// What each command is made of.
+let commandDependencies: [Target.Dependency] = [
+  "CommandSupport", "TransformerKit", "Models", "Kernels", "Containers", "TensorCore",
+  argumentParser, system,
+]
+
+let package = Package(
+  name: "tfkit",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "TransformerKit", targets: ["TransformerKit"]),
+    .executable(name: "tfconvert", targets: ["tfconvert"]),
+    .executable(name: "tfinspect", targets: ["tfinspect"]),
+    .executable(name: "tfverify", targets: ["tfverify"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // C libraries, found through pkg-config.
+    .systemLibrary(
+      name: "CJSON", pkgConfig: "json-c",
+      providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
+      name: "CBLAS", pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+
+    // The library, in the order of the data: bytes, containers, arithmetic, models, use.
+    .target(name: "TensorCore", dependencies: ["CJSON", system], swiftSettings: optimized),
+    .target(
+      name: "Containers", dependencies: ["TensorCore", "CZlib", system], swiftSettings: strict),
+    .target(name: "Kernels", dependencies: ["TensorCore", "CBLAS"], swiftSettings: optimized),
+    .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
+    .target(
+      name: "TransformerKit",
+      dependencies: ["TensorCore", "Containers", "Kernels", "Models", system],
+      swiftSettings: strict),
+
+    // The commands: flags in, text and exit code out.
+    .target(
+      name: "CommandSupport",
+      dependencies: [
+        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", argumentParser, system,
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "tfconvert", dependencies: commandDependencies, swiftSettings: strict),
+    .executableTarget(
+      name: "tfinspect", dependencies: commandDependencies, swiftSettings: strict),
+    .executableTarget(
+      name: "tfverify", dependencies: commandDependencies, swiftSettings: strict),
+
+    // Tests. TestSupport has the fixtures' folder, seeded randomness and scratch folders.
+    .target(
+      name: "TestSupport", dependencies: ["TensorCore", system], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    .testTarget(
+      name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ContainersTests", dependencies: ["Containers", "TensorCore", "TestSupport", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ModelsTests", dependencies: ["Models", "Kernels", "TensorCore", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TransformerKitTests", dependencies: ["TransformerKit", "TestSupport", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: ["TestSupport", "tfconvert", "tfinspect", "tfverify", system],
+      swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,7 @@
+#pragma once
+#include <zlib.h>
+
+/// `inflateInit2` is a macro, which Swift does not import.
+static inline int tfkit_inflate_raw_init(z_stream *stream) {
+  return inflateInit2(stream, -MAX_WBITS);
+}

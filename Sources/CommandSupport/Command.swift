@@ -1,0 +1,85 @@
+public import ArgumentParser
+internal import TensorCore
+
+/// What a command's exit code means, the same in all commands.
+public enum ExitStatus: Int32, Sendable {
+  /// Done; equal; verified; no fault found.
+  case success = 0
+  /// It ran, and the answer is no.
+  case negative = 1
+  /// It could not: usage, malformed input, I/O.
+  case failed = 2
+  /// Not supported.
+  case unsupported = 3
+  /// Refused.
+  case refused = 4
+
+  init(_ category: CheckpointError.Category) {
+    switch category {
+    case .failed: self = .failed
+    case .unsupported: self = .unsupported
+    case .refused: self = .refused
+    }
+  }
+
+  /// The table that every `--help` ends with.
+  public static let help = """
+    Exit codes: 0 done, equal or verified; 1 the answer is no; 2 could not (usage, malformed
+    input, I/O); 3 not supported; 4 refused (the message says which flag allows it).
+    """
+}
+
+/// A command or verb of ours.
+///
+/// `run` returns whether the answer was yes; problems are thrown as `CheckpointError`.
+public protocol Verb: ParsableCommand {
+  /// Does the work and prints the result.
+  func perform() throws -> ExitStatus
+}
+
+extension Verb {
+  public func run() throws {
+    let status = try perform()
+    if status != .success { throw ExitCode(status.rawValue) }
+  }
+}
+
+/// Parses the command line, runs the command, prints errors as one line each, and exits.
+public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
+  ignorePipeSignals()
+  removeTemporariesOnInterrupt()
+  let name = Root.configuration.commandName ?? "tfkit"
+  do {
+    var command = try Root.parseAsRoot(arguments())
+    try command.run()
+    terminate(.success)
+  } catch let error as CheckpointError {
+    report(error, command: name)
+    terminate(ExitStatus(error.category))
+  } catch {
+    finish(Root.self, error, command: name)
+  }
+}
+
+/// Ends after an error that is not ours: a wrong command line, or a request for help.
+private func finish<Root: ParsableCommand>(
+  _: Root.Type, _ error: any Error, command: String
+) -> Never {
+  let code = Root.exitCode(for: error)
+  if code == .success {
+    standardOutput(Root.fullMessage(for: error))
+    terminate(.success)
+  }
+  if let status = ExitStatus(rawValue: code.rawValue), error is ExitCode { terminate(status) }
+  let lines = Root.message(for: error).split(separator: "\n").map { escaped(String($0)) }
+  standardError("\(command): \(lines.joined(separator: " "))")
+  standardError("see \(command) --help")
+  terminate(.failed)
+}
+
+/// One line for the error, at most one of advice, and one for each detail of a mapping's faults.
+private func report(_ error: CheckpointError, command: String) {
+  standardError("\(command): \(error)")
+  for detail in error.details { standardError("  \(escaped(detail))") }
+  if let advice = error.advice, error.category != .failed { standardError(escaped(advice)) }
+}

@@ -1,0 +1,95 @@
+public import ArgumentParser
+public import Containers
+internal import Kernels
+internal import Models
+public import SystemPackage
+internal import TensorCore
+public import TransformerKit
+
+extension FilePath: @retroactive ExpressibleByArgument {
+  public init?(argument: String) {
+    let bytes = argumentBytes(argument)
+    guard !bytes.isEmpty, !bytes.contains(0) else { return nil }
+    let text = (bytes + [0]).map { CInterop.PlatformChar(bitPattern: $0) }
+    self = FilePath(platformString: text)
+  }
+
+  public static var defaultCompletionKind: CompletionKind { .file() }
+}
+
+extension ContainerFormat: ExpressibleByArgument {
+  public init?(argument: String) {
+    guard let format = ContainerFormat.named(argument) else { return nil }
+    self = format
+  }
+
+  public static var allValueStrings: [String] { all.map(\.name) }
+}
+
+/// How to recognise a source, where its files do not say it themselves.
+public struct SourceOptions: ParsableArguments {
+  @Option(help: "The source's container, instead of what its bytes show.")
+  var fromFormat: ContainerFormat?
+
+  @Option(help: "The source's dialect, instead of what its names show.")
+  var fromDialect: String?
+
+  @Option(help: "The architecture, instead of what config.json and names show.")
+  var architecture: String?
+
+  @Option(help: "The config.json, instead of the one beside the weights.")
+  var config: FilePath?
+
+  public init() {}
+
+  /// The same, for the library.
+  public var options: OpenOptions {
+    OpenOptions(
+      format: fromFormat, config: config, architecture: architecture, dialect: fromDialect)
+  }
+}
+
+/// What every command accepts.
+public struct CommonOptions: ParsableArguments {
+  @Flag(help: "Print one JSON object instead of text.")
+  public var json = false
+
+  @Flag(name: [.short, .long], help: "Print the essential value only.")
+  public var quiet = false
+
+  @Flag(name: [.short, .long], help: "Say on standard error what was recognised, and why.")
+  public var verbose = false
+
+  @Option(
+    name: [.customShort("T"), .long],
+    help: "Threads to use, 0 for all cores. Results never depend on it.")
+  var threads = 0
+
+  public init() {}
+
+  public func validate() throws {
+    guard threads >= 0 else { throw ValidationError("--threads must not be negative") }
+    Parallel.workers = threads
+  }
+
+  /// Says what a checkpoint was recognised as, when asked to be verbose.
+  public func explain(_ checkpoint: Checkpoint) {
+    guard verbose else { return }
+    let files = checkpoint.files.map(displayed).joined(separator: ", ")
+    standardError("container \(checkpoint.format), by the first bytes of \(escaped(files))")
+    let config = checkpoint.config.map { displayed($0.path) } ?? "none found"
+    standardError("config \(escaped(config))")
+  }
+
+  /// The same for a model.
+  public func explain(_ model: Model) {
+    guard verbose else { return }
+    explain(model.checkpoint)
+    let graph = model.graph
+    standardError("architecture \(type(of: graph.architecture).name), \(graph.architecture.head)")
+    standardError("dialect \(graph.dialect.name), by the tensors' names")
+    for dropped in graph.dropped {
+      standardError("left out \(escaped(dropped.name.text)): \(dropped.reason)")
+    }
+  }
+}

@@ -1,0 +1,120 @@
+internal import Containers
+internal import TensorCore
+
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// Writes text to standard output.
+///
+/// A reader that has gone away (`| head`) ends the process quietly; any other failure is an error.
+public func standardOutput(_ text: String, terminator: String = "\n") {
+  let problem = write(text + terminator, to: STDOUT_FILENO)
+  if problem == 0 { return }
+  if problem == EPIPE { terminate(.success) }
+  standardError("cannot write to standard output: " + systemMessage(problem))
+  terminate(.failed)
+}
+
+/// Writes a line to standard error.
+public func standardError(_ text: String, terminator: String = "\n") {
+  _ = write(text + terminator, to: STDERR_FILENO)
+}
+
+/// Whether standard output is a terminal.
+public var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+/// Whether standard error is a terminal.
+public var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+/// Ends the process.
+func terminate(_ status: ExitStatus) -> Never {
+  exit(status.rawValue)
+}
+
+/// Writes everything, and returns 0 or the error number.
+private func write(_ text: String, to descriptor: Int32) -> Int32 {
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = unsafe rest.withUnsafeBytes { bytes in
+      #if canImport(Glibc)
+        unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+      #else
+        unsafe Darwin.write(descriptor, bytes.baseAddress, bytes.count)
+      #endif
+    }
+    if count >= 0 {
+      rest.removeFirst(count)
+    } else if errno != EINTR {
+      return errno
+    }
+  }
+  return 0
+}
+
+/// A broken pipe and a file size limit become errors of `write` instead of killing the process.
+func ignorePipeSignals() {
+  _ = signal(SIGPIPE, SIG_IGN)
+  _ = signal(SIGXFSZ, SIG_IGN)
+}
+
+/// Leaves nothing behind when interrupted, and exits as the shell expects: 128 and the signal.
+func removeTemporariesOnInterrupt() {
+  for number in [SIGINT, SIGTERM, SIGHUP] {
+    _ = signal(number) { number in
+      TemporaryFiles.removeAll()
+      _exit(128 + number)
+    }
+  }
+}
+
+// MARK: Arguments that are not UTF-8
+
+/// The last scalar before those that stand for bytes; a private-use plane of Unicode.
+private let escapeBase: UInt32 = 0x10FE00
+
+/// The command line after the command's name.
+///
+/// A byte that is not part of valid UTF-8 becomes a private-use scalar; `argumentBytes` brings it
+/// back. So names of files that are not UTF-8 survive the way through Swift's strings.
+func arguments() -> [String] {
+  (1..<max(1, Int(CommandLine.argc))).map { index in
+    guard let argument = unsafe CommandLine.unsafeArgv[index] else { return "" }
+    let bytes = unsafe Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+    return readable(bytes)
+  }
+}
+
+private func readable(_ bytes: [UInt8]) -> String {
+  var (text, rest) = ("", bytes[...])
+  while !rest.isEmpty {
+    do {
+      let copy = Array(rest)
+      _ = try UTF8Span(validating: copy.span)
+      return text + String(decoding: copy, as: UTF8.self)
+    } catch {
+      let start = rest.startIndex + error.byteOffsets.lowerBound
+      text += String(decoding: rest[..<start], as: UTF8.self)
+      if let scalar = Unicode.Scalar(escapeBase + UInt32(rest[start])) {
+        text.unicodeScalars.append(scalar)
+      }
+      rest = rest[(start + 1)...]
+    }
+  }
+  return text
+}
+
+/// The bytes that an argument had.
+func argumentBytes(_ argument: String) -> [UInt8] {
+  var bytes: [UInt8] = []
+  for scalar in argument.unicodeScalars {
+    if (escapeBase + 0x80...escapeBase + 0xFF).contains(scalar.value) {
+      bytes.append(UInt8(scalar.value - escapeBase))
+    } else {
+      bytes += Array(String(scalar).utf8)
+    }
+  }
+  return bytes
+}

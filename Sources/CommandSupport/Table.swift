@@ -1,0 +1,87 @@
+/// A table for people: aligned columns under capital headings.
+public struct Table {
+  /// How a column is aligned.
+  public enum Alignment: Sendable {
+    case left
+    case right
+  }
+
+  private let headings: [String]
+  private let alignments: [Alignment]
+  private var rows: [[String]] = []
+
+  /// A table with these columns.
+  public init(_ columns: [(heading: String, alignment: Alignment)]) {
+    headings = columns.map(\.heading)
+    alignments = columns.map(\.alignment)
+  }
+
+  /// Adds a row with a cell for each column.
+  public mutating func add(_ cells: [String]) {
+    precondition(cells.count == headings.count)
+    rows.append(cells)
+  }
+
+  /// The lines, with or without the headings.
+  public func lines(headings isHeaded: Bool = true) -> [String] {
+    let all = (isHeaded ? [headings] : []) + rows
+    let widths = headings.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    return all.map { row in
+      let cells = row.indices.map { column in
+        let padding = String(repeating: " ", count: widths[column] - row[column].count)
+        return alignments[column] == .left ? row[column] + padding : padding + row[column]
+      }
+      return trimmed(cells.joined(separator: "  "))
+    }
+  }
+}
+
+private func trimmed(_ line: String) -> String {
+  var line = line[...]
+  while line.last == " " { line.removeLast() }
+  return String(line)
+}
+
+/// Bytes for people: `90.9 MB`; decimal units, as disks and the Hugging Face Hub count.
+public func describe(bytes: Int) -> String {
+  var (value, unit) = (Double(bytes), 0)
+  let units = ["B", "kB", "MB", "GB", "TB", "PB"]
+  while value >= 999.5 && unit < units.count - 1 {
+    value /= 1000
+    unit += 1
+  }
+  return unit == 0 ? "\(bytes) B" : "\(threeDigits(value)) \(units[unit])"
+}
+
+/// A count for people: `22.7 M`.
+public func describe(count: Int) -> String {
+  var (value, unit) = (Double(count), 0)
+  let units = ["", " k", " M", " G", " T"]
+  while value >= 999.5 && unit < units.count - 1 {
+    value /= 1000
+    unit += 1
+  }
+  return unit == 0 ? "\(count)" : threeDigits(value) + units[unit]
+}
+
+private func threeDigits(_ value: Double) -> String {
+  let digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0
+  let scale = [1.0, 10, 100][digits]
+  let whole = Int((value * scale).rounded())
+  guard digits > 0 else { return "\(whole)" }
+  let fraction = String(whole % Int(scale))
+  let zeros = String(repeating: "0", count: digits - fraction.count)
+  return "\(whole / Int(scale)).\(zeros)\(fraction)"
+}
+
+/// A small number for people: `2.2e-15`.
+public func describe(error: Double) -> String {
+  if error == 0 { return "0" }
+  guard error.isFinite else { return error.isNaN ? "NaN" : "inf" }
+  var exponent = 0
+  var mantissa = error
+  while mantissa >= 9.95 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
+  while mantissa < 0.995 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+  let tenths = Int((mantissa * 10).rounded())
+  return "\(tenths / 10).\(tenths % 10)e\(exponent)"
+}

@@ -1,0 +1,2 @@
+/// The version of the three commands.
+public let toolVersion = "0.1.0"

@@ -1,0 +1,100 @@
+public import SystemPackage
+public import TensorCore
+
+/// An opened container, or a folder of shards with its index, plus the config.json beside it.
+///
+///     let checkpoint = try Checkpoint.open("gpt2/")
+///     for tensor in checkpoint.tensors.tensors { print(tensor.name, tensor.dtype, tensor.shape) }
+///
+/// Opening reads and checks headers only. The files stay open as long as a tensor refers to them.
+public struct Checkpoint: Sendable {
+  /// What the user named: a file, an index, or a folder.
+  public let path: FilePath
+  /// The container of its weights.
+  public let format: ContainerFormat
+  /// The tensors in the order of their bytes; those of several shards in the order of the shards'
+  /// names.
+  public let tensors: TensorTable
+  /// The text beside the tensors; of several shards all pairs, the first shard's where they differ.
+  public let metadata: Metadata?
+  /// The config.json that belongs to it.
+  public let config: ConfigFile?
+  /// The files that hold the weights.
+  public let files: [FilePath]
+  /// The shard index.
+  public let index: FilePath?
+  /// What the shard index says about itself: `total_size` and the like.
+  public let indexMetadata: JSONValue?
+  /// The other small files of a folder: tokenizer.json, generation_config.json and so on.
+  public let companions: [FilePath]
+  /// Whether the order of the tensors was declared by whoever wrote them. It is not in an npz that
+  /// is not ours, and then a writer may change it.
+  public let keepsOrder: Bool
+
+  /// Opens a file, a shard index or a folder.
+  ///
+  /// In a folder, the weights are `model.safetensors.index.json`, else `model.safetensors`, else
+  /// `model.npz`, else the only container there.
+  ///
+  /// - Parameters:
+  ///   - path: what to open.
+  ///   - format: the container, if its bytes shall not decide.
+  ///   - config: the config.json, if it is not where it usually is: `FILE.config.json` beside a
+  ///     file, else `config.json` in its folder.
+  /// - Throws: `CheckpointError` if something is missing, broken or not known.
+  public static func open(
+    _ path: FilePath, format: ContainerFormat? = nil, config: FilePath? = nil
+  ) throws(CheckpointError) -> Checkpoint {
+    let source = try CheckpointSource(path, format: format)
+    let configPath = config ?? source.config
+    let config = try configPath.map { path throws(CheckpointError) in try ConfigFile(path) }
+    switch source.weights {
+    case .file(let file, let format):
+      let contents = try format.contents(of: file)
+      return try Checkpoint(
+        source, format: format, contents: contents, files: [file.path], index: nil, config: config)
+    case .index(let path):
+      let index = try ShardIndex(path)
+      let (contents, files) = try index.contents()
+      return try Checkpoint(
+        source, format: .safetensors, contents: contents, files: files, index: index,
+        config: config)
+    }
+  }
+
+  private init(
+    _ source: CheckpointSource, format: ContainerFormat, contents: Contents, files: [FilePath],
+    index: ShardIndex?, config: ConfigFile?
+  ) throws(CheckpointError) {
+    path = source.path
+    self.format = format
+    do {
+      tensors = try TensorTable(contents.tensors)
+    } catch {
+      throw error.inFile(displayed(source.path))
+    }
+    metadata = contents.metadata
+    self.config = config
+    self.files = files
+    self.index = index?.path
+    indexMetadata = index?.metadata
+    companions = source.companions(weights: files)
+    keepsOrder = contents.keepsOrder
+  }
+
+  /// Every file that belongs to it, and must not be written to.
+  public var allFiles: [FilePath] {
+    files + [index, config?.path].compactMap(\.self) + companions
+  }
+}
+
+extension ContainerFormat {
+  /// Reads the headers of `file`; errors name it.
+  func contents(of file: InputFile) throws(CheckpointError) -> Contents {
+    do {
+      return try read(file)
+    } catch {
+      throw error.inFile(file.name)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+public import SystemPackage
+public import TensorCore
+
+/// Writes a checkpoint: a file, or a folder with weights, config.json and the other small files.
+///
+/// The target appears whole or not at all. Everything is written under a temporary name beside it,
+/// made durable, and renamed. Any error, and `TemporaryFiles.removeAll()`, leaves nothing behind.
+public struct CheckpointWriter: Sendable {
+  /// Where to write.
+  public let destination: FilePath
+  /// The container.
+  public let format: ContainerFormat
+  /// Whether the target is a folder.
+  public let isFolder: Bool
+  /// Whether an existing target is replaced.
+  public let overwrite: Bool
+  /// The bytes that a shard may have, if weights are split.
+  public let maxShardSize: Int?
+  /// Whether the order of the tensors must stay; see `Checkpoint.keepsOrder`.
+  public let keepsOrder: Bool
+  /// Files that must not be written to.
+  let sources: [FilePath]
+
+  /// Says what to write and how.
+  ///
+  /// - Parameters:
+  ///   - destination: a file, or a folder.
+  ///   - format: the container.
+  ///   - isFolder: whether the destination is a folder.
+  ///   - overwrite: whether to replace what is there. In a folder that means its weights, its
+  ///     config.json and files of the names that are written; other files stay.
+  ///   - maxShardSize: the bytes that a shard of a folder may have, its header included, unless one
+  ///     tensor alone is larger.
+  ///   - keepsOrder: whether the order of the tensors must stay, even if elements are misaligned.
+  ///   - sources: the files that are read from (`Checkpoint.allFiles`): never written to.
+  public init(
+    destination: FilePath, format: ContainerFormat, isFolder: Bool = false, overwrite: Bool = false,
+    maxShardSize: Int? = nil, keepsOrder: Bool = true, sources: [FilePath] = []
+  ) {
+    self.destination = destination
+    self.format = format
+    self.isFolder = isFolder
+    self.overwrite = overwrite
+    self.maxShardSize = maxShardSize
+    self.keepsOrder = keepsOrder
+    self.sources = sources
+  }
+
+  /// Everything that would be written, and whether it may be, without writing.
+  ///
+  /// - Throws: `CheckpointError` if `write` would refuse.
+  public func plan(
+    tensors: [Tensor], metadata: Metadata? = nil, config: [UInt8]? = nil,
+    companions: [FilePath] = []
+  ) throws(CheckpointError) -> WritePlan {
+    try checkDestination()
+    return try WritePlan(
+      self, Contents(tensors: tensors, metadata: metadata, keepsOrder: keepsOrder), config: config,
+      companions: companions)
+  }
+
+  /// Writes everything.
+  ///
+  /// - Parameters:
+  ///   - tensors: what to write, in this order.
+  ///   - metadata: the text beside the tensors.
+  ///   - config: the bytes of config.json. For a file they go beside it, as `FILE.config.json`.
+  ///   - companions: files to copy into a folder; a file target has none.
+  ///   - progress: hears how many bytes have been written so far.
+  ///   - beforeCommit: runs when everything is written and durable, but has no name yet. It gets
+  ///     the path where the whole checkpoint can be opened; if it throws, nothing is kept.
+  /// - Throws: `CheckpointError` if something cannot be read or written, or is refused.
+  public func write(
+    tensors: [Tensor], metadata: Metadata? = nil, config: [UInt8]? = nil,
+    companions: [FilePath] = [], progress: (Int) -> Void = { _ in },
+    beforeCommit: (FilePath) throws(CheckpointError) -> Void = { _ in }
+  ) throws(CheckpointError) {
+    let plan = try plan(
+      tensors: tensors, metadata: metadata, config: config, companions: companions)
+    TemporaryFiles.removeLeftovers(of: destination)
+    var written = 0
+    func advance(_ count: Int) {
+      written += count
+      progress(written)
+    }
+    if isFolder {
+      let folder = try OutputFolder(destination)
+      for file in plan.files { try folder.write(file, progress: advance) }
+      try folder.finish()
+      try beforeCommit(folder.path)
+      try folder.commit(replacing: overwrite)
+    } else {
+      try writeFiles(plan, progress: advance, beforeCommit: beforeCommit)
+    }
+  }
+
+  /// A file, and its config beside it, which gets its name first.
+  private func writeFiles(
+    _ plan: WritePlan, progress: (Int) -> Void,
+    beforeCommit: (FilePath) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    var outputs: [(file: OutputFile, target: FilePath)] = []
+    for file in plan.files {
+      let output = try OutputFile(TemporaryFiles.name(for: file.path), for: file.path)
+      try file.write(to: output, progress: progress)
+      try output.finish()
+      outputs.append((output, file.path))
+    }
+    try beforeCommit(outputs[0].file.path)
+    var named: [FilePath] = []
+    do throws(CheckpointError) {
+      for (output, target) in outputs.reversed() {
+        let isNew = target.linkStatus == nil
+        try rename(output.path, to: target, replacing: overwrite)
+        output.keep()
+        if isNew { named.append(target) }
+      }
+    } catch {
+      for target in named { removeTree(target) }
+      throw error
+    }
+    try synchronize(destination.parent)
+  }
+}

@@ -1,0 +1,33 @@
+public import SystemPackage
+public import TensorCore
+
+/// A config.json: what it says, and its bytes, which travel unchanged.
+public struct ConfigFile: Sendable {
+  /// Where it is.
+  public let path: FilePath
+  /// The text.
+  public let bytes: [UInt8]
+  /// The object that the text is. Python's `NaN` and `Infinity` are understood.
+  public let value: JSONValue
+
+  /// Reads a file.
+  ///
+  /// - Throws: `CheckpointError` that names file and byte if it is no JSON object.
+  public init(_ path: FilePath) throws(CheckpointError) {
+    let file = try InputFile(path)
+    guard file.size <= Limits.config else {
+      throw CheckpointError(
+        .limitExceeded("the size", limit: Limits.config, found: file.size), file: file.name)
+    }
+    self.path = path
+    bytes = try file.read(0..<file.size)
+    do {
+      value = try JSONValue(parsing: bytes, grammar: .python)
+    } catch {
+      throw CheckpointError(.malformed(error.reason), file: file.name, offset: error.offset)
+    }
+    guard value.members != nil else {
+      throw CheckpointError(.malformed("is not a JSON object"), file: file.name)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import TensorCore
+
+/// A way to store tensors as bytes. It knows names, dtypes and shapes, and no model.
+///
+/// A new container is one new file that makes such a value, and one line in `all`.
+public struct ContainerFormat: Sendable {
+  /// What the command line calls it.
+  public let name: String
+  /// How its files' names end, without the dot.
+  public let fileExtension: String
+  /// Whether a folder may hold it in several files with an index.
+  public let canShard: Bool
+
+  /// Whether a file that begins so is one.
+  let matches: @Sendable (_ head: [UInt8]) -> Bool
+  /// Reads and checks the headers.
+  let read: @Sendable (InputFile) throws(CheckpointError) -> Contents
+  /// Checks that the contents can be written, and lays the file out.
+  let layout: @Sendable (Contents) throws(CheckpointError) -> any FileLayout
+
+  /// All containers that we know.
+  public static let all: [ContainerFormat] = [.safetensors, .npz, .npy]
+
+  /// The container of that name.
+  public static func named(_ name: String) -> ContainerFormat? {
+    all.first { $0.name == name }
+  }
+
+  /// The container whose files' names end so (without the dot, in any case).
+  public static func withExtension(_ fileExtension: String) -> ContainerFormat? {
+    all.first { $0.fileExtension == fileExtension.lowercased() }
+  }
+
+  /// The container that a file belongs to, by its first bytes.
+  static func recognized(_ head: [UInt8]) -> ContainerFormat? {
+    all.first { $0.matches(head) }
+  }
+
+  /// How many bytes of a file `recognized` wants to see.
+  static let headSize = 512
+}
+
+extension ContainerFormat: Equatable, CustomStringConvertible {
+  public static func == (a: ContainerFormat, b: ContainerFormat) -> Bool { a.name == b.name }
+
+  public var description: String { name }
+}
+
+/// What a container holds.
+struct Contents: Sendable {
+  /// The tensors, in the order in which their bytes stand.
+  var tensors: [Tensor]
+  /// The text beside them.
+  var metadata: Metadata?
+  /// Whether that order is what the writer declared, or an accident.
+  var keepsOrder = true
+}
+
+/// A file that is about to be written: its size is known and nothing can be wrong with it any more.
+protocol FileLayout: Sendable {
+  /// The bytes that the file will have.
+  var byteCount: Int { get }
+
+  /// Writes the file. `progress` hears how many bytes each step has written.
+  func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError)
+}

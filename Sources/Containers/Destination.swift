@@ -1,0 +1,125 @@
+import SystemPackage
+import TensorCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension CheckpointWriter {
+  /// Checks the target itself: what is there now, and whether it may be replaced.
+  func checkDestination() throws(CheckpointError) {
+    guard destination.lastComponent?.kind == .regular else {
+      throw refusal("is no name for a target")
+    }
+    guard let status = destination.linkStatus else { return }
+    if isFolder {
+      try checkFolder(status)
+    } else if destination.status?.type == .directory {
+      throw refusal("is a folder, and a file was to be written")
+    } else if !overwrite {
+      throw refusal("exists already", advice: "--force replaces it")
+    }
+  }
+
+  private func checkFolder(_ status: Stat) throws(CheckpointError) {
+    guard status.type == .directory else {
+      let isLink = status.type == .symbolicLink
+      throw refusal(isLink ? "is a symbolic link" : "is a file, and a folder was to be written")
+    }
+    let names = try names(in: destination)
+    if names.isEmpty { return }
+    guard overwrite else { throw refusal("exists already", advice: "--force replaces it") }
+    for source in sources where identity(source.parent) == identity(destination) {
+      throw refusal("has the source in it, which is never touched")
+    }
+    for name in names {
+      let type = destination.appending(name).linkStatus?.type
+      guard type == .regular || type == .symbolicLink else {
+        let inner = "\"\(displayed(FilePath(name)))\""
+        throw refusal("is not replaced, because \(inner) in it is no file")
+      }
+    }
+  }
+
+  /// Checks that none of the files that will be written is a source, and that none is in the way.
+  func checkFiles(_ files: [FilePath]) throws(CheckpointError) {
+    let taken = Set(sources.compactMap { identity($0) })
+    var seen: Set<FilePath> = []
+    for file in files {
+      guard seen.insert(file).inserted else {
+        throw refusal("two files of the name \(displayed(file)) would be written")
+      }
+      if let identity = identity(file), taken.contains(identity) {
+        throw CheckpointError(
+          .refused("is the source itself, which is never touched"), file: displayed(file))
+      }
+      if !isFolder, file != destination, file.linkStatus != nil, !overwrite {
+        throw CheckpointError(
+          .refused("exists already and differs"), file: displayed(file),
+          advice: "--force replaces it")
+      }
+    }
+  }
+
+  private func refusal(_ reason: String, advice: String? = nil) -> CheckpointError {
+    CheckpointError(.refused(reason), file: displayed(destination), advice: advice)
+  }
+
+  /// Whether a file is there and has exactly these bytes.
+  static func holds(_ path: FilePath, _ bytes: [UInt8]) throws(CheckpointError) -> Bool {
+    guard path.status?.type == .regular else { return false }
+    let file = try InputFile(path)
+    guard file.size == bytes.count else { return false }
+    return try file.read(0..<file.size) == bytes
+  }
+}
+
+/// What makes two paths the same file.
+private struct FileIdentity: Hashable {
+  let device: UInt64
+  let inode: UInt64
+}
+
+private func identity(_ path: FilePath) -> FileIdentity? {
+  (path.isEmpty ? "." : path).status.map {
+    FileIdentity(
+      device: UInt64(truncatingIfNeeded: $0.rawValue.st_dev),
+      inode: UInt64(truncatingIfNeeded: $0.rawValue.st_ino))
+  }
+}
+
+/// Gives a file its name.
+///
+/// - Parameter replacing: whether a file of that name may be replaced. Otherwise the name is taken
+///   in one step that fails if somebody else has it by now.
+func rename(
+  _ path: FilePath, to target: FilePath, replacing: Bool
+) throws(CheckpointError) {
+  let how: RenameFlag = replacing ? .replace : .exclusive
+  if how.rename(path, target) == 0 { return }
+  // Some file systems can only replace.
+  if !replacing, errno == EINVAL || errno == ENOSYS || errno == ENOTSUP,
+    target.linkStatus == nil, RenameFlag.replace.rename(path, target) == 0
+  {
+    return
+  }
+  if errno == EEXIST {
+    throw CheckpointError(
+      .refused("exists already"), file: displayed(target), advice: "--force replaces it")
+  }
+  throw CheckpointError(.system(errno, "cannot rename"), file: displayed(target))
+}
+
+/// Makes the names in a folder durable.
+func synchronize(_ folder: FilePath) throws(CheckpointError) {
+  try systemCall("cannot write", folder) {
+    let descriptor = try FileDescriptor.open(folder, .readOnly, options: [.closeOnExec])
+    defer { try? descriptor.close() }
+    // Not every file system lets one synchronise a folder; those that do not need none.
+    if fsync(descriptor.rawValue) != 0, errno != EINVAL, errno != ENOTSUP {
+      throw Errno(rawValue: errno)
+    }
+  }
+}

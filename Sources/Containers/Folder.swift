@@ -1,0 +1,74 @@
+import SystemPackage
+import TensorCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The names in a folder, sorted by their bytes, without `.` and `..`.
+func names(in folder: FilePath) throws(CheckpointError) -> [FilePath.Component] {
+  guard let stream = unsafe folder.withPlatformString({ unsafe opendir($0) }) else {
+    throw CheckpointError(.system(errno, "cannot open"), file: displayed(folder))
+  }
+  defer { unsafe closedir(stream) }
+  var names: [FilePath.Component] = []
+  while true {
+    errno = 0
+    guard let entry = unsafe readdir(stream) else { break }
+    let component = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+      unsafe bytes.baseAddress.flatMap {
+        unsafe FilePath.Component(platformString: $0.assumingMemoryBound(to: CChar.self))
+      }
+    }
+    if let component, component.kind == .regular { names.append(component) }
+  }
+  if errno != 0 { throw CheckpointError(.system(errno, "cannot list"), file: displayed(folder)) }
+  return names.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+}
+
+extension FilePath.Component {
+  /// The name as the file system has it.
+  var bytes: [UInt8] {
+    unsafe withPlatformString { text in
+      unsafe UnsafeBufferPointer(start: text, count: strlen(text)).map { UInt8(bitPattern: $0) }
+    }
+  }
+
+  /// Whether `ls` leaves it out.
+  var isHidden: Bool { bytes.first == UInt8(ascii: ".") }
+}
+
+extension FilePath {
+  /// A path of one name.
+  init(_ name: FilePath.Component) {
+    self.init(root: nil, CollectionOfOne(name))
+  }
+
+  /// What the path leads to, links followed, or `nil` if nothing.
+  var status: Stat? { try? stat() }
+
+  /// What is at the path itself, be it a link, or `nil` if nothing.
+  var linkStatus: Stat? { try? stat(followTargetSymlink: false) }
+
+  /// The folder that the path's last component is in.
+  var parent: FilePath {
+    let parent = removingLastComponent()
+    return parent.isEmpty ? "." : parent
+  }
+
+  /// The same path with `suffix` put after its last component.
+  func appendingToName(_ suffix: String) -> FilePath {
+    guard let name = lastComponent else { return self }
+    return sibling(name.bytes + Array(suffix.utf8))
+  }
+
+  /// The path beside this one that has that name.
+  func sibling(_ name: [UInt8]) -> FilePath {
+    let text = name.map { CChar(bitPattern: $0) } + [0]
+    let folder = removingLastComponent()
+    guard let component = FilePath.Component(platformString: text) else { return folder }
+    return folder.appending(component)
+  }
+}

@@ -1,0 +1,134 @@
+import SystemPackage
+import TensorCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A regular file that is open for reading, and stays what it was when it was opened.
+///
+/// Only `pread` touches it: a mapped file that somebody truncates is a crash, a short read is an
+/// error. Size and modification time are remembered, and compared after every read.
+final class InputFile: Sendable {
+  /// Where it is.
+  let path: FilePath
+  /// The path as it is printed.
+  let name: String
+  /// Bytes in the file when it was opened.
+  let size: Int
+
+  private let descriptor: FileDescriptor
+  private let state: Stat
+
+  /// Opens a file.
+  ///
+  /// - Throws: `CheckpointError` if there is none, or it is not a regular file.
+  init(_ path: FilePath) throws(CheckpointError) {
+    self.path = path
+    name = displayed(path)
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    let descriptor = try systemCall("cannot open", path) {
+      try FileDescriptor.open(
+        path, .readOnly, options: [.nonBlocking, .closeOnExec], retryOnInterrupt: true)
+    }
+    do throws(CheckpointError) {
+      state = try systemCall("cannot examine", path) { try descriptor.stat() }
+      guard state.type == .regular, let size = Int(exactly: state.size) else {
+        throw CheckpointError(.malformed("is \(state.type.words), not a regular file"), file: name)
+      }
+      self.size = size
+    } catch {
+      try? descriptor.close()
+      throw error
+    }
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    try? descriptor.close()
+  }
+
+  /// Fills `buffer` from `offset` on.
+  ///
+  /// - Throws: `CheckpointError` if fewer bytes exist, or the file has changed since it was opened.
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    guard offset >= 0, offset <= size, buffer.byteCount <= size - offset else {
+      throw CheckpointError(
+        .truncated(needed: buffer.byteCount, available: max(0, size - offset)), file: name,
+        offset: offset)
+    }
+    try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
+      var target = unsafe target[...]
+      while unsafe !target.isEmpty {
+        let position = unsafe offset + target.startIndex
+        let count = try systemCall("cannot read", path) {
+          try unsafe descriptor.read(
+            fromAbsoluteOffset: Int64(position), into: UnsafeMutableRawBufferPointer(rebasing: target),
+            retryOnInterrupt: true)
+        }
+        guard count > 0 else { throw CheckpointError(.changedWhileRead, file: name) }
+        unsafe target = target.dropFirst(count)
+      }
+    }
+    try checkUnchanged()
+  }
+
+  /// The bytes of `range`.
+  func read(_ range: Range<Int>) throws(CheckpointError) -> [UInt8] {
+    try FileBytes(file: self, start: range.lowerBound, count: range.count).read(0..<range.count)
+  }
+
+  /// The first bytes, at most `count`.
+  func head(_ count: Int) throws(CheckpointError) -> [UInt8] {
+    try read(0..<min(count, size))
+  }
+
+  /// - Throws: `CheckpointError` if size or modification time are not what they were.
+  func checkUnchanged() throws(CheckpointError) {
+    let now = try systemCall("cannot examine", path) { try descriptor.stat() }
+    guard now.size == state.size, now.st_mtim.tv_sec == state.st_mtim.tv_sec,
+      now.st_mtim.tv_nsec == state.st_mtim.tv_nsec
+    else { throw CheckpointError(.changedWhileRead, file: name) }
+  }
+}
+
+/// A stretch of a file.
+struct FileBytes: TensorBytes {
+  let file: InputFile
+  let start: Int
+  let count: Int
+
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")
+    try file.read(at: start + offset, into: &buffer)
+  }
+}
+
+/// Runs a system call, and turns its error number into an error about `path`.
+func systemCall<Result>(
+  _ action: String, _ path: FilePath, _ body: () throws -> Result
+) throws(CheckpointError) -> Result {
+  do {
+    return try body()
+  } catch {
+    let number = (error as? Errno)?.rawValue ?? 0
+    throw CheckpointError(.system(number, action), file: displayed(path))
+  }
+}
+
+extension FileType {
+  /// What it is, with an article.
+  var words: String {
+    switch self {
+    case .directory: "a folder"
+    case .fifo: "a pipe"
+    case .socket: "a socket"
+    case .characterSpecial, .blockSpecial: "a device"
+    case .symbolicLink: "a symbolic link"
+    case .regular: "a file of impossible size"
+    default: "something unknown"
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import TensorCore
+
+/// What we accept from a file before we call it an attack. No real checkpoint comes near.
+enum Limits {
+  /// Bytes of a safetensors header, as the reference implementation has it.
+  static let safetensorsHeader = 100_000_000
+  /// Bytes of an npy header. Version 1 cannot have more than 65,535.
+  static let npyHeader = 1_048_576
+  /// Bytes of a shard index.
+  static let shardIndex = 100_000_000
+  /// Bytes of a config.json.
+  static let config = 64 << 20
+  /// Bytes of a file that travels with the weights, such as tokenizer.json.
+  static let companion = 256 << 20
+  /// Bytes of a tensor's name.
+  static let name = 65_536
+  /// Extents of a tensor.
+  static let rank = 64
+  /// Members of a zip archive.
+  static let zipMembers = 1_000_000
+  /// Bytes of the directory of a zip archive.
+  static let zipDirectory = 512 << 20
+
+  /// Checks a tensor's name and rank.
+  static func check(name: TensorName, rank: Int, offset: Int) throws(CheckpointError) {
+    if name.text.utf8.count > Self.name {
+      throw CheckpointError(
+        .limitExceeded("the length of a name", limit: Self.name, found: name.text.utf8.count),
+        offset: offset)
+    }
+    if rank > Self.rank {
+      throw CheckpointError(
+        .limitExceeded("the number of dimensions", limit: Self.rank, found: rank), tensor: name,
+        offset: offset)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import SystemPackage
+import TensorCore
+
+extension ContainerFormat {
+  /// npy, one array of numpy in a file.
+  public static let npy = ContainerFormat(
+    name: "npy", fileExtension: "npy", canShard: false,
+    matches: { head in head.starts(with: NpyHeader.magic) },
+    read: { file throws(CheckpointError) in
+      // The format has no name for its array, so the file's serves.
+      let stem = file.path.stem ?? ""
+      let bytes = FileBytes(file: file, start: 0, count: file.size)
+      return Contents(tensors: [try NpyArray(of: bytes).tensor(TensorName(stem))])
+    },
+    layout: { contents throws(CheckpointError) in try NpyLayout(contents) })
+}
+
+/// An array in npy format, its header checked: in a file, or a member of an archive.
+struct NpyArray {
+  private let bytes: any TensorBytes
+  private let header: NpyHeader
+
+  /// The type string.
+  var descr: String { header.descr }
+
+  /// Reads the header.
+  init(of bytes: some TensorBytes) throws(CheckpointError) {
+    self.bytes = bytes
+    header = try NpyHeader(of: bytes)
+  }
+
+  /// The array as a tensor: in C order and little-endian, whatever is stored.
+  ///
+  /// - Parameters:
+  ///   - name: its name.
+  ///   - mark: what the elements really are, if the container says more than the type string can.
+  func tensor(_ name: TensorName, mark: NpzMark? = nil) throws(CheckpointError) -> Tensor {
+    do throws(CheckpointError) {
+      try Limits.check(name: name, rank: header.shape.count, offset: 0)
+      let data = ByteRange(bytes: bytes, start: header.end, count: bytes.count - header.end)
+      if let mark { return try mark.tensor(name, header: header, data: data) }
+      let type = try NpyDType(header.descr)
+      try checkByteCount(data.count, dtype: type.dtype, shape: header.shape)
+      return Tensor(
+        name: name, dtype: type.dtype, shape: header.shape,
+        bytes: Self.inOrder(data, header: header, type: type))
+    } catch {
+      var error = error
+      error.tensor = error.tensor ?? name
+      throw error
+    }
+  }
+
+  private static func inOrder(
+    _ data: ByteRange, header: NpyHeader, type: NpyDType
+  ) -> any TensorBytes {
+    var bytes: any TensorBytes = data
+    // An array with at most one extent above 1 has only one order.
+    if header.isFortranOrder, header.shape.count(where: { $0 > 1 }) > 1, data.count > 0 {
+      bytes = FortranOrderBytes(
+        bytes, shape: header.shape, width: type.dtype.byteWidth ?? 1,
+        member: data.bytes as? StoredMember)
+    }
+    if type.isBigEndian { bytes = SwappedBytes(bytes: bytes, unit: type.dtype.byteOrderUnit) }
+    return bytes
+  }
+}
+
+/// A stretch of other bytes.
+struct ByteRange: TensorBytes {
+  let bytes: any TensorBytes
+  let start: Int
+  let count: Int
+
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")
+    try bytes.read(at: start + offset, into: &buffer)
+  }
+}

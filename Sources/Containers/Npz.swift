@@ -1,0 +1,53 @@
+import TensorCore
+
+extension ContainerFormat {
+  /// npz, a zip archive with an npy file for each array, as `numpy.savez` writes it.
+  ///
+  /// What numpy cannot say stands where numpy does not look; see docs/containers.md.
+  public static let npz = ContainerFormat(
+    name: "npz", fileExtension: "npz", canShard: false,
+    matches: { head in
+      head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: ZipDirectory.endSignature)
+    },
+    read: { file throws(CheckpointError) in try readNpz(file) },
+    layout: { contents throws(CheckpointError) in try NpzLayout(contents) })
+}
+
+private func readNpz(_ file: InputFile) throws(CheckpointError) -> Contents {
+  let directory = try ZipDirectory(of: file)
+  // Told before anything else is wrong with it: PyTorch's archives are not meant to be npz.
+  if directory.members.contains(where: { $0.name.text.hasSuffix("data.pkl") }) {
+    throw CheckpointError(.pickle)
+  }
+  let archive = try ZipArchive(file, directory)
+  let comment = try NpzComment(parsing: archive.comment)
+  var tensors: [Tensor] = []
+  tensors.reserveCapacity(archive.members.count)
+  for (number, member) in archive.members.enumerated() {
+    tensors.append(try tensor(of: archive, number, member, isOurs: comment != nil))
+  }
+  return Contents(
+    tensors: tensors, metadata: try comment?.metadata(in: archive.members),
+    keepsOrder: comment != nil)
+}
+
+private func tensor(
+  of archive: ZipArchive, _ number: Int, _ member: ZipMember, isOurs: Bool
+) throws(CheckpointError) -> Tensor {
+  let suffix = ".npy"
+  guard member.name.text.utf8.reversed().starts(with: suffix.utf8.reversed()) else {
+    throw CheckpointError(
+      .malformed("zip member \"\(member.name)\" is no array: its name does not end in .npy"),
+      offset: member.entryOffset)
+  }
+  let name = TensorName(String(decoding: member.name.text.utf8.dropLast(4), as: UTF8.self))
+  do throws(CheckpointError) {
+    let mark = isOurs ? try NpzMark(of: member) : nil
+    return try NpyArray(of: archive.bytes(of: number)).tensor(name, mark: mark)
+  } catch {
+    var error = error
+    error.tensor = error.tensor ?? name
+    error.offset = member.headerOffset
+    throw error
+  }
+}

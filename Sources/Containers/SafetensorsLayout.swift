@@ -1,0 +1,72 @@
+import TensorCore
+
+/// A safetensors file to be: `__metadata__` first, the tensors in the order given.
+///
+/// Byte for byte what the reference implementation writes when it has that order: compact JSON,
+/// padded with spaces to a multiple of eight bytes.
+struct SafetensorsLayout: FileLayout {
+  let byteCount: Int
+  private let tensors: [Tensor]
+  private let header: [UInt8]
+
+  /// Lays a file out.
+  ///
+  /// - Throws: `CheckpointError` if safetensors cannot hold a tensor.
+  init(_ contents: Contents) throws(CheckpointError) {
+    tensors = contents.tensors
+    var parts = contents.metadata.map { ["\"__metadata__\":" + $0.json] } ?? []
+    var position = 0
+    for tensor in tensors {
+      guard tensor.dtype != .c128 else {
+        throw CheckpointError(
+          .unsupported("safetensors has no dtype for double precision complex numbers (C128)"),
+          tensor: tensor.name)
+      }
+      guard tensor.name != "__metadata__" else {
+        throw CheckpointError(
+          .refused("safetensors reserves the name __metadata__"), tensor: tensor.name)
+      }
+      guard let end = position.addedIfFits(tensor.byteCount) else {
+        throw CheckpointError(.overflow("the size of the file"), tensor: tensor.name)
+      }
+      parts.append(Self.entry(tensor, position..<end))
+      position = end
+    }
+    header = try Self.framed("{" + parts.joined(separator: ",") + "}")
+    guard let total = position.addedIfFits(header.count) else {
+      throw CheckpointError(.overflow("the size of the file"))
+    }
+    byteCount = total
+  }
+
+  private static func entry(_ tensor: Tensor, _ range: Range<Int>) -> String {
+    let shape = tensor.shape.map(String.init).joined(separator: ",")
+    return jsonString(tensor.name.text)
+      + ":{\"dtype\":\"\(tensor.dtype)\",\"shape\":[\(shape)],"
+      + "\"data_offsets\":[\(range.lowerBound),\(range.upperBound)]}"
+  }
+
+  /// The bytes that `tensor` takes in a header, at most.
+  static func entryBound(_ tensor: Tensor) -> Int {
+    entry(tensor, (Int.max - 1)..<Int.max).utf8.count + 1
+  }
+
+  private static func framed(_ json: String) throws(CheckpointError) -> [UInt8] {
+    var text = Array(json.utf8)
+    while !text.count.isMultiple(of: 8) { text.append(UInt8(ascii: " ")) }
+    guard text.count <= Limits.safetensorsHeader else {
+      throw CheckpointError(
+        .limitExceeded(
+          "the header's length", limit: Limits.safetensorsHeader, found: text.count))
+    }
+    return UInt64(text.count).littleEndianBytes + text
+  }
+
+  func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {
+    try file.write(header)
+    progress(header.count)
+    for tensor in tensors {
+      try file.copy(tensor, progress: progress)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import SystemPackage
+import Synchronization
+import TensorCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The files and folders that exist under temporary names and must not outlive the process.
+///
+/// A temporary for `NAME` is called `.NAME.XXXXXX.tfpart` and stands beside it. Its writer holds a
+/// lock (`flock`) on it, so that the next run to the same target can tell a dead run's leftovers
+/// from a living one's work, and removes them.
+public enum TemporaryFiles {
+  /// Removes everything that is registered.
+  ///
+  /// Safe in a signal handler: it calls nothing but `unlink` and `rmdir` on strings that were
+  /// allocated before. Newest first, so that files go before their folder.
+  public static func removeAll() {
+    var next = unsafe head.load(ordering: .acquiring)
+    while let entry = unsafe next {
+      if unsafe entry.pointee.isPresent.load(ordering: .acquiring) {
+        let path = unsafe entry.pointee.path
+        if unsafe unlink(path) != 0 { unsafe rmdir(path) }
+      }
+      unsafe next = entry.pointee.next
+    }
+  }
+
+  /// One path. Entries are never freed: a signal handler may be reading them.
+  @safe struct Entry: ~Copyable {
+    let path: UnsafeMutablePointer<CChar>
+    let next: UnsafeMutablePointer<Entry>?
+    let isPresent = Atomic(true)
+
+    init(path: UnsafeMutablePointer<CChar>, next: UnsafeMutablePointer<Entry>?) {
+      unsafe self.path = unsafe path
+      unsafe self.next = unsafe next
+    }
+  }
+
+  private nonisolated(unsafe) static let head = unsafe Atomic<UnsafeMutablePointer<Entry>?>(nil)
+
+  /// A registered path; `forget` when it is gone.
+  @safe struct Registration: @unchecked Sendable {
+    fileprivate let entry: UnsafeMutablePointer<Entry>
+
+    /// The path has its final name, or was removed.
+    func forget() {
+      unsafe entry.pointee.isPresent.store(false, ordering: .releasing)
+    }
+  }
+
+  /// Registers a path, which is best done before it exists.
+  static func register(_ path: FilePath) -> Registration {
+    let text = unsafe path.withPlatformString { unsafe strdup($0) }
+    guard let text = unsafe text else { fatalError("out of memory") }
+    let entry = UnsafeMutablePointer<Entry>.allocate(capacity: 1)
+    var next = unsafe head.load(ordering: .acquiring)
+    unsafe entry.initialize(to: Entry(path: text, next: next))
+    while true {
+      let (exchanged, original) = unsafe head.compareExchange(
+        expected: next, desired: entry, ordering: .acquiringAndReleasing)
+      if exchanged { return unsafe Registration(entry: entry) }
+      unsafe entry.deinitialize(count: 1)
+      unsafe next = unsafe original
+      unsafe entry.initialize(to: Entry(path: text, next: next))
+    }
+  }
+
+  private static let suffix = Array(".tfpart".utf8)
+
+  /// A new temporary name for `target`.
+  static func name(for target: FilePath) -> FilePath {
+    let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789".utf8)
+    let random = (0..<6).map { _ in letters[Int.random(in: 0..<letters.count)] }
+    return target.sibling(prefix(for: target) + random + suffix)
+  }
+
+  private static func prefix(for target: FilePath) -> [UInt8] {
+    Array(".".utf8) + (target.lastComponent?.bytes ?? []) + Array(".".utf8)
+  }
+
+  /// Removes what dead runs to the same target have left behind.
+  static func removeLeftovers(of target: FilePath) {
+    let prefix = prefix(for: target)
+    guard let names = try? names(in: target.parent) else { return }
+    for name in names {
+      let bytes = name.bytes
+      guard bytes.count == prefix.count + 6 + suffix.count, bytes.starts(with: prefix),
+        bytes.suffix(suffix.count).elementsEqual(suffix)
+      else { continue }
+      let path = target.sibling(bytes)
+      guard let descriptor = lock(path) else { continue }
+      removeTree(path)
+      try? descriptor.close()
+    }
+  }
+
+  /// Opens and locks a file or folder, unless its writer is alive or the lock cannot be had.
+  private static func lock(_ path: FilePath) -> FileDescriptor? {
+    guard
+      let descriptor = try? FileDescriptor.open(
+        path, .readOnly, options: [.nonBlocking, .closeOnExec, .noFollow])
+    else { return nil }
+    if flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0 { return descriptor }
+    try? descriptor.close()
+    return nil
+  }
+}
+
+/// Removes a file, or a folder with the files in it; goes no deeper, since we do not either.
+func removeTree(_ path: FilePath) {
+  if path.linkStatus?.type == .directory {
+    for name in (try? names(in: path)) ?? [] {
+      unsafe path.appending(name).withPlatformString { _ = unsafe unlink($0) }
+    }
+    unsafe path.withPlatformString { _ = unsafe rmdir($0) }
+  } else {
+    unsafe path.withPlatformString { _ = unsafe unlink($0) }
+  }
+}

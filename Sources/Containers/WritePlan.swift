@@ -1,0 +1,168 @@
+public import SystemPackage
+import TensorCore
+
+/// The files that a checkpoint will be.
+public struct WritePlan: Sendable {
+  /// One file.
+  public struct File: Sendable {
+    /// Where it will be.
+    public let path: FilePath
+    /// The bytes it will have.
+    public let byteCount: Int
+    /// How many tensors it holds.
+    public let tensorCount: Int
+
+    let source: Source
+  }
+
+  enum Source: Sendable {
+    case layout(any FileLayout)
+    case bytes([UInt8])
+    case copy(InputFile)
+  }
+
+  /// The files, the first of them with weights, the shard index after its shards.
+  public private(set) var files: [File] = []
+
+  /// The bytes of all files together.
+  public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
+
+  init(
+    _ writer: CheckpointWriter, _ contents: Contents, config: [UInt8]?, companions: [FilePath]
+  ) throws(CheckpointError) {
+    do {
+      _ = try TensorTable(contents.tensors)
+      try addWeights(writer, contents)
+    } catch {
+      throw error.inFile(displayed(writer.destination))
+    }
+    if writer.isFolder {
+      let folder = writer.destination
+      if let config { add(folder.appending("config.json"), .bytes(config), config.count) }
+      for path in companions {
+        guard let name = path.lastComponent else { continue }
+        let file = try InputFile(path)
+        add(folder.appending(name), .copy(file), file.size)
+      }
+    } else if let config {
+      let path = writer.destination.appendingToName(".config.json")
+      if try !CheckpointWriter.holds(path, config) { add(path, .bytes(config), config.count) }
+    }
+    try writer.checkFiles(files.map(\.path))
+  }
+
+  private mutating func add(
+    _ path: FilePath, _ source: Source, _ byteCount: Int, tensorCount: Int = 0
+  ) {
+    files.append(
+      File(path: path, byteCount: byteCount, tensorCount: tensorCount, source: source))
+  }
+
+  private mutating func addWeights(
+    _ writer: CheckpointWriter, _ contents: Contents
+  ) throws(CheckpointError) {
+    let suffix = writer.format.fileExtension
+    let path =
+      writer.isFolder ? writer.destination.appending("model.\(suffix)") : writer.destination
+    let layout = try writer.format.layout(contents)
+    guard let limit = writer.maxShardSize, writer.isFolder, layout.byteCount > limit else {
+      add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
+      return
+    }
+    guard writer.format.canShard else {
+      throw CheckpointError(.unsupported("\(writer.format) cannot be split into shards"))
+    }
+    let shards = shards(of: contents, limit: limit)
+    if shards.count == 1 {
+      add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
+      return
+    }
+    var index = ShardIndexText()
+    for (number, shard) in shards.enumerated() {
+      let name = "model-\(padded(number + 1))-of-\(padded(shards.count)).\(suffix)"
+      let layout = try writer.format.layout(shard)
+      index.add(shard.tensors, in: name)
+      add(
+        writer.destination.appending(name), .layout(layout), layout.byteCount,
+        tensorCount: shard.tensors.count)
+    }
+    let text = Array(index.text.utf8)
+    add(writer.destination.appending("model.\(suffix).index.json"), .bytes(text), text.count)
+  }
+}
+
+/// Puts tensors into shards in their order, each as full as it can be.
+///
+/// A shard's size is bounded from above: an entry of the header is taken as long as it could be.
+private func shards(of contents: Contents, limit: Int) -> [Contents] {
+  let fixed = 8 + 8 + (contents.metadata?.json.utf8.count ?? 0) + 32
+  var shards: [Contents] = []
+  var size = fixed
+  for tensor in contents.tensors {
+    let cost = tensor.byteCount + SafetensorsLayout.entryBound(tensor)
+    if shards.isEmpty || cost > limit - size {
+      shards.append(Contents(tensors: [], metadata: contents.metadata))
+      size = fixed
+    }
+    shards[shards.count - 1].tensors.append(tensor)
+    size = size.addedIfFits(cost) ?? .max
+  }
+  return shards
+}
+
+private func padded(_ number: Int) -> String {
+  let digits = String(number)
+  return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+}
+
+/// The text of `model.safetensors.index.json`, as Hugging Face writes it.
+///
+/// Python's `json.dumps(index, indent=2, sort_keys=True)` and a newline; `total_size` counts the
+/// tensors' bytes, without headers.
+struct ShardIndexText {
+  private var totalSize = 0
+  private var map: [TensorName: String] = [:]
+
+  /// Adds the tensors of a shard.
+  mutating func add(_ tensors: [Tensor], in shard: String) {
+    for tensor in tensors {
+      totalSize += tensor.byteCount
+      map[tensor.name] = shard
+    }
+  }
+
+  /// The file.
+  var text: String {
+    let lines = map.sorted { $0.key < $1.key }.map {
+      "    \(jsonString($0.key.text, ascii: true)): \(jsonString($0.value, ascii: true))"
+    }
+    return """
+      {
+        "metadata": {
+          "total_size": \(totalSize)
+        },
+        "weight_map": {
+      \(lines.joined(separator: ",\n"))
+        }
+      }
+
+      """
+  }
+}
+
+extension WritePlan.File {
+  /// Writes the file's bytes.
+  func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {
+    switch source {
+    case .layout(let layout): try layout.write(to: file, progress: progress)
+    case .bytes(let bytes):
+      try file.write(bytes)
+      progress(bytes.count)
+    case .copy(let input):
+      let bytes = FileBytes(file: input, start: 0, count: input.size)
+      try file.copy(
+        Tensor(name: "", dtype: .u8, shape: [input.size], bytes: bytes), progress: progress)
+    }
+    precondition(file.position == byteCount, "a file has the size that was planned")
+  }
+}

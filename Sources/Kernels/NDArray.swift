@@ -1,0 +1,58 @@
+/// Numbers in memory, in C order (the last axis is contiguous).
+///
+/// The type has storage and shape, and no arithmetic: that is in the kernels.
+public struct NDArray<Element: Sendable>: Sendable {
+  /// The extents, outermost first; empty for a scalar.
+  public private(set) var shape: [Int]
+  /// The elements in C order.
+  public var elements: [Element]
+
+  /// An array of given elements.
+  ///
+  /// - Precondition: there are as many elements as the shape says.
+  public init(shape: [Int], elements: [Element]) {
+    precondition(shape.reduce(1, *) == elements.count, "elements do not fill the shape")
+    self.shape = shape
+    self.elements = elements
+  }
+
+  /// An array of one repeated value.
+  public init(shape: [Int], repeating value: Element) {
+    self.shape = shape
+    elements = Array(repeating: value, count: shape.reduce(1, *))
+  }
+
+  /// The extent of the innermost axis, 1 for a scalar.
+  public var width: Int { shape.last ?? 1 }
+
+  /// The number of rows: the product of all other extents.
+  public var rows: Int { shape.dropLast().reduce(1, *) }
+
+  /// The same elements under another shape.
+  ///
+  /// - Precondition: the number of elements stays.
+  public func reshaped(_ shape: [Int]) -> NDArray {
+    NDArray(shape: shape, elements: elements)
+  }
+
+  /// Row `index`, counted over all outer axes.
+  public func row(_ index: Int) -> ArraySlice<Element> {
+    elements[index * width..<(index + 1) * width]
+  }
+}
+
+extension NDArray: Equatable where Element: Equatable {}
+
+extension NDArray {
+  /// Replaces a range of columns of every row.
+  ///
+  /// - Precondition: `part` has as many rows, and is as wide as the range.
+  public mutating func replaceColumns(_ columns: Range<Int>, by part: NDArray) {
+    precondition(part.rows == rows && part.width == columns.count)
+    for row in 0..<rows {
+      let start = row * width
+      elements.replaceSubrange(
+        start + columns.lowerBound..<start + columns.upperBound, with: part.row(row))
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/// Layer normalisation over the last axis.
+///
+/// `(x − mean) / √(variance + ε) · w + b`, the variance being the mean square deviation (divided by
+/// the width, not by width − 1). Ba, Kiros, Hinton: "Layer Normalization", arXiv 1607.06450, eq. 3–4.
+///
+/// - Parameters:
+///   - x: `[…, width]`
+///   - weight: `[width]`
+///   - bias: `[width]`
+///   - epsilon: added to the variance.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func layerNorm<Scalar: ComputeScalar>(
+  _ x: NDArray<Scalar>, weight: NDArray<Scalar>, bias: NDArray<Scalar>, epsilon: Double
+) -> NDArray<Scalar> {
+  let width = x.width
+  precondition(weight.elements.count == width && bias.elements.count == width)
+  var y = x
+  guard width > 0 else { return y }
+  unsafe y.elements.withUnsafeMutableBufferPointer { values in
+    let w = weight.elements.span
+    let b = bias.elements.span
+    Parallel.forEach(count: values.count / width) { row in
+      let x = unsafe UnsafeMutableBufferPointer(rebasing: values[row * width..<(row + 1) * width])
+      let mean = unsafe laneSum(of: x) / Scalar(width)
+      for i in 0..<width { unsafe x[i] -= mean }
+      let variance = unsafe laneSumOfSquares(of: x) / Scalar(width)
+      let scale = 1 / (variance + Scalar(epsilon)).squareRoot()
+      for i in 0..<width { unsafe x[i] = x[i] * scale * w[i] + b[i] }
+    }
+  }
+  return y
+}
+
+/// The sum of `values`, in eight lanes: a fixed order on every machine, and a smaller error than one
+/// running sum.
+@inline(always)
+func laneSum<Scalar: ComputeScalar>(of values: UnsafeMutableBufferPointer<Scalar>) -> Scalar {
+  unsafe laneSum(of: values) { $0 }
+}
+
+/// The sum of the squares of `values`, likewise.
+@inline(always)
+func laneSumOfSquares<Scalar: ComputeScalar>(
+  of values: UnsafeMutableBufferPointer<Scalar>
+) -> Scalar {
+  unsafe laneSum(of: values) { $0 * $0 }
+}
+
+@inline(always)
+private func laneSum<Scalar: ComputeScalar>(
+  of values: UnsafeMutableBufferPointer<Scalar>, _ term: (SIMD8<Scalar>) -> SIMD8<Scalar>
+) -> Scalar {
+  guard let start = values.baseAddress else { return 0 }
+  let raw = UnsafeRawPointer(start)
+  let stride = MemoryLayout<Scalar>.stride
+  var lanes = SIMD8<Scalar>(repeating: 0)
+  var index = 0
+  while index + 8 <= values.count {
+    lanes += term(unsafe raw.loadUnaligned(fromByteOffset: index * stride, as: SIMD8<Scalar>.self))
+    index += 8
+  }
+  var rest = SIMD8<Scalar>(repeating: 0)
+  for lane in 0..<values.count - index { rest[lane] = unsafe values[index + lane] }
+  lanes += term(rest)
+  return lanes.sum()
+}

@@ -1,0 +1,53 @@
+public import Kernels
+public import TensorCore
+
+/// What a model is: its modules and weights for a config, and its mathematics.
+///
+/// Adding an architecture is one new file and one line in `allArchitectures`.
+public protocol Architecture: Sendable {
+  /// The name on the command line and in `model_type`: `bert`.
+  static var name: String { get }
+
+  /// Reads the config. Faults are collected by `config`, which fails once with all of them.
+  ///
+  /// - Parameters:
+  ///   - config: the config.json.
+  ///   - isStored: whether the checkpoint stores the weight of that canonical path. It decides what
+  ///     the config leaves open: the head, and a pooler.
+  init(config: inout ConfigReader, isStored: (String) -> Bool)
+
+  /// What the model computes, as its framework's class: `BertForMaskedLM`.
+  var head: String { get }
+
+  /// The forward pass.
+  func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>]
+
+  /// Checks inputs and fills in what may be left out.
+  ///
+  /// - Throws: `CheckpointError` with every fault.
+  func prepare(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
+
+  /// Inputs that show as many mistakes as inputs can: long, padded, ids from the whole vocabulary.
+  var probe: ModelInputs { get }
+}
+
+/// The architectures that there are.
+public let allArchitectures: [any Architecture.Type] = [BERT.self]
+
+extension Architecture {
+  /// What the stages ask for: the modules as a tree, and their weights in order.
+  func declaration() -> (root: ModuleNode, slots: [WeightSlot]) {
+    let declaration = Declaration()
+    let scope = WeightScope<Float>(visitor: declaration)
+    for stage in stages(Float.self) {
+      // A declaring scope reads nothing, so nothing can be thrown.
+      _ = try? stage.load(scope)
+    }
+    return (declaration.root(named: head), declaration.slots)
+  }
+
+  /// The names of all outputs, in order.
+  public func outputNames(hiddenStates: Bool) -> [String] {
+    stages(Float.self).flatMap(\.outputs).filter { hiddenStates || !$0.isHiddenState }.map(\.name)
+  }
+}

@@ -1,0 +1,142 @@
+import Kernels
+import TensorCore
+
+/// What stands on BERT's encoder, by the names of Hugging Face's classes.
+public enum BERTHead: String, Sendable, CaseIterable {
+  case base = "BertModel"
+  case preTraining = "BertForPreTraining"
+  case maskedLM = "BertForMaskedLM"
+  case causalLM = "BertLMHeadModel"
+  case nextSentence = "BertForNextSentencePrediction"
+  case sequenceClassification = "BertForSequenceClassification"
+  case multipleChoice = "BertForMultipleChoice"
+  case tokenClassification = "BertForTokenClassification"
+  case questionAnswering = "BertForQuestionAnswering"
+
+  /// The config's class, or what the stored weights show if it names none.
+  init(config: inout ConfigReader, isDecoder: Bool, isStored: (String) -> Bool) {
+    if let name = config.modelClass() {
+      if let head = BERTHead(rawValue: name) {
+        self = head
+        return
+      }
+      config.refuse(
+        "the class \"\(name)\" is not supported; supported are: "
+          + Self.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    let hasPooler = isStored("pooler.weight")
+    if isStored("mlm_head.transform.weight") {
+      self = isStored("nsp_head.weight") ? .preTraining : isDecoder ? .causalLM : .maskedLM
+    } else if isStored("nsp_head.weight") {
+      self = .nextSentence
+    } else if isStored("qa_head.weight") {
+      self = .questionAnswering
+    } else if isStored("classifier.weight") {
+      self = hasPooler ? .sequenceClassification : .tokenClassification
+    } else {
+      self = .base
+    }
+  }
+
+  /// The modules beyond the encoder that the head needs.
+  var modules: Set<String> {
+    switch self {
+    case .base: []
+    case .preTraining: ["pooler", "mlm_head", "nsp_head"]
+    case .maskedLM, .causalLM: ["mlm_head"]
+    case .nextSentence: ["pooler", "nsp_head"]
+    case .sequenceClassification, .multipleChoice: ["pooler", "classifier"]
+    case .tokenClassification: ["classifier"]
+    case .questionAnswering: ["qa_head"]
+    }
+  }
+}
+
+extension BERT {
+  /// The stages after the encoder and the pooler.
+  func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    var stages: [Stage<Scalar>] = []
+    if task.modules.contains("mlm_head") { stages.append(maskedLM()) }
+    if task.modules.contains("nsp_head") || unused.contains("nsp_head") {
+      stages.append(nextSentence())
+    }
+    switch task {
+    case .sequenceClassification: stages.append(classifier(of: "pooler_output", labels: labels))
+    case .multipleChoice: stages.append(choice())
+    case .tokenClassification: stages.append(classifier(of: "hidden", labels: labels))
+    case .questionAnswering: stages.append(questionAnswering())
+    default: break
+    }
+    return stages
+  }
+
+  /// A transformed hidden state times every word's embedding: the score of each word.
+  private func maskedLM<Scalar>() -> Stage<Scalar> {
+    let name = task == .preTraining ? "prediction_logits" : "logits"
+    return Stage("mlm_head", outputs: [.final(name)]) { scope throws(CheckpointError) in
+      let scope = scope.module("mlm_head", .head)
+      let transform = try Linear(scope.module("transform", .linear), in: width, out: width)
+      let norm = try LayerNorm(
+        scope.module("norm", .layerNorm), width: width, epsilon: epsilon)
+      // Untied files of transformers 5 hold the decoder's bias twice, and use the decoder's.
+      _ = try scope.weight("bias", [vocabulary], .bias, tiedTo: "mlm_head.decoder.bias")
+      let decoder = scope.module("decoder", .linear)
+      let weight = decoder.rows(
+        "weight", [vocabulary, width], .linear,
+        tiedTo: isTied ? "embeddings.word.weight" : nil)
+      let bias = try decoder.weight("bias", [vocabulary], .bias)
+      return { states throws(CheckpointError) in
+        let x = norm(apply(activation, to: transform(states["hidden"])))
+        states[name] = try weight.product(with: x, bias: bias)  // [batch, length, vocabulary]
+      }
+    }
+  }
+
+  private func nextSentence<Scalar>() -> Stage<Scalar> {
+    let name = task == .preTraining ? "seq_relationship_logits" : "logits"
+    let isUnused = unused.contains("nsp_head")
+    return Stage("nsp_head", outputs: isUnused ? [] : [.final(name)]) {
+      scope throws(CheckpointError) in
+      let head = try Linear(
+        scope.module("nsp_head", .linear, isUnused: isUnused), in: width, out: 2)
+      return { states throws(CheckpointError) in
+        guard !isUnused else { return }
+        states[name] = head(states["pooler_output"])  // [batch, 2]
+      }
+    }
+  }
+
+  private func classifier<Scalar>(of state: String, labels: Int) -> Stage<Scalar> {
+    Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let classifier = try Linear(scope.module("classifier", .linear), in: width, out: labels)
+      return { states throws(CheckpointError) in
+        states["logits"] = classifier(states[state])
+      }
+    }
+  }
+
+  /// One score a choice; batch and choices were merged on the way in.
+  private func choice<Scalar>() -> Stage<Scalar> {
+    Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let classifier = try Linear(scope.module("classifier", .linear), in: width, out: 1)
+      return { states throws(CheckpointError) in
+        let scores = classifier(states["pooler_output"])  // [batch × choices, 1]
+        let choices = states.inputs.choices
+        states["logits"] = scores.reshaped([scores.rows / choices, choices])
+      }
+    }
+  }
+
+  private func questionAnswering<Scalar>() -> Stage<Scalar> {
+    Stage(
+      "qa_head", outputs: [.final("start_logits"), .final("end_logits")]
+    ) { scope throws(CheckpointError) in
+      let head = try Linear(scope.module("qa_head", .linear), in: width, out: 2)
+      return { states throws(CheckpointError) in
+        let scores = head(states["hidden"])  // [batch, length, 2]
+        states["start_logits"] = column(0, of: scores)
+        states["end_logits"] = column(1, of: scores)
+      }
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import Kernels
+public import TensorCore
+
+extension BERT {
+  public func prepare(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
+    var reader = InputReader(
+      inputs, known: ["input_ids", "attention_mask", "token_type_ids", "position_ids"])
+    let hasChoices = task == .multipleChoice
+    if let shape = reader.ids("input_ids", below: vocabulary, choices: hasChoices) {
+      reader.companion("attention_mask", shape: shape, below: .max)
+      reader.companion("token_type_ids", shape: shape, below: tokenTypes)
+      reader.zeros("token_type_ids", shape: shape)
+      reader.positions("position_ids", shape: shape, below: positions)
+    }
+    return try reader.checked()
+  }
+
+  public var probe: ModelInputs {
+    var maker = ProbeMaker()
+    let (batch, length) = (2, min(ProbeMaker.longest, positions))
+    var inputs = ModelInputs([
+      "input_ids": maker.ids(batch: batch, length: length, below: vocabulary),
+      "attention_mask": maker.mask(batch: batch, length: length),
+      "token_type_ids": maker.segments(batch: batch, length: length, types: tokenTypes),
+    ])
+    if task == .multipleChoice {
+      for (name, array) in inputs.arrays { inputs[name] = array.reshaped([1, batch, length]) }
+    }
+    return inputs
+  }
+}

@@ -1,0 +1,148 @@
+public import Kernels
+import TensorCore
+
+/// BERT: a bidirectional Transformer encoder with post-normalisation and learned positions.
+///
+/// Devlin et al.: "BERT: Pre-training of Deep Bidirectional Transformers", arXiv 1810.04805. Names
+/// of heads, defaults and outputs are those of Hugging Face (models/bert/modeling_bert.py, 5.x).
+public struct BERT: Architecture {
+  public static let name = "bert"
+
+  let vocabulary: Int
+  let width: Int
+  let layers: Int
+  let heads: Int
+  let feedForwardWidth: Int
+  let positions: Int
+  let tokenTypes: Int
+  let activation: Activation
+  let epsilon: Double
+  let isDecoder: Bool
+  let isTied: Bool
+  let labels: Int
+  let task: BERTHead
+  /// Whether the head computes the pooled state of the first token.
+  let hasPooler: Bool
+  /// Modules that the checkpoint stores although the head does not use them.
+  let unused: Set<String>
+
+  public var head: String { task.rawValue }
+
+  public init(config: inout ConfigReader, isStored: (String) -> Bool) {
+    vocabulary = config.count("vocab_size", default: 30522)
+    width = config.count("hidden_size", default: 768)
+    layers = config.count(
+      "num_hidden_layers", default: 12, limit: ConfigReader.mostLayers, minimum: 0)
+    heads = config.count("num_attention_heads", default: 12)
+    feedForwardWidth = config.count("intermediate_size", default: 3072)
+    positions = config.count("max_position_embeddings", default: 512)
+    tokenTypes = config.count("type_vocab_size", default: 2)
+    activation = config.activation("hidden_act", default: .gelu)
+    epsilon = config.positive("layer_norm_eps", default: 1e-12)
+    isDecoder = config.flag("is_decoder", default: false)
+    isTied = config.flag("tie_word_embeddings", default: true)
+    labels = config.labelCount()
+    task = BERTHead(config: &config, isDecoder: isDecoder, isStored: isStored)
+    let (task, used) = (task, task.modules)
+    hasPooler = used.contains("pooler") || task == .base && isStored("pooler.weight")
+    // Google's pre-training files keep both, whatever class the config names.
+    unused = Set(
+      ["pooler", "nsp_head"].filter {
+        isStored($0 + ".weight") && !used.contains($0) && task != .base
+      })
+    checkConsistency(&config)
+  }
+
+  private func checkConsistency(_ config: inout ConfigReader) {
+    if !width.isMultiple(of: heads) {
+      config.reject("hidden_size \(width) is not a multiple of num_attention_heads \(heads)")
+    }
+    if task == .questionAnswering && labels != 2 {
+      config.reject("question answering has 2 labels, the config has \(labels)")
+    }
+    let kind = config.text("position_embedding_type") ?? "absolute"
+    if kind != "absolute" {
+      config.refuse("position_embedding_type \"\(kind)\" is not supported; \"absolute\" is")
+    }
+    if config.flag("add_cross_attention", default: false) {
+      config.refuse("cross-attention (add_cross_attention) is not supported for bert")
+    }
+  }
+
+  // MARK: Forward pass
+
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
+    var stages: [Stage<Scalar>] = [embeddings()]
+    for layer in 0..<layers { stages.append(block(layer)) }
+    if hasPooler || unused.contains("pooler") { stages.append(pooler()) }
+    return stages + headStages()
+  }
+
+  private func embeddings<Scalar>() -> Stage<Scalar> {
+    Stage("embeddings", outputs: hiddenOutputs(0)) { scope throws(CheckpointError) in
+      let scope = scope.module("embeddings", .embedding)
+      let word = scope.module("word", .embedding)
+        .rows("weight", [vocabulary, width], .embedding)
+      let position = scope.module("position", .embedding)
+        .rows("weight", [positions, width], .embedding)
+      let tokenType = scope.module("token_type", .embedding)
+        .rows("weight", [tokenTypes, width], .embedding)
+      let norm = try LayerNorm(
+        scope.module("norm", .layerNorm), width: width, epsilon: epsilon)
+      return { states throws(CheckpointError) in
+        let inputs = states.inputs
+        var x = try word(inputs.required("input_ids"))  // [batch, length, width]
+        x = add(x, try tokenType(inputs.required("token_type_ids")))
+        x = add(x, try position(inputs.required("position_ids")))
+        states["hidden"] = norm(x)
+      }
+    }
+  }
+
+  /// Hidden state `index`; the last one is also the base model's output.
+  private func hiddenOutputs(_ index: Int) -> [StageOutput] {
+    let hidden = StageOutput.hidden(index, from: "hidden")
+    guard task == .base && index == layers else { return [hidden] }
+    return [hidden, .final("last_hidden_state", from: "hidden")]
+  }
+
+  /// Post-normalisation: `x = norm(x + f(x))` for attention, then for the feed-forward network.
+  private func block<Scalar>(_ layer: Int) -> Stage<Scalar> {
+    Stage("encoder.blocks.\(layer)", outputs: hiddenOutputs(layer + 1)) {
+      scope throws(CheckpointError) in
+      let scope = scope.module("encoder", .sequence).module("blocks", .sequence)
+        .module("\(layer)", .block)
+      let attention = try SelfAttention(
+        scope.module("attention", .attention), width: width, heads: heads)
+      let attentionNorm = try LayerNorm(
+        scope.module("attention_norm", .layerNorm), width: width, epsilon: epsilon)
+      let feedForward = try FeedForward(
+        scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
+        activation: activation)
+      let feedForwardNorm = try LayerNorm(
+        scope.module("feed_forward_norm", .layerNorm), width: width, epsilon: epsilon)
+      let isCausal = isDecoder
+      return { states throws(CheckpointError) in
+        let mask = AttentionMask(keys: states.inputs.mask("attention_mask"), isCausal: isCausal)
+        var x = states["hidden"]
+        x = attentionNorm(add(attention(x, mask: mask), x))
+        x = feedForwardNorm(add(feedForward(x), x))
+        states["hidden"] = x
+      }
+    }
+  }
+
+  /// The first token's state through a linear layer and tanh, whatever `hidden_act` says.
+  private func pooler<Scalar>() -> Stage<Scalar> {
+    let outputs: [StageOutput] = task == .base ? [.final("pooler_output")] : []
+    let isUnused = unused.contains("pooler")
+    return Stage("pooler", outputs: outputs) { scope throws(CheckpointError) in
+      let dense = try Linear(
+        scope.module("pooler", .linear, isUnused: isUnused), in: width, out: width)
+      return { states throws(CheckpointError) in
+        guard !isUnused else { return }
+        states["pooler_output"] = apply(.tanh, to: dense(position(0, of: states["hidden"])))
+      }
+    }
+  }
+}

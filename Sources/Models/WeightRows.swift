@@ -1,0 +1,81 @@
+public import Kernels
+public import TensorCore
+
+extension NDArray where Element: ComputeScalar {
+  /// Reads a whole tensor into memory, converting chunk by chunk.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  public init(reading tensor: Tensor) throws(CheckpointError) {
+    self.init(shape: tensor.shape, repeating: 0)
+    try read(tensor, from: 0)
+  }
+
+  /// Fills the elements with those of `tensor` from element `first` on.
+  mutating func read(_ tensor: Tensor, from first: Int) throws(CheckpointError) {
+    let width = tensor.dtype.bitWidth / 8
+    let elementsPerChunk = (1 << 20) / width
+    var position = 0
+    while position < elements.count {
+      let count = min(elementsPerChunk, elements.count - position)
+      let start = (first + position) * width
+      let bytes = try tensor.bytes.read(start..<start + count * width)
+      var values = elements.mutableSpan
+      var part = values._mutatingExtracting(position..<position + count)
+      tensor.dtype.widen(unsafe bytes.span.bytes, into: &part)
+      position += count
+    }
+  }
+}
+
+/// A matrix that stays in its file: an embedding table, or the output projection over a vocabulary.
+///
+/// Only the rows that are needed are read, so that the largest weights of a model never have to fit
+/// into memory.
+public struct WeightRows<Scalar: ComputeScalar>: Sendable {
+  /// Rows that are multiplied at a time. Fixed, because the cut decides bits.
+  private static var rowsPerProduct: Int { 4096 }
+
+  /// `nil` in a declaration.
+  let tensor: Tensor?
+
+  /// The rows of the given ids: `[…]` to `[…, width]`.
+  ///
+  /// - Precondition: every id is a row of the table.
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  public func callAsFunction(_ ids: NDArray<Int>) throws(CheckpointError) -> NDArray<Scalar> {
+    guard let tensor else { return NDArray(shape: [0], elements: []) }
+    let width = tensor.shape[1]
+    // In ascending order, so that a compressed container is only read forwards.
+    var rows: [Int: ArraySlice<Scalar>] = [:]
+    for id in Set(ids.elements).sorted() {
+      var row = NDArray(shape: [width], repeating: Scalar(0))
+      try row.read(tensor, from: id * width)
+      rows[id] = row.elements[...]
+    }
+    var elements: [Scalar] = []
+    elements.reserveCapacity(ids.elements.count * width)
+    for id in ids.elements { elements += rows[id] ?? [] }
+    return NDArray(shape: ids.shape + [width], elements: elements)
+  }
+
+  /// `x·Wᵀ + b`, block of rows by block of rows: `[…, width]` to `[…, rows]`.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  public func product(
+    with x: NDArray<Scalar>, bias: NDArray<Scalar>?
+  ) throws(CheckpointError) -> NDArray<Scalar> {
+    guard let tensor else { return NDArray(shape: [0], elements: []) }
+    let (count, width) = (tensor.shape[0], tensor.shape[1])
+    var y = NDArray(shape: x.shape.dropLast() + [count], repeating: Scalar(0))
+    for start in stride(from: 0, to: count, by: Self.rowsPerProduct) {
+      let end = min(start + Self.rowsPerProduct, count)
+      var block = NDArray(shape: [end - start, width], repeating: Scalar(0))
+      try block.read(tensor, from: start * width)
+      let part = bias.map {
+        NDArray(shape: [end - start], elements: Array($0.elements[start..<end]))
+      }
+      y.replaceColumns(start..<end, by: linear(x, weight: block, bias: part))
+    }
+    return y
+  }
+}

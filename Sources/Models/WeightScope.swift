@@ -1,0 +1,127 @@
+public import Kernels
+public import TensorCore
+
+/// Where a module asks for its weights: declaring is loading.
+///
+/// An architecture's modules ask a scope for each weight, with its shape and role. A declaring scope
+/// writes down what was asked and answers with empty arrays; a loading scope answers with numbers.
+/// So names and shapes stand in one place, the module's initialiser.
+public struct WeightScope<Scalar: ComputeScalar> {
+  /// The canonical path of this scope, empty at the root.
+  public let path: String
+  private let visitor: any WeightVisitor
+  private let isUnused: Bool
+
+  /// The root scope that answers with the weights of `graph`.
+  public init(loading graph: WeightGraph) {
+    self.init(visitor: Loading(graph))
+  }
+
+  init(path: String = "", visitor: any WeightVisitor, isUnused: Bool = false) {
+    self.path = path
+    self.visitor = visitor
+    self.isUnused = isUnused
+  }
+
+  /// The scope of the module `name` inside this one.
+  ///
+  /// - Parameter isUnused: whether no output of the head depends on the module.
+  public func module(
+    _ name: String, _ kind: ModuleKind, isUnused: Bool = false
+  ) -> WeightScope {
+    let inner = WeightScope(
+      path: joined(name), visitor: visitor, isUnused: self.isUnused || isUnused)
+    visitor.enter(inner.path, kind)
+    return inner
+  }
+
+  /// The weight `name`, whole.
+  ///
+  /// - Parameters:
+  ///   - shape: what it must have.
+  ///   - role: what it is for.
+  ///   - tie: the path of the weight it equals unless the checkpoint stores it separately.
+  /// - Throws: `CheckpointError` when its bytes cannot be read.
+  public func weight(
+    _ name: String, _ shape: [Int], _ role: WeightRole, tiedTo tie: String? = nil
+  ) throws(CheckpointError) -> NDArray<Scalar> {
+    guard let tensor = visitor.visit(slot(name, shape, role, tie)) else {
+      return NDArray(shape: [0], elements: [])
+    }
+    return try NDArray(reading: tensor)
+  }
+
+  /// The matrix `name`, to be read row by row, because it may be the largest of the model.
+  public func rows(
+    _ name: String, _ shape: [Int], _ role: WeightRole, tiedTo tie: String? = nil
+  ) -> WeightRows<Scalar> {
+    WeightRows(tensor: visitor.visit(slot(name, shape, role, tie)))
+  }
+
+  private func slot(
+    _ name: String, _ shape: [Int], _ role: WeightRole, _ tie: String?
+  ) -> WeightSlot {
+    WeightSlot(path: joined(name), shape: shape, role: role, tie: tie, isUnused: isUnused)
+  }
+
+  private func joined(_ name: String) -> String {
+    path.isEmpty ? name : path + "." + name
+  }
+}
+
+/// What a scope does with the weights it is asked for.
+protocol WeightVisitor: AnyObject {
+  /// A module begins.
+  func enter(_ path: String, _ kind: ModuleKind)
+  /// A weight is asked for. Returns its tensor, or `nil` when only declaring.
+  func visit(_ slot: WeightSlot) -> Tensor?
+}
+
+/// Writes down what is asked.
+final class Declaration: WeightVisitor {
+  private(set) var slots: [WeightSlot] = []
+  private var kinds: [String: ModuleKind] = [:]
+  private var children: [String: [String]] = [:]
+
+  func enter(_ path: String, _ kind: ModuleKind) {
+    guard kinds.updateValue(kind, forKey: path) == nil else { return }
+    children[split(path).parent, default: []].append(path)
+  }
+
+  func visit(_ slot: WeightSlot) -> Tensor? {
+    slots.append(slot)
+    return nil
+  }
+
+  /// What was declared, as a tree.
+  func root(named name: String) -> ModuleNode {
+    let slotsOfModule = Dictionary(grouping: slots) { split($0.path).parent }
+    func node(_ path: String, _ name: String) -> ModuleNode {
+      ModuleNode(
+        name: name, kind: kinds[path] ?? .model,
+        modules: (children[path] ?? []).map { node($0, split($0).name) },
+        slots: slotsOfModule[path] ?? [])
+    }
+    return node("", name)
+  }
+
+  private func split(_ path: String) -> (parent: String, name: String) {
+    guard let dot = path.lastIndex(of: ".") else { return ("", path) }
+    return (String(path[..<dot]), String(path[path.index(after: dot)...]))
+  }
+}
+
+/// Hands out the tensors of a graph.
+final class Loading: WeightVisitor {
+  private let graph: WeightGraph
+
+  init(_ graph: WeightGraph) {
+    self.graph = graph
+  }
+
+  func enter(_ path: String, _ kind: ModuleKind) {}
+
+  func visit(_ slot: WeightSlot) -> Tensor? {
+    graph.tensor(at: slot.path)
+  }
+}

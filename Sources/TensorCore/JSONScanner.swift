@@ -1,0 +1,287 @@
+/// What is wrong with a JSON text, and where.
+public struct JSONError: Error, Equatable, Sendable {
+  /// The fault, without a final stop.
+  public let reason: String
+  /// The byte at which it shows.
+  public let offset: Int
+}
+
+/// Checks a JSON text against RFC 8259, and finds the members of its outermost object.
+///
+/// json-c, which builds the values, keeps the last of duplicate keys, saturates large integers and
+/// accepts single quotes. Anything that two readers could understand differently is refused here
+/// first: duplicate keys at any level (compared after unescaping), invalid UTF-8, lone surrogates,
+/// numbers beyond 64 bits, a byte order mark, and nesting deeper than `maximumDepth`.
+public struct JSONScanner {
+  /// How strict to be about what Python's `json` module writes although the standard forbids it.
+  public enum Grammar: Sendable {
+    /// RFC 8259, integers within 64 bits.
+    case strict
+    /// Also `NaN`, `Infinity`, `-Infinity` and integers of any size, as config.json may have them.
+    case python
+  }
+
+  /// A member of an object: its unescaped key and where both stand.
+  public struct Member: Sendable {
+    /// The key, unescaped.
+    public let key: String
+    /// Where the key's opening quote stands.
+    public let offset: Int
+    /// The bytes of the value.
+    public let value: Range<Int>
+  }
+
+  /// The deepest nesting accepted.
+  public static let maximumDepth = 64
+
+  private let bytes: [UInt8]
+  private let grammar: Grammar
+  private var position: Int
+
+  private init(_ bytes: [UInt8], from position: Int, grammar: Grammar) {
+    self.bytes = bytes
+    self.position = position
+    self.grammar = grammar
+  }
+
+  /// Checks the whole text.
+  ///
+  /// - Throws: `JSONError` for the first fault.
+  public static func check(_ bytes: [UInt8], grammar: Grammar) throws(JSONError) {
+    var scanner = try start(bytes, grammar: grammar)
+    _ = try scanner.value(depth: 0)
+    try scanner.end()
+  }
+
+  /// Checks the whole text, which must be an object, and returns the object's members in order.
+  ///
+  /// - Throws: `JSONError` for the first fault.
+  public static func members(
+    of bytes: [UInt8], grammar: Grammar
+  ) throws(JSONError) -> [Member] {
+    var scanner = try start(bytes, grammar: grammar)
+    guard scanner.peek == UInt8(ascii: "{") else { throw scanner.fault("expected an object") }
+    var members: [Member] = []
+    try scanner.object(depth: 0) { members.append($0) }
+    try scanner.end()
+    return members
+  }
+
+  private static func start(
+    _ bytes: [UInt8], grammar: Grammar
+  ) throws(JSONError) -> JSONScanner {
+    if let offset = firstInvalidUTF8(in: bytes) {
+      throw JSONError(reason: "not valid UTF-8", offset: offset)
+    }
+    var scanner = JSONScanner(bytes, from: 0, grammar: grammar)
+    scanner.skipSpace()
+    return scanner
+  }
+
+  // MARK: Values
+
+  private mutating func value(depth: Int) throws(JSONError) -> Range<Int> {
+    guard depth < Self.maximumDepth else {
+      throw fault("nested deeper than \(Self.maximumDepth)")
+    }
+    let start = position
+    switch peek {
+    case UInt8(ascii: "{"): try object(depth: depth) { _ in }
+    case UInt8(ascii: "["): try array(depth: depth)
+    case UInt8(ascii: "\""): _ = try string()
+    case let byte? where byte == UInt8(ascii: "-") || isDigit(byte): try number()
+    default: try word()
+    }
+    return start..<position
+  }
+
+  private mutating func object(
+    depth: Int, member: (Member) -> Void
+  ) throws(JSONError) {
+    var keys: Set<TensorName> = []
+    position += 1
+    skipSpace()
+    if take("}") { return }
+    while true {
+      guard peek == UInt8(ascii: "\"") else { throw fault("expected a key in quotes") }
+      let start = position
+      let key = try string()
+      guard keys.insert(TensorName(key)).inserted else {
+        throw JSONError(reason: "duplicate key \"\(key)\"", offset: start)
+      }
+      skipSpace()
+      guard take(":") else { throw fault("expected \":\"") }
+      skipSpace()
+      let range = try value(depth: depth + 1)
+      member(Member(key: key, offset: start, value: range))
+      skipSpace()
+      if take("}") { return }
+      guard take(",") else { throw fault("expected \",\" or \"}\"") }
+      skipSpace()
+    }
+  }
+
+  private mutating func array(depth: Int) throws(JSONError) {
+    position += 1
+    skipSpace()
+    if take("]") { return }
+    while true {
+      _ = try value(depth: depth + 1)
+      skipSpace()
+      if take("]") { return }
+      guard take(",") else { throw fault("expected \",\" or \"]\"") }
+      skipSpace()
+    }
+  }
+
+  private mutating func word() throws(JSONError) {
+    let pythonWords = grammar == .python ? ["NaN", "Infinity"] : []
+    for word in ["true", "false", "null"] + pythonWords
+    where bytes[position...].starts(with: word.utf8) {
+      position += word.utf8.count
+      return
+    }
+    throw fault("expected a value")
+  }
+
+  private mutating func number() throws(JSONError) {
+    let start = position
+    let negative = take("-")
+    if negative, grammar == .python, bytes[position...].starts(with: "Infinity".utf8) {
+      position += 8
+      return
+    }
+    let leadingZero = peek == UInt8(ascii: "0")
+    let whole = skipDigits()
+    if whole == 0 { throw fault("expected a digit") }
+    if leadingZero && whole > 1 {
+      throw JSONError(reason: "a number starts with 0", offset: start)
+    }
+    var isInteger = true
+    if take(".") {
+      isInteger = false
+      if skipDigits() == 0 { throw fault("expected a digit") }
+    }
+    if take("e") || take("E") {
+      isInteger = false
+      if !take("-") { _ = take("+") }
+      if skipDigits() == 0 { throw fault("expected a digit") }
+    }
+    guard isInteger, grammar == .strict else { return }
+    let text = String(decoding: bytes[start..<position], as: UTF8.self)
+    if Int64(text) == nil && UInt64(text) == nil {
+      throw JSONError(reason: "a number does not fit 64 bits", offset: start)
+    }
+  }
+
+  // MARK: Strings
+
+  /// The string at the current quote, unescaped.
+  private mutating func string() throws(JSONError) -> String {
+    position += 1
+    var text: [UInt8] = []
+    while let byte = peek {
+      switch byte {
+      case UInt8(ascii: "\""):
+        position += 1
+        return String(decoding: text, as: UTF8.self)
+      case UInt8(ascii: "\\"):
+        text += Array(String(try escape()).utf8)
+      case 0..<0x20:
+        throw fault("a control character in a string")
+      default:
+        text.append(byte)
+        position += 1
+      }
+    }
+    throw fault("a string does not end")
+  }
+
+  private mutating func escape() throws(JSONError) -> Unicode.Scalar {
+    let start = position
+    position += 1
+    guard let byte = peek else { throw fault("a string does not end") }
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+    case UInt8(ascii: "b"): return "\u{8}"
+    case UInt8(ascii: "f"): return "\u{C}"
+    case UInt8(ascii: "n"): return "\n"
+    case UInt8(ascii: "r"): return "\r"
+    case UInt8(ascii: "t"): return "\t"
+    case UInt8(ascii: "u"): return try unicodeEscape(start: start)
+    default: throw JSONError(reason: "an unknown escape", offset: start)
+    }
+  }
+
+  private mutating func unicodeEscape(start: Int) throws(JSONError) -> Unicode.Scalar {
+    let first = try fourHexDigits()
+    if let scalar = Unicode.Scalar(first) { return scalar }
+    let lone = JSONError(reason: "a lone surrogate", offset: start)
+    guard (0xD800..<0xDC00).contains(first), take("\\"), take("u") else { throw lone }
+    let second = try fourHexDigits()
+    guard (0xDC00..<0xE000).contains(second) else { throw lone }
+    let code = 0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)
+    guard let scalar = Unicode.Scalar(code) else { throw lone }
+    return scalar
+  }
+
+  private mutating func fourHexDigits() throws(JSONError) -> UInt32 {
+    guard position + 4 <= bytes.count else { throw fault("a string does not end") }
+    var code: UInt32 = 0
+    for byte in bytes[position..<position + 4] {
+      guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw fault("expected four hexadecimal digits")
+      }
+      code = code << 4 | UInt32(digit)
+    }
+    position += 4
+    return code
+  }
+
+  // MARK: Bytes
+
+  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  private func fault(_ reason: String) -> JSONError {
+    let reason = position < bytes.count ? reason : "the text ends too early"
+    return JSONError(reason: reason, offset: position)
+  }
+
+  private mutating func take(_ byte: Unicode.Scalar) -> Bool {
+    guard peek == UInt8(ascii: byte) else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func skipDigits() -> Int {
+    let start = position
+    while let byte = peek, isDigit(byte) { position += 1 }
+    return position - start
+  }
+
+  private mutating func skipSpace() {
+    while let byte = peek, [0x20, 0x0A, 0x0D, 0x09].contains(byte) { position += 1 }
+  }
+
+  private mutating func end() throws(JSONError) {
+    skipSpace()
+    if position < bytes.count {
+      throw JSONError(reason: "something follows the value", offset: position)
+    }
+  }
+}
+
+private func isDigit(_ byte: UInt8) -> Bool {
+  (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+}
+
+/// The offset of the first byte that is not part of valid UTF-8, or `nil`.
+private func firstInvalidUTF8(in bytes: [UInt8]) -> Int? {
+  do {
+    _ = try UTF8Span(validating: bytes.span)
+    return nil
+  } catch {
+    return error.byteOffsets.lowerBound
+  }
+}

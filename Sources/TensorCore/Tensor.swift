@@ -1,0 +1,117 @@
+/// Bytes that exist somewhere and are read piece by piece, when asked for.
+///
+/// A container's reader, a transposed view and a buffer in memory all look like this, so whatever
+/// consumes tensors needs no more memory than the piece it asks for.
+public protocol TensorBytes: Sendable {
+  /// How many bytes there are.
+  var count: Int { get }
+
+  /// Fills `buffer` with the bytes from `offset` on.
+  ///
+  /// - Precondition: `offset + buffer.byteCount <= count`.
+  /// - Throws: `CheckpointError` when the bytes cannot be had any more (I/O, truncation, checksum).
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError)
+}
+
+extension TensorBytes {
+  /// The bytes of `range` in a new array.
+  public func read(_ range: Range<Int>) throws(CheckpointError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    var span = bytes.mutableSpan
+    var raw = unsafe span.mutableBytes
+    try read(at: range.lowerBound, into: &raw)
+    return bytes
+  }
+}
+
+/// Bytes that are in memory already.
+public struct ByteArray: TensorBytes {
+  /// The bytes.
+  public let bytes: [UInt8]
+
+  /// Wraps bytes in memory.
+  public init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  public var count: Int { bytes.count }
+
+  public func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    let size = buffer.byteCount
+    precondition(offset >= 0 && offset <= bytes.count - size, "read past the end of a byte array")
+    unsafe buffer.withUnsafeMutableBytes { target in
+      unsafe bytes.withUnsafeBytes { source in
+        unsafe target.copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + size]))
+      }
+    }
+  }
+}
+
+/// A tensor of a checkpoint: name, dtype, shape, and where its bytes are.
+///
+/// Nothing is read until `bytes` is asked. The bytes are little-endian and in C order, whatever the
+/// container holds.
+public struct Tensor: Sendable {
+  /// The name in its container.
+  public let name: TensorName
+  /// The element type.
+  public let dtype: DType
+  /// The extents, outermost first; empty for a scalar. An extent may be zero.
+  public let shape: [Int]
+  /// The elements.
+  public let bytes: any TensorBytes
+
+  /// Describes a tensor.
+  ///
+  /// - Precondition: `bytes.count` is what dtype and shape need. Containers check that before.
+  public init(name: TensorName, dtype: DType, shape: [Int], bytes: any TensorBytes) {
+    precondition(
+      dtype.byteCount(shape: shape) == bytes.count, "bytes do not fit the dtype and shape")
+    self.name = name
+    self.dtype = dtype
+    self.shape = shape
+    self.bytes = bytes
+  }
+
+  /// How many elements there are.
+  public var elementCount: Int { shape.reduce(1, *) }
+
+  /// How many bytes the elements take.
+  public var byteCount: Int { bytes.count }
+
+  /// The same tensor under another name.
+  public func renamed(_ name: TensorName) -> Tensor {
+    Tensor(name: name, dtype: dtype, shape: shape, bytes: bytes)
+  }
+}
+
+/// The number of elements of `shape`, or `nil` if it overflows or an extent is negative.
+public func checkedElementCount(of shape: [Int]) -> Int? {
+  // A zero extent makes the tensor empty, however large the others are.
+  guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
+  if shape.contains(0) { return 0 }
+  var count = 1
+  for extent in shape {
+    let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+    if overflow { return nil }
+    count = product
+  }
+  return count
+}
+
+extension DType {
+  /// The bytes that a tensor of this type and `shape` takes, or `nil` if the number overflows, an
+  /// extent is negative, or packed sub-byte elements do not end at a byte.
+  public func byteCount(shape: [Int]) -> Int? {
+    guard let elements = checkedElementCount(of: shape) else { return nil }
+    let (bits, overflow) = elements.multipliedReportingOverflow(by: bitWidth)
+    if overflow || !bits.isMultiple(of: 8) { return nil }
+    return bits / 8
+  }
+}
+
+/// A shape as it is printed: `[2, 3]`, and `[]` for a scalar.
+public func describe(shape: [Int]) -> String {
+  "[" + shape.map(String.init).joined(separator: ", ") + "]"
+}

@@ -1,0 +1,66 @@
+public import Kernels
+public import Models
+public import TensorCore
+
+/// A forward pass, stage by stage: only one stage's weights are in memory at a time.
+public struct ForwardPass<Scalar: ComputeScalar> {
+  /// What a stage has done.
+  public struct StageResult {
+    /// The stage.
+    public let name: String
+    /// The outputs that are complete with it.
+    public let outputs: [NamedArray<Scalar>]
+  }
+
+  /// The states after the last stage that ran.
+  public private(set) var states: States<Scalar>
+  private let graph: WeightGraph
+  private var stages: ArraySlice<Stage<Scalar>>
+
+  /// Prepares a pass over `inputs`.
+  ///
+  /// - Throws: `CheckpointError` if the model cannot take the inputs.
+  public init(_ graph: WeightGraph, inputs: ModelInputs) throws(CheckpointError) {
+    self.graph = graph
+    states = States(inputs: try graph.architecture.prepare(inputs))
+    stages = graph.architecture.stages(Scalar.self)[...]
+  }
+
+  /// Loads and runs the next stage, or returns `nil` after the last one.
+  ///
+  /// - Throws: `CheckpointError` when weights cannot be read.
+  public mutating func advance() throws(CheckpointError) -> StageResult? {
+    guard let stage = stages.popFirst() else { return nil }
+    let step = try stage.load(WeightScope(loading: graph))
+    try step(&states)
+    let outputs = stage.outputs.map { output in
+      NamedArray(
+        name: output.name, array: states[output.state], isHiddenState: output.isHiddenState)
+    }
+    return StageResult(name: stage.name, outputs: outputs)
+  }
+
+  /// Runs all stages and returns the outputs, in order.
+  ///
+  /// - Parameter hiddenStates: whether hidden states are among them.
+  /// - Throws: `CheckpointError` as `advance` does.
+  public mutating func run(
+    hiddenStates: Bool
+  ) throws(CheckpointError) -> [NamedArray<Scalar>] {
+    var outputs: [NamedArray<Scalar>] = []
+    while let result = try advance() {
+      outputs += result.outputs.filter { hiddenStates || !$0.isHiddenState }
+    }
+    return outputs
+  }
+}
+
+/// An output of a model.
+public struct NamedArray<Element: Sendable>: Sendable {
+  /// The framework's name of it.
+  public let name: String
+  /// The numbers.
+  public let array: NDArray<Element>
+  /// Whether it is given only when all hidden states are asked for.
+  public let isHiddenState: Bool
+}

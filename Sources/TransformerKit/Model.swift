@@ -1,0 +1,65 @@
+public import Containers
+public import Models
+public import SystemPackage
+public import TensorCore
+
+/// How to open a checkpoint when its files do not say it themselves.
+public struct OpenOptions: Sendable {
+  /// The container, instead of what the bytes show.
+  public var format: ContainerFormat?
+  /// The config.json, instead of the one beside the weights.
+  public var config: FilePath?
+  /// The architecture, instead of what config.json and names show.
+  public var architecture: String?
+  /// The dialect, instead of what the names show.
+  public var dialect: String?
+
+  /// Options; nothing given means: recognise it.
+  public init(
+    format: ContainerFormat? = nil, config: FilePath? = nil, architecture: String? = nil,
+    dialect: String? = nil
+  ) {
+    self.format = format
+    self.config = config
+    self.architecture = architecture
+    self.dialect = dialect
+  }
+}
+
+extension Checkpoint {
+  /// Opens a checkpoint with the options that concern its container.
+  public static func open(
+    _ path: FilePath, options: OpenOptions
+  ) throws(CheckpointError) -> Checkpoint {
+    try open(path, format: options.format, config: options.config)
+  }
+}
+
+/// A checkpoint that is understood: its files, and its weights as a graph.
+public struct Model: Sendable {
+  /// The files.
+  public let checkpoint: Checkpoint
+  /// The weights.
+  public let graph: WeightGraph
+
+  /// Opens and understands a checkpoint.
+  ///
+  /// - Throws: `CheckpointError`; errors of the config name its file, others the checkpoint.
+  public init(_ path: FilePath, options: OpenOptions = OpenOptions()) throws(CheckpointError) {
+    try self.init(Checkpoint.open(path, options: options), options: options)
+  }
+
+  /// Understands an opened checkpoint.
+  public init(
+    _ checkpoint: Checkpoint, options: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) {
+    self.checkpoint = checkpoint
+    do {
+      graph = try WeightGraph(
+        checkpoint.tensors, config: checkpoint.config?.value,
+        architecture: options.architecture, dialect: options.dialect)
+    } catch {
+      throw error.inFile(displayed(checkpoint.path))
+    }
+  }
+}

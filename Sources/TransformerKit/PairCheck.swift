@@ -1,0 +1,151 @@
+public import Kernels
+public import Models
+public import TensorCore
+
+/// What the comparison of two models found.
+public struct PairReport: Sendable {
+  /// What they are to each other.
+  public enum Verdict: Equatable, Sendable {
+    /// The same weights, bit for bit, and the same outputs and states.
+    case identical
+    /// Every weight is A's, rounded to nearest even in that type, and nothing else differs.
+    case cast(DType)
+    /// Anything else; the text says where they part.
+    case different(String)
+  }
+
+  /// A weight.
+  public struct Weight: Sendable {
+    /// Its canonical path.
+    public let path: String
+    /// What B's is to A's.
+    public let relation: WeightRelation
+  }
+
+  /// What they are to each other.
+  public let verdict: Verdict
+  /// All weights, in the order of the computation.
+  public let weights: [Weight]
+  /// How far B's outputs and hidden states are from A's. Empty if B cannot take A's inputs.
+  public let outputs: [Deviation]
+  /// The first stage after which a state differs by more than the casts of the weights explain.
+  public let firstDivergence: String?
+}
+
+/// Compares what two models are, weight by weight, and what they do on the same inputs.
+///
+/// Both run side by side, stage by stage, so that no more than a stage of each is in memory. When
+/// weights were cast, A is run a second time with B's weights: a difference that remains does not
+/// come from the cast.
+///
+/// - Parameter inputs: what to run on; the built-in probe of A if not given.
+/// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
+public func compare<Scalar: ComputeScalar>(
+  _ a: Model, _ b: Model, inputs: ModelInputs? = nil, precision: Scalar.Type = Float.self
+) throws(CheckpointError) -> PairReport {
+  let weights = try compareWeights(a.graph, b.graph)
+  let inputs = inputs ?? a.graph.architecture.probe
+  var (outputs, divergence): ([Deviation], String?)
+  do {
+    (outputs, divergence) = try compareRuns(a.graph, b.graph, inputs, Scalar.self)
+  } catch  where error.category == .failed && error.file == nil {
+    // B does not take what A takes. If A does not either, the inputs are to blame.
+    _ = try a.graph.architecture.prepare(inputs)
+    (outputs, divergence) = ([], "inputs: B \(error)")
+  }
+  let cast = castType(of: weights)
+  if cast != nil, divergence != nil {
+    let recast = a.graph.withWeights(of: b.graph)
+    divergence = try compareRuns(recast, b.graph, inputs, Scalar.self).divergence
+  }
+  return PairReport(
+    verdict: verdict(weights, divergence, cast: cast), weights: weights, outputs: outputs,
+    firstDivergence: divergence)
+}
+
+private func compareWeights(
+  _ a: WeightGraph, _ b: WeightGraph
+) throws(CheckpointError) -> [PairReport.Weight] {
+  var weights: [PairReport.Weight] = []
+  let pathsOfA = Set(a.slots.map(\.path))
+  for slot in a.slots {
+    guard let left = a.tensor(at: slot.path) else { continue }
+    guard let right = b.tensor(at: slot.path) else {
+      weights.append(PairReport.Weight(path: slot.path, relation: .onlyInA))
+      continue
+    }
+    weights.append(
+      PairReport.Weight(path: slot.path, relation: try relation(of: right, to: left)))
+  }
+  for slot in b.slots where !pathsOfA.contains(slot.path) {
+    weights.append(PairReport.Weight(path: slot.path, relation: .onlyInB))
+  }
+  return weights
+}
+
+/// The type that all weights were cast to which are not identical, if that is all there is.
+private func castType(of weights: [PairReport.Weight]) -> DType? {
+  var types: Set<DType> = []
+  for weight in weights {
+    switch weight.relation {
+    case .identical: continue
+    case .cast(_, let type): types.insert(type)
+    default: return nil
+    }
+  }
+  return types.count == 1 ? types.first : nil
+}
+
+private func verdict(
+  _ weights: [PairReport.Weight], _ divergence: String?, cast: DType?
+) -> PairReport.Verdict {
+  let odd = weights.filter {
+    if case .cast = $0.relation { return false }
+    return $0.relation != .identical
+  }
+  if let first = odd.first {
+    let others = odd.count == 1 ? "" : " and \(odd.count - 1) more"
+    return .different("weight \(first.path)\(others)")
+  }
+  if let divergence { return .different(divergence) }
+  if let cast { return .cast(cast) }
+  let isIdentical = weights.allSatisfy { $0.relation == .identical }
+  return isIdentical ? .identical : .different("weights are cast to several types")
+}
+
+/// Runs both models and compares every state after every stage, bit for bit.
+private func compareRuns<Scalar: ComputeScalar>(
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, _: Scalar.Type
+) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
+  var passA = try ForwardPass<Scalar>(a, inputs: inputs)
+  var passB = try ForwardPass<Scalar>(b, inputs: inputs)
+  var (outputs, divergence): ([Deviation], String?) = ([], nil)
+  while true {
+    let (resultA, resultB) = (try passA.advance(), try passB.advance())
+    guard let resultA, let resultB else {
+      if resultA?.name != resultB?.name { divergence = divergence ?? "number of stages" }
+      return (outputs, divergence)
+    }
+    if divergence == nil, !isEqual(passA.states, passB.states) || resultA.name != resultB.name {
+      divergence = "stage \(resultA.name)"
+    }
+    for (x, y) in zip(resultA.outputs, resultB.outputs) {
+      guard x.name == y.name, x.array.shape == y.array.shape else {
+        divergence = divergence ?? "output \(x.name)"
+        continue
+      }
+      outputs.append(Deviation(x.name, y.array, from: x.array))
+    }
+    if resultA.outputs.count != resultB.outputs.count {
+      divergence = divergence ?? "outputs of stage \(resultA.name)"
+    }
+  }
+}
+
+private func isEqual<Scalar: ComputeScalar>(_ a: States<Scalar>, _ b: States<Scalar>) -> Bool {
+  a.names == b.names
+    && a.names.allSatisfy { name in
+      let (x, y) = (a[name], b[name])
+      return x.shape == y.shape && Deviation(name, x, from: y).isIdentical
+    }
+}

@@ -1,0 +1,98 @@
+public import Containers
+public import TensorCore
+
+/// Parts of tensors, as numpy writes them: `0:2,:`.
+public enum Slice {
+  /// The range of each axis that `text` names; axes that it leaves out are whole.
+  ///
+  /// - Parameters:
+  ///   - text: for each axis `start:stop`, either of which may be missing or negative, or an index.
+  ///   - shape: of the tensor.
+  /// - Throws: `CheckpointError` if it is no slice, or is outside of the tensor.
+  public static func ranges(_ text: String, of shape: [Int]) throws(CheckpointError) -> [Range<Int>]
+  {
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    guard parts.count <= shape.count else {
+      throw fault(text, "has \(parts.count) ranges, the tensor \(shape.count) axes")
+    }
+    var ranges = shape.map { 0..<$0 }
+    for (axis, part) in parts.enumerated() {
+      guard let range = range(part.filter { $0 != " " }, below: shape[axis]) else {
+        throw fault(text, "does not fit the shape \(describe(shape: shape))")
+      }
+      ranges[axis] = range
+    }
+    return ranges
+  }
+
+  private static func fault(_ text: String, _ reason: String) -> CheckpointError {
+    CheckpointError(.malformed("the slice \"\(text)\" \(reason)"))
+  }
+
+  private static func range(_ text: String, below extent: Int) -> Range<Int>? {
+    let ends = text.split(separator: ":", omittingEmptySubsequences: false)
+    func position(_ text: Substring, default standard: Int) -> Int? {
+      if text.isEmpty { return standard }
+      return Int(text).flatMap { $0 < 0 ? $0 + extent : $0 }
+    }
+    if ends.count == 1 {
+      guard !ends[0].isEmpty, let index = position(ends[0], default: 0),
+        (0..<extent).contains(index)
+      else { return nil }
+      return index..<index + 1
+    }
+    guard ends.count == 2, let start = position(ends[0], default: 0),
+      let stop = position(ends[1], default: extent), (0...extent).contains(start),
+      start <= stop
+    else { return nil }
+    // As in numpy, a range may end behind the last element.
+    return start..<min(stop, extent)
+  }
+}
+
+extension Tensor {
+  /// The elements of a part of the tensor, in C order.
+  ///
+  /// - Throws: `CheckpointError` when bytes cannot be read.
+  public func values(in ranges: [Range<Int>]) throws(CheckpointError) -> [ElementValue] {
+    var values: [ElementValue] = []
+    guard let row = ranges.last, let width = dtype.byteWidth else { return try allValues(ranges) }
+    for start in rowStarts(ranges.dropLast(), shape) {
+      let first = start * (shape.last ?? 1) + row.lowerBound
+      let bytes = try bytes.read(first * width..<(first + row.count) * width)
+      values += (0..<row.count).map { dtype.element(at: $0, of: bytes) }
+    }
+    return values
+  }
+
+  /// For scalars, and for packed types, whose elements do not start at bytes.
+  private func allValues(_ ranges: [Range<Int>]) throws(CheckpointError) -> [ElementValue] {
+    let bytes = try bytes.read(0..<byteCount)
+    guard let row = ranges.last else { return [dtype.element(at: 0, of: bytes)] }
+    return rowStarts(ranges.dropLast(), shape).flatMap { start in
+      row.map { dtype.element(at: start * (shape.last ?? 1) + $0, of: bytes) }
+    }
+  }
+}
+
+/// The flat numbers of the rows that the outer ranges select.
+private func rowStarts(_ ranges: some Collection<Range<Int>>, _ shape: [Int]) -> [Int] {
+  var rows = [0]
+  for (range, extent) in zip(ranges, shape) {
+    rows = rows.flatMap { row in range.map { row * extent + $0 } }
+  }
+  return rows
+}
+
+extension Checkpoint {
+  /// The tensor of that name.
+  ///
+  /// - Throws: `CheckpointError` that names one that is spelled alike.
+  public func tensor(named name: String) throws(CheckpointError) -> Tensor {
+    if let tensor = tensors[TensorName(name)] { return tensor }
+    let near = nearestName(to: name, among: tensors.tensors.map(\.name.text))
+    let hint = near.map { "; did you mean \"\(escaped($0))\"?" } ?? ""
+    throw CheckpointError(
+      .malformed("has no tensor \"\(name)\"\(hint)"), file: displayed(path))
+  }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import CommandSupport
+import Containers
+import Models
+import TensorCore
+
+struct List: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "List what there is: formats, dialects or architectures.",
+    discussion: """
+      Examples:
+        tfconvert list formats
+        tfconvert list dialects
+        tfconvert list architectures --json
+      """)
+
+  enum Subject: String, ExpressibleByArgument, CaseIterable {
+    case formats
+    case dialects
+    case architectures
+  }
+
+  @Argument(help: "formats, dialects or architectures.")
+  var subject: Subject
+
+  @Flag(help: "Print one JSON object instead of text.")
+  var json = false
+
+  func perform() throws -> ExitStatus {
+    let rows: [[String]] =
+      switch subject {
+      case .formats: ContainerFormat.all.map { [$0.name, ".\($0.fileExtension)"] }
+      case .dialects: Dialect.all.map { [$0.name, $0.architecture] }
+      case .architectures: allArchitectures.map { [$0.name] }
+      }
+    if json {
+      let names: [JSONValue] = rows.map { .array($0.map { .string($0) }) }
+      let report: JSONValue = [
+        "schema": "tfconvert.list/1", "subject": .string(subject.rawValue), "rows": .array(names),
+      ]
+      standardOutput(report.text(pretty: true))
+      return .success
+    }
+    var table = Table(rows.first.map { $0.map { _ in ("", .left) } } ?? [])
+    for row in rows { table.add(row) }
+    for line in table.lines(headings: false) { standardOutput(line) }
+    return .success
+  }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import CommandSupport
+
+@main
+enum Main {
+  static func main() {
+    runCommand(TFConvert.self)
+  }
+}
+
+struct TFConvert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tfconvert",
+    abstract: "Convert a Transformer checkpoint to another container.",
+    usage: "tfconvert SRC DST [options]    (options: tfconvert convert --help)",
+    discussion: """
+      SRC is a file, a shard index or a folder. DST's extension chooses the container; without
+      one, or with a trailing slash, it is a folder with config.json and the other small files.
+      Names, layout, values and dtypes stay as they are. The conversion needs a fixed amount of
+      memory, however large the checkpoint, and the target appears whole or not at all.
+
+      Examples:
+        tfconvert bert-base/ bert.npz
+        tfconvert bert.npz bert-again/
+        tfconvert model.safetensors sharded/ --max-shard-size 2GB
+
+      \(ExitStatus.help)
+      """,
+    version: toolVersion,
+    subcommands: [Convert.self, List.self],
+    defaultSubcommand: Convert.self)
+}

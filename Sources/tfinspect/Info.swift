@@ -1,0 +1,142 @@
+import ArgumentParser
+import CommandSupport
+import Containers
+import Models
+import SystemPackage
+import TensorCore
+import TransformerKit
+
+struct Info: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Say what a checkpoint is: container, architecture, dialect, sizes, metadata.",
+    discussion: """
+      A checkpoint of an unknown model is described as far as its container goes.
+
+      Examples:
+        tfinspect info bert-base/
+        tfinspect info model.npz --config config.json
+        tfinspect info model.safetensors --json
+      """)
+
+  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  var source: FilePath
+
+  @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var common: CommonOptions
+
+  func perform() throws -> ExitStatus {
+    let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+    var model: Model?
+    var obstacle: CheckpointError?
+    do throws(CheckpointError) {
+      model = try Model(checkpoint, options: sourceOptions.options)
+    } catch {
+      obstacle = error
+    }
+    if let model { common.explain(model) } else { common.explain(checkpoint) }
+    let facts = Facts(checkpoint, model, obstacle)
+    if common.json {
+      standardOutput(facts.json.text(pretty: true))
+    } else if common.quiet {
+      standardOutput(model?.graph.architecture.head ?? checkpoint.format.name)
+    } else {
+      for line in facts.lines { standardOutput(line) }
+    }
+    return .success
+  }
+}
+
+/// What is known about a checkpoint.
+private struct Facts {
+  let checkpoint: Checkpoint
+  let model: Model?
+  let obstacle: CheckpointError?
+  private let types: [(dtype: DType, tensors: Int, elements: Int, bytes: Int)]
+
+  init(_ checkpoint: Checkpoint, _ model: Model?, _ obstacle: CheckpointError?) {
+    self.checkpoint = checkpoint
+    self.model = model
+    self.obstacle = obstacle
+    let byType = Dictionary(grouping: checkpoint.tensors.tensors, by: \.dtype)
+    types = byType.map { dtype, tensors in
+      (
+        dtype, tensors.count, tensors.reduce(0) { $0 + $1.elementCount },
+        tensors.reduce(0) { $0 + $1.byteCount }
+      )
+    }.sorted { $0.bytes == $1.bytes ? $0.dtype.name < $1.dtype.name : $0.bytes > $1.bytes }
+  }
+
+  private var elementCount: Int { types.reduce(0) { $0 + $1.elements } }
+
+  var lines: [String] {
+    var table = Table([("", .left), ("", .left)])
+    let files = checkpoint.files.count
+    table.add(["path", escaped(displayed(checkpoint.path))])
+    table.add(["container", "\(checkpoint.format), \(files == 1 ? "1 file" : "\(files) files")"])
+    let bytes = checkpoint.tensors.byteCount
+    table.add(["tensors", "\(checkpoint.tensors.count), \(describe(bytes: bytes)) to load"])
+    for type in types {
+      table.add([
+        "  \(type.dtype)",
+        "\(type.tensors) tensors, \(describe(count: type.elements)) elements,"
+          + " \(describe(bytes: type.bytes))",
+      ])
+    }
+    if let graph = model?.graph {
+      table.add([
+        "architecture", "\(type(of: graph.architecture).name), \(graph.architecture.head)",
+      ])
+      table.add(["dialect", graph.dialect.name])
+      let count = graph.parameterCount
+      table.add(["parameters", "\(describe(count: count)) (\(count)), tied weights counted once"])
+      for dropped in graph.dropped {
+        table.add(["no weight", "\(escaped(dropped.name.text)): \(dropped.reason)"])
+      }
+    } else if let obstacle {
+      table.add(["architecture", "not recognised: \(escaped(obstacle.problem.text))"])
+      for detail in obstacle.details { table.add(["", escaped(detail)]) }
+    }
+    if let config = checkpoint.config {
+      table.add(["config", escaped(displayed(config.path))])
+    }
+    for entry in checkpoint.metadata?.entries ?? [] {
+      table.add(["metadata", escaped("\(entry.key) = \(entry.value)")])
+    }
+    return table.lines(headings: false)
+  }
+
+  var json: JSONValue {
+    let types: [JSONValue] = types.map {
+      [
+        "dtype": .string($0.dtype.name), "tensors": .number($0.tensors),
+        "elements": .number($0.elements), "bytes": .number($0.bytes),
+      ]
+    }
+    let metadata = checkpoint.metadata.map { metadata in
+      JSONValue.object(metadata.entries.map { JSONValue.Member($0.key, .string($0.value)) })
+    }
+    let graph = model?.graph
+    return [
+      "schema": "tfinspect.info/1",
+      "path": .string(displayed(checkpoint.path)),
+      "container": .string(checkpoint.format.name),
+      "files": .array(checkpoint.files.map { .string(displayed($0)) }),
+      "config": checkpoint.config.map { .string(displayed($0.path)) } ?? .null,
+      "tensors": .number(checkpoint.tensors.count),
+      "elements": .number(elementCount),
+      "bytes": .number(checkpoint.tensors.byteCount),
+      "dtypes": .array(types),
+      "architecture": graph.map { .string(type(of: $0.architecture).name) } ?? .null,
+      "head": graph.map { .string($0.architecture.head) } ?? .null,
+      "dialect": graph.map { .string($0.dialect.name) } ?? .null,
+      "parameters": graph.map { .number($0.parameterCount) } ?? .null,
+      "faults": .array(faults.map { .string($0) }),
+      "metadata": metadata ?? .null,
+    ]
+  }
+
+  /// Why the model is not recognised.
+  private var faults: [String] {
+    obstacle.map { $0.details.isEmpty ? [$0.problem.text] : $0.details } ?? []
+  }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import CommandSupport
+
+@main
+enum Main {
+  static func main() {
+    runCommand(TFInspect.self)
+  }
+}
+
+struct TFInspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tfinspect",
+    abstract: "Show what is in a Transformer checkpoint.",
+    discussion: """
+      SRC is a file, a shard index or a folder. Headers are read, weights only where values are
+      asked for.
+
+      Examples:
+        tfinspect ls bert-base/
+        tfinspect tree bert-base/
+        tfinspect show bert.npz pooler.dense.weight --slice 0:2,:
+
+      \(ExitStatus.help)
+      """,
+    version: toolVersion,
+    subcommands: [Ls.self, Tree.self, Info.self, Show.self])
+}

@@ -1,0 +1,119 @@
+import ArgumentParser
+import CommandSupport
+import Containers
+import SystemPackage
+import TensorCore
+import TransformerKit
+
+struct Show: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Print values of a tensor.",
+    discussion: """
+      A slice has a range for each axis, as in numpy: 0:2,: or -1 or 3:4,0:8. Without one, the
+      first elements of each axis are shown.
+
+      Examples:
+        tfinspect show model.safetensors pooler.dense.bias
+        tfinspect show bert-base/ embeddings.LayerNorm.weight --slice 0:4
+        tfinspect show model.npz pooler.dense.weight --slice 0:2,: --json
+      """)
+
+  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  var source: FilePath
+
+  @Argument(help: "The tensor's name.")
+  var tensor: String
+
+  @Option(help: "A range for each axis, separated by commas: 0:2,:")
+  var slice: String?
+
+  @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var common: CommonOptions
+
+  func perform() throws -> ExitStatus {
+    let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+    common.explain(checkpoint)
+    let tensor = try checkpoint.tensor(named: tensor)
+    let ranges = try slice.map { try Slice.ranges($0, of: tensor.shape) } ?? beginning(of: tensor)
+    let values = try tensor.values(in: ranges)
+    if common.json {
+      let bounds: [JSONValue] = ranges.map { [.number($0.lowerBound), .number($0.upperBound)] }
+      let report: JSONValue = [
+        "schema": "tfinspect.show/1", "name": .string(tensor.name.text),
+        "dtype": .string(tensor.dtype.name),
+        "shape": .array(tensor.shape.map { .number($0) }), "slice": .array(bounds),
+        "values": nested(values.map(\.json)[...], shape: ranges.shape),
+      ]
+      standardOutput(report.text(pretty: true))
+      return .success
+    }
+    if !common.quiet {
+      let part = ranges.shape == tensor.shape ? "" : ", \(excerpt(ranges))"
+      standardOutput(
+        "\(escaped(tensor.name.text))  \(tensor.dtype) \(describe(shape: tensor.shape))\(part)")
+    }
+    printRows(values.map(\.text), shape: ranges.shape)
+    return .success
+  }
+
+  /// At most eight elements of the last axes, and one of the others.
+  private func beginning(of tensor: Tensor) -> [Range<Int>] {
+    let rank = tensor.shape.count
+    return tensor.shape.enumerated().map { axis, extent in
+      0..<min(extent, axis >= rank - 2 ? 8 : 1)
+    }
+  }
+
+  private func excerpt(_ ranges: [Range<Int>]) -> String {
+    "showing [" + ranges.map { "\($0.lowerBound):\($0.upperBound)" }.joined(separator: ", ") + "]"
+  }
+
+  /// One line for each row of the last axis, aligned.
+  private func printRows(_ cells: [String], shape: [Int]) {
+    let width = max(1, shape.last ?? 1)
+    var table = Table((0..<width).map { _ in ("", .right) })
+    for start in stride(from: 0, to: cells.count, by: width) {
+      table.add(Array(cells[start..<start + width]))
+    }
+    for line in table.lines(headings: false) { standardOutput(line) }
+  }
+
+  private func nested(_ values: ArraySlice<JSONValue>, shape: [Int]) -> JSONValue {
+    guard let extent = shape.first else { return values.first ?? .null }
+    let size = extent == 0 ? 0 : values.count / extent
+    return .array(
+      (0..<extent).map { index in
+        let start = values.startIndex + index * size
+        return nested(values[start..<start + size], shape: Array(shape.dropFirst()))
+      })
+  }
+}
+
+extension [Range<Int>] {
+  fileprivate var shape: [Int] { map(\.count) }
+}
+
+extension ElementValue {
+  fileprivate var text: String {
+    switch self {
+    case .bool(let value): value == 0 ? "false" : "true"
+    case .integer(let value): "\(value)"
+    case .unsigned(let value): "\(value)"
+    case .single(let value): "\(value)"
+    case .real(let value): "\(value)"
+    case .complex(let real, let imaginary):
+      "\(real)\(imaginary.sign == .minus ? "-" : "+")\(imaginary.magnitude)i"
+    }
+  }
+
+  fileprivate var json: JSONValue {
+    switch self {
+    case .bool(let value): .bool(value != 0)
+    case .integer(let value): .int(value)
+    case .unsigned(let value): .uint(value)
+    case .single(let value): .number(Double(value))
+    case .real(let value): .number(value)
+    case .complex(let real, let imaginary): [.number(real), .number(imaginary)]
+    }
+  }
+}

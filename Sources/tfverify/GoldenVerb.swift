@@ -1,0 +1,100 @@
+import ArgumentParser
+import CommandSupport
+import SystemPackage
+import TensorCore
+import TransformerKit
+
+struct GoldenVerb: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "golden",
+    abstract: "Compare a model with stored outputs of the original framework.",
+    discussion: """
+      GOLDEN is an npz with arrays inputs/NAME and outputs/NAME; Tools/golden makes one. The model
+      runs in double precision. The limit is on |error| / largest |value| of an output: 1e-10 for a
+      golden labelled exact-f64, 1e-5 for one labelled f64 or f32 or not labelled, eight epsilons
+      of the type for f16 and bf16.
+
+      Examples:
+        tfverify golden bert-base/ golden.npz
+        tfverify golden bert.npz golden.npz --tolerance 1e-6
+        tfverify golden bert-base/ golden.npz --json
+      """)
+
+  @Argument(help: "The model.")
+  var model: FilePath
+
+  @Argument(help: "The golden.")
+  var golden: FilePath
+
+  @Option(help: "The limit on |error| / largest |value|, instead of the golden's own.")
+  var tolerance: Double?
+
+  @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard tolerance.map({ $0 >= 0 }) ?? true else {
+      throw ValidationError("--tolerance must not be negative")
+    }
+  }
+
+  func perform() throws -> ExitStatus {
+    try checkArithmetic()
+    let model = try Model(model, options: sourceOptions.options)
+    common.explain(model)
+    let report = try model.check(Golden(golden), tolerance: tolerance)
+    if common.json {
+      standardOutput(json(report).text(pretty: true))
+    } else {
+      if !common.quiet { printTable(report) }
+      standardOutput(verdict(report))
+    }
+    return report.isVerified ? .success : .negative
+  }
+
+  private func printTable(_ report: GoldenReport) {
+    var table = Table([
+      ("OUTPUT", .left), ("SHAPE", .left), ("MAX ERROR", .right), ("RELATIVE", .right),
+      ("WORST ROW", .left), ("", .left),
+    ])
+    for line in report.lines {
+      if let deviation = line.deviation {
+        table.add([
+          escaped(line.name), describe(shape: deviation.shape), describe(error: deviation.error),
+          describe(error: deviation.relative), describe(shape: deviation.worstRow),
+          line.isWithin ? "ok" : "DIFFERS",
+        ])
+      } else {
+        table.add([escaped(line.name), "", "", "", "", line.fault ?? ""])
+      }
+    }
+    for line in table.lines() { standardOutput(line) }
+  }
+
+  private func verdict(_ report: GoldenReport) -> String {
+    let framework = escaped(report.framework ?? "an unnamed framework")
+    let golden = "\(framework) (\(report.precision.rawValue))"
+    let limit = "limit \(describe(error: report.tolerance))"
+    if common.quiet { return report.isVerified ? "verified" : "different" }
+    let wrong = report.lines.filter { !$0.isWithin }.count
+    return report.isVerified
+      ? "verified: \(report.head) agrees with \(golden), \(limit)"
+      : "different: \(wrong) of \(report.lines.count) outputs differ from \(golden), \(limit)"
+  }
+
+  private func json(_ report: GoldenReport) -> JSONValue {
+    let lines: [JSONValue] = report.lines.map { line in
+      line.deviation.map { deviation in
+        guard case .object(let members) = deviation.json else { return deviation.json }
+        return .object(members + [JSONValue.Member("within", .bool(line.isWithin))])
+      } ?? ["name": .string(line.name), "fault": .string(line.fault ?? ""), "within": false]
+    }
+    return [
+      "schema": "tfverify.golden/1", "verdict": report.isVerified ? "verified" : "different",
+      "head": .string(report.head),
+      "framework": report.framework.map { .string($0) } ?? .null,
+      "precision": .string(report.precision.rawValue), "tolerance": .number(report.tolerance),
+      "outputs": .array(lines),
+    ]
+  }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import CommandSupport
+import Kernels
+import TensorCore
+
+@main
+enum Main {
+  static func main() {
+    runCommand(TFVerify.self)
+  }
+}
+
+struct TFVerify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tfverify",
+    abstract: "Run a reference forward pass, and prove that checkpoints compute the same.",
+    usage: "tfverify A B [options]    (options: tfverify pair --help)",
+    discussion: """
+      Inputs and outputs are arrays of ids and numbers in npz files, under the names that Hugging
+      Face gives them. Text is the business of a tokeniser.
+
+      Examples:
+        tfverify bert-base/ bert.npz
+        tfverify golden bert-base/ golden.npz
+        tfverify run bert-base/ --inputs inputs.npz -o outputs.npz --hidden-states
+
+      \(ExitStatus.help)
+      """,
+    version: toolVersion,
+    subcommands: [Pair.self, GoldenVerb.self, Run.self],
+    defaultSubcommand: Pair.self)
+}
+
+/// Refuses to say anything on a machine whose matrix products are wrong.
+func checkArithmetic() throws {
+  if let fault = arithmeticFault() {
+    throw CheckpointError(.malformed("this machine's OpenBLAS computes wrongly: \(fault)"))
+  }
+}
