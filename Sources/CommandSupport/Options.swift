@@ -37,6 +37,9 @@ public struct SourceOptions: ParsableArguments {
   @Option(help: "The architecture, instead of what config.json and names show.")
   var architecture: String?
 
+  @Flag(help: "Leave out optimiser slots and step counters, and list them.")
+  var dropTrainingState = false
+
   @Option(help: "The config.json, instead of the one beside the weights.")
   var config: FilePath?
 
@@ -45,7 +48,9 @@ public struct SourceOptions: ParsableArguments {
   /// The same, for the library.
   public var options: OpenOptions {
     OpenOptions(
-      format: fromFormat, config: config, architecture: architecture, dialect: fromDialect)
+      format: fromFormat, config: config,
+      recognition: RecognitionOptions(
+        architecture: architecture, dialect: fromDialect, dropsTrainingState: dropTrainingState))
   }
 }
 

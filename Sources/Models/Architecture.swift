@@ -19,6 +19,9 @@ public protocol Architecture: Sendable {
   /// What the model computes, as its framework's class: `BertForMaskedLM`.
   var head: String { get }
 
+  /// Dimensions by name, for dialects that divide an axis: `head_size`.
+  var dimensions: [String: Int] { get }
+
   /// The forward pass.
   func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>]
 
@@ -35,6 +38,9 @@ public protocol Architecture: Sendable {
 public let allArchitectures: [any Architecture.Type] = [BERT.self]
 
 extension Architecture {
+  /// None, unless an architecture has some.
+  public var dimensions: [String: Int] { [:] }
+
   /// What the stages ask for: the modules as a tree, and their weights in order.
   func declaration() -> (root: ModuleNode, slots: [WeightSlot]) {
     let declaration = Declaration()

@@ -1,76 +1,27 @@
 public import TensorCore
 
-/// What a weight is for.
-public enum WeightRole: String, Sendable {
-  /// The matrix of a linear layer, `[out, in]`.
-  case linear = "linear"
-  /// What is added to a layer's product.
-  case bias = "bias"
-  /// A row for each id, position or type.
-  case embedding = "embedding"
-  /// The gain of a normalisation.
-  case normWeight = "norm weight"
-  /// The offset of a normalisation.
-  case normBias = "norm bias"
-}
-
-/// A weight that an architecture declares.
-public struct WeightSlot: Sendable {
-  /// The canonical path, `encoder.blocks.3.attention.query.weight`.
-  public let path: String
-  /// The shape; a linear layer's is `[out, in]`.
-  public let shape: [Int]
-  /// What it is for.
-  public let role: WeightRole
-  /// The path of the weight that this one equals unless it is stored separately.
-  public let tie: String?
-  /// Whether no output of the declared head depends on it.
-  public let isUnused: Bool
-
-  /// How many numbers it has.
-  public var parameterCount: Int { shape.reduce(1, *) }
-}
-
-/// A module of the weight graph: its name, what it is, and what stands under it.
-public struct ModuleNode: Sendable {
-  /// The last component of its path.
-  public let name: String
-  /// What it is.
-  public let kind: ModuleKind
-  /// The modules inside, in the order of the computation.
-  public let modules: [ModuleNode]
-  /// Its own weights.
-  public let slots: [WeightSlot]
-
-  /// All weights at and below this module.
-  public var allSlots: [WeightSlot] { slots + modules.flatMap(\.allSlots) }
-}
-
-/// The kinds of module.
-public enum ModuleKind: String, Sendable {
-  case model = "Model"
-  case sequence = "Sequence"
-  case block = "Block"
-  case embedding = "Embedding"
-  case linear = "Linear"
-  case layerNorm = "LayerNorm"
-  case attention = "Attention"
-  case feedForward = "FeedForward"
-  case head = "Head"
-}
-
 /// The weights of a checkpoint under the paths that its architecture declares.
 ///
-/// Every declared slot has a tensor, its own or the one it is tied to, and every tensor of the
-/// checkpoint is used or accounted for in `dropped`. Nothing is read from a tensor until a stage
-/// asks for it.
+/// Every declared slot has a place in a stored tensor, its own or the one it is tied to, and every
+/// tensor of the checkpoint is used or accounted for in `dropped`. Nothing is read from a tensor
+/// until a stage asks for it.
 public struct WeightGraph: Sendable {
-  /// A tensor of the checkpoint that stands for no weight.
+  /// A tensor, or a part of one, that stands for no weight.
   public struct Dropped: Sendable {
     /// The tensor's name in the checkpoint.
     public let name: TensorName
     /// Why it may be dropped: what it was checked to be.
     public let reason: String
+  }
+
+  /// Where a weight is stored.
+  struct Placement: Sendable {
+    /// The stored tensor.
+    let stored: Tensor
+    /// The weight in it.
+    let piece: Piece
+    /// How it is laid out, in words; empty if as it is.
+    let layout: String
   }
 
   /// The mathematics.
@@ -81,34 +32,75 @@ public struct WeightGraph: Sendable {
   public let root: ModuleNode
   /// The declared weights, in the order of the computation.
   public let slots: [WeightSlot]
-  /// The tensor of every slot that has its own, in canonical layout, by path.
-  public let tensors: [String: Tensor]
   /// The slots that are tied, and to which.
   public let ties: [String: String]
   /// What was left out.
   public let dropped: [Dropped]
+  /// The weights that are stored nowhere because they are zero.
+  public let zeroed: [String]
 
-  /// The tensor that a slot has or is tied to.
+  let placements: [String: Placement]
+  private let slotsByPath: [String: WeightSlot]
+
+  init(
+    architecture: any Architecture, dialect: Dialect, root: ModuleNode, slots: [WeightSlot],
+    placements: [String: Placement], ties: [String: String], dropped: [Dropped], zeroed: [String]
+  ) {
+    self.architecture = architecture
+    self.dialect = dialect
+    self.root = root
+    self.slots = slots
+    self.placements = placements
+    self.ties = ties
+    self.dropped = dropped
+    self.zeroed = zeroed
+    slotsByPath = Dictionary(slots.map { ($0.path, $0) }) { first, _ in first }
+  }
+
+  /// Where a slot's weight is stored, or that of the slot it is tied to.
+  func placement(at path: String) -> Placement? {
+    placements[path] ?? ties[path].flatMap { placements[$0] }
+  }
+
+  /// The weight of a slot in canonical layout, under the name of the tensor that stores it.
   public func tensor(at path: String) -> Tensor? {
-    tensors[path] ?? ties[path].flatMap { tensors[$0] }
+    guard let placement = placement(at: path), let slot = slotsByPath[path] else { return nil }
+    return placement.weight(shape: slot.shape)
   }
 
   /// The number of parameters, tied ones counted once.
   public var parameterCount: Int {
     slots.reduce(0) { $0 + (ties[$1.path] == nil ? $1.parameterCount : 0) }
   }
-}
 
-extension WeightGraph {
   /// This graph's mathematics with the weights of another.
   ///
-  /// - Precondition: the other graph has a tensor of the same shape for every slot.
+  /// - Precondition: the other graph has a weight of the same shape for every slot.
   public func withWeights(of other: WeightGraph) -> WeightGraph {
-    let tensors = slots.compactMap { slot in
-      other.tensor(at: slot.path).map { (slot.path, $0) }
-    }
+    let found = slots.compactMap { slot in other.placement(at: slot.path).map { (slot.path, $0) } }
     return WeightGraph(
       architecture: architecture, dialect: dialect, root: root, slots: slots,
-      tensors: Dictionary(uniqueKeysWithValues: tensors), ties: [:], dropped: [])
+      placements: Dictionary(uniqueKeysWithValues: found), ties: [:], dropped: [], zeroed: [])
+  }
+}
+
+extension WeightGraph.Placement {
+  /// The weight in canonical layout.
+  func weight(shape: [Int]) -> Tensor {
+    let width = stored.dtype.bitWidth / 8
+    let count = shape.reduce(1, *)
+    let move = Move(reading: piece)
+    let bytes: any TensorBytes
+    if move.isContiguous {
+      let isWhole = count * width == stored.byteCount
+      bytes = isWhole
+        ? stored.bytes
+        : ByteRange(source: stored.bytes, start: piece.offset * width, count: count * width)
+    } else {
+      bytes = GatheredBytes(
+        width: width, elementCount: count,
+        parts: [GatheredBytes.Part(source: stored.bytes, move: move)])
+    }
+    return Tensor(name: stored.name, dtype: stored.dtype, shape: shape, bytes: bytes)
   }
 }

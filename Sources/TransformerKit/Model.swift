@@ -3,26 +3,23 @@ public import Models
 public import SystemPackage
 public import TensorCore
 
-/// How to open a checkpoint when its files do not say it themselves.
+/// How to open a checkpoint where its files do not say it themselves.
 public struct OpenOptions: Sendable {
   /// The container, instead of what the bytes show.
   public var format: ContainerFormat?
   /// The config.json, instead of the one beside the weights.
   public var config: FilePath?
-  /// The architecture, instead of what config.json and names show.
-  public var architecture: String?
-  /// The dialect, instead of what the names show.
-  public var dialect: String?
+  /// How to understand what is in it.
+  public var recognition: RecognitionOptions
 
   /// Options; nothing given means: recognise it.
   public init(
-    format: ContainerFormat? = nil, config: FilePath? = nil, architecture: String? = nil,
-    dialect: String? = nil
+    format: ContainerFormat? = nil, config: FilePath? = nil,
+    recognition: RecognitionOptions = RecognitionOptions()
   ) {
     self.format = format
     self.config = config
-    self.architecture = architecture
-    self.dialect = dialect
+    self.recognition = recognition
   }
 }
 
@@ -56,8 +53,7 @@ public struct Model: Sendable {
     self.checkpoint = checkpoint
     do {
       graph = try WeightGraph(
-        checkpoint.tensors, config: checkpoint.config?.value,
-        architecture: options.architecture, dialect: options.dialect)
+        checkpoint.tensors, config: checkpoint.config?.value, options: options.recognition)
     } catch {
       throw error.inFile(displayed(checkpoint.path))
     }

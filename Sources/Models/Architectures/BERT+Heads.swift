@@ -78,13 +78,13 @@ extension BERT {
       let transform = try Linear(scope.module("transform", .linear), in: width, out: width)
       let norm = try LayerNorm(
         scope.module("norm", .layerNorm), width: width, epsilon: epsilon)
-      // Untied files of transformers 5 hold the decoder's bias twice, and use the decoder's.
-      _ = try scope.weight("bias", [vocabulary], .bias, tiedTo: "mlm_head.decoder.bias")
+      // Untied files of transformers 5 hold two biases, and only the decoder's is used.
+      _ = try scope.weight("bias", [vocabulary], .bias)
       let decoder = scope.module("decoder", .linear)
       let weight = decoder.rows(
         "weight", [vocabulary, width], .linear,
         tiedTo: isTied ? "embeddings.word.weight" : nil)
-      let bias = try decoder.weight("bias", [vocabulary], .bias)
+      let bias = try decoder.weight("bias", [vocabulary], .bias, tiedTo: "mlm_head.bias")
       return { states throws(CheckpointError) in
         let x = norm(apply(activation, to: transform(states["hidden"])))
         states[name] = try weight.product(with: x, bias: bias)  // [batch, length, vocabulary]

@@ -9,37 +9,40 @@ extension Dialect {
       .rename("bert.embeddings.position_embeddings", "embeddings.position"),
       .rename("bert.embeddings.token_type_embeddings", "embeddings.token_type"),
       .rename("bert.embeddings.LayerNorm", "embeddings.norm"),
-      .rename(
-        "bert.encoder.layer.{i}.attention.self.query", "encoder.blocks.{i}.attention.query"),
-      .rename("bert.encoder.layer.{i}.attention.self.key", "encoder.blocks.{i}.attention.key"),
-      .rename(
-        "bert.encoder.layer.{i}.attention.self.value", "encoder.blocks.{i}.attention.value"),
-      .rename(
-        "bert.encoder.layer.{i}.attention.output.dense", "encoder.blocks.{i}.attention.output"),
-      .rename(
-        "bert.encoder.layer.{i}.attention.output.LayerNorm", "encoder.blocks.{i}.attention_norm"),
-      .rename("bert.encoder.layer.{i}.intermediate.dense", "encoder.blocks.{i}.feed_forward.up"),
-      .rename("bert.encoder.layer.{i}.output.dense", "encoder.blocks.{i}.feed_forward.down"),
-      .rename(
-        "bert.encoder.layer.{i}.output.LayerNorm", "encoder.blocks.{i}.feed_forward_norm"),
+      layer("attention.self.query", "attention.query"),
+      layer("attention.self.key", "attention.key"),
+      layer("attention.self.value", "attention.value"),
+      layer("attention.output.dense", "attention.output"),
+      layer("attention.output.LayerNorm", "attention_norm"),
+      layer("intermediate.dense", "feed_forward.up"),
+      layer("output.dense", "feed_forward.down"),
+      layer("output.LayerNorm", "feed_forward_norm"),
       .rename("bert.pooler.dense", "pooler"),
       .rename("cls.predictions.transform.dense", "mlm_head.transform"),
       .rename("cls.predictions.transform.LayerNorm", "mlm_head.norm"),
-      .rename("cls.predictions.decoder", "mlm_head.decoder"),
       .rename("cls.predictions.bias", "mlm_head.bias"),
+      .rename("cls.predictions.decoder.weight", "mlm_head.decoder.weight"),
+      // transformers 5 reads an untied decoder without a bias of its own as one with a zero bias.
+      .rename(
+        "cls.predictions.decoder.bias", "mlm_head.decoder.bias",
+        writesTie: .unlessTied("mlm_head.decoder.weight")),
       .rename("cls.seq_relationship", "nsp_head"),
       .rename("classifier", "classifier"),
       .rename("qa_outputs", "qa_head"),
     ],
-    optionalPrefixes: ["bert."],
-    oldEndings: [
-      (old: "LayerNorm.gamma", new: "LayerNorm.weight"),
-      (old: "LayerNorm.beta", new: "LayerNorm.bias"),
+    prefixes: [OptionalPrefix(text: "bert.") { $0 != BERTHead.base.rawValue }],
+    otherEndings: [
+      (other: "LayerNorm.gamma", usual: "LayerNorm.weight"),
+      (other: "LayerNorm.beta", usual: "LayerNorm.bias"),
     ],
     buffers: [
       ConstantBuffer(
         stored: "bert.embeddings.position_ids",
         content: .positions(of: "embeddings.position.weight"))
     ],
-    evidence: ["bert.embeddings.word_embeddings.weight"])
+    evidence: [.name("bert.embeddings.word_embeddings.weight")])
+
+  private static func layer(_ stored: String, _ path: String) -> [Rule] {
+    .rename("bert.encoder.layer.{i}." + stored, "encoder.blocks.{i}." + path)
+  }
 }

@@ -1,0 +1,199 @@
+import TensorCore
+
+/// How one ecosystem names and lays out the weights of one architecture: a table of invertible rules.
+///
+/// Adding a dialect is one new file and one line in `all`.
+public struct Dialect: Sendable {
+  /// The name on the command line: `huggingface`.
+  public let name: String
+  /// The architecture's name.
+  public let architecture: String
+  /// Which of the ecosystem's forms this is, if it has several; the first one in `all` is written.
+  public let variant: String?
+  /// What each stored tensor is made of.
+  let rules: [Rule]
+  /// Prefixes that may stand before a stored name, or be missing there.
+  let prefixes: [OptionalPrefix]
+  /// Endings that other versions of the ecosystem wrote, and what the rules call them.
+  let otherEndings: [(other: String, usual: String)]
+  /// Buffers that stand for no weight.
+  let buffers: [ConstantBuffer]
+  /// Whether a model may be stored without any bias, which then are zero.
+  let mayOmitBiases: Bool
+  /// Stored names that show the dialect. One that is there suffices.
+  let evidence: [Evidence]
+
+  init(
+    name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
+    prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
+    buffers: [ConstantBuffer] = [], mayOmitBiases: Bool = false, evidence: [Evidence]
+  ) {
+    self.name = name
+    self.architecture = architecture
+    self.variant = variant
+    self.rules = rules.flatMap(\.self)
+    self.prefixes = prefixes
+    self.otherEndings = otherEndings
+    self.buffers = buffers
+    self.mayOmitBiases = mayOmitBiases
+    self.evidence = evidence
+  }
+
+  /// All dialects, of all architectures.
+  public static let all: [Dialect] = [.huggingFaceBERT]
+
+  /// The dialects of an architecture.
+  static func all(of architecture: String) -> [Dialect] {
+    all.filter { $0.architecture == architecture }
+  }
+}
+
+/// One line of a dialect's table: a stored tensor, and the weights it is made of.
+///
+/// `{i}` stands for a layer's number, the same on both sides.
+struct Rule: Sendable {
+  /// The stored name.
+  let stored: String
+  /// What it is made of. The first layout is written; the others are read too, and told apart by
+  /// the stored shape.
+  let layouts: [Layout]
+  /// The rule holds only for models that have this weight,
+  var onlyWith: String?
+  /// and only for those that have not this one.
+  var onlyWithout: String?
+  /// A tied weight is written all the same: always, or unless this other weight is tied.
+  var writesTie: Rule.TieWriting = .never
+  /// More rows than the model has are accepted if they are zero.
+  var mayBePadded = false
+
+  /// When a tensor is written although its weights are tied to others.
+  enum TieWriting: Sendable {
+    case never
+    case always
+    case unlessTied(String)
+  }
+}
+
+extension [Rule] {
+  /// A module, or a weight, under another name: the same for itself, its `weight` and its `bias`.
+  static func rename(
+    _ stored: String, _ path: String, writesTie: Rule.TieWriting = .never, mayBePadded: Bool = false
+  ) -> [Rule] {
+    ["", ".weight", ".bias"].map { ending in
+      Rule(
+        stored: stored + ending, layouts: [.weight(path + ending)], writesTie: writesTie,
+        mayBePadded: mayBePadded)
+    }
+  }
+
+  /// A stored tensor of any layout.
+  static func tensor(
+    _ stored: String, _ layouts: Layout..., writesTie: Rule.TieWriting = .never,
+    mayBePadded: Bool = false
+  ) -> [Rule] {
+    [Rule(stored: stored, layouts: layouts, writesTie: writesTie, mayBePadded: mayBePadded)]
+  }
+
+  /// The same rules, for models that have the weight `path`.
+  static func with(_ path: String, _ rules: [Rule]...) -> [Rule] {
+    rules.flatMap(\.self).map { rule in
+      var rule = rule
+      rule.onlyWith = path
+      return rule
+    }
+  }
+
+  /// The same rules, for models that do not have the weight `path`.
+  static func without(_ path: String, _ rules: [Rule]...) -> [Rule] {
+    rules.flatMap(\.self).map { rule in
+      var rule = rule
+      rule.onlyWithout = path
+      return rule
+    }
+  }
+}
+
+/// A prefix of stored names that files have or have not.
+struct OptionalPrefix: Sendable {
+  let text: String
+  /// Whether it is written for a model's head.
+  let isWritten: @Sendable (_ head: String) -> Bool
+  /// Whether it is part of the rules' names; otherwise it may stand before any of them.
+  var isInRules = true
+}
+
+/// A sign of a dialect.
+struct Evidence: Sendable {
+  /// A stored name, with any optional prefix.
+  let stored: String
+  /// What the tensor's shape must be like.
+  var shape: @Sendable ([Int]) -> Bool = { _ in true }
+
+  /// The name alone.
+  static func name(_ stored: String) -> Evidence {
+    Evidence(stored: stored)
+  }
+}
+
+/// A buffer that a framework stored although it is the same in every model.
+struct ConstantBuffer: Sendable {
+  /// What it must hold.
+  enum Content: Sendable {
+    /// 0, 1, 2, … as many as the weight of that path has rows.
+    case positions(of: String)
+    /// Ones on and below the diagonal, zeros above, as large as the weight of that path has rows.
+    case causalTriangle(of: String)
+    /// A number.
+    case number(Double)
+  }
+
+  /// The stored name, with `{i}` for every layer.
+  let stored: String
+  let content: Content
+}
+
+extension Dialect {
+  /// The name under which a stored tensor is written for a model's head.
+  func writtenName(_ stored: String, head: String) -> String {
+    var name = stored
+    for prefix in prefixes {
+      if prefix.isInRules {
+        if !prefix.isWritten(head), name.hasPrefix(prefix.text) {
+          name = String(name.dropFirst(prefix.text.count))
+        }
+      } else if prefix.isWritten(head) {
+        name = prefix.text + name
+      }
+    }
+    return name
+  }
+
+  /// Every spelling of a stored name that is read, the usual one first.
+  func spellings(of stored: String) -> [TensorName] {
+    var names = [stored]
+    for prefix in prefixes {
+      names += names.map {
+        $0.hasPrefix(prefix.text) ? String($0.dropFirst(prefix.text.count)) : prefix.text + $0
+      }
+    }
+    for ending in otherEndings {
+      names += names.filter { $0.hasSuffix(ending.usual) }
+        .map { $0.dropLast(ending.usual.count) + ending.other }
+    }
+    return names.map { TensorName($0) }
+  }
+
+  /// Whether the tensors in `table` are those of this dialect.
+  func isShown(by table: TensorTable) -> Bool {
+    evidence.contains { evidence in
+      spellings(of: evidence.stored).contains { name in
+        table[name].map { evidence.shape($0.shape) } ?? false
+      }
+    }
+  }
+}
+
+/// A template with its holes filled by a layer's number.
+func filled(_ template: String, layer: Int) -> String {
+  template.split(separator: "{i}", omittingEmptySubsequences: false).joined(separator: "\(layer)")
+}

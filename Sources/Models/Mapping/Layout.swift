@@ -1,0 +1,77 @@
+/// What a stored tensor is made of: one line of a dialect's table, on the side of the weights.
+///
+/// Every case is invertible, so a layout reads and writes. `{i}` in a path stands for a layer's
+/// number, the same as in the stored name.
+indirect enum Layout: Sendable {
+  /// A weight as it is.
+  case weight(String)
+  /// With the last two axes exchanged.
+  case transposed(Layout)
+  /// Several parts, one behind the other along an axis.
+  case joined([Layout], axis: Int)
+  /// The same part of all layers, along a new axis. Then `{i}` runs over the layers.
+  case stacked(Layout, axis: Int)
+  /// With a new axis of one element.
+  case unit(Layout, axis: Int)
+  /// With an axis divided in two, the inner one as long as the model's dimension of that name.
+  case divided(Layout, axis: Int, inner: String)
+  /// With the two halves of each head interleaved along an axis: rotary pairs (i, i + size/2) become
+  /// neighbours. The dimension is the size of a head.
+  case interleavedHeads(Layout, axis: Int, size: String)
+
+  /// The paths of the weights in it, with `{i}`.
+  var paths: [String] {
+    switch self {
+    case .weight(let path): [path]
+    case .transposed(let inner), .stacked(let inner, _), .unit(let inner, _),
+      .divided(let inner, _, _), .interleavedHeads(let inner, _, _):
+      inner.paths
+    case .joined(let parts, _): parts.flatMap(\.paths)
+    }
+  }
+
+  /// Whether it takes in all layers at once.
+  var isStacked: Bool {
+    switch self {
+    case .weight: false
+    case .stacked: true
+    case .transposed(let inner), .unit(let inner, _), .divided(let inner, _, _),
+      .interleavedHeads(let inner, _, _):
+      inner.isStacked
+    case .joined(let parts, _): parts.contains { $0.isStacked }
+    }
+  }
+
+  /// The same layout of the weights whose paths `ending` is appended to.
+  func appending(_ ending: String) -> Layout {
+    switch self {
+    case .weight(let path): .weight(path + ending)
+    case .transposed(let inner): .transposed(inner.appending(ending))
+    case .joined(let parts, let axis): .joined(parts.map { $0.appending(ending) }, axis: axis)
+    case .stacked(let inner, let axis): .stacked(inner.appending(ending), axis: axis)
+    case .unit(let inner, let axis): .unit(inner.appending(ending), axis: axis)
+    case .divided(let inner, let axis, let name):
+      .divided(inner.appending(ending), axis: axis, inner: name)
+    case .interleavedHeads(let inner, let axis, let name):
+      .interleavedHeads(inner.appending(ending), axis: axis, size: name)
+    }
+  }
+
+  /// The layout in words: `transposed`, `joined along 0`.
+  var text: String {
+    switch self {
+    case .weight: ""
+    case .transposed(let inner): joined("transposed", inner)
+    case .joined(let parts, let axis):
+      joined("joined along \(axis)", parts.first ?? .weight(""))
+    case .stacked(let inner, let axis): joined("stacked along \(axis)", inner)
+    case .unit(let inner, let axis): joined("unit axis \(axis)", inner)
+    case .divided(let inner, let axis, let name): joined("axis \(axis) divided by \(name)", inner)
+    case .interleavedHeads(let inner, _, _): joined("heads interleaved", inner)
+    }
+  }
+
+  private func joined(_ text: String, _ inner: Layout) -> String {
+    inner.text.isEmpty ? text : inner.text + ", " + text
+  }
+}

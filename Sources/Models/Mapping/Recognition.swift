@@ -1,0 +1,64 @@
+import TensorCore
+
+/// The architecture that was asked for, that the config names, or that the tensors' names show.
+///
+/// - Throws: `CheckpointError` of the category unsupported.
+func recognizedArchitecture(
+  _ config: JSONValue?, _ table: TensorTable, named name: String?
+) throws(CheckpointError) -> any Architecture.Type {
+  let known = allArchitectures.map { $0.name }.joined(separator: ", ")
+  if let name = name ?? config?["model_type"]?.string {
+    if let type = allArchitectures.first(where: { $0.name == name }) { return type }
+    throw CheckpointError(
+      .unsupported("the architecture \"\(name)\" is not supported; supported are: \(known)"))
+  }
+  let shown = Set(Dialect.all.filter { $0.isShown(by: table) }.map(\.architecture))
+  let candidates = allArchitectures.filter { shown.contains($0.name) }
+  if candidates.count == 1 { return candidates[0] }
+  throw CheckpointError(
+    .unsupported("neither a config.json nor the tensors' names show the architecture"),
+    advice: "pass --config FILE, or --architecture with one of: \(known)")
+}
+
+/// The dialect that was asked for, or that the tensors' names show.
+///
+/// - Throws: `CheckpointError` of the category unsupported.
+func recognizedDialect(
+  of architecture: String, _ table: TensorTable, named name: String?
+) throws(CheckpointError) -> Dialect {
+  let dialects = Dialect.all(of: architecture)
+  let asked = name.map { name in dialects.filter { $0.name == name } } ?? dialects
+  let known = distinct(dialects.map(\.name)).joined(separator: ", ")
+  guard let first = asked.first else {
+    throw CheckpointError(
+      .unsupported("\(architecture) has no dialect \"\(name ?? "")\"; it has: \(known)"))
+  }
+  let shown = asked.filter { $0.isShown(by: table) }
+  if shown.count > 1 {
+    throw CheckpointError(
+      .unsupported(
+        "the tensors' names show more than one dialect: "
+          + distinct(shown.map(\.name)).joined(separator: ", ")),
+      advice: "pass --from-dialect with one of them")
+  }
+  // If nothing shows a dialect, the usual one lists what is missing.
+  return shown.first ?? first
+}
+
+/// The dialect of that name in which a model is written.
+///
+/// - Throws: `CheckpointError` of the category unsupported.
+func writtenDialect(
+  named name: String, of architecture: String
+) throws(CheckpointError) -> Dialect {
+  let dialects = Dialect.all(of: architecture)
+  if let dialect = dialects.first(where: { $0.name == name }) { return dialect }
+  let known = distinct(dialects.map(\.name)).joined(separator: ", ")
+  throw CheckpointError(
+    .unsupported("\(architecture) has no dialect \"\(name)\"; it has: \(known)"))
+}
+
+private func distinct(_ names: [String]) -> [String] {
+  var seen: Set<String> = []
+  return names.filter { seen.insert($0).inserted }
+}

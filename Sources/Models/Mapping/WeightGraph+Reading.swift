@@ -1,0 +1,63 @@
+public import TensorCore
+
+/// How to understand a checkpoint where its files do not say it themselves.
+public struct RecognitionOptions: Sendable {
+  /// The architecture, instead of what config and names show.
+  public var architecture: String?
+  /// The dialect, instead of what the names show.
+  public var dialect: String?
+  /// Whether optimiser slots and step counters are left out instead of refused.
+  public var dropsTrainingState: Bool
+
+  /// Options; nothing given means: recognise it.
+  public init(
+    architecture: String? = nil, dialect: String? = nil, dropsTrainingState: Bool = false
+  ) {
+    self.architecture = architecture
+    self.dialect = dialect
+    self.dropsTrainingState = dropsTrainingState
+  }
+}
+
+extension WeightGraph {
+  /// Understands a checkpoint: recognises architecture and dialect, and places every tensor.
+  ///
+  /// - Parameters:
+  ///   - table: the tensors.
+  ///   - config: the config.json, if there is one.
+  ///   - options: what is not left to recognition.
+  /// - Throws: `CheckpointError`: unsupported if it is not recognised, malformed if the config is
+  ///   broken, refused with every fault if tensors are missing, unexpected or misshapen.
+  public init(
+    _ table: TensorTable, config: JSONValue?, options: RecognitionOptions = RecognitionOptions()
+  ) throws(CheckpointError) {
+    let type = try recognizedArchitecture(config, table, named: options.architecture)
+    let dialect = try recognizedDialect(of: type.name, table, named: options.dialect)
+    guard let config else {
+      throw CheckpointError(
+        .unsupported("the \(type.name) model needs its config.json, which is not beside it"),
+        advice: "pass it with --config FILE")
+    }
+    var reader = ConfigReader(config)
+    let model = type.init(config: &reader) { dialect.stores($0, in: table) }
+    try reader.check()
+    let (root, slots) = model.declaration()
+    let forms = StoredForms(dialect, slots: slots, dimensions: model.dimensions)
+    var placing = Placing(table, dialect, slots, options: options)
+    try placing.place(forms)
+    self.init(
+      architecture: model, dialect: dialect, root: root, slots: slots,
+      placements: placing.placements, ties: placing.ties, dropped: placing.dropped,
+      zeroed: placing.zeroed)
+  }
+}
+
+extension Dialect {
+  /// Whether the checkpoint stores a tensor of which the weight at `path` is a part.
+  fileprivate func stores(_ path: String, in table: TensorTable) -> Bool {
+    rules.contains { rule in
+      rule.layouts[0].paths.contains { filled($0, layer: 0) == path }
+        && spellings(of: filled(rule.stored, layer: 0)).contains { table[$0] != nil }
+    }
+  }
+}

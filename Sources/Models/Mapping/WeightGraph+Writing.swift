@@ -1,0 +1,106 @@
+public import TensorCore
+
+extension WeightGraph {
+  /// A tensor of another dialect, and where its parts come from.
+  public struct Translated: Sendable {
+    /// A weight on its way.
+    public struct Part: Sendable {
+      /// The tensor that stores it now.
+      public let source: TensorName
+      /// How it is laid out there, in words; empty if as it is.
+      public let sourceLayout: String
+      /// The weight.
+      public let path: String
+    }
+
+    /// The tensor, gathered when read.
+    public let tensor: Tensor
+    /// How its weights are laid out in it, in words; empty if as they are.
+    public let layout: String
+    /// The weights.
+    public let parts: [Part]
+  }
+
+  /// The checkpoint's weights as another dialect stores them, in the order of the computation.
+  ///
+  /// Nothing is read before a tensor's bytes are asked for, and values are never changed.
+  ///
+  /// - Parameter name: the dialect's name.
+  /// - Throws: `CheckpointError`: unsupported if there is no such dialect for the architecture,
+  ///   refused with every fault if a weight has no place in it.
+  public func translated(to name: String) throws(CheckpointError) -> [Translated] {
+    let dialect = try writtenDialect(named: name, of: type(of: architecture).name)
+    let forms = StoredForms(dialect, slots: slots, dimensions: architecture.dimensions)
+    var faults = forms.conflicts.map { "impossible   \($0)" }
+    for (path, reason) in forms.homeless where ties[path] == nil {
+      faults.append("no place     \(path): \(reason)")
+    }
+    var result: [Translated] = []
+    for form in forms.forms where isWritten(form) {
+      do throws(Arrangement.Misfit) {
+        result.append(try translated(form, dialect))
+      } catch {
+        faults.append("impossible   \(form.name): \(error.reason)")
+      }
+    }
+    guard faults.isEmpty else {
+      let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"
+      throw CheckpointError(
+        .refused("the model does not fit the dialect \(dialect.name): \(count)"), details: faults)
+    }
+    return result
+  }
+
+  /// Whether a tensor is written although its weights are tied.
+  private func isWritten(_ form: StoredForm) -> Bool {
+    guard form.paths.allSatisfy({ ties[$0] != nil }) else { return true }
+    switch form.rule.writesTie {
+    case .never: return false
+    case .always: return true
+    case .unlessTied(let path): return ties[path] == nil
+    }
+  }
+
+  private func translated(
+    _ form: StoredForm, _ dialect: Dialect
+  ) throws(Arrangement.Misfit) -> Translated {
+    var moves: [GatheredBytes.Part] = []
+    var parts: [Translated.Part] = []
+    var dtypes: Set<DType> = []
+    for (path, piece) in form.forms[0].pieces {
+      guard let placement = placement(at: path) else {
+        throw Arrangement.Misfit(reason: "\(path) is not there")
+      }
+      guard let move = Move(from: placement.piece, to: piece) else {
+        throw Arrangement.Misfit(reason: "\(path) is divided in ways that do not match")
+      }
+      dtypes.insert(placement.stored.dtype)
+      moves.append(GatheredBytes.Part(source: placement.stored.bytes, move: move))
+      parts.append(
+        Translated.Part(
+          source: placement.stored.name, sourceLayout: placement.layout, path: path))
+    }
+    guard let dtype = dtypes.first, dtypes.count == 1 else {
+      let names = dtypes.map(\.name).sorted().joined(separator: " and ")
+      throw Arrangement.Misfit(reason: "its parts have different types: \(names)")
+    }
+    let shape = form.forms[0].shape
+    let tensor = Tensor(
+      name: TensorName(dialect.writtenName(form.name, head: architecture.head)),
+      dtype: dtype, shape: shape,
+      bytes: gathered(moves, width: dtype.bitWidth / 8, count: shape.reduce(1, *)))
+    return Translated(tensor: tensor, layout: form.forms[0].text, parts: parts)
+  }
+}
+
+/// The bytes of a tensor that is put together, read through where it is a plain copy.
+private func gathered(
+  _ parts: [GatheredBytes.Part], width: Int, count: Int
+) -> any TensorBytes {
+  if parts.count == 1, parts[0].move.isContiguous {
+    let (source, start) = (parts[0].source, parts[0].move.sourceOffset * width)
+    return start == 0 && source.count == count * width
+      ? source : ByteRange(source: source, start: start, count: count * width)
+  }
+  return GatheredBytes(width: width, elementCount: count, parts: parts)
+}

@@ -1,0 +1,59 @@
+/// What a weight is for.
+public enum WeightRole: String, Sendable {
+  /// The matrix of a linear layer, `[out, in]`.
+  case linear = "linear"
+  /// What is added to a layer's product.
+  case bias = "bias"
+  /// A row for each id, position or type.
+  case embedding = "embedding"
+  /// The gain of a normalisation.
+  case normWeight = "norm weight"
+  /// The offset of a normalisation.
+  case normBias = "norm bias"
+}
+
+/// A weight that an architecture declares.
+public struct WeightSlot: Sendable {
+  /// The canonical path, `encoder.blocks.3.attention.query.weight`.
+  public let path: String
+  /// The shape; a linear layer's is `[out, in]`.
+  public let shape: [Int]
+  /// What it is for.
+  public let role: WeightRole
+  /// The path of the weight that this one equals unless it is stored separately.
+  public let tie: String?
+  /// Whether no output of the declared head depends on it.
+  public let isUnused: Bool
+
+  /// How many numbers it has.
+  public var parameterCount: Int { shape.reduce(1, *) }
+}
+
+/// A module of the weight graph: its name, what it is, and what stands under it.
+public struct ModuleNode: Sendable {
+  /// The last component of its path.
+  public let name: String
+  /// What it is.
+  public let kind: ModuleKind
+  /// The modules inside, in the order of the computation.
+  public let modules: [ModuleNode]
+  /// Its own weights.
+  public let slots: [WeightSlot]
+
+  /// All weights at and below this module.
+  public var allSlots: [WeightSlot] { slots + modules.flatMap(\.allSlots) }
+}
+
+/// The kinds of module.
+public enum ModuleKind: String, Sendable {
+  case model = "Model"
+  case sequence = "Sequence"
+  case block = "Block"
+  case embedding = "Embedding"
+  case linear = "Linear"
+  case layerNorm = "LayerNorm"
+  case rmsNorm = "RMSNorm"
+  case attention = "Attention"
+  case feedForward = "FeedForward"
+  case head = "Head"
+}
