@@ -19,8 +19,8 @@ struct CheckpointSource {
   let config: FilePath?
 
   /// What a folder's weights are called, the likeliest first.
-  private static let usualNames = ["model.safetensors.index.json"]
-    + ContainerFormat.all.map { "model.\($0.fileExtension)" }
+  private static let usualNames =
+    ["model.safetensors.index.json"] + ContainerFormat.all.map { "model.\($0.fileExtension)" }
 
   /// Finds everything that belongs to `path`.
   init(_ path: FilePath, format: ContainerFormat?) throws(CheckpointError) {
@@ -60,7 +60,8 @@ struct CheckpointSource {
     in folder: FilePath, format: ContainerFormat?
   ) throws(CheckpointError) -> Weights {
     for name in usualNames {
-      if let path = existing(folder.appending(name)) { return try weights(at: path, format: format) }
+      guard let path = existing(folder.appending(name)) else { continue }
+      return try weights(at: path, format: format)
     }
     let found = try FolderContents(folder)
     let advice = "name the file"

@@ -60,8 +60,10 @@ extension FilePath {
 
   /// The same path with `suffix` put after its last component.
   func appendingToName(_ suffix: String) -> FilePath {
-    guard let name = lastComponent else { return self }
-    return sibling(name.bytes + Array(suffix.utf8))
+    unsafe withPlatformString { text in
+      let bytes = unsafe Array(UnsafeBufferPointer(start: text, count: strlen(text)))
+      return FilePath(platformString: bytes + suffix.utf8.map { CChar(bitPattern: $0) } + [0])
+    }
   }
 
   /// The path beside this one that has that name.

@@ -1,13 +1,13 @@
 import Synchronization
-import TensorCore
+package import TensorCore
 
 /// An array whose first index varies fastest, read as if the last one did.
 ///
 /// Elements are gathered in blocks, so that memory stays bounded and a source that can only be read
 /// forwards is read once a block. A block is a range of one axis, under fixed indices of the axes
 /// before it and with all indices of the axes after it: for a matrix, some of its rows.
-final class FortranOrderBytes: TensorBytes {
-  let count: Int
+package final class FortranOrderBytes: TensorBytes {
+  package let count: Int
 
   private let source: any TensorBytes
   /// What the source is part of, if that has a checksum that reading in jumps would miss.
@@ -24,14 +24,27 @@ final class FortranOrderBytes: TensorBytes {
   private let block = Mutex<(start: Int, bytes: [UInt8])>((0, []))
 
   /// Bytes of a block, at most.
-  static let blockSize = 16 << 20
+  private static let blockSize = 16 << 20
   /// Bytes that are read at once from the source when only some of them are wanted.
   private static let windowSize = 1 << 20
 
   /// Views `source`, which holds `shape` elements of `width` bytes; no extent is zero.
-  init(
-    _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember? = nil,
-    blockSize: Int = blockSize
+  convenience init(
+    _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember?
+  ) {
+    self.init(
+      source, shape: shape, width: width, member: member, blockSize: Self.blockSize)
+  }
+
+  /// The same, with blocks of another size.
+  package convenience init(
+    _ source: any TensorBytes, shape: [Int], width: Int, blockSize: Int
+  ) {
+    self.init(source, shape: shape, width: width, member: nil, blockSize: blockSize)
+  }
+
+  private init(
+    _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember?, blockSize: Int
   ) {
     self.source = source
     self.member = member
@@ -49,7 +62,7 @@ final class FortranOrderBytes: TensorBytes {
     extent = max(1, min(shape[axis], blockSize / (inner * width)))
   }
 
-  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+  package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let size = buffer.byteCount
     try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
       try block.withLock { block throws(CheckpointError) in

@@ -61,15 +61,22 @@ import TensorCore
 
   /// Fills `target` with the next bytes.
   func read(into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try unsafe fill(target)
+    } catch {
+      throw error.inFile(data.file.name)
+    }
+  }
+
+  private func fill(_ target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
     precondition(target.count <= member.size - position, "read past the end of a zip member")
-    var done = 0
-    while done < target.count {
-      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[done...])
-      let count = try unsafe make(rest)
-      done += count
+    var rest = unsafe target[...]
+    while unsafe !rest.isEmpty {
+      let count = try unsafe make(UnsafeMutableRawBufferPointer(rebasing: rest))
+      unsafe rest = rest.dropFirst(count)
+      position += count
     }
     unsafe crc = crc32(crc, UnsafeRawBufferPointer(target))
-    position += target.count
     if isAtEnd { try checkEnd() }
   }
 
@@ -104,8 +111,8 @@ import TensorCore
 
   private func refill() throws(CheckpointError) {
     let count = min(nextCount, data.count - consumed)
-    var span = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(
-      rebasing: input[..<count]))
+    let target = unsafe UnsafeMutableRawBufferPointer(rebasing: input[..<count])
+    var span = unsafe MutableRawSpan(_unsafeBytes: target)
     try data.read(at: consumed, into: &span)
     consumed += count
     nextCount = min(nextCount * 4, Self.inputSize)
@@ -116,7 +123,8 @@ import TensorCore
   /// After the last declared byte, the compressed data must end as well.
   private func checkEnd() throws(CheckpointError) {
     var extra: UInt8 = 0
-    let isComplete = try unsafe withUnsafeMutableBytes(of: &extra) { target throws(CheckpointError) in
+    let isComplete = try unsafe withUnsafeMutableBytes(of: &extra) {
+      target throws(CheckpointError) in
       while true {
         let (status, count) = try unsafe step(target)
         if count > 0 { throw member.fault("has more than its \(member.size) bytes") }

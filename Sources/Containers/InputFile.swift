@@ -65,8 +65,8 @@ final class InputFile: Sendable {
         let position = unsafe offset + target.startIndex
         let count = try systemCall("cannot read", path) {
           try unsafe descriptor.read(
-            fromAbsoluteOffset: Int64(position), into: UnsafeMutableRawBufferPointer(rebasing: target),
-            retryOnInterrupt: true)
+            fromAbsoluteOffset: Int64(position),
+            into: UnsafeMutableRawBufferPointer(rebasing: target), retryOnInterrupt: true)
         }
         guard count > 0 else { throw CheckpointError(.changedWhileRead, file: name) }
         unsafe target = target.dropFirst(count)

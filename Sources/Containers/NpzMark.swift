@@ -34,7 +34,8 @@ struct NpzMark: Equatable {
       let dtype = json["dtype"]?.string.flatMap(DType.init(rawValue:))
     else { throw member.fault("has a dtype mark that cannot be read") }
     let extents = json["shape"]?.elements?.compactMap(\.int)
-    guard extents?.count == json["shape"]?.elements?.count, extents?.allSatisfy({ $0 >= 0 }) != false,
+    guard extents?.count == json["shape"]?.elements?.count,
+      extents?.allSatisfy({ $0 >= 0 }) != false,
       (extents == nil) == (dtype.byteWidth != nil)
     else { throw member.fault("has a dtype mark that cannot be read") }
     self.dtype = dtype
@@ -114,7 +115,8 @@ struct NpzComment {
     }
     guard text.count == pieceBytes else {
       throw CheckpointError(
-        .malformed("the zip comment promises \(pieceBytes) bytes of metadata, \(text.count) are there"))
+        .malformed(
+          "the zip comment promises \(pieceBytes) bytes of metadata, \(text.count) are there"))
     }
     return try Metadata(safetensors: text, at: 0)
   }

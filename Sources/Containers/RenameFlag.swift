@@ -23,9 +23,8 @@ enum RenameFlag {
   }
 
   #if canImport(Glibc)
-    private typealias RenameAt2 = @convention(c) (
-      Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32
-    ) -> Int32
+    private typealias Name = UnsafePointer<CChar>
+    private typealias RenameAt2 = @convention(c) (Int32, Name, Int32, Name, UInt32) -> Int32
 
     private func call(_ a: UnsafePointer<CChar>, _ b: UnsafePointer<CChar>) -> Int32 {
       if self == .replace { return unsafe Glibc.rename(a, b) }

@@ -13,7 +13,7 @@ struct SafetensorsLayout: FileLayout {
   ///
   /// - Throws: `CheckpointError` if safetensors cannot hold a tensor.
   init(_ contents: Contents) throws(CheckpointError) {
-    tensors = contents.tensors
+    tensors = contents.keepsOrder ? contents.tensors : aligned(contents.tensors)
     var parts = contents.metadata.map { ["\"__metadata__\":" + $0.json] } ?? []
     var position = 0
     for tensor in tensors {
@@ -69,4 +69,17 @@ struct SafetensorsLayout: FileLayout {
       try file.copy(tensor, progress: progress)
     }
   }
+}
+
+/// `tensors` in their order if each begins at a multiple of its element's size, else the largest
+/// elements first, as safetensors' own writer sorts them: frameworks cannot use misaligned ones.
+private func aligned(_ tensors: [Tensor]) -> [Tensor] {
+  var position = 0
+  for tensor in tensors {
+    guard position.isMultiple(of: tensor.dtype.byteWidth ?? 1) else {
+      return tensors.sorted { $0.dtype.bitWidth > $1.dtype.bitWidth }
+    }
+    position &+= tensor.byteCount
+  }
+  return tensors
 }

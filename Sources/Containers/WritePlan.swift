@@ -101,7 +101,8 @@ private func shards(of contents: Contents, limit: Int) -> [Contents] {
   for tensor in contents.tensors {
     let cost = tensor.byteCount + SafetensorsLayout.entryBound(tensor)
     if shards.isEmpty || cost > limit - size {
-      shards.append(Contents(tensors: [], metadata: contents.metadata))
+      shards.append(
+        Contents(tensors: [], metadata: contents.metadata, keepsOrder: contents.keepsOrder))
       size = fixed
     }
     shards[shards.count - 1].tensors.append(tensor)

@@ -108,7 +108,7 @@ final class StoredMember: TensorBytes {
         return checked.count == count && checked.crc != member.crc
       }
     }
-    if isWrong { throw member.wrongChecksum }
+    if isWrong { throw member.wrongChecksum.inFile(data.file.name) }
   }
 
   /// Reads all bytes whose checksum is still unknown.

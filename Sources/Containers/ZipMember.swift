@@ -75,7 +75,9 @@ struct ZipMember {
     let isASCII = bytes.allSatisfy { $0 < 0x80 }
     guard let name = TensorName(validating: bytes), !bytes.contains(0),
       isASCII || flags & utf8Flag != 0
-    else { throw CheckpointError(.malformed("the name of a zip member is not UTF-8"), offset: offset) }
+    else {
+      throw CheckpointError(.malformed("the name of a zip member is not UTF-8"), offset: offset)
+    }
     return name
   }
 

@@ -1,46 +1,92 @@
 public import Containers
+public import Models
 public import SystemPackage
 public import TensorCore
 
-/// Moves a checkpoint to another container, tensor by tensor, in bounded memory.
+/// Moves a checkpoint to another container, or to another dialect, tensor by tensor in bounded memory.
 public struct Conversion: Sendable {
-  /// The source.
-  public let source: Checkpoint
-  private let writer: CheckpointWriter
+  /// What to write, and where.
+  public struct Target: Sendable {
+    /// A file or a folder.
+    public var destination: FilePath
+    /// Whether it is a folder.
+    public var isFolder: Bool
+    /// The container, instead of what the destination's extension says.
+    public var format: ContainerFormat?
+    /// The dialect; without one, names and layout stay.
+    public var dialect: String?
+    /// Whether an existing target may be replaced.
+    public var overwrite: Bool
+    /// The most bytes a file of a folder has, if it can be helped.
+    public var maxShardSize: Int?
 
-  /// Says what to convert into what.
-  ///
-  /// - Parameters:
-  ///   - source: an opened checkpoint, of any model.
-  ///   - destination: a file, or a folder if the path ends with a slash, has no extension, or is a
-  ///     folder already.
-  ///   - format: the container, instead of what the destination's extension says.
-  ///   - overwrite: whether an existing target may be replaced.
-  ///   - maxShardSize: the most bytes a file of a folder target has, if it can be helped.
-  /// - Throws: `CheckpointError` if the extension is not known.
-  public init(
-    _ source: Checkpoint, to destination: FilePath, isFolder: Bool, format: ContainerFormat?,
-    overwrite: Bool, maxShardSize: Int?
-  ) throws(CheckpointError) {
-    self.source = source
-    let format =
-      if let format { format } else {
-        try formatByExtension(destination, isFolder: isFolder)
-      }
-    writer = CheckpointWriter(
-      destination: destination, format: format, isFolder: isFolder, overwrite: overwrite,
-      maxShardSize: maxShardSize, keepsOrder: source.keepsOrder, sources: source.allFiles)
+    /// Says what to write.
+    public init(
+      _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
+      dialect: String? = nil, overwrite: Bool = false, maxShardSize: Int? = nil
+    ) {
+      self.destination = destination
+      self.isFolder = isFolder
+      self.format = format
+      self.dialect = dialect
+      self.overwrite = overwrite
+      self.maxShardSize = maxShardSize
+    }
   }
 
+  /// The source.
+  public let source: Checkpoint
+  /// The source as a model, if the conversion goes through the weight graph.
+  public let model: Model?
+  /// Where every tensor comes from, if the conversion goes through the weight graph.
+  public let translation: [WeightGraph.Translated]
+  /// The dialect of the target, if the conversion goes through the weight graph.
+  public let dialect: String?
   /// The container of the target.
   public var format: ContainerFormat { writer.format }
+
+  private let writer: CheckpointWriter
+  private let tensors: [Tensor]
+
+  /// Prepares a conversion; nothing is written.
+  ///
+  /// - Parameters:
+  ///   - source: an opened checkpoint. Without a dialect, of any model.
+  ///   - target: what to write.
+  ///   - options: how to understand the source.
+  /// - Throws: `CheckpointError` if the extension is not known, the source is not understood, or a
+  ///   weight has no place in the dialect.
+  public init(
+    _ source: Checkpoint, to target: Target, options: OpenOptions = OpenOptions()
+  ) throws(CheckpointError) {
+    self.source = source
+    dialect = target.dialect
+    if let dialect = target.dialect {
+      let model = try Model(source, options: options)
+      self.model = model
+      do {
+        translation = try model.graph.translated(to: dialect)
+      } catch {
+        throw error.inFile(displayed(source.path))
+      }
+      tensors = translation.map(\.tensor)
+    } else {
+      model = nil
+      translation = []
+      tensors = source.tensors.tensors
+    }
+    writer = CheckpointWriter(
+      destination: target.destination, format: try containerFormat(of: target),
+      isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
+      keepsOrder: source.keepsOrder && target.dialect == nil, sources: source.allFiles)
+  }
 
   /// What would be written.
   ///
   /// - Throws: `CheckpointError` if it cannot, or must not, be written.
   public func plan() throws(CheckpointError) -> WritePlan {
     try writer.plan(
-      tensors: source.tensors.tensors, metadata: source.metadata, config: source.config?.bytes,
+      tensors: tensors, metadata: source.metadata, config: source.config?.bytes,
       companions: companions)
   }
 
@@ -50,23 +96,25 @@ public struct Conversion: Sendable {
   /// - Throws: `CheckpointError`; then nothing is left behind.
   public func run(progress: (Int) -> Void = { _ in }) throws(CheckpointError) {
     try writer.write(
-      tensors: source.tensors.tensors, metadata: source.metadata, config: source.config?.bytes,
+      tensors: tensors, metadata: source.metadata, config: source.config?.bytes,
       companions: companions, progress: progress)
   }
 
   private var companions: [FilePath] { writer.isFolder ? source.companions : [] }
 }
 
-/// The container that the extension of a file names; of a folder, safetensors.
-private func formatByExtension(
-  _ path: FilePath, isFolder: Bool
+/// The container that was asked for, or that the extension names; of a folder, safetensors.
+private func containerFormat(
+  of target: Conversion.Target
 ) throws(CheckpointError) -> ContainerFormat {
-  if isFolder { return .safetensors }
-  let ending = path.extension ?? ""
+  if let format = target.format { return format }
+  if target.isFolder { return .safetensors }
+  let ending = target.destination.extension ?? ""
   if let format = ContainerFormat.withExtension(ending) { return format }
   let known = ContainerFormat.all.map { ".\($0.fileExtension)" }.joined(separator: ", ")
   throw CheckpointError(
     .unsupported(
       "\".\(ending)\" is the extension of no container that we write; those are \(known)"),
-    file: displayed(path), advice: "pass --to FORMAT, or end the path with / for a folder")
+    file: displayed(target.destination),
+    advice: "pass --to FORMAT, or end the path with / for a folder")
 }

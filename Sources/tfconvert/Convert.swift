@@ -24,6 +24,9 @@ struct Convert: Verb {
   @Option(help: "The target's container, instead of what its extension says.")
   var to: ContainerFormat?
 
+  @Option(help: "The target's dialect: its names and layout. Without it, both stay as they are.")
+  var dialect: String?
+
   @Option(help: "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB).")
   var maxShardSize: ByteSize?
 
@@ -41,13 +44,14 @@ struct Convert: Verb {
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
-    common.explain(checkpoint)
     guard let path = FilePath(argument: destination) else {
       throw ValidationError("the target's name is empty")
     }
-    let conversion = try Conversion(
-      checkpoint, to: path, isFolder: isFolder(path), format: to, overwrite: force,
+    let target = Conversion.Target(
+      path, isFolder: isFolder(path), format: to, dialect: dialect, overwrite: force,
       maxShardSize: maxShardSize?.bytes)
+    let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
+    if let model = conversion.model { common.explain(model) } else { common.explain(checkpoint) }
     let plan = try conversion.plan()
     if !dryRun {
       let progress = Progress(
@@ -55,7 +59,14 @@ struct Convert: Verb {
       try conversion.run { progress.update($0) }
       progress.finish()
     }
-    report(conversion, plan, path)
+    let report = ConversionReport(conversion, plan, target: path, isDryRun: dryRun)
+    if common.json {
+      standardOutput(report.json.text(pretty: true))
+    } else if common.quiet {
+      standardOutput(escaped(displayed(path)))
+    } else {
+      for line in report.lines { standardOutput(line) }
+    }
     return .success
   }
 
@@ -64,36 +75,5 @@ struct Convert: Verb {
     if destination.hasSuffix("/") { return true }
     if to == nil && path.extension == nil { return true }
     return (try? path.stat())?.type == .directory
-  }
-
-  private func report(_ conversion: Conversion, _ plan: WritePlan, _ path: FilePath) {
-    let source = conversion.source
-    if common.json {
-      let files: [JSONValue] = plan.files.map {
-        [
-          "path": .string(displayed($0.path)), "bytes": .number($0.byteCount),
-          "tensors": .number($0.tensorCount),
-        ]
-      }
-      let report: JSONValue = [
-        "schema": "tfconvert.convert/1", "source": .string(displayed(source.path)),
-        "target": .string(displayed(path)), "from": .string(source.format.name),
-        "to": .string(conversion.format.name), "written": .bool(!dryRun),
-        "tensors": .number(source.tensors.count), "bytes": .number(plan.byteCount),
-        "files": .array(files),
-      ]
-      return standardOutput(report.text(pretty: true))
-    }
-    if common.quiet { return standardOutput(escaped(displayed(path))) }
-    let verb = dryRun ? "would write" : "wrote"
-    for file in plan.files {
-      let tensors = file.tensorCount > 0 ? ", \(file.tensorCount) tensors" : ""
-      standardOutput(
-        "\(verb) \(escaped(displayed(file.path))): \(describe(bytes: file.byteCount))\(tensors)")
-    }
-    let count = source.tensors.count
-    standardOutput(
-      "\(source.format) to \(conversion.format): \(count) tensors,"
-        + " names, dtypes and values unchanged")
   }
 }

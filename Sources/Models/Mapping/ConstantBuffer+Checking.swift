@@ -6,7 +6,7 @@ extension ConstantBuffer {
     switch content {
     case .positions: "holds 0, 1, 2, … and is computed"
     case .causalTriangle: "is the causal mask and is computed"
-    case .number(let value): "is \(value), a constant of the mask"
+    case .number(let value): "is \(text(value)), a constant of the mask"
     }
   }
 
@@ -41,11 +41,16 @@ extension ConstantBuffer {
       let bytes = try tensor.bytes.read(start * width..<end * width)
       for index in start..<end
       where tensor.dtype.element(at: index - start, of: bytes).number != expected(index) {
-        return "element \(index) is not \(expected(index))"
+        return "element \(index) is not \(text(expected(index)))"
       }
     }
     return nil
   }
+}
+
+/// A whole number without its fraction.
+private func text(_ value: Double) -> String {
+  Int(exactly: value).map { "\($0)" } ?? "\(value)"
 }
 
 extension ElementValue {

@@ -40,7 +40,11 @@ public struct Dialect: Sendable {
   }
 
   /// All dialects, of all architectures.
-  public static let all: [Dialect] = [.huggingFaceBERT]
+  public static let all: [Dialect] = [
+    .huggingFaceBERT, .googleBERT, .ggufBERT,
+    .huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2,
+    .huggingFaceT5, .t5x, .t5xScanned, .meshTF, .ggufT5,
+  ]
 
   /// The dialects of an architecture.
   static func all(of architecture: String) -> [Dialect] {
@@ -65,6 +69,8 @@ struct Rule: Sendable {
   var writesTie: Rule.TieWriting = .never
   /// More rows than the model has are accepted if they are zero.
   var mayBePadded = false
+  /// Other stored names that hold the same: read if the tensor is missing, else they must equal it.
+  var copies: [String] = []
 
   /// When a tensor is written although its weights are tied to others.
   enum TieWriting: Sendable {
@@ -89,9 +95,13 @@ extension [Rule] {
   /// A stored tensor of any layout.
   static func tensor(
     _ stored: String, _ layouts: Layout..., writesTie: Rule.TieWriting = .never,
-    mayBePadded: Bool = false
+    mayBePadded: Bool = false, copies: [String] = []
   ) -> [Rule] {
-    [Rule(stored: stored, layouts: layouts, writesTie: writesTie, mayBePadded: mayBePadded)]
+    [
+      Rule(
+        stored: stored, layouts: layouts, writesTie: writesTie, mayBePadded: mayBePadded,
+        copies: copies)
+    ]
   }
 
   /// The same rules, for models that have the weight `path`.
@@ -193,7 +203,11 @@ extension Dialect {
   }
 }
 
-/// A template with its holes filled by a layer's number.
+/// A template with its holes filled by a layer's number: `{i}` as it is, `{iii}` with three digits.
 func filled(_ template: String, layer: Int) -> String {
-  template.split(separator: "{i}", omittingEmptySubsequences: false).joined(separator: "\(layer)")
+  let digits = "\(layer)"
+  let padded = String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+  return template.split(separator: "{iii}", omittingEmptySubsequences: false)
+    .map { $0.split(separator: "{i}", omittingEmptySubsequences: false).joined(separator: digits) }
+    .joined(separator: padded)
 }

@@ -15,6 +15,8 @@ indirect enum Layout: Sendable {
   case unit(Layout, axis: Int)
   /// With an axis divided in two, the inner one as long as the model's dimension of that name.
   case divided(Layout, axis: Int, inner: String)
+  /// With an axis and the next one taken together.
+  case merged(Layout, axis: Int)
   /// With the two halves of each head interleaved along an axis: rotary pairs (i, i + size/2) become
   /// neighbours. The dimension is the size of a head.
   case interleavedHeads(Layout, axis: Int, size: String)
@@ -24,7 +26,7 @@ indirect enum Layout: Sendable {
     switch self {
     case .weight(let path): [path]
     case .transposed(let inner), .stacked(let inner, _), .unit(let inner, _),
-      .divided(let inner, _, _), .interleavedHeads(let inner, _, _):
+      .divided(let inner, _, _), .merged(let inner, _), .interleavedHeads(let inner, _, _):
       inner.paths
     case .joined(let parts, _): parts.flatMap(\.paths)
     }
@@ -36,24 +38,9 @@ indirect enum Layout: Sendable {
     case .weight: false
     case .stacked: true
     case .transposed(let inner), .unit(let inner, _), .divided(let inner, _, _),
-      .interleavedHeads(let inner, _, _):
+      .merged(let inner, _), .interleavedHeads(let inner, _, _):
       inner.isStacked
     case .joined(let parts, _): parts.contains { $0.isStacked }
-    }
-  }
-
-  /// The same layout of the weights whose paths `ending` is appended to.
-  func appending(_ ending: String) -> Layout {
-    switch self {
-    case .weight(let path): .weight(path + ending)
-    case .transposed(let inner): .transposed(inner.appending(ending))
-    case .joined(let parts, let axis): .joined(parts.map { $0.appending(ending) }, axis: axis)
-    case .stacked(let inner, let axis): .stacked(inner.appending(ending), axis: axis)
-    case .unit(let inner, let axis): .unit(inner.appending(ending), axis: axis)
-    case .divided(let inner, let axis, let name):
-      .divided(inner.appending(ending), axis: axis, inner: name)
-    case .interleavedHeads(let inner, let axis, let name):
-      .interleavedHeads(inner.appending(ending), axis: axis, size: name)
     }
   }
 
@@ -67,6 +54,7 @@ indirect enum Layout: Sendable {
     case .stacked(let inner, let axis): joined("stacked along \(axis)", inner)
     case .unit(let inner, let axis): joined("unit axis \(axis)", inner)
     case .divided(let inner, let axis, let name): joined("axis \(axis) divided by \(name)", inner)
+    case .merged(let inner, let axis): joined("axes \(axis) and \(axis + 1) merged", inner)
     case .interleavedHeads(let inner, _, _): joined("heads interleaved", inner)
     }
   }

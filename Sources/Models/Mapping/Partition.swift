@@ -58,7 +58,8 @@ private func covers(_ regions: [Region], _ size: Int) -> Bool {
     return ranges.first?.lowerBound == 0 && ranges.last?.upperBound == size
       && zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound }
   }
-  let cuts = Set(parts.flatMap { [$0.blocks.lowerBound, $0.blocks.upperBound] } + [0, size / block])
+  let cuts = Set(
+    parts.flatMap { [$0.blocks.lowerBound, $0.blocks.upperBound] } + [0, size / block])
   let sorted = cuts.sorted()
   return zip(sorted, sorted.dropFirst()).allSatisfy { start, _ in
     covers(parts.filter { $0.blocks.contains(start) }.map(\.inside), block)

@@ -36,7 +36,8 @@ struct Placing {
     guard faults.isEmpty else {
       let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"
       throw CheckpointError(
-        .refused("the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
+        .refused(
+          "the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
         details: faults)
     }
   }
@@ -45,9 +46,12 @@ struct Placing {
 
   /// The stored tensor of a form, under any spelling and in any of its layouts.
   private mutating func find(_ form: StoredForm) throws(CheckpointError) {
-    let found = dialect.spellings(of: form.name).compactMap { table[$0] }
-    for tensor in found { used.insert(tensor.name) }
+    var found = dialect.spellings(of: form.name).compactMap { table[$0] }
+    let copies = form.copies.flatMap(dialect.spellings).compactMap { table[$0] }
+    for tensor in found + copies { used.insert(tensor.name) }
+    if found.isEmpty, let copy = copies.first { found = [copy] }
     guard let tensor = found.first else { return }
+    for copy in copies where copy.name != tensor.name { try drop(copy, copyOf: tensor) }
     let name = escaped(tensor.name.text)
     if found.count > 1 {
       let names = found.map { escaped($0.name.text) }.joined(separator: " and ")
@@ -64,6 +68,16 @@ struct Placing {
     }
     for (path, piece) in layout.pieces {
       placements[path] = WeightGraph.Placement(stored: tensor, piece: piece, layout: layout.text)
+    }
+  }
+
+  /// Leaves out a second copy of a tensor, if it is one.
+  private mutating func drop(_ copy: Tensor, copyOf tensor: Tensor) throws(CheckpointError) {
+    let (name, other) = (escaped(copy.name.text), escaped(tensor.name.text))
+    if try hasEqualBytes(copy, tensor) {
+      dropped.append(WeightGraph.Dropped(name: copy.name, reason: "equal to \(other)"))
+    } else {
+      faults.append("not equal    \(name): must be the same as \(other)")
     }
   }
 

@@ -12,6 +12,8 @@ struct StoredForm: Sendable {
   let name: String
   /// The layouts; the first one is written.
   let forms: [Form]
+  /// Other names that hold the same.
+  let copies: [String]
   /// The rule it comes from.
   let rule: Rule
 
@@ -87,7 +89,9 @@ struct StoredForms: Sendable {
         forms.append(
           StoredForm.Form(shape: arrangement.shape, pieces: pieces, text: layout.text))
       }
-      self.forms.append(StoredForm(name: fill(rule.stored), forms: forms, rule: rule))
+      self.forms.append(
+        StoredForm(
+          name: fill(rule.stored), forms: forms, copies: rule.copies.map(fill), rule: rule))
     } catch {
       conflicts.append("\(fill(rule.stored)): \(error.reason)")
     }
@@ -123,6 +127,8 @@ struct StoredForms: Sendable {
       return try arrange(inner, layer: layer).unit(axis: axis)
     case .divided(let inner, let axis, let name):
       return try arrange(inner, layer: layer).divided(axis: axis, size: try dimension(name))
+    case .merged(let inner, let axis):
+      return try arrange(inner, layer: layer).merged(axis: axis)
     case .interleavedHeads(let inner, let axis, let name):
       let size = try dimension(name)
       let halves = try arrange(inner, layer: layer)

@@ -1,0 +1,25 @@
+extension Dialect {
+  /// GPT-2 under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `gpt2`): linear
+  /// layers `[out, in]`, queries, keys and values in one.
+  static let ggufGPT2 = Dialect(
+    name: "gguf",
+    architecture: "gpt2",
+    rules: [
+      .rename("token_embd", "embeddings.word"),
+      .rename("position_embd", "embeddings.position"),
+      layer("attn_norm", "attention_norm"),
+      .tensor("blk.{i}.attn_qkv.weight", .queryKeyValue(".weight")),
+      .tensor("blk.{i}.attn_qkv.bias", .queryKeyValue(".bias")),
+      layer("attn_output", "attention.output"),
+      layer("ffn_norm", "feed_forward_norm"),
+      layer("ffn_up", "feed_forward.up"),
+      layer("ffn_down", "feed_forward.down"),
+      .rename("output_norm", "decoder.norm"),
+      .rename("output", "lm_head"),
+    ],
+    evidence: [.name("blk.0.attn_qkv.weight")])
+
+  private static func layer(_ stored: String, _ path: String) -> [Rule] {
+    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
+  }
+}

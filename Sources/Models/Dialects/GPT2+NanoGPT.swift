@@ -1,0 +1,29 @@
+extension Dialect {
+  /// GPT-2 as nanoGPT stores it (karpathy/nanoGPT: model.py): Hugging Face's names, but ordinary
+  /// linear layers `[out, in]`.
+  ///
+  /// The head is stored although it is tied, biases may be left out of the whole model, and a
+  /// compiled module's names begin with `_orig_mod.`.
+  static let nanoGPT = Dialect(
+    name: "nanogpt",
+    architecture: "gpt2",
+    rules: [
+      .rename("transformer.wte", "embeddings.word", mayBePadded: true),
+      .rename("transformer.wpe", "embeddings.position"),
+      .rename("transformer.h.{i}.ln_1", "decoder.blocks.{i}.attention_norm"),
+      .rename("transformer.h.{i}.ln_2", "decoder.blocks.{i}.feed_forward_norm"),
+      .tensor("transformer.h.{i}.attn.c_attn.weight", .queryKeyValue(".weight")),
+      .tensor("transformer.h.{i}.attn.c_attn.bias", .queryKeyValue(".bias")),
+      .rename("transformer.h.{i}.attn.c_proj", "decoder.blocks.{i}.attention.output"),
+      .rename("transformer.h.{i}.mlp.c_fc", "decoder.blocks.{i}.feed_forward.up"),
+      .rename("transformer.h.{i}.mlp.c_proj", "decoder.blocks.{i}.feed_forward.down"),
+      .rename("transformer.ln_f", "decoder.norm"),
+      .rename("lm_head", "lm_head", writesTie: .always, mayBePadded: true),
+    ],
+    prefixes: [OptionalPrefix(text: "_orig_mod.", isWritten: { _ in false }, isInRules: false)],
+    buffers: [gpt2MaskBuffers[0]],
+    mayOmitBiases: true,
+    evidence: [
+      Evidence(stored: "transformer.h.0.attn.c_attn.weight") { $0.count == 2 && $0[0] == 3 * $0[1] }
+    ])
+}

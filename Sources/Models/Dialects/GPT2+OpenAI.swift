@@ -1,0 +1,34 @@
+extension Dialect {
+  /// GPT-2 as OpenAI's TensorFlow code names its variables (openai/gpt-2: src/model.py), in an npz.
+  ///
+  /// Its one-dimensional convolutions are `[1, in, out]`. There is no head: the logits come from
+  /// `model/wte`.
+  static let openAIGPT2 = Dialect(
+    name: "openai-gpt2",
+    architecture: "gpt2",
+    rules: [
+      .rename("model/wte", "embeddings.word.weight"),
+      .rename("model/wpe", "embeddings.position.weight"),
+      norm("model/h{i}/ln_1", "decoder.blocks.{i}.attention_norm"),
+      norm("model/h{i}/ln_2", "decoder.blocks.{i}.feed_forward_norm"),
+      .tensor("model/h{i}/attn/c_attn/w", .unit(.transposed(.queryKeyValue(".weight")), axis: 0)),
+      .tensor("model/h{i}/attn/c_attn/b", .queryKeyValue(".bias")),
+      convolution("attn/c_proj", "attention.output"),
+      convolution("mlp/c_fc", "feed_forward.up"),
+      convolution("mlp/c_proj", "feed_forward.down"),
+      norm("model/ln_f", "decoder.norm"),
+    ],
+    evidence: [.name("model/wte"), .name("model/h0/attn/c_attn/w")])
+
+  private static func convolution(_ stored: String, _ path: String) -> [Rule] {
+    .tensor(
+      "model/h{i}/\(stored)/w",
+      .unit(.transposed(.weight("decoder.blocks.{i}.\(path).weight")), axis: 0))
+      + .tensor("model/h{i}/\(stored)/b", .weight("decoder.blocks.{i}.\(path).bias"))
+  }
+
+  private static func norm(_ stored: String, _ path: String) -> [Rule] {
+    .tensor(stored + "/g", .weight(path + ".weight"))
+      + .tensor(stored + "/b", .weight(path + ".bias"))
+  }
+}

@@ -1,0 +1,62 @@
+extension Dialect {
+  /// T5 as Hugging Face transformers stores it (models/t5/modeling_t5.py, 5.x).
+  ///
+  /// Older files hold the embedding also, or only, under the names of the two stacks.
+  static let huggingFaceT5 = Dialect(
+    name: "huggingface",
+    architecture: "t5",
+    rules: [
+      .tensor(
+        "transformer.shared.weight", .weight("embeddings.word.weight"),
+        copies: [
+          "transformer.encoder.embed_tokens.weight", "transformer.decoder.embed_tokens.weight",
+        ]),
+      hfStack("encoder", feedForward: 1),
+      hfStack("decoder", feedForward: 2),
+      hfAttention("decoder", 1, "EncDecAttention", "cross_attention"),
+      .rename(
+        "transformer.decoder.block.0.layer.1.EncDecAttention.relative_attention_bias",
+        "decoder.unused_cross_relative_bias"),
+      .rename("lm_head", "lm_head"),
+      .rename("classification_head.dense", "classification_head.dense"),
+      .rename("classification_head.out_proj", "classification_head.output"),
+      .rename("classifier", "classifier"),
+      .rename("qa_outputs", "qa_head"),
+    ],
+    prefixes: [
+      OptionalPrefix(text: "transformer.") {
+        ["T5ForSequenceClassification", "T5ForTokenClassification"].contains($0)
+      }
+    ],
+    evidence: [.name("transformer.encoder.block.0.layer.0.SelfAttention.q.weight")])
+
+  private static func hfStack(_ stack: String, feedForward layer: Int) -> [Rule] {
+    let stored = "transformer.\(stack).block.{i}.layer.\(layer)."
+    let path = "\(stack).blocks.{i}."
+    func dense(_ name: String, _ part: String) -> [Rule] {
+      .rename("\(stored)DenseReluDense.\(name)", "\(path)feed_forward.\(part)")
+    }
+    let gate = "\(stack).blocks.0.feed_forward.gate.weight"
+    return hfAttention(stack, 0, "SelfAttention", "attention")
+      + .rename(
+        "transformer.\(stack).block.0.layer.0.SelfAttention.relative_attention_bias",
+        "\(stack).relative_bias")
+      + .without(gate, dense("wi", "up"))
+      + .with(gate, dense("wi_0", "gate"), dense("wi_1", "up"))
+      + dense("wo", "down")
+      + .rename("\(stored)layer_norm", "\(path)feed_forward_norm")
+      + .rename("transformer.\(stack).final_layer_norm", "\(stack).norm")
+  }
+
+  private static func hfAttention(
+    _ stack: String, _ layer: Int, _ module: String, _ path: String
+  ) -> [Rule] {
+    let stored = "transformer.\(stack).block.{i}.layer.\(layer)."
+    let path = "\(stack).blocks.{i}.\(path)"
+    return .rename("\(stored)\(module).q", "\(path).query")
+      + .rename("\(stored)\(module).k", "\(path).key")
+      + .rename("\(stored)\(module).v", "\(path).value")
+      + .rename("\(stored)\(module).o", "\(path).output")
+      + .rename("\(stored)layer_norm", "\(path)_norm")
+  }
+}

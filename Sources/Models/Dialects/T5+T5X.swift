@@ -1,0 +1,95 @@
+extension Dialect {
+  /// T5 as T5X and its Flax modules name their parameters (google-research/t5x:
+  /// examples/t5/network.py, layers.py), one array a layer, in an npz.
+  ///
+  /// Kernels are `[in, out]`; those of attention may also keep their heads as an axis. Relative
+  /// biases are `[heads, buckets]`, one a stack.
+  static let t5x = Dialect(
+    name: "t5x",
+    architecture: "t5",
+    rules: [
+      t5xEmbedding, t5xStack("encoder", isScanned: false), t5xStack("decoder", isScanned: false),
+      t5xHead,
+    ],
+    prefixes: [t5xTarget],
+    evidence: [.name("encoder/layers_0/attention/query/kernel")])
+
+  /// The same with all layers of a stack in one array, along axis 1 (examples/scalable_t5, and
+  /// flaxformer with `scan_layers`).
+  static let t5xScanned = Dialect(
+    name: "t5x",
+    architecture: "t5",
+    variant: "scanned",
+    rules: [
+      t5xEmbedding, t5xStack("encoder", isScanned: true), t5xStack("decoder", isScanned: true),
+      t5xHead,
+    ],
+    prefixes: [t5xTarget],
+    evidence: [.name("encoder/encoder/attention/query/kernel")])
+
+  private static let t5xTarget = OptionalPrefix(
+    text: "target/", isWritten: { _ in true }, isInRules: false)
+
+  private static let t5xEmbedding: [Rule] =
+    .tensor(
+      "token_embedder/embedding", .weight("embeddings.word.weight"),
+      copies: ["encoder/token_embedder/embedding", "decoder/token_embedder/embedding"])
+
+  private static let t5xHead: [Rule] =
+    .tensor("decoder/logits_dense/kernel", .transposed(.weight("lm_head.weight")))
+
+  private static func t5xStack(_ stack: String, isScanned: Bool) -> [Rule] {
+    let table = T5XStack(name: stack, isScanned: isScanned)
+    let own = stack == "encoder" ? "attention" : "self_attention"
+    let ownNorm = stack == "encoder" ? "pre_attention" : "pre_self_attention"
+    return table.attention(own, "attention") + table.norm(ownNorm, "attention_norm")
+      + table.attention("encoder_decoder_attention", "cross_attention")
+      + table.norm("pre_cross_attention", "cross_attention_norm")
+      + table.norm("pre_mlp", "feed_forward_norm") + table.feedForward
+      + .tensor("\(stack)/\(stack)_norm/scale", .weight("\(stack).norm.weight"))
+      + .tensor(
+        "\(stack)/relpos_bias/rel_embedding", .transposed(.weight("\(stack).relative_bias.weight")))
+  }
+}
+
+/// The rules of the layers of one stack.
+private struct T5XStack {
+  let name: String
+  let isScanned: Bool
+
+  private var stored: String { isScanned ? "\(name)/\(name)/" : "\(name)/layers_{i}/" }
+  private var path: String { "\(name).blocks.{i}." }
+
+  /// One layer's array, or those of all layers along axis 1.
+  private func layers(_ layout: Layout) -> Layout {
+    isScanned ? .stacked(layout, axis: 1) : layout
+  }
+
+  func attention(_ module: String, _ path: String) -> [Rule] {
+    let input = ["query", "key", "value"].flatMap { part -> [Rule] in
+      let kernel = Layout.transposed(.weight("\(self.path)\(path).\(part).weight"))
+      return .tensor(
+        "\(stored)\(module)/\(part)/kernel", layers(kernel),
+        layers(.divided(kernel, axis: 1, inner: "head_size")))
+    }
+    let kernel = Layout.transposed(.weight("\(self.path)\(path).output.weight"))
+    let divided = Layout.divided(kernel, axis: 0, inner: "head_size")
+    return input + .tensor("\(stored)\(module)/out/kernel", layers(kernel), layers(divided))
+  }
+
+  func norm(_ module: String, _ path: String) -> [Rule] {
+    .tensor("\(stored)\(module)_layer_norm/scale", layers(.weight("\(self.path)\(path).weight")))
+  }
+
+  /// `wi`, or for gated models `wi_0` (activated) and `wi_1`; `wo`.
+  var feedForward: [Rule] {
+    func dense(_ module: String, _ part: String) -> [Rule] {
+      .tensor(
+        "\(stored)mlp/\(module)/kernel",
+        layers(.transposed(.weight("\(path)feed_forward.\(part).weight"))))
+    }
+    let gate = "\(name).blocks.0.feed_forward.gate.weight"
+    return .without(gate, dense("wi", "up"))
+      + .with(gate, dense("wi_0", "gate"), dense("wi_1", "up")) + dense("wo", "down")
+  }
+}

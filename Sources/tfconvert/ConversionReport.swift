@@ -1,0 +1,123 @@
+import CommandSupport
+import Containers
+import Models
+import SystemPackage
+import TensorCore
+import TransformerKit
+
+/// What a conversion wrote, or would write.
+struct ConversionReport {
+  private let conversion: Conversion
+  private let plan: WritePlan
+  private let target: FilePath
+  private let isDryRun: Bool
+
+  init(_ conversion: Conversion, _ plan: WritePlan, target: FilePath, isDryRun: Bool) {
+    self.conversion = conversion
+    self.plan = plan
+    self.target = target
+    self.isDryRun = isDryRun
+  }
+
+  // MARK: Text
+
+  var lines: [String] {
+    let verb = isDryRun ? "would write" : "wrote"
+    let files = plan.files.map { file in
+      let tensors = file.tensorCount > 0 ? ", \(file.tensorCount) tensors" : ""
+      return
+        "\(verb) \(escaped(displayed(file.path))): \(describe(bytes: file.byteCount))\(tensors)"
+    }
+    return (isDryRun ? mappingLines : []) + files + accounts + [summary]
+  }
+
+  /// One line a weight: where it is, what it is, and where it goes.
+  private var mappingLines: [String] {
+    guard !conversion.translation.isEmpty else { return [] }
+    var table = Table([
+      ("SOURCE", .left), ("WEIGHT", .left), ("TARGET", .left), ("SHAPE", .left), ("LAYOUT", .left),
+    ])
+    for row in mapping {
+      table.add([
+        escaped(row.source), row.path, escaped(row.target), describe(shape: row.shape), row.layout,
+      ])
+    }
+    return table.lines()
+  }
+
+  /// What of the source is not in the target, and the other way round.
+  private var accounts: [String] {
+    guard let graph = conversion.model?.graph else { return [] }
+    let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
+    let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
+    return dropped + zeroed
+  }
+
+  private var summary: String {
+    let count = conversion.source.tensors.count
+    guard let graph = conversion.model?.graph else {
+      return "\(conversion.source.format) to \(conversion.format): \(count) tensors,"
+        + " names, dtypes and values unchanged"
+    }
+    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights of"
+      + " \(graph.architecture.head), values unchanged"
+  }
+
+  private var targetDialect: String { conversion.dialect ?? "" }
+
+  // MARK: JSON
+
+  var json: JSONValue {
+    let files: [JSONValue] = plan.files.map {
+      [
+        "path": .string(displayed($0.path)), "bytes": .number($0.byteCount),
+        "tensors": .number($0.tensorCount),
+      ]
+    }
+    let rows: [JSONValue] = mapping.map {
+      [
+        "source": .string($0.source), "path": .string($0.path), "target": .string($0.target),
+        "shape": .array($0.shape.map { .number($0) }), "layout": .string($0.layout),
+      ]
+    }
+    let graph = conversion.model?.graph
+    let dropped: [JSONValue] = (graph?.dropped ?? []).map {
+      ["name": .string($0.name.text), "reason": .string($0.reason)]
+    }
+    return [
+      "schema": "tfconvert.convert/1",
+      "source": .string(displayed(conversion.source.path)),
+      "target": .string(displayed(target)),
+      "from": .string(conversion.source.format.name), "to": .string(conversion.format.name),
+      "from_dialect": graph.map { .string($0.dialect.name) } ?? .null,
+      "to_dialect": conversion.dialect.map { .string($0) } ?? .null,
+      "written": .bool(!isDryRun), "tensors": .number(conversion.source.tensors.count),
+      "bytes": .number(plan.byteCount), "files": .array(files), "mapping": .array(rows),
+      "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
+    ]
+  }
+
+  // MARK: Mapping
+
+  private struct Row {
+    let source: String
+    let path: String
+    let target: String
+    let shape: [Int]
+    let layout: String
+  }
+
+  private var mapping: [Row] {
+    conversion.translation.flatMap { translated in
+      translated.parts.map { part in
+        let layouts = [part.sourceLayout, translated.layout]
+        let layout =
+          layouts.allSatisfy(\.isEmpty) || layouts[0] == layouts[1]
+          ? "" : layouts.map { $0.isEmpty ? "as it is" : $0 }.joined(separator: " → ")
+        return Row(
+          source: part.source.text, path: part.path, target: translated.tensor.name.text,
+          shape: translated.tensor.shape, layout: layout)
+      }
+    }
+  }
+}
