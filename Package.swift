@@ -47,11 +47,14 @@ let package = Package(
       name: "CZlib", pkgConfig: "zlib",
       providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
+      name: "CCrypto", pkgConfig: "libcrypto",
+      providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+    .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
 
     // The library, in the order of the data: bytes, containers, arithmetic, models, use.
-    .target(name: "TensorCore", dependencies: ["CJSON", system], swiftSettings: optimized),
+    .target(name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
     .target(
       name: "Containers", dependencies: ["TensorCore", "CZlib", system], swiftSettings: strict),
     .target(name: "Kernels", dependencies: ["TensorCore", "CBLAS"], swiftSettings: optimized),

@@ -77,7 +77,11 @@ public struct CheckpointWriter: Sendable {
   ) throws(CheckpointError) {
     let plan = try plan(
       tensors: tensors, metadata: metadata, config: config, companions: companions)
-    TemporaryFiles.removeLeftovers(of: destination)
+    if isFolder {
+      TemporaryFiles.removeLeftovers(of: destination)
+    } else {
+      for file in plan.files { TemporaryFiles.removeLeftovers(of: file.path) }
+    }
     var written = 0
     func advance(_ count: Int) {
       written += count
@@ -103,7 +107,7 @@ public struct CheckpointWriter: Sendable {
     for file in plan.files {
       let output = try OutputFile(TemporaryFiles.name(for: file.path), for: file.path)
       try file.write(to: output, progress: progress)
-      try output.finish()
+      try output.synchronize()
       outputs.append((output, file.path))
     }
     try beforeCommit(outputs[0].file.path)
@@ -111,6 +115,7 @@ public struct CheckpointWriter: Sendable {
     do throws(CheckpointError) {
       for (output, target) in outputs.reversed() {
         let isNew = target.linkStatus == nil
+        try output.close()
         try rename(output.path, to: target, replacing: overwrite)
         output.keep()
         if isNew { named.append(target) }

@@ -9,8 +9,8 @@ import TensorCore
 
 /// A file that is being written under a temporary name, or inside a temporary folder.
 ///
-/// It ends in one of two ways: `finish` makes its bytes durable, and its owner then gives it its
-/// name; or the object goes away and the file with it.
+/// It ends in one of two ways: its owner synchronises and closes it, gives it its name and keeps
+/// it; or the object goes away and the file with it.
 final class OutputFile {
   /// Where it is now.
   let path: FilePath
@@ -129,11 +129,15 @@ final class OutputFile {
     }
   }
 
-  /// Makes the bytes durable and closes the file, which still has its temporary name.
-  func finish() throws(CheckpointError) {
+  /// Makes the bytes durable.
+  func synchronize() throws(CheckpointError) {
     try named("cannot write") {
       if fsync(descriptor.rawValue) != 0 { throw Errno(rawValue: errno) }
     }
+  }
+
+  /// Closes the file, which gives up the lock that tells other runs that we are alive.
+  func close() throws(CheckpointError) {
     isOpen = false
     try named("cannot write") { try descriptor.close() }
   }

@@ -53,7 +53,8 @@ final class OutputFolder {
     let output = try OutputFile(path.appending(name), for: file.path)
     files.append(output)
     try file.write(to: output, progress: progress)
-    try output.finish()
+    try output.synchronize()
+    try output.close()
   }
 
   /// Makes the names of the files durable.

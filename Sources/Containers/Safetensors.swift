@@ -117,7 +117,7 @@ extension Metadata {
     } catch {
       throw CheckpointError(error, in: "__metadata__", at: offset)
     }
-    var entries: [SafetensorsEntry] = []
+    var entries: [Entry] = []
     for member in members {
       guard let text = (try? JSONValue(parsingChecked: Array(bytes[member.value])))?.string else {
         throw CheckpointError(

@@ -19,6 +19,10 @@ public protocol Architecture: Sendable {
   /// What the model computes, as its framework's class: `BertForMaskedLM`.
   var head: String { get }
 
+  /// Everything that changes what the model computes and does not show in its weights' shapes, with
+  /// synonyms normalised: one pair for each fact. It is part of the model's id.
+  var mathematics: [(key: String, value: String)] { get }
+
   /// Dimensions by name, for dialects that divide an axis: `head_size`.
   var dimensions: [String: Int] { get }
 
@@ -38,6 +42,8 @@ public protocol Architecture: Sendable {
 public let allArchitectures: [any Architecture.Type] = [BERT.self]
 
 extension Architecture {
+  public var mathematics: [(key: String, value: String)] { [] }
+
   /// None, unless an architecture has some.
   public var dimensions: [String: Int] { [:] }
 

@@ -24,5 +24,5 @@ struct TFInspect: ParsableCommand {
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Ls.self, Tree.self, Info.self, Show.self])
+    subcommands: [Ls.self, Tree.self, Info.self, Show.self, ID.self])
 }

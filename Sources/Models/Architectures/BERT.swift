@@ -28,6 +28,13 @@ public struct BERT: Architecture {
 
   public var head: String { task.rawValue }
 
+  public var mathematics: [(key: String, value: String)] {
+    [
+      ("activation", activation.rawValue), ("attention", isDecoder ? "causal" : "bidirectional"),
+      ("epsilon", "\(epsilon)"), ("head", head), ("heads", "\(heads)"),
+    ]
+  }
+
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     vocabulary = config.count("vocab_size", default: 30522)
     width = config.count("hidden_size", default: 768)

@@ -1,0 +1,48 @@
+internal import CCrypto
+
+/// The SHA-256 digest of bytes that come piece by piece. FIPS 180-4; computed by libcrypto.
+@safe public struct SHA256: ~Copyable {
+  private let context: OpaquePointer
+
+  /// Starts a digest.
+  public init() {
+    guard let context = unsafe EVP_MD_CTX_new(),
+      unsafe EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1
+    else { preconditionFailure("libcrypto has no SHA-256") }
+    unsafe self.context = unsafe context
+  }
+
+  deinit {
+    unsafe EVP_MD_CTX_free(context)
+  }
+
+  /// Adds bytes.
+  public mutating func update(_ bytes: [UInt8]) {
+    let status = unsafe bytes.withUnsafeBytes { buffer in
+      unsafe EVP_DigestUpdate(context, buffer.baseAddress, buffer.count)
+    }
+    precondition(status == 1, "libcrypto cannot add to a digest")
+  }
+
+  /// The digest of everything that was added, in lower-case hexadecimal.
+  public consuming func finalized() -> String {
+    var digest = [UInt8](repeating: 0, count: 32)
+    let status = unsafe digest.withUnsafeMutableBytes { buffer in
+      unsafe EVP_DigestFinal_ex(
+        context, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), nil)
+    }
+    precondition(status == 1, "libcrypto cannot finish a digest")
+    return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The digest of a tensor's bytes, read in pieces.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  public static func digest(of tensor: Tensor) throws(CheckpointError) -> String {
+    var sha = SHA256()
+    for start in stride(from: 0, to: tensor.byteCount, by: 1 << 20) {
+      sha.update(try tensor.bytes.read(start..<min(start + 1 << 20, tensor.byteCount)))
+    }
+    return sha.finalized()
+  }
+}
