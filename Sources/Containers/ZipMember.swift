@@ -33,6 +33,9 @@ struct ZipMember {
   /// Deflate cannot make more of one byte than this (zlib, "Technical Details").
   private static let maximumRatio = 1032
 
+  /// The version of the format that we know, times ten.
+  private static let latestVersion: UInt32 = 63
+
   private static let encryptedFlags: UInt16 = 1 << 0 | 1 << 6 | 1 << 13
   private static let descriptorFlag: UInt16 = 1 << 3
   private static let utf8Flag: UInt16 = 1 << 11
@@ -45,7 +48,7 @@ struct ZipMember {
     guard try cursor.uint32() == Self.entrySignature else {
       throw CheckpointError(.malformed("expected a zip directory entry"), offset: entryOffset)
     }
-    _ = try cursor.uint32()  // versions
+    let version = try cursor.uint32() >> 16 & 0xFF
     flags = try cursor.uint16()
     let method = try cursor.uint16()
     _ = try cursor.uint32()  // time and date
@@ -65,6 +68,11 @@ struct ZipMember {
     (size, compressedSize, headerOffset) = (values[0], values[1], values[2])
     self.method = try Self.method(method, flags: flags, name: name, at: entryOffset)
     guard disk == 0 else { throw fault("is on another disk") }
+    guard version <= Self.latestVersion else {
+      throw CheckpointError(
+        .unsupported("zip member \"\(name)\" needs zip version \(version / 10).\(version % 10)"),
+        offset: entryOffset)
+    }
     try checkSizes()
   }
 

@@ -13,6 +13,32 @@ public func add<Scalar: ComputeScalar>(
   return a
 }
 
+/// `a ⊙ b`, element by element.
+///
+/// - Precondition: the shapes are equal.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func multiply<Scalar: ComputeScalar>(
+  _ a: consuming NDArray<Scalar>, _ b: NDArray<Scalar>
+) -> NDArray<Scalar> {
+  precondition(a.shape == b.shape, "the factors of a product have different shapes")
+  var products = a.elements.mutableSpan
+  let factors = b.elements.span
+  for index in factors.indices { products[index] *= factors[index] }
+  return a
+}
+
+/// `x · factor` for every element.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func scaled<Scalar: ComputeScalar>(
+  _ x: consuming NDArray<Scalar>, by factor: Double
+) -> NDArray<Scalar> {
+  var values = x.elements.mutableSpan
+  for index in values.indices { values[index] *= Scalar(factor) }
+  return x
+}
+
 /// The row of every batch member at one position: `[batch, length, width]` to `[batch, width]`.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
@@ -26,6 +52,24 @@ public func position<Scalar: ComputeScalar>(
   return NDArray(shape: [batch, width], elements: rows)
 }
 
+/// The row of each sequence at a position of its own: `[…, length, width]` to `[…, width]`.
+///
+/// - Parameter positions: one for each sequence, in C order.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func selectPositions<Scalar: ComputeScalar>(
+  _ positions: [Int], of x: NDArray<Scalar>
+) -> NDArray<Scalar> {
+  let (outer, length) = (x.shape.dropLast(2), x.shape[x.shape.count - 2])
+  precondition(positions.count * length == x.rows, "there is not one position for each sequence")
+  var rows: [Scalar] = []
+  rows.reserveCapacity(positions.count * x.width)
+  for (sequence, position) in positions.enumerated() {
+    rows += x.row(sequence * length + position)
+  }
+  return NDArray(shape: outer + [x.width], elements: rows)
+}
+
 /// One element of the last axis of each row: `[…, width]` to `[…]`.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
@@ -34,4 +78,23 @@ public func column<Scalar: ComputeScalar>(
 ) -> NDArray<Scalar> {
   let elements = (0..<x.rows).map { x.elements[$0 * x.width + index] }
   return NDArray(shape: Array(x.shape.dropLast()), elements: elements)
+}
+
+/// Each sequence of `a` with that of `b` behind it: `[batch, m, width]` and `[batch, n, width]` to
+/// `[batch, m + n, width]`.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func appendPositions<Scalar: ComputeScalar>(
+  _ a: NDArray<Scalar>, _ b: NDArray<Scalar>
+) -> NDArray<Scalar> {
+  let (batch, width) = (a.shape[0], a.width)
+  precondition(b.shape[0] == batch && b.width == width, "sequences of different kinds are joined")
+  let (sizeA, sizeB) = (a.shape[1] * width, b.shape[1] * width)
+  var elements: [Scalar] = []
+  elements.reserveCapacity(batch * (sizeA + sizeB))
+  for member in 0..<batch {
+    elements += a.elements[member * sizeA..<(member + 1) * sizeA]
+    elements += b.elements[member * sizeB..<(member + 1) * sizeB]
+  }
+  return NDArray(shape: [batch, a.shape[1] + b.shape[1], width], elements: elements)
 }

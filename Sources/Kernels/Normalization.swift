@@ -32,6 +32,36 @@ public func layerNorm<Scalar: ComputeScalar>(
   return y
 }
 
+/// Root-mean-square normalisation over the last axis: no mean is subtracted, nothing is added.
+///
+/// `x / √(mean(x²) + ε) · w`. Zhang, Sennrich: "Root Mean Square Layer Normalization",
+/// arXiv 1910.07467, eq. 4, with T5's ε.
+///
+/// - Parameters:
+///   - x: `[…, width]`
+///   - weight: `[width]`
+///   - epsilon: added to the mean square.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func rmsNorm<Scalar: ComputeScalar>(
+  _ x: NDArray<Scalar>, weight: NDArray<Scalar>, epsilon: Double
+) -> NDArray<Scalar> {
+  let width = x.width
+  precondition(weight.elements.count == width)
+  var y = x
+  guard width > 0 else { return y }
+  unsafe y.elements.withUnsafeMutableBufferPointer { values in
+    let w = weight.elements.span
+    Parallel.forEach(count: values.count / width) { row in
+      let x = unsafe UnsafeMutableBufferPointer(rebasing: values[row * width..<(row + 1) * width])
+      let meanSquare = unsafe laneSumOfSquares(of: x) / Scalar(width)
+      let scale = 1 / (meanSquare + Scalar(epsilon)).squareRoot()
+      for i in 0..<width { unsafe x[i] = x[i] * scale * w[i] }
+    }
+  }
+  return y
+}
+
 /// The sum of `values`, in eight lanes: a fixed order on every machine, and a smaller error than one
 /// running sum.
 @inline(always)

@@ -13,15 +13,19 @@ public struct Stage<Scalar: ComputeScalar> {
   public let name: String
   /// The states that are outputs of the model once this stage is done.
   public let outputs: [StageOutput]
+  /// Whether it runs once for a text that grows, because nothing in it depends on what is added: an
+  /// encoder's stages.
+  public let runsOnce: Bool
   /// Asks for the weights and returns what to do with them.
   public let load: (WeightScope<Scalar>) throws(CheckpointError) -> Step
 
   init(
-    _ name: String, outputs: [StageOutput] = [],
+    _ name: String, outputs: [StageOutput] = [], runsOnce: Bool = false,
     load: @escaping (WeightScope<Scalar>) throws(CheckpointError) -> Step
   ) {
     self.name = name
     self.outputs = outputs
+    self.runsOnce = runsOnce
     self.load = load
   }
 }
@@ -40,21 +44,40 @@ public struct StageOutput: Sendable, Equatable {
     StageOutput(name: name, state: state ?? name, isHiddenState: false)
   }
 
-  /// The hidden state of that number.
-  static func hidden(_ index: Int, from state: String) -> StageOutput {
-    StageOutput(name: "hidden_states.\(index)", state: state, isHiddenState: true)
+  /// The hidden state of that number, of a stack whose hidden states have a name of their own.
+  static func hidden(
+    _ index: Int, from state: String, named name: String = "hidden_states"
+  ) -> StageOutput {
+    StageOutput(name: "\(name).\(index)", state: state, isHiddenState: true)
   }
 }
 
 /// The named arrays that flow from stage to stage, and the inputs of the model.
 public struct States<Scalar: ComputeScalar>: Sendable {
   /// The inputs, checked by the architecture.
-  public let inputs: ModelInputs
+  public private(set) var inputs: ModelInputs
   private var arrays: [String: NDArray<Scalar>] = [:]
+  /// The keys and values of earlier inputs, if they are kept.
+  var cache: KeyValueCache<Scalar>?
 
   /// The states before the first stage.
-  public init(inputs: ModelInputs) {
+  ///
+  /// - Parameter keepsKeysAndValues: whether more inputs will follow. See `advance`.
+  public init(inputs: ModelInputs, keepsKeysAndValues: Bool = false) {
     self.inputs = inputs
+    cache = keepsKeysAndValues ? KeyValueCache() : nil
+  }
+
+  /// Goes on to the inputs that follow `count` positions which all stages have seen.
+  public mutating func advance(by count: Int, to inputs: ModelInputs) {
+    precondition(cache != nil, "keys and values were not kept")
+    cache?.length += count
+    self.inputs = inputs
+  }
+
+  /// Forgets a state that no later stage reads.
+  mutating func remove(_ name: String) {
+    arrays[name] = nil
   }
 
   /// The names of the states there are, sorted.
@@ -78,6 +101,8 @@ public struct ModelInputs: Sendable, Equatable {
   public var arrays: [String: NDArray<Int>]
   /// The choices that were merged with the batch, 1 if there are none.
   public var choices = 1
+  /// Whether there was an axis of choices.
+  public var hasChoices = false
 
   /// Wraps arrays.
   public init(_ arrays: [String: NDArray<Int>]) {

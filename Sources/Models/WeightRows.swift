@@ -27,16 +27,41 @@ extension NDArray where Element: ComputeScalar {
   }
 }
 
-/// A matrix that stays in its file: an embedding table, or the output projection over a vocabulary.
+/// Tables in memory, by the paths of the weights that own their numbers: an embedding and the head
+/// that is tied to it are one.
+final class ResidentTables<Scalar: ComputeScalar> {
+  private var tables: [String: NDArray<Scalar>] = [:]
+
+  /// The table of `owner`, read at the first time.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  func table(of owner: String, _ tensor: Tensor) throws(CheckpointError) -> NDArray<Scalar> {
+    if let table = tables[owner] { return table }
+    let table = try NDArray<Scalar>(reading: tensor)
+    tables[owner] = table
+    return table
+  }
+}
+
+/// A matrix that is used by rows: an embedding table, or the output projection over a vocabulary.
 ///
-/// Only the rows that are needed are read, so that the largest weights of a model never have to fit
-/// into memory.
-public struct WeightRows<Scalar: ComputeScalar>: Sendable {
-  /// Rows that are multiplied at a time. Fixed, because the cut decides bits.
+/// Unless its tables are to be resident it stays in its file and only the rows that are needed are
+/// read, so that the largest weights of a model never have to fit into memory.
+public struct WeightRows<Scalar: ComputeScalar> {
+  /// Rows that are multiplied at a time. Fixed, because the cut decides bits; a multiple of the
+  /// columns that `linear` takes at a time, so that a resident table gives the same ones.
   private static var rowsPerProduct: Int { 4096 }
 
   /// `nil` in a declaration.
-  let tensor: Tensor?
+  private let tensor: Tensor?
+  private let owner: String
+  private let resident: ResidentTables<Scalar>?
+
+  init(tensor: Tensor?, owner: String, resident: ResidentTables<Scalar>?) {
+    self.tensor = tensor
+    self.owner = owner
+    self.resident = resident
+  }
 
   /// The rows of the given ids: `[…]` to `[…, width]`.
   ///
@@ -45,17 +70,23 @@ public struct WeightRows<Scalar: ComputeScalar>: Sendable {
   public func callAsFunction(_ ids: NDArray<Int>) throws(CheckpointError) -> NDArray<Scalar> {
     guard let tensor else { return NDArray(shape: [0], elements: []) }
     let width = tensor.shape[1]
+    let table = try resident?.table(of: owner, tensor)
     // In ascending order, so that a compressed container is only read forwards.
     var rows: [Int: ArraySlice<Scalar>] = [:]
     for id in Set(ids.elements).sorted() {
-      var row = NDArray(shape: [width], repeating: Scalar(0))
-      try row.read(tensor, from: id * width)
-      rows[id] = row.elements[...]
+      rows[id] = try table?.row(id) ?? row(id, of: tensor)
     }
     var elements: [Scalar] = []
     elements.reserveCapacity(ids.elements.count * width)
     for id in ids.elements { elements += rows[id] ?? [] }
     return NDArray(shape: ids.shape + [width], elements: elements)
+  }
+
+  /// A row, read from its file.
+  private func row(_ id: Int, of tensor: Tensor) throws(CheckpointError) -> ArraySlice<Scalar> {
+    var row = NDArray(shape: [tensor.shape[1]], repeating: Scalar(0))
+    try row.read(tensor, from: id * tensor.shape[1])
+    return row.elements[...]
   }
 
   /// `x·Wᵀ + b`, block of rows by block of rows: `[…, width]` to `[…, rows]`.
@@ -65,6 +96,9 @@ public struct WeightRows<Scalar: ComputeScalar>: Sendable {
     with x: NDArray<Scalar>, bias: NDArray<Scalar>?
   ) throws(CheckpointError) -> NDArray<Scalar> {
     guard let tensor else { return NDArray(shape: [0], elements: []) }
+    if let table = try resident?.table(of: owner, tensor) {
+      return linear(x, weight: table, bias: bias)
+    }
     let (count, width) = (tensor.shape[0], tensor.shape[1])
     var y = NDArray(shape: x.shape.dropLast() + [count], repeating: Scalar(0))
     for start in stride(from: 0, to: count, by: Self.rowsPerProduct) {

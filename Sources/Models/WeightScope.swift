@@ -11,16 +11,24 @@ public struct WeightScope<Scalar: ComputeScalar> {
   public let path: String
   private let visitor: any WeightVisitor
   private let isUnused: Bool
+  /// The tables that are read whole, once for all scopes of this root; `nil` reads rows from files.
+  private let resident: ResidentTables<Scalar>?
 
   /// The root scope that answers with the weights of `graph`.
-  public init(loading graph: WeightGraph) {
-    self.init(visitor: Loading(graph))
+  ///
+  /// - Parameter keepsTables: whether the matrices that are read by rows are kept in memory too.
+  public init(loading graph: WeightGraph, keepsTables: Bool = false) {
+    self.init(visitor: Loading(graph), resident: keepsTables ? ResidentTables() : nil)
   }
 
-  init(path: String = "", visitor: any WeightVisitor, isUnused: Bool = false) {
+  init(
+    path: String = "", visitor: any WeightVisitor, isUnused: Bool = false,
+    resident: ResidentTables<Scalar>? = nil
+  ) {
     self.path = path
     self.visitor = visitor
     self.isUnused = isUnused
+    self.resident = resident
   }
 
   /// The scope of the module `name` inside this one.
@@ -30,7 +38,8 @@ public struct WeightScope<Scalar: ComputeScalar> {
     _ name: String, _ kind: ModuleKind, isUnused: Bool = false
   ) -> WeightScope {
     let inner = WeightScope(
-      path: joined(name), visitor: visitor, isUnused: self.isUnused || isUnused)
+      path: joined(name), visitor: visitor, isUnused: self.isUnused || isUnused,
+      resident: resident)
     visitor.enter(inner.path, kind)
     return inner
   }
@@ -55,7 +64,10 @@ public struct WeightScope<Scalar: ComputeScalar> {
   public func rows(
     _ name: String, _ shape: [Int], _ role: WeightRole, tiedTo tie: String? = nil
   ) -> WeightRows<Scalar> {
-    WeightRows(tensor: visitor.visit(slot(name, shape, role, tie)))
+    let slot = slot(name, shape, role, tie)
+    let tensor = visitor.visit(slot)
+    return WeightRows(
+      tensor: tensor, owner: visitor.owner(of: slot), resident: slot.isUnused ? nil : resident)
   }
 
   private func slot(
@@ -75,11 +87,14 @@ protocol WeightVisitor: AnyObject {
   func enter(_ path: String, _ kind: ModuleKind)
   /// A weight is asked for. Returns its tensor, or `nil` when only declaring.
   func visit(_ slot: WeightSlot) -> Tensor?
+  /// The path of the weight whose numbers the slot has: its own, or that of the one it is tied to.
+  func owner(of slot: WeightSlot) -> String
 }
 
-/// Writes down what is asked.
+/// Writes down what is asked. What several modules share is one weight.
 final class Declaration: WeightVisitor {
   private(set) var slots: [WeightSlot] = []
+  private var paths: Set<String> = []
   private var kinds: [String: ModuleKind] = [:]
   private var children: [String: [String]] = [:]
 
@@ -89,9 +104,11 @@ final class Declaration: WeightVisitor {
   }
 
   func visit(_ slot: WeightSlot) -> Tensor? {
-    slots.append(slot)
+    if paths.insert(slot.path).inserted { slots.append(slot) }
     return nil
   }
+
+  func owner(of slot: WeightSlot) -> String { slot.path }
 
   /// What was declared, as a tree.
   func root(named name: String) -> ModuleNode {
@@ -124,4 +141,6 @@ final class Loading: WeightVisitor {
   func visit(_ slot: WeightSlot) -> Tensor? {
     graph.tensor(at: slot.path)
   }
+
+  func owner(of slot: WeightSlot) -> String { graph.ties[slot.path] ?? slot.path }
 }

@@ -25,6 +25,16 @@ public struct WeightSlot: Sendable {
   /// Whether no output of the declared head depends on it.
   public let isUnused: Bool
 
+  package init(
+    path: String, shape: [Int], role: WeightRole, tie: String? = nil, isUnused: Bool = false
+  ) {
+    self.path = path
+    self.shape = shape
+    self.role = role
+    self.tie = tie
+    self.isUnused = isUnused
+  }
+
   /// How many numbers it has.
   public var parameterCount: Int { shape.reduce(1, *) }
 }

@@ -1,7 +1,7 @@
 /// A layout with numbers in it: the shape of a stored tensor, and where each weight stands.
-struct Arrangement: Sendable {
+package struct Arrangement: Sendable {
   /// Why a layout does not fit the shapes of the weights: the dialect cannot hold this model.
-  struct Misfit: Error {
+  package struct Misfit: Error {
     let reason: String
   }
 
@@ -25,12 +25,12 @@ struct Arrangement: Sendable {
   }
 
   /// The shape of the stored tensor.
-  private(set) var shape: [Int]
+  package private(set) var shape: [Int]
   /// The weights.
   private(set) var parts: [Part]
 
   /// The stored position of every weight.
-  var pieces: [(path: String, piece: Piece)] {
+  package var pieces: [(path: String, piece: Piece)] {
     let strides = rowMajorStrides(shape)
     return parts.map { part in
       let offset = zip(part.start, strides).reduce(0) { $0 + $1.0 * $1.1 }

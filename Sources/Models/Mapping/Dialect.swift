@@ -23,7 +23,7 @@ public struct Dialect: Sendable {
   /// Stored names that show the dialect. One that is there suffices.
   let evidence: [Evidence]
 
-  init(
+  package init(
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
     buffers: [ConstantBuffer] = [], mayOmitBiases: Bool = false, evidence: [Evidence]
@@ -55,7 +55,7 @@ public struct Dialect: Sendable {
 /// One line of a dialect's table: a stored tensor, and the weights it is made of.
 ///
 /// `{i}` stands for a layer's number, the same on both sides.
-struct Rule: Sendable {
+package struct Rule: Sendable {
   /// The stored name.
   let stored: String
   /// What it is made of. The first layout is written; the others are read too, and told apart by
@@ -73,7 +73,7 @@ struct Rule: Sendable {
   var copies: [String] = []
 
   /// When a tensor is written although its weights are tied to others.
-  enum TieWriting: Sendable {
+  package enum TieWriting: Sendable {
     case never
     case always
     case unlessTied(String)
@@ -93,7 +93,7 @@ extension [Rule] {
   }
 
   /// A stored tensor of any layout.
-  static func tensor(
+  package static func tensor(
     _ stored: String, _ layouts: Layout..., writesTie: Rule.TieWriting = .never,
     mayBePadded: Bool = false, copies: [String] = []
   ) -> [Rule] {
@@ -124,7 +124,7 @@ extension [Rule] {
 }
 
 /// A prefix of stored names that files have or have not.
-struct OptionalPrefix: Sendable {
+package struct OptionalPrefix: Sendable {
   let text: String
   /// Whether it is written for a model's head.
   let isWritten: @Sendable (_ head: String) -> Bool
@@ -133,7 +133,7 @@ struct OptionalPrefix: Sendable {
 }
 
 /// A sign of a dialect.
-struct Evidence: Sendable {
+package struct Evidence: Sendable {
   /// A stored name, with any optional prefix.
   let stored: String
   /// What the tensor's shape must be like.
@@ -146,7 +146,7 @@ struct Evidence: Sendable {
 }
 
 /// A buffer that a framework stored although it is the same in every model.
-struct ConstantBuffer: Sendable {
+package struct ConstantBuffer: Sendable {
   /// What it must hold.
   enum Content: Sendable {
     /// 0, 1, 2, … as many as the weight of that path has rows.

@@ -1,19 +1,24 @@
 import Synchronization
-import TensorCore
+package import TensorCore
 
 /// A tensor whose elements are gathered from others: a weight read out of a fused, transposed or
 /// stacked tensor, or a tensor of another dialect put together from weights.
 ///
 /// Any part can be read, with a fixed amount of memory. A piece that lies together in its source is
 /// read at once; where elements are scattered, a slab is gathered and kept for the next reads.
-final class GatheredBytes: TensorBytes {
+package final class GatheredBytes: TensorBytes {
   /// A source and how its elements move.
-  struct Part: Sendable {
+  package struct Part: Sendable {
     let source: any TensorBytes
     let move: Move
+
+    package init(source: any TensorBytes, move: Move) {
+      self.source = source
+      self.move = move
+    }
   }
 
-  let count: Int
+  package let count: Int
   private let width: Int
   private let parts: [Part]
   /// The elements that were gathered last.
@@ -31,13 +36,13 @@ final class GatheredBytes: TensorBytes {
   ///   - width: the bytes of an element.
   ///   - elementCount: how many there are.
   ///   - parts: fill them all, without overlap.
-  init(width: Int, elementCount: Int, parts: [Part]) {
+  package init(width: Int, elementCount: Int, parts: [Part]) {
     self.width = width
     count = width * elementCount
     self.parts = parts
   }
 
-  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+  package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     var done = 0
     while done < buffer.byteCount {
       let position = offset + done

@@ -2,7 +2,7 @@
 ///
 /// Every case is invertible, so a layout reads and writes. `{i}` in a path stands for a layer's
 /// number, the same as in the stored name.
-indirect enum Layout: Sendable {
+package indirect enum Layout: Sendable {
   /// A weight as it is.
   case weight(String)
   /// With the last two axes exchanged.

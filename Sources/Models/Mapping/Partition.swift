@@ -8,7 +8,7 @@
 /// - Parameters:
 ///   - pieces: by their strides in the stored tensor.
 ///   - size: the number of elements of the stored tensor.
-func isPartition(_ pieces: [Piece], of size: Int) -> Bool {
+package func isPartition(_ pieces: [Piece], of size: Int) -> Bool {
   covers(
     pieces.map { piece in
       Region(

@@ -5,29 +5,35 @@
 /// `Σ iₖ·canonical(k)` in the weight, both counted in elements in C order. Transposing, slicing,
 /// stacking and permuting heads all have this form, so a piece is its own inverse: read it from left
 /// to right, or from right to left.
-struct Piece: Equatable, Sendable {
+package struct Piece: Equatable, Sendable {
   /// An axis of the grid that both sides share.
-  struct Axis: Equatable, Sendable {
-    let extent: Int
+  package struct Axis: Equatable, Sendable {
+    package let extent: Int
     /// Elements from one to the next in the stored tensor.
-    let stored: Int
+    package let stored: Int
     /// Elements from one to the next in the weight.
-    let canonical: Int
+    package let canonical: Int
+
+    package init(extent: Int, stored: Int, canonical: Int) {
+      self.extent = extent
+      self.stored = stored
+      self.canonical = canonical
+    }
   }
 
   /// The position of the weight's first element in the stored tensor.
-  let offset: Int
+  package let offset: Int
   /// The grid, outermost axis of the weight first. Axes of one element are left out.
-  let axes: [Axis]
+  package let axes: [Axis]
 
-  init(offset: Int, axes: [Axis]) {
+  package init(offset: Int, axes: [Axis]) {
     self.offset = offset
     self.axes = axes.filter { $0.extent != 1 }.sorted { $0.canonical > $1.canonical }
   }
 }
 
 /// How elements move from one tensor to another.
-struct Move: Equatable, Sendable {
+package struct Move: Equatable, Sendable {
   /// An axis of the grid that both tensors share.
   struct Axis: Equatable, Sendable {
     var extent: Int
@@ -47,7 +53,7 @@ struct Move: Equatable, Sendable {
   }
 
   /// From a stored tensor to the weight.
-  init(reading piece: Piece) {
+  package init(reading piece: Piece) {
     self.init(
       sourceOffset: piece.offset, targetOffset: 0,
       axes: piece.axes.map { Axis(extent: $0.extent, source: $0.stored, target: $0.canonical) })
@@ -55,7 +61,7 @@ struct Move: Equatable, Sendable {
 
   /// From one stored tensor to another that holds the same weight, or `nil` if the two divide the
   /// weight in ways that have no common refinement.
-  init?(from source: Piece, to target: Piece) {
+  package init?(from source: Piece, to target: Piece) {
     var (a, b) = (source.axes, target.axes)
     var axes: [Axis] = []
     while let x = a.popLast() {

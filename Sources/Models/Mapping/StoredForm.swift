@@ -1,17 +1,17 @@
 /// A tensor that a dialect stores for a model: its name, and what it is made of.
-struct StoredForm: Sendable {
+package struct StoredForm: Sendable {
   /// One of the layouts that the tensor may have.
-  struct Form: Sendable {
-    let shape: [Int]
-    let pieces: [(path: String, piece: Piece)]
+  package struct Form: Sendable {
+    package let shape: [Int]
+    package let pieces: [(path: String, piece: Piece)]
     /// The layout in words.
     let text: String
   }
 
   /// The name in the dialect's table, without prefixes removed or added.
-  let name: String
+  package let name: String
   /// The layouts; the first one is written.
-  let forms: [Form]
+  package let forms: [Form]
   /// Other names that hold the same.
   let copies: [String]
   /// The rule it comes from.
@@ -23,13 +23,13 @@ struct StoredForm: Sendable {
 
 /// A dialect's table for one model: every weight in exactly one stored tensor, and every stored
 /// tensor filled without gap or overlap, proven on shapes before any weight is read.
-struct StoredForms: Sendable {
+package struct StoredForms: Sendable {
   /// The stored tensors, in the order of the rules' weights.
-  private(set) var forms: [StoredForm] = []
+  package private(set) var forms: [StoredForm] = []
   /// The weights that have no place, with the reason.
-  private(set) var homeless: [(path: String, reason: String)] = []
+  package private(set) var homeless: [(path: String, reason: String)] = []
   /// What contradicts itself in the table, for this model.
-  private(set) var conflicts: [String] = []
+  package private(set) var conflicts: [String] = []
 
   private let slots: [String: WeightSlot]
   /// The number of layers behind each prefix, `encoder.blocks.`.
@@ -41,7 +41,7 @@ struct StoredForms: Sendable {
   /// - Parameters:
   ///   - slots: the declared weights.
   ///   - dimensions: the model's dimensions by name, for layouts that divide axes.
-  init(_ dialect: Dialect, slots: [WeightSlot], dimensions: [String: Int]) {
+  package init(_ dialect: Dialect, slots: [WeightSlot], dimensions: [String: Int]) {
     self.slots = Dictionary(slots.map { ($0.path, $0) }) { first, _ in first }
     self.dimensions = dimensions
     layersByPrefix = countLayers(slots)

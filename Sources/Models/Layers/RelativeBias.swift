@@ -1,0 +1,30 @@
+public import Kernels
+import TensorCore
+
+/// A learned number for each head and each bucket of distances between query and key, added to the
+/// scores. See `RelativeBuckets`.
+public struct RelativeBias<Scalar: ComputeScalar> {
+  let table: NDArray<Scalar>  // [buckets, heads]
+  private let maxDistance: Int
+  private let isBidirectional: Bool
+
+  /// Asks `scope` for `weight` `[buckets, heads]`.
+  init(
+    _ scope: WeightScope<Scalar>, buckets: Int, heads: Int, maxDistance: Int,
+    isBidirectional: Bool
+  ) throws(CheckpointError) {
+    table = try scope.weight("weight", [buckets, heads], .embedding)
+    self.maxDistance = maxDistance
+    self.isBidirectional = isBidirectional
+  }
+
+  /// The bias for each pair: `[heads, queries, keys]`.
+  ///
+  /// - Parameter firstQuery: the position of the first query among the keys.
+  func callAsFunction(queries: Int, keys: Int, firstQuery: Int) -> NDArray<Scalar> {
+    let buckets = RelativeBuckets(
+      count: table.rows, maxDistance: maxDistance, isBidirectional: isBidirectional)
+    return relativeBias(
+      table: table, buckets: buckets, queries: queries, keys: keys, firstQuery: firstQuery)
+  }
+}
