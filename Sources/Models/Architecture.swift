@@ -34,18 +34,33 @@ public protocol Architecture: Sendable {
   /// - Throws: `CheckpointError` with every fault.
   func prepare(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
 
+  /// How the head continues a text, or `nil` if it does not.
+  var generation: GenerationRules? { get }
+
+  /// Checks inputs that are to be continued, and fills in what may be left out, as the framework
+  /// does before it generates.
+  ///
+  /// - Throws: `CheckpointError` with every fault.
+  func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
+
   /// Inputs that show as many mistakes as inputs can: long, padded, ids from the whole vocabulary.
   var probe: ModelInputs { get }
 }
 
 /// The architectures that there are.
-public let allArchitectures: [any Architecture.Type] = [BERT.self]
+public let allArchitectures: [any Architecture.Type] = [BERT.self, GPT2.self, T5.self]
 
 extension Architecture {
   public var mathematics: [(key: String, value: String)] { [] }
 
   /// None, unless an architecture has some.
   public var dimensions: [String: Int] { [:] }
+
+  public var generation: GenerationRules? { nil }
+
+  public func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
+    try prepare(inputs)
+  }
 
   /// What the stages ask for: the modules as a tree, and their weights in order.
   func declaration() -> (root: ModuleNode, slots: [WeightSlot]) {

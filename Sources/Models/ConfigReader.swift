@@ -11,7 +11,7 @@ public struct ConfigReader {
   /// The most layers that are believed: each is declared before a weight is looked at.
   public static let mostLayers = 10_000
 
-  private let config: JSONValue
+  let config: JSONValue
   /// What is wrong, a line each.
   public private(set) var faults: [String] = []
   /// What is right but not supported.

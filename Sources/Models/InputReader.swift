@@ -16,32 +16,51 @@ struct InputReader {
     }
   }
 
+  /// Whether ids have an axis of choices, which is merged with the batch.
+  enum Choices {
+    case no
+    case yes
+    case optional
+  }
+
   /// The ids `name`, which must be there: `[batch, length]`, or `[batch, choices, length]`, which
   /// is merged to `[batch × choices, length]`. Returns the shape after merging.
-  mutating func ids(_ name: String, below limit: Int, choices: Bool = false) -> [Int]? {
+  mutating func ids(_ name: String, below limit: Int, choices: Choices = .no) -> [Int]? {
     guard let ids = inputs[name] else {
       faults.append("\(name) is missing")
       return nil
     }
-    let rank = choices ? 3 : 2
-    guard ids.shape.count == rank, !ids.elements.isEmpty else {
-      let axes = choices ? "[batch, choices, length]" : "[batch, length]"
+    let rank = ids.shape.count
+    guard rank == 2 && choices != .yes || rank == 3 && choices != .no, !ids.elements.isEmpty else {
+      let axes =
+        switch choices {
+        case .no: "[batch, length]"
+        case .yes: "[batch, choices, length]"
+        case .optional: "[batch, length] or [batch, choices, length]"
+        }
       faults.append("\(name) is \(describe(shape: ids.shape)), must be \(axes)")
       return nil
     }
-    if choices { inputs.choices = ids.shape[1] }
+    if rank == 3 { (inputs.choices, inputs.hasChoices) = (ids.shape[1], true) }
     check(ids, name, below: limit)
     return merge(name)
   }
 
   /// An array like the ids, if given: of that shape, before merging or after it, values `0..<limit`.
   mutating func companion(_ name: String, shape: [Int], below limit: Int) {
-    guard inputs[name] != nil, let found = merge(name) else { return }
-    guard found == shape else {
-      faults.append("\(name) is \(describe(shape: found)), must be \(describe(shape: shape))")
+    _ = merge(name)
+    array(name, shape: shape, below: limit)
+  }
+
+  /// An array of exactly that shape, if given, with values `0..<limit`.
+  mutating func array(_ name: String, shape: [Int], below limit: Int) {
+    guard let array = inputs[name] else { return }
+    guard array.shape == shape else {
+      faults.append(
+        "\(name) is \(describe(shape: array.shape)), must be \(describe(shape: shape))")
       return
     }
-    check(inputs.required(name), name, below: limit)
+    check(array, name, below: limit)
   }
 
   /// Position ids `[batch, length]`, or `[1, length]` for all; 0, 1, 2, … if not given.
@@ -61,9 +80,19 @@ struct InputReader {
     companion(name, shape: shape, below: limit)
   }
 
-  /// An array of zeros, unless it is given.
-  mutating func zeros(_ name: String, shape: [Int]) {
-    if inputs[name] == nil { inputs[name] = NDArray(shape: shape, repeating: 0) }
+  /// An array of one number, unless it is given.
+  mutating func fill(_ name: String, shape: [Int], with value: Int = 0) {
+    if inputs[name] == nil { inputs[name] = NDArray(shape: shape, repeating: value) }
+  }
+
+  /// An array to take where `name` is not given.
+  mutating func fill(_ name: String, with array: NDArray<Int>) {
+    if inputs[name] == nil { inputs[name] = array }
+  }
+
+  /// Records a fault that is none of a single array.
+  mutating func reject(_ reason: String) {
+    faults.append(reason)
   }
 
   /// Merges the choices of a rank-3 array with its batch. Returns the new shape.

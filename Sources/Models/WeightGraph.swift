@@ -84,6 +84,22 @@ public struct WeightGraph: Sendable {
   }
 }
 
+extension WeightGraph {
+  /// This graph with the weights at `paths` taken from another one of the same architecture.
+  public func replacing(_ paths: Set<String>, by other: WeightGraph) -> WeightGraph {
+    var placements = placements
+    var ties = ties
+    for path in paths {
+      guard let placement = other.placement(at: path) else { continue }
+      placements[path] = placement
+      ties[path] = nil
+    }
+    return WeightGraph(
+      architecture: architecture, dialect: dialect, root: root, slots: slots,
+      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed)
+  }
+}
+
 extension WeightGraph.Placement {
   /// The weight in canonical layout.
   func weight(shape: [Int]) -> Tensor {

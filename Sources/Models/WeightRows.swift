@@ -74,7 +74,7 @@ public struct WeightRows<Scalar: ComputeScalar> {
     // In ascending order, so that a compressed container is only read forwards.
     var rows: [Int: ArraySlice<Scalar>] = [:]
     for id in Set(ids.elements).sorted() {
-      rows[id] = try table?.row(id) ?? row(id, of: tensor)
+      rows[id] = if let table { table.row(id) } else { try row(id, of: tensor) }
     }
     var elements: [Scalar] = []
     elements.reserveCapacity(ids.elements.count * width)

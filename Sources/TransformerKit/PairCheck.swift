@@ -30,6 +30,10 @@ public struct PairReport: Sendable {
   public let outputs: [Deviation]
   /// The first stage after which a state differs by more than the casts of the weights explain.
   public let firstDivergence: String?
+  /// What differs in the mathematics: `activation: gelu in A, gelu_new in B`.
+  public let configDifferences: [String]
+  /// Why weights differ, as far as the known mistakes explain it.
+  public let explanations: [Explanation]
 }
 
 /// Compares what two models are, weight by weight, and what they do on the same inputs.
@@ -58,9 +62,27 @@ public func compare<Scalar: ComputeScalar>(
     let recast = a.graph.withWeights(of: b.graph)
     divergence = try compareRuns(recast, b.graph, inputs, Scalar.self).divergence
   }
+  let differing = cast == nil ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
+  let explanations = try explanations(a.graph, b.graph, of: differing) {
+    graph throws(CheckpointError) in
+    let (outputs, _) = try compareRuns(a.graph, graph, inputs, Scalar.self)
+    return outputs.allSatisfy(\.isIdentical)
+  }
   return PairReport(
     verdict: verdict(weights, divergence, cast: cast), weights: weights, outputs: outputs,
-    firstDivergence: divergence)
+    firstDivergence: divergence, configDifferences: configDifferences(a.graph, b.graph),
+    explanations: explanations)
+}
+
+/// The facts of the mathematics that are not the same.
+private func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
+  let facts = [a, b].map { graph in
+    Dictionary(graph.architecture.mathematics.map { ($0.key, $0.value) }) { first, _ in first }
+  }
+  return Set(facts[0].keys).union(facts[1].keys).sorted().compactMap { key in
+    let (x, y) = (facts[0][key] ?? "none", facts[1][key] ?? "none")
+    return x == y ? nil : "\(key): \(x) in A, \(y) in B"
+  }
 }
 
 private func compareWeights(

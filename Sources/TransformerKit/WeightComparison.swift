@@ -14,6 +14,14 @@ public enum WeightRelation: Equatable, Sendable {
   /// Only one of the models has it.
   case onlyInA
   case onlyInB
+
+  /// Whether a known mistake could have made B's weight from A's.
+  var isExplicable: Bool {
+    switch self {
+    case .different: true
+    default: false
+    }
+  }
 }
 
 /// How many elements are compared at a time.

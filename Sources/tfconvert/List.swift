@@ -30,7 +30,7 @@ struct List: Verb {
     let rows: [[String]] =
       switch subject {
       case .formats: ContainerFormat.all.map { [$0.name, ".\($0.fileExtension)"] }
-      case .dialects: Dialect.all.map { [$0.name, $0.architecture] }
+      case .dialects: Dialect.all.map { [$0.fullName, $0.architecture] }
       case .architectures: allArchitectures.map { [$0.name] }
       }
     if json {

@@ -51,6 +51,7 @@ struct Pair: Verb {
       standardOutput(json(report).text(pretty: true))
     } else {
       if !common.quiet { printDetails(report) }
+      for line in report.reasons where !common.quiet { standardOutput(line) }
       standardOutput(report.verdict.text)
     }
     if case .different = report.verdict { return .negative }
@@ -87,12 +88,31 @@ struct Pair: Verb {
     let weights: [JSONValue] = report.weights.map {
       ["path": .string($0.path), "relation": .string($0.relation.text)]
     }
+    let explanations: [JSONValue] = report.explanations.map {
+      [
+        "place": .string($0.place), "paths": .array($0.paths.map { .string($0) }),
+        "cause": $0.cause.map { .string($0.text) } ?? .null,
+        "sufficient": .bool($0.isSufficient),
+      ]
+    }
     return [
       "schema": "tfverify.pair/1", "verdict": .string(report.verdict.name),
       "explanation": .string(report.verdict.text), "weights": .array(weights),
       "outputs": .array(report.outputs.map(\.json)),
       "first_divergence": report.firstDivergence.map { .string($0) } ?? .null,
+      "config_differences": .array(report.configDifferences.map { .string($0) }),
+      "explanations": .array(explanations),
     ]
+  }
+}
+
+extension PairReport {
+  /// Why the models differ, a line each.
+  fileprivate var reasons: [String] {
+    let all = explanations.count > 1 && !explanations.contains(where: \.isSufficient)
+    let isExplained = explanations.allSatisfy { $0.cause != nil } && configDifferences.isEmpty
+    return configDifferences.map { "config \($0)" } + explanations.map(\.text)
+      + (all && isExplained ? ["undoing all of these makes all outputs agree"] : [])
   }
 }
 

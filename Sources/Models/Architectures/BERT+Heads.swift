@@ -61,10 +61,12 @@ extension BERT {
       stages.append(nextSentence())
     }
     switch task {
-    case .sequenceClassification: stages.append(classifier(of: "pooler_output", labels: labels))
+    case .sequenceClassification:
+      stages.append(.classifier(of: "pooler_output", width: width, labels: labels))
     case .multipleChoice: stages.append(choice())
-    case .tokenClassification: stages.append(classifier(of: "hidden", labels: labels))
-    case .questionAnswering: stages.append(questionAnswering())
+    case .tokenClassification:
+      stages.append(.classifier(of: "hidden", width: width, labels: labels))
+    case .questionAnswering: stages.append(.questionAnswering(of: "hidden", width: width))
     default: break
     }
     return stages
@@ -106,15 +108,6 @@ extension BERT {
     }
   }
 
-  private func classifier<Scalar>(of state: String, labels: Int) -> Stage<Scalar> {
-    Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
-      let classifier = try Linear(scope.module("classifier", .linear), in: width, out: labels)
-      return { states throws(CheckpointError) in
-        states["logits"] = classifier(states[state])
-      }
-    }
-  }
-
   /// One score a choice; batch and choices were merged on the way in.
   private func choice<Scalar>() -> Stage<Scalar> {
     Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
@@ -123,19 +116,6 @@ extension BERT {
         let scores = classifier(states["pooler_output"])  // [batch × choices, 1]
         let choices = states.inputs.choices
         states["logits"] = scores.reshaped([scores.rows / choices, choices])
-      }
-    }
-  }
-
-  private func questionAnswering<Scalar>() -> Stage<Scalar> {
-    Stage(
-      "qa_head", outputs: [.final("start_logits"), .final("end_logits")]
-    ) { scope throws(CheckpointError) in
-      let head = try Linear(scope.module("qa_head", .linear), in: width, out: 2)
-      return { states throws(CheckpointError) in
-        let scores = head(states["hidden"])  // [batch, length, 2]
-        states["start_logits"] = column(0, of: scores)
-        states["end_logits"] = column(1, of: scores)
       }
     }
   }

@@ -5,11 +5,11 @@ extension BERT {
   public func prepare(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
     var reader = InputReader(
       inputs, known: ["input_ids", "attention_mask", "token_type_ids", "position_ids"])
-    let hasChoices = task == .multipleChoice
-    if let shape = reader.ids("input_ids", below: vocabulary, choices: hasChoices) {
+    let choices: InputReader.Choices = task == .multipleChoice ? .yes : .no
+    if let shape = reader.ids("input_ids", below: vocabulary, choices: choices) {
       reader.companion("attention_mask", shape: shape, below: .max)
       reader.companion("token_type_ids", shape: shape, below: tokenTypes)
-      reader.zeros("token_type_ids", shape: shape)
+      reader.fill("token_type_ids", shape: shape)
       reader.positions("position_ids", shape: shape, below: positions)
     }
     return try reader.checked()

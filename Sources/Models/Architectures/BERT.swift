@@ -119,7 +119,7 @@ public struct BERT: Architecture {
       scope throws(CheckpointError) in
       let scope = scope.module("encoder", .sequence).module("blocks", .sequence)
         .module("\(layer)", .block)
-      let attention = try SelfAttention(
+      let attention = try Attention(
         scope.module("attention", .attention), width: width, heads: heads)
       let attentionNorm = try LayerNorm(
         scope.module("attention_norm", .layerNorm), width: width, epsilon: epsilon)
@@ -130,9 +130,11 @@ public struct BERT: Architecture {
         scope.module("feed_forward_norm", .layerNorm), width: width, epsilon: epsilon)
       let isCausal = isDecoder
       return { states throws(CheckpointError) in
-        let mask = AttentionMask(keys: states.inputs.mask("attention_mask"), isCausal: isCausal)
+        let mask = AttentionMask(
+          keys: states.inputs.mask("attention_mask"), isCausal: isCausal,
+          firstQuery: states.firstPosition)
         var x = states["hidden"]
-        x = attentionNorm(add(attention(x, mask: mask), x))
+        x = attentionNorm(add(attention(x, mask: mask, &states), x))
         x = feedForwardNorm(add(feedForward(x), x))
         states["hidden"] = x
       }

@@ -3,7 +3,7 @@ extension Dialect {
   /// examples/t5/network.py, layers.py), one array a layer, in an npz.
   ///
   /// Kernels are `[in, out]`; those of attention may also keep their heads as an axis. Relative
-  /// biases are `[heads, buckets]`, one a stack.
+  /// biases are `[heads, buckets]`, one a stack, or the same in every layer.
   static let t5x = Dialect(
     name: "t5x",
     architecture: "t5",
@@ -47,8 +47,7 @@ extension Dialect {
       + table.norm("pre_cross_attention", "cross_attention_norm")
       + table.norm("pre_mlp", "feed_forward_norm") + table.feedForward
       + .tensor("\(stack)/\(stack)_norm/scale", .weight("\(stack).norm.weight"))
-      + .tensor(
-        "\(stack)/relpos_bias/rel_embedding", .transposed(.weight("\(stack).relative_bias.weight")))
+      + table.relativeBias
   }
 }
 
@@ -79,6 +78,16 @@ private struct T5XStack {
 
   func norm(_ module: String, _ path: String) -> [Rule] {
     .tensor("\(stored)\(module)_layer_norm/scale", layers(.weight("\(self.path)\(path).weight")))
+  }
+
+  /// One table a stack, or the same in every layer.
+  var relativeBias: [Rule] {
+    let table = Layout.transposed(.weight("\(name).relative_bias.weight"))
+    let ofStack = "\(name)/relpos_bias/rel_embedding"
+    let ofLayers = stored + "relpos_bias/rel_embedding"
+    return isScanned
+      ? .tensor(ofLayers, .repeated(table, axis: 1), table, copies: [ofStack])
+      : .tensor(ofStack, table, copies: [ofLayers])
   }
 
   /// `wi`, or for gated models `wi_0` (activated) and `wi_1`; `wo`.

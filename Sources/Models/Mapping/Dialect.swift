@@ -6,6 +6,8 @@ import TensorCore
 public struct Dialect: Sendable {
   /// The name on the command line: `huggingface`.
   public let name: String
+  /// The name that says which form is meant, if there are several: `t5x-scanned`.
+  public var fullName: String { variant.map { "\(name)-\($0)" } ?? name }
   /// The architecture's name.
   public let architecture: String
   /// Which of the ecosystem's forms this is, if it has several; the first one in `all` is written.

@@ -11,6 +11,8 @@ package indirect enum Layout: Sendable {
   case joined([Layout], axis: Int)
   /// The same part of all layers, along a new axis. Then `{i}` runs over the layers.
   case stacked(Layout, axis: Int)
+  /// The same part once for each layer of its stack, along a new axis: copies that must be equal.
+  case repeated(Layout, axis: Int)
   /// With a new axis of one element.
   case unit(Layout, axis: Int)
   /// With an axis divided in two, the inner one as long as the model's dimension of that name.
@@ -25,7 +27,8 @@ package indirect enum Layout: Sendable {
   var paths: [String] {
     switch self {
     case .weight(let path): [path]
-    case .transposed(let inner), .stacked(let inner, _), .unit(let inner, _),
+    case .transposed(let inner), .stacked(let inner, _), .repeated(let inner, _),
+      .unit(let inner, _),
       .divided(let inner, _, _), .merged(let inner, _), .interleavedHeads(let inner, _, _):
       inner.paths
     case .joined(let parts, _): parts.flatMap(\.paths)
@@ -37,8 +40,8 @@ package indirect enum Layout: Sendable {
     switch self {
     case .weight: false
     case .stacked: true
-    case .transposed(let inner), .unit(let inner, _), .divided(let inner, _, _),
-      .merged(let inner, _), .interleavedHeads(let inner, _, _):
+    case .transposed(let inner), .repeated(let inner, _), .unit(let inner, _),
+      .divided(let inner, _, _), .merged(let inner, _), .interleavedHeads(let inner, _, _):
       inner.isStacked
     case .joined(let parts, _): parts.contains { $0.isStacked }
     }
@@ -52,6 +55,7 @@ package indirect enum Layout: Sendable {
     case .joined(let parts, let axis):
       joined("joined along \(axis)", parts.first ?? .weight(""))
     case .stacked(let inner, let axis): joined("stacked along \(axis)", inner)
+    case .repeated(let inner, let axis): joined("repeated along \(axis)", inner)
     case .unit(let inner, let axis): joined("unit axis \(axis)", inner)
     case .divided(let inner, let axis, let name): joined("axis \(axis) divided by \(name)", inner)
     case .merged(let inner, let axis): joined("axes \(axis) and \(axis + 1) merged", inner)

@@ -67,8 +67,25 @@ struct Placing {
       faults.append("wrong dtype  \(name): is \(tensor.dtype), must be F16, BF16, F32 or F64")
     }
     for (path, piece) in layout.pieces {
-      placements[path] = WeightGraph.Placement(stored: tensor, piece: piece, layout: layout.text)
+      let placement = WeightGraph.Placement(stored: tensor, piece: piece, layout: layout.text)
+      if let first = placements[path], fitting != nil {
+        try check(placement, repeats: first, of: path)
+      } else {
+        placements[path] = placement
+      }
     }
+  }
+
+  /// Checks that a weight that a tensor holds several times is always the same.
+  private mutating func check(
+    _ placement: WeightGraph.Placement, repeats first: WeightGraph.Placement, of path: String
+  ) throws(CheckpointError) {
+    guard let shape = slots.first(where: { $0.path == path })?.shape,
+      try !hasEqualBytes(placement.weight(shape: shape), first.weight(shape: shape))
+    else { return }
+    let name = escaped(placement.stored.name.text)
+    let fault = "not equal    \(name): \(path) must be the same in all layers"
+    if !faults.contains(fault) { faults.append(fault) }
   }
 
   /// Leaves out a second copy of a tensor, if it is one.

@@ -52,8 +52,10 @@ func writtenDialect(
   named name: String, of architecture: String
 ) throws(CheckpointError) -> Dialect {
   let dialects = Dialect.all(of: architecture)
-  if let dialect = dialects.first(where: { $0.name == name }) { return dialect }
-  let known = distinct(dialects.map(\.name)).joined(separator: ", ")
+  if let dialect = dialects.first(where: { $0.name == name || $0.fullName == name }) {
+    return dialect
+  }
+  let known = distinct(dialects.map(\.fullName)).joined(separator: ", ")
   throw CheckpointError(
     .unsupported("\(architecture) has no dialect \"\(name)\"; it has: \(known)"))
 }

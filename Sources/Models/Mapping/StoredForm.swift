@@ -71,6 +71,12 @@ package struct StoredForms: Sendable {
     return layersByPrefix[String(hole)] ?? 0
   }
 
+  /// The number of layers of the stack that a weight outside of its layers belongs to.
+  private func stackLayerCount(of path: String) -> Int {
+    let stack = path.split(separator: ".").first.map(String.init) ?? ""
+    return layersByPrefix[stack + ".blocks."] ?? 0
+  }
+
   private mutating func add(_ rule: Rule, layer: Int?) {
     func fill(_ text: String) -> String { layer.map { filled(text, layer: $0) } ?? text }
     if let needed = rule.onlyWith, slots[fill(needed)] == nil { return }
@@ -91,9 +97,18 @@ package struct StoredForms: Sendable {
       }
       self.forms.append(
         StoredForm(
-          name: fill(rule.stored), forms: forms, copies: rule.copies.map(fill), rule: rule))
+          name: fill(rule.stored), forms: forms, copies: copies(rule, layer: layer), rule: rule))
     } catch {
       conflicts.append("\(fill(rule.stored)): \(error.reason)")
+    }
+  }
+
+  /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.
+  private func copies(_ rule: Rule, layer: Int?) -> [String] {
+    rule.copies.flatMap { name -> [String] in
+      if let layer { return [filled(name, layer: layer)] }
+      guard name.contains("{i}") else { return [name] }
+      return (0..<stackLayerCount(of: rule.layouts[0].paths[0])).map { filled(name, layer: $0) }
     }
   }
 
@@ -123,6 +138,12 @@ package struct StoredForms: Sendable {
         arrangements.append(try arrange(inner, layer: layer).unit(axis: axis))
       }
       return try Arrangement.joined(arrangements, axis: axis)
+    case .repeated(let inner, let axis):
+      let copy = try arrange(inner, layer: layer).unit(axis: axis)
+      let copies = [Arrangement](
+        repeating: copy, count: stackLayerCount(of: inner.paths[0]))
+      guard !copies.isEmpty else { throw Arrangement.Misfit(reason: "the stack has no layers") }
+      return try Arrangement.joined(copies, axis: axis)
     case .unit(let inner, let axis):
       return try arrange(inner, layer: layer).unit(axis: axis)
     case .divided(let inner, let axis, let name):
@@ -154,7 +175,7 @@ package struct StoredForms: Sendable {
       if !names.insert(form.name).inserted {
         conflicts.append("\(form.name): two rules make it")
       }
-      for path in form.paths { places[path, default: []].append(form.name) }
+      for path in Set(form.paths) { places[path, default: []].append(form.name) }
     }
     for slot in slots {
       switch places[slot.path]?.count {

@@ -1,0 +1,94 @@
+import Kernels
+import TensorCore
+
+/// What stands on GPT-2's decoder, by the names of Hugging Face's classes.
+public enum GPT2Head: String, Sendable, CaseIterable {
+  case base = "GPT2Model"
+  case languageModel = "GPT2LMHeadModel"
+  case doubleHeads = "GPT2DoubleHeadsModel"
+  case sequenceClassification = "GPT2ForSequenceClassification"
+  case tokenClassification = "GPT2ForTokenClassification"
+  case questionAnswering = "GPT2ForQuestionAnswering"
+
+  /// The config's class, or what the stored weights show if it names none.
+  init(config: inout ConfigReader, isTied: Bool, isStored: (String) -> Bool) {
+    if let head: GPT2Head = config.modelHead() {
+      self = head
+    } else if isStored("choice_head.weight") {
+      self = .doubleHeads
+    } else if isStored("score.weight") {
+      self = .sequenceClassification
+    } else if isStored("classifier.weight") {
+      self = .tokenClassification
+    } else if isStored("qa_head.weight") {
+      self = .questionAnswering
+    } else {
+      // A tied head is not stored, so nothing tells a language model from the bare one.
+      self = isTied || isStored("lm_head.weight") ? .languageModel : .base
+    }
+  }
+}
+
+extension ConfigReader {
+  /// The head that the config's class names, or `nil` if it names none. An unknown one is refused.
+  ///
+  /// - Parameter aliases: other names of classes.
+  mutating func modelHead<Head: RawRepresentable<String> & CaseIterable>(
+    aliases: [String: Head] = [:]
+  ) -> Head? {
+    guard let name = modelClass() else { return nil }
+    if let head = Head(rawValue: name) ?? aliases[name] { return head }
+    refuse(
+      "the class \"\(name)\" is not supported; supported are: "
+        + Head.allCases.map(\.rawValue).joined(separator: ", "))
+    return nil
+  }
+}
+
+extension GPT2 {
+  /// The stages after the last normalisation.
+  func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    switch task {
+    case .base: []
+    case .languageModel: [languageModel()]
+    case .doubleHeads: [languageModel(), choice()]
+    case .sequenceClassification: [sequenceClassification()]
+    case .tokenClassification: [.classifier(of: "hidden", width: width, labels: labels)]
+    case .questionAnswering: [.questionAnswering(of: "hidden", width: width)]
+    }
+  }
+
+  private func languageModel<Scalar>() -> Stage<Scalar> {
+    .languageModel(of: "hidden", width: width, vocabulary: vocabulary, isTied: isTied)
+  }
+
+  /// One score a sequence, from the state of a token of its own.
+  private func choice<Scalar>() -> Stage<Scalar> {
+    Stage("choice_head", outputs: [.final("mc_logits")]) { scope throws(CheckpointError) in
+      let head = try Linear(scope.module("choice_head", .linear), in: width, out: 1)
+      return { states throws(CheckpointError) in
+        let tokens = states.inputs.required("mc_token_ids")  // [batch, choices]
+        let scores = head(selectPositions(tokens.elements, of: states["hidden"]))
+        states["mc_logits"] = apply(choiceActivation, to: column(0, of: scores))
+      }
+    }
+  }
+
+  /// From the state of each row's last token that is not the padding id, whatever the mask says;
+  /// without a padding id that of the last one.
+  private func sequenceClassification<Scalar>() -> Stage<Scalar> {
+    Stage("score", outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let score = try Linear(
+        scope.module("score", .linear), in: width, out: labels, bias: false)
+      return { states throws(CheckpointError) in
+        let ids = states.inputs.required("input_ids")
+        let last = (0..<ids.rows).map { row in
+          guard let padToken else { return ids.width - 1 }
+          let ids = ids.row(row)
+          return (ids.lastIndex { $0 != padToken } ?? ids.startIndex) - ids.startIndex
+        }
+        states["logits"] = score(selectPositions(last, of: states["hidden"]))  // [batch, labels]
+      }
+    }
+  }
+}

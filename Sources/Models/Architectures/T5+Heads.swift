@@ -1,0 +1,87 @@
+import Kernels
+import TensorCore
+
+/// What stands on T5's stacks, by the names of Hugging Face's classes.
+public enum T5Head: String, Sendable, CaseIterable {
+  case base = "T5Model"
+  case conditionalGeneration = "T5ForConditionalGeneration"
+  case encoder = "T5EncoderModel"
+  case sequenceClassification = "T5ForSequenceClassification"
+  case tokenClassification = "T5ForTokenClassification"
+  case questionAnswering = "T5ForQuestionAnswering"
+
+  /// The config's class, or what the stored weights show if it names none.
+  init(config: inout ConfigReader, isStored: (String) -> Bool) {
+    // The name until transformers 3.
+    let aliases = ["T5WithLMHeadModel": T5Head.conditionalGeneration]
+    if let head = config.modelHead(aliases: aliases) {
+      self = head
+    } else if isStored("classification_head.output.weight") {
+      self = .sequenceClassification
+    } else if isStored("classifier.weight") {
+      self = .tokenClassification
+    } else if isStored("qa_head.weight") {
+      self = .questionAnswering
+    } else {
+      // A tied head is not stored, so nothing tells a language model from the bare one.
+      self = isStored("decoder.norm.weight") ? .conditionalGeneration : .encoder
+    }
+  }
+
+  /// Whether there is a decoder.
+  var hasDecoder: Bool { self != .encoder && self != .tokenClassification }
+
+  /// Whether the decoder's ids, if not given, are the encoder's, shifted by the start token.
+  var shiftsInputs: Bool { self == .sequenceClassification || self == .questionAnswering }
+
+  /// The output that a stack's last state is.
+  func output(of stack: T5.Stack) -> String? {
+    switch (stack, self) {
+    case (.encoder, .encoder), (.decoder, .base): "last_hidden_state"
+    case (.encoder, _): hasDecoder ? "encoder_last_hidden_state" : nil
+    case (.decoder, _): nil
+    }
+  }
+}
+
+extension T5 {
+  /// The stages after the stacks.
+  func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    let decoder = Stack.decoder.state
+    return switch task {
+    case .base, .encoder: []
+    case .conditionalGeneration:
+      // Stored separately it is a head of its own, whether or not the states are scaled.
+      [
+        .languageModel(
+          of: decoder, width: width, vocabulary: vocabulary, isTied: true,
+          factor: scalesOutputs ? 1 / Double(width).squareRoot() : 1)
+      ]
+    case .sequenceClassification: [sequenceClassification()]
+    case .tokenClassification:
+      [.classifier(of: Stack.encoder.state, width: width, labels: labels)]
+    case .questionAnswering: [.questionAnswering(of: decoder, width: width)]
+    }
+  }
+
+  /// From the decoder's state at the last end token of each row of `input_ids`.
+  private func sequenceClassification<Scalar>() -> Stage<Scalar> {
+    Stage("classification_head", outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let scope = scope.module("classification_head", .head)
+      let dense = try Linear(scope.module("dense", .linear), in: width, out: width)
+      let output = try Linear(scope.module("output", .linear), in: width, out: labels)
+      return { states throws(CheckpointError) in
+        let last = endPositions(in: states.inputs.required("input_ids")).map { $0.last ?? 0 }
+        let x = selectPositions(last, of: states[Stack.decoder.state])  // [batch, width]
+        states["logits"] = output(apply(.tanh, to: dense(x)))  // [batch, labels]
+      }
+    }
+  }
+
+  /// Where each row has end tokens.
+  func endPositions(in ids: NDArray<Int>) -> [[Int]] {
+    (0..<ids.rows).map { row in
+      ids.row(row).enumerated().filter { endTokens.contains($0.element) }.map(\.offset)
+    }
+  }
+}

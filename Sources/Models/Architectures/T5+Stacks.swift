@@ -1,0 +1,124 @@
+import Kernels
+import TensorCore
+
+extension T5 {
+  /// One of the two stacks of blocks. Its name is that of its module and of its state.
+  enum Stack: String {
+    case encoder
+    case decoder
+
+    var state: String { rawValue }
+    var bias: String { rawValue + "_bias" }
+    var ids: String { self == .encoder ? "input_ids" : "decoder_input_ids" }
+    var mask: String { self == .encoder ? "attention_mask" : "decoder_attention_mask" }
+  }
+
+  /// The stages of a stack, from ids to normalised states.
+  func stages<Scalar: ComputeScalar>(of stack: Stack) -> [Stage<Scalar>] {
+    let layers = stack == .encoder ? encoderLayers : decoderLayers
+    return [embeddings(stack)] + (0..<layers).map { block($0, stack) } + [norm(stack)]
+  }
+
+  /// Hidden state `index` of a stack, unless it is not the last block's, which is not given.
+  private func hiddenOutputs(_ index: Int, _ stack: Stack) -> [StageOutput] {
+    let layers = stack == .encoder ? encoderLayers : decoderLayers
+    return index < layers ? [hiddenOutput(index, stack)] : []
+  }
+
+  private func hiddenOutput(_ index: Int, _ stack: Stack) -> StageOutput {
+    let name = task.hasDecoder ? stack.rawValue + "_hidden_states" : "hidden_states"
+    return .hidden(index, from: stack.state, named: name)
+  }
+
+  /// The words' vectors, which both stacks share, and the stack's relative biases for all its blocks.
+  private func embeddings<Scalar>(_ stack: Stack) -> Stage<Scalar> {
+    Stage(
+      "\(stack.rawValue).embeddings", outputs: hiddenOutputs(0, stack),
+      runsOnce: stack == .encoder
+    ) { scope throws(CheckpointError) in
+      let word = scope.module("embeddings", .embedding).module("word", .embedding)
+        .rows("weight", [vocabulary, width], .embedding)
+      let module = scope.module(stack.rawValue, .sequence)
+      let bias = try RelativeBias(
+        module.module("relative_bias", .embedding), buckets: buckets, heads: heads,
+        maxDistance: maxDistance, isBidirectional: stack == .encoder)
+      if stack == .decoder && hasUnusedTable {
+        _ = module.module("unused_cross_relative_bias", .embedding, isUnused: true)
+          .rows("weight", [buckets, heads], .embedding)
+      }
+      return { states throws(CheckpointError) in
+        let ids = states.inputs.required(stack.ids)
+        states[stack.state] = try word(ids)  // [batch, length, width]
+        let first = stack == .decoder ? states.firstPosition : 0
+        states[stack.bias] = bias(
+          queries: ids.width, keys: first + ids.width, firstQuery: first)  // [heads, query, key]
+      }
+    }
+  }
+
+  /// Pre-normalisation: `x = x + f(norm(x))` for attention, in the decoder for attention to the
+  /// encoder's states, and for the feed-forward network. Scores are not divided by the root of the
+  /// head size.
+  private func block<Scalar>(_ layer: Int, _ stack: Stack) -> Stage<Scalar> {
+    Stage(
+      "\(stack.rawValue).blocks.\(layer)", outputs: hiddenOutputs(layer + 1, stack),
+      runsOnce: stack == .encoder
+    ) { scope throws(CheckpointError) in
+      let scope = scope.module(stack.rawValue, .sequence).module("blocks", .sequence)
+        .module("\(layer)", .block)
+      let attentionNorm = try norm(scope, "attention_norm")
+      let attention = try attention(scope, "attention")
+      let isDecoder = stack == .decoder
+      let crossNorm = isDecoder ? try norm(scope, "cross_attention_norm") : nil
+      let cross = isDecoder ? try self.attention(scope, "cross_attention") : nil
+      let feedForwardNorm = try norm(scope, "feed_forward_norm")
+      let feedForward = try FeedForward(
+        scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
+        activation: activation, isGated: isGated, bias: false)
+      return { states throws(CheckpointError) in
+        let mask = AttentionMask(
+          keys: states.inputs.mask(stack.mask), isCausal: isDecoder,
+          firstQuery: isDecoder ? states.firstPosition : 0)
+        var x = states[stack.state]
+        x = add(x, attention(attentionNorm(x), mask: mask, bias: states[stack.bias], &states))
+        if let cross, let crossNorm {
+          let mask = AttentionMask(keys: states.inputs.mask(Stack.encoder.mask))
+          let source = states[Stack.encoder.state]
+          x = add(x, cross(crossNorm(x), over: source, mask: mask, &states))
+        }
+        x = add(x, feedForward(feedForwardNorm(x)))
+        states[stack.state] = x
+      }
+    }
+  }
+
+  /// The normalisation after a stack's last block.
+  private func norm<Scalar>(_ stack: Stack) -> Stage<Scalar> {
+    let layers = stack == .encoder ? encoderLayers : decoderLayers
+    var outputs = [hiddenOutput(layers, stack)]
+    if let name = task.output(of: stack) { outputs.append(.final(name, from: stack.state)) }
+    return Stage(
+      "\(stack.rawValue).norm", outputs: outputs, runsOnce: stack == .encoder
+    ) { scope throws(CheckpointError) in
+      let norm = try norm(scope.module(stack.rawValue, .sequence), "norm")
+      return { states throws(CheckpointError) in
+        states[stack.state] = norm(states[stack.state])
+        states.remove(stack.bias)
+      }
+    }
+  }
+
+  private func norm<Scalar>(
+    _ scope: WeightScope<Scalar>, _ name: String
+  ) throws(CheckpointError) -> RMSNorm<Scalar> {
+    try RMSNorm(scope.module(name, .rmsNorm), width: width, epsilon: epsilon)
+  }
+
+  private func attention<Scalar>(
+    _ scope: WeightScope<Scalar>, _ name: String
+  ) throws(CheckpointError) -> Attention<Scalar> {
+    try Attention(
+      scope.module(name, .attention), width: width, innerWidth: heads * headSize, heads: heads,
+      scale: 1, bias: false)
+  }
+}

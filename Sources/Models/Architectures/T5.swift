@@ -1,0 +1,136 @@
+public import Kernels
+import TensorCore
+
+/// T5: an encoder and a decoder with root-mean-square pre-normalisation, relative positions and no
+/// biases.
+///
+/// Raffel et al.: "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+/// Transformer", arXiv 1910.10683, §2.1; v1.1 with a gated feed-forward network: arXiv 2002.05202.
+/// Names of heads, defaults and outputs are those of Hugging Face (models/t5/modeling_t5.py, 5.x).
+public struct T5: Architecture {
+  public static let name = "t5"
+
+  /// More buckets than any model has, few enough to compute their bounds.
+  private static let mostBuckets = 1024
+
+  let vocabulary: Int
+  let width: Int
+  let headSize: Int
+  let heads: Int
+  let feedForwardWidth: Int
+  let encoderLayers: Int
+  let decoderLayers: Int
+  let buckets: Int
+  let maxDistance: Int
+  let epsilon: Double
+  let activation: Activation
+  let isGated: Bool
+  /// Whether the decoder's states are divided by √width before the words are scored.
+  let scalesOutputs: Bool
+  let labels: Int
+  let endTokens: [Int]
+  let padToken: Int?
+  /// What a decoder's text begins with.
+  let startToken: Int?
+  let task: T5Head
+  /// Whether the checkpoint stores a table of relative biases for the cross-attention. Early models
+  /// were trained with one; nothing reads it.
+  let hasUnusedTable: Bool
+
+  public var head: String { task.rawValue }
+
+  public var dimensions: [String: Int] { ["head_size": headSize] }
+
+  public var mathematics: [(key: String, value: String)] {
+    var facts = [
+      ("activation", activation.rawValue), ("epsilon", "\(epsilon)"), ("head", head),
+      ("heads", "\(heads)"), ("relative_attention_max_distance", "\(maxDistance)"),
+    ]
+    if task == .conditionalGeneration {
+      facts.append(("scale_decoder_outputs", "\(scalesOutputs)"))
+    }
+    if task.shiftsInputs {
+      facts.append(("decoder_start_token_id", startToken.map { "\($0)" } ?? "null"))
+    }
+    if task == .sequenceClassification {
+      facts.append(("eos_token_id", endTokens.map { "\($0)" }.joined(separator: ",")))
+    }
+    return facts
+  }
+
+  public init(config: inout ConfigReader, isStored: (String) -> Bool) {
+    vocabulary = config.count("vocab_size", default: 32128)
+    width = config.count("d_model", or: "hidden_size", default: 512)
+    headSize = config.count("d_kv", or: "head_dim", default: 64)
+    heads = config.count("num_heads", or: "num_attention_heads", default: 8)
+    feedForwardWidth = config.count("d_ff", default: 2048)
+    let mostLayers = ConfigReader.mostLayers
+    encoderLayers = config.count(
+      "num_layers", or: "num_hidden_layers", default: 6, limit: mostLayers)
+    decoderLayers = config.count("num_decoder_layers", default: encoderLayers, limit: mostLayers)
+    buckets = config.count(
+      "relative_attention_num_buckets", default: 32, limit: Self.mostBuckets, minimum: 4)
+    maxDistance = config.count("relative_attention_max_distance", default: 128)
+    epsilon = config.positive("layer_norm_epsilon", default: 1e-6)
+    (activation, isGated) = config.t5FeedForward()
+    // transformers 4 decided by tie_word_embeddings, transformers 5 writes what it decided.
+    let wasTied = config.flag("tie_word_embeddings", default: true)
+    scalesOutputs = config.flag("scale_decoder_outputs", default: wasTied)
+    labels = config.labelCount()
+    endTokens = config.tokens("eos_token_id", default: [1])
+    padToken = config.token("pad_token_id", default: 0)
+    startToken = config.token("decoder_start_token_id", default: nil)
+    task = T5Head(config: &config, isStored: isStored)
+    hasUnusedTable = task.hasDecoder && isStored("decoder.unused_cross_relative_bias.weight")
+    checkConsistency(&config)
+  }
+
+  private func checkConsistency(_ config: inout ConfigReader) {
+    // The encoder's two directions share the buckets.
+    let near = task.hasDecoder ? buckets / 2 : buckets / 4
+    if maxDistance <= near {
+      config.refuse(
+        "relative_attention_max_distance \(maxDistance) is not supported with \(buckets) buckets;"
+          + " \(near + 1) and more are")
+    }
+    if task == .questionAnswering && labels != 2 {
+      config.reject("question answering has 2 labels, the config has \(labels)")
+    }
+    if task == .sequenceClassification && endTokens.count != 1 {
+      config.reject("sequence classification needs one eos_token_id")
+    }
+  }
+
+  // MARK: Forward pass
+
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
+    var stages: [Stage<Scalar>] = self.stages(of: .encoder)
+    if task.hasDecoder { stages += self.stages(of: .decoder) }
+    return stages + headStages()
+  }
+}
+
+extension ConfigReader {
+  /// The feed-forward network of T5: `relu`, `gated-gelu`, … A name with `gated` alone means the tanh
+  /// form of gelu. What transformers made of it and stored beside it decides.
+  fileprivate mutating func t5FeedForward() -> (activation: Activation, isGated: Bool) {
+    let projection = text("feed_forward_proj") ?? "relu"
+    let parts = projection.split(separator: "-", omittingEmptySubsequences: false)
+    if parts.count > 2 || parts.count == 2 && parts[0] != "gated" {
+      reject("feed_forward_proj \"\(projection)\" is neither ACTIVATION nor gated-ACTIVATION")
+    }
+    let implied = projection == "gated-gelu" ? "gelu_new" : String(parts[parts.count - 1])
+    let isGated = flag("is_gated_act", default: parts[0] == "gated")
+    let name = text("dense_act_fn") ?? implied
+    return (activation(named: name, for: "feed_forward_proj"), isGated)
+  }
+
+  /// The activation of that name. An unknown one is refused.
+  private mutating func activation(named name: String, for key: String) -> Activation {
+    if let activation = Activation(name: name) { return activation }
+    refuse(
+      "\(key) \"\(name)\" is not known; known are "
+        + Activation.allCases.map(\.rawValue).joined(separator: ", "))
+    return .relu
+  }
+}

@@ -1,0 +1,67 @@
+import Kernels
+
+/// How a text is continued token by token, in the framework's terms.
+public struct GenerationRules: Sendable {
+  /// The input that grows: `input_ids`, or `decoder_input_ids`.
+  public let ids: String
+  /// Its padding mask.
+  public let mask: String
+  /// The tokens after which a text is finished.
+  public let endTokens: [Int]
+  /// What finished texts are filled up with.
+  public let padToken: Int?
+  /// The longest text, if there is a limit.
+  public let longest: Int?
+
+  /// What finished texts are filled up with: the padding token, else the first end token.
+  public var filler: Int? { padToken ?? endTokens.first }
+}
+
+extension ModelInputs {
+  /// The inputs of the step after these: one token a text, which the cache's positions precede.
+  ///
+  /// As in Hugging Face's `_update_model_kwargs_for_generation`: the mask grows by ones, positions go
+  /// on from the last one, and so does the last token type.
+  public func next(_ tokens: [Int], _ rules: GenerationRules) -> ModelInputs {
+    let batch = tokens.count
+    var inputs = self
+    inputs[rules.ids] = NDArray(shape: [batch, 1], elements: tokens)
+    inputs[rules.mask] = self[rules.mask].map { mask in
+      let rows = (0..<batch).flatMap { Array(mask.row($0)) + [1] }
+      return NDArray(shape: [batch, mask.width + 1], elements: rows)
+    }
+    for (name, step) in [("position_ids", 1), ("token_type_ids", 0)] {
+      inputs[name] = self[name].map { array in
+        let last = (0..<batch).map { array.elements[($0 + 1) * array.width - 1] + step }
+        return NDArray(shape: [batch, 1], elements: last)
+      }
+    }
+    return inputs
+  }
+
+  /// A mask where none is given but padding is seen: zeros at the padding token, as in Hugging Face's
+  /// `_prepare_attention_mask_for_generation`, unless that token also ends texts.
+  mutating func fillMask(_ name: String, for ids: String, _ rules: GenerationRules) {
+    guard self[name] == nil, let array = self[ids], let pad = rules.padToken,
+      !rules.endTokens.contains(pad), array.elements.contains(pad)
+    else { return }
+    self[name] = NDArray(shape: array.shape, elements: array.elements.map { $0 == pad ? 0 : 1 })
+  }
+
+  /// Positions where none are given: each row counts its allowed tokens from 0 on, and padding has
+  /// position 0, as in Hugging Face's `_prepare_position_ids_for_generation`.
+  mutating func fillPositions(for ids: String, mask name: String) {
+    guard self["position_ids"] == nil, let mask = self[name], mask.shape == self[ids]?.shape,
+      mask.width > 0
+    else { return }
+    var positions: [Int] = []
+    for row in 0..<mask.rows {
+      var next = 0
+      for allows in mask.row(row) {
+        positions.append(allows != 0 ? next : 0)
+        if allows != 0 { next += 1 }
+      }
+    }
+    self["position_ids"] = NDArray(shape: mask.shape, elements: positions)
+  }
+}
