@@ -29,11 +29,11 @@ struct CheckpointSource {
     if status.type == .directory {
       folder = path
       weights = try Self.weights(in: path, format: format)
-      config = Self.existing(path.appending("config.json"))
+      config = Self.config(in: path)
       return
     }
     weights = try Self.weights(at: path, format: format)
-    let inFolder = Self.existing(path.removingLastComponent().appending("config.json"))
+    let inFolder = Self.config(in: path.removingLastComponent())
     if case .index = weights {
       folder = path.parent
       config = inFolder
@@ -41,6 +41,14 @@ struct CheckpointSource {
       folder = nil
       config = Self.existing(path.appendingToName(".config.json")) ?? inFolder
     }
+  }
+
+  /// What a folder's config is called, the likeliest first: Hugging Face's, Google BERT's, OpenAI
+  /// GPT-2's.
+  private static let configNames = ["config.json", "bert_config.json", "hparams.json"]
+
+  private static func config(in folder: FilePath) -> FilePath? {
+    configNames.lazy.compactMap { existing(folder.appending($0)) }.first
   }
 
   private static func existing(_ path: FilePath) -> FilePath? {
@@ -51,8 +59,10 @@ struct CheckpointSource {
     at path: FilePath, format: ContainerFormat?
   ) throws(CheckpointError) -> Weights {
     let file = try InputFile(path)
+    if format?.canShard != false, looksLikeJSON(try file.head(ContainerFormat.headSize)) {
+      return .index(path)
+    }
     if let format { return .file(file, format) }
-    if looksLikeJSON(try file.head(ContainerFormat.headSize)) { return .index(path) }
     return .file(file, try recognizedFormat(of: file))
   }
 

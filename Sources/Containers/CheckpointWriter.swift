@@ -20,6 +20,20 @@ public struct CheckpointWriter: Sendable {
   public let keepsOrder: Bool
   /// Files that must not be written to.
   let sources: [FilePath]
+  /// Further small files of a folder.
+  let extraFiles: [ExtraFile]
+
+  /// A small file that is written into a folder beside the weights.
+  public struct ExtraFile: Sendable {
+    let name: String
+    let bytes: [UInt8]
+
+    /// Names a file and says what is in it.
+    public init(_ name: String, bytes: [UInt8]) {
+      self.name = name
+      self.bytes = bytes
+    }
+  }
 
   /// Says what to write and how.
   ///
@@ -33,9 +47,11 @@ public struct CheckpointWriter: Sendable {
   ///     tensor alone is larger.
   ///   - keepsOrder: whether the order of the tensors must stay, even if elements are misaligned.
   ///   - sources: the files that are read from (`Checkpoint.allFiles`): never written to.
+  ///   - extraFiles: further small files for a folder; they go before companions of the same name.
   public init(
     destination: FilePath, format: ContainerFormat, isFolder: Bool = false, overwrite: Bool = false,
-    maxShardSize: Int? = nil, keepsOrder: Bool = true, sources: [FilePath] = []
+    maxShardSize: Int? = nil, keepsOrder: Bool = true, sources: [FilePath] = [],
+    extraFiles: [ExtraFile] = []
   ) {
     self.destination = destination
     self.format = format
@@ -44,6 +60,7 @@ public struct CheckpointWriter: Sendable {
     self.maxShardSize = maxShardSize
     self.keepsOrder = keepsOrder
     self.sources = sources
+    self.extraFiles = extraFiles
   }
 
   /// Everything that would be written, and whether it may be, without writing.

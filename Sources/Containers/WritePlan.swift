@@ -39,16 +39,31 @@ public struct WritePlan: Sendable {
     if writer.isFolder {
       let folder = writer.destination
       if let config { add(folder.appending("config.json"), .bytes(config), config.count) }
+      for file in writer.extraFiles {
+        add(folder.appending(file.name), .bytes(file.bytes), file.bytes.count)
+      }
       for path in companions {
-        guard let name = path.lastComponent else { continue }
+        guard let name = path.lastComponent,
+          !writer.extraFiles.contains(where: { $0.name == name.string })
+        else { continue }
         let file = try InputFile(path)
         add(folder.appending(name), .copy(file), file.size)
       }
-    } else if let config {
-      let path = writer.destination.appendingToName(".config.json")
-      if try !CheckpointWriter.holds(path, config) { add(path, .bytes(config), config.count) }
+    } else {
+      try addConfig(config, at: writer.destination.appendingToName(".config.json"))
     }
     try writer.checkFiles(files.map(\.path))
+  }
+
+  /// The config beside a single file.
+  private mutating func addConfig(_ config: [UInt8]?, at path: FilePath) throws(CheckpointError) {
+    if let config {
+      if try !CheckpointWriter.holds(path, config) { add(path, .bytes(config), config.count) }
+    } else if path.linkStatus != nil {
+      throw CheckpointError(
+        .refused("exists, and would be taken for the config of the new file"),
+        file: displayed(path), advice: "remove it first")
+    }
   }
 
   private mutating func add(

@@ -24,6 +24,8 @@ public struct WeightGraph: Sendable {
     let layout: String
   }
 
+  /// The config, under Hugging Face's keys.
+  public let config: JSONValue
   /// The mathematics.
   public let architecture: any Architecture
   /// How the checkpoint names and lays out the weights.
@@ -43,9 +45,11 @@ public struct WeightGraph: Sendable {
   private let slotsByPath: [String: WeightSlot]
 
   init(
-    architecture: any Architecture, dialect: Dialect, root: ModuleNode, slots: [WeightSlot],
+    config: JSONValue, architecture: any Architecture, dialect: Dialect, root: ModuleNode,
+    slots: [WeightSlot],
     placements: [String: Placement], ties: [String: String], dropped: [Dropped], zeroed: [String]
   ) {
+    self.config = config
     self.architecture = architecture
     self.dialect = dialect
     self.root = root
@@ -79,7 +83,7 @@ public struct WeightGraph: Sendable {
   public func withWeights(of other: WeightGraph) -> WeightGraph {
     let found = slots.compactMap { slot in other.placement(at: slot.path).map { (slot.path, $0) } }
     return WeightGraph(
-      architecture: architecture, dialect: dialect, root: root, slots: slots,
+      config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
       placements: Dictionary(uniqueKeysWithValues: found), ties: [:], dropped: [], zeroed: [])
   }
 }
@@ -95,7 +99,7 @@ extension WeightGraph {
       ties[path] = nil
     }
     return WeightGraph(
-      architecture: architecture, dialect: dialect, root: root, slots: slots,
+      config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
       placements: placements, ties: ties, dropped: dropped, zeroed: zeroed)
   }
 }
@@ -109,7 +113,8 @@ extension WeightGraph.Placement {
     let bytes: any TensorBytes
     if move.isContiguous {
       let isWhole = count * width == stored.byteCount
-      bytes = isWhole
+      bytes =
+        isWhole
         ? stored.bytes
         : ByteRange(source: stored.bytes, start: piece.offset * width, count: count * width)
     } else {

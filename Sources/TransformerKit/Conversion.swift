@@ -78,7 +78,8 @@ public struct Conversion: Sendable {
     writer = CheckpointWriter(
       destination: target.destination, format: try containerFormat(of: target),
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
-      keepsOrder: source.keepsOrder && target.dialect == nil, sources: source.allFiles)
+      keepsOrder: source.keepsOrder && target.dialect == nil, sources: source.allFiles,
+      extraFiles: nativeConfig(of: model, target))
   }
 
   /// What would be written.
@@ -86,8 +87,7 @@ public struct Conversion: Sendable {
   /// - Throws: `CheckpointError` if it cannot, or must not, be written.
   public func plan() throws(CheckpointError) -> WritePlan {
     try writer.plan(
-      tensors: tensors, metadata: source.metadata, config: source.config?.bytes,
-      companions: companions)
+      tensors: tensors, metadata: source.metadata, config: config, companions: companions)
   }
 
   /// Writes the target.
@@ -96,11 +96,28 @@ public struct Conversion: Sendable {
   /// - Throws: `CheckpointError`; then nothing is left behind.
   public func run(progress: (Int) -> Void = { _ in }) throws(CheckpointError) {
     try writer.write(
-      tensors: tensors, metadata: source.metadata, config: source.config?.bytes,
-      companions: companions, progress: progress)
+      tensors: tensors, metadata: source.metadata, config: config, companions: companions,
+      progress: progress)
+  }
+
+  /// The bytes of config.json: the source's own, unless they are another ecosystem's.
+  private var config: [UInt8]? {
+    guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
+    if own.value["model_type"] != nil { return own.bytes }
+    return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)
   }
 
   private var companions: [FilePath] { writer.isFolder ? source.companions : [] }
+}
+
+/// The config file that the target dialect's own ecosystem reads.
+private func nativeConfig(
+  of model: Model?, _ target: Conversion.Target
+) -> [CheckpointWriter.ExtraFile] {
+  guard let graph = model?.graph, let dialect = target.dialect,
+    let (name, content) = graph.nativeConfig(of: dialect)
+  else { return [] }
+  return [CheckpointWriter.ExtraFile(name, bytes: Array((content.text(pretty: true) + "\n").utf8))]
 }
 
 /// The container that was asked for, or that the extension names; of a folder, safetensors.

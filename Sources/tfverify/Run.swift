@@ -12,12 +12,18 @@ struct Run: Verb {
     abstract: "Run a model on arrays, and write or summarise its outputs.",
     discussion: """
       Inputs are arrays of integers under Hugging Face's names: input_ids, attention_mask,
-      token_type_ids, position_ids. Without --inputs the built-in probe runs.
+      token_type_ids, position_ids, mc_token_ids, decoder_input_ids, decoder_attention_mask. Without
+      --inputs the built-in probe runs.
+
+      With --generate the one output is "sequences": the texts, each continued by the likeliest token
+      after the other. A text ends after an end token of the config and is then filled up with the
+      padding token; all ends when every text has. Where they are not given, a mask is made of the
+      padding token, positions of the mask, and a decoder begins with its start token.
 
       Examples:
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
         tfverify run bert-base/ --inputs golden.npz -o outputs.npz --hidden-states --precision f64
-        tfverify run bert.npz
+        tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
       """)
 
   @Argument(help: "The model.")
@@ -32,6 +38,9 @@ struct Run: Verb {
   @Flag(help: "Also give every hidden state.")
   var hiddenStates = false
 
+  @Option(help: ArgumentHelp("Continue each text by this many tokens.", valueName: "n"))
+  var generate: Int?
+
   @Option(help: "The precision of the forward pass and of the outputs: f32 or f64.")
   var precision = Precision.f32
 
@@ -40,6 +49,14 @@ struct Run: Verb {
 
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard let generate else { return }
+    guard generate > 0 else { throw ValidationError("--generate must be positive") }
+    if hiddenStates {
+      throw ValidationError("--generate gives no hidden states; leave out --hidden-states")
+    }
+  }
 
   func perform() throws -> ExitStatus {
     try checkArithmetic()
@@ -56,62 +73,23 @@ struct Run: Verb {
   private func run<Scalar: ComputeScalar>(
     _ model: Model, _ inputs: ModelInputs, _: Scalar.Type
   ) throws {
+    let file = output.map { displayed($0) }
+    if let generate {
+      var generator = try Generator<Scalar>(model.graph, prompt: inputs)
+      try generator.generate(generate)
+      try write([Tensor(name: "sequences", ids: generator.sequences)])
+      return RunReport(file: file, common: common).print(sequences: generator.sequences)
+    }
     var pass = try ForwardPass<Scalar>(model.graph, inputs: inputs)
     let outputs = try pass.run(hiddenStates: hiddenStates)
-    if let output {
-      let tensors = outputs.map { Tensor(name: TensorName($0.name), $0.array) }
-      let format = output.extension.flatMap { ContainerFormat.withExtension($0) } ?? .npz
-      try CheckpointWriter(destination: output, format: format, overwrite: force)
-        .write(tensors: tensors)
-    }
-    report(outputs)
+    try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) })
+    RunReport(file: file, common: common).print(outputs, precision: precision)
   }
 
-  private func report<Scalar: ComputeScalar>(_ outputs: [NamedArray<Scalar>]) {
-    if common.json {
-      let rows: [JSONValue] = outputs.map {
-        let summary = Summary($0.array)
-        return [
-          "name": .string($0.name), "shape": .array($0.array.shape.map { .number($0) }),
-          "min": .number(summary.smallest), "max": .number(summary.largest),
-          "mean": .number(summary.mean),
-        ]
-      }
-      let report: JSONValue = [
-        "schema": "tfverify.run/1", "precision": .string(precision.rawValue),
-        "output": output.map { .string(displayed($0)) } ?? .null, "outputs": .array(rows),
-      ]
-      return standardOutput(report.text(pretty: true))
-    }
-    if common.quiet {
-      if let output { standardOutput(escaped(displayed(output))) }
-      return
-    }
-    var table = Table([
-      ("OUTPUT", .left), ("SHAPE", .left), ("MIN", .right), ("MAX", .right), ("MEAN", .right),
-    ])
-    for output in outputs {
-      let summary = Summary(output.array)
-      table.add([
-        output.name, describe(shape: output.array.shape), "\(Float(summary.smallest))",
-        "\(Float(summary.largest))", "\(Float(summary.mean))",
-      ])
-    }
-    for line in table.lines() { standardOutput(line) }
-    if let output { standardOutput("wrote \(escaped(displayed(output)))") }
-  }
-}
-
-/// The range and the mean of some numbers.
-private struct Summary {
-  let smallest: Double
-  let largest: Double
-  let mean: Double
-
-  init<Scalar: ComputeScalar>(_ array: NDArray<Scalar>) {
-    let values = array.elements.map { Double($0) }
-    smallest = values.min() ?? .nan
-    largest = values.max() ?? .nan
-    mean = values.reduce(0, +) / Double(values.count)
+  private func write(_ tensors: [Tensor]) throws {
+    guard let output else { return }
+    let format = output.extension.flatMap { ContainerFormat.withExtension($0) } ?? .npz
+    try CheckpointWriter(destination: output, format: format, overwrite: force)
+      .write(tensors: tensors)
   }
 }

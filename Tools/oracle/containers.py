@@ -46,7 +46,7 @@ DTYPES = [
     ("U64", "uint64", 8, np.dtype("<u8")),
 ]
 NAMES = {numpy_type: name for name, _, _, numpy_type in DTYPES} | {np.dtype("<c16"): "C128"}
-ODD_NAMES = ["a/b", "..", "../up", "x", "\u00e9", "e\u0301", "\U0001f600", " ", "tab\t", "q\"\\", ""]
+ODD_NAMES = ["a/b", "..", "../up", "x", "\u00e9", "e\u0301", "\U0001f600", " ", "tab\t", 'q"\\', ""]
 
 
 def put(path: str, data: bytes, tensors: list[dict] | None = None) -> None:
@@ -84,11 +84,14 @@ def described(name: str, array: np.ndarray) -> dict:
 
 def reference(tensors: dict[str, tuple[str, list[int], bytes]], metadata=None) -> bytes:
     """What the library writes for `tensors`: name -> dtype, shape, bytes."""
-    buffers = {name: ctypes.create_string_buffer(data, max(1, len(data)))
-               for name, (_, _, data) in tensors.items()}
+    buffers = {
+        name: ctypes.create_string_buffer(data, max(1, len(data)))
+        for name, (_, _, data) in tensors.items()
+    }
     specs = {
-        name: TensorSpec(dtype=dtype, shape=shape, data_ptr=ctypes.addressof(buffers[name]),
-                         data_len=len(data))
+        name: TensorSpec(
+            dtype=dtype, shape=shape, data_ptr=ctypes.addressof(buffers[name]), data_len=len(data)
+        )
         for name, (dtype, shape, data) in tensors.items()
     }
     return bytes(serialize(specs, metadata))
@@ -106,7 +109,7 @@ def entry(dtype="F32", shape="[2]", offsets="[0,8]") -> str:
 
 def order_of(data: bytes) -> list[str]:
     length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + length])
+    header = json.loads(data[8 : 8 + length])
     header.pop("__metadata__", None)
     return sorted(header, key=lambda name: header[name]["data_offsets"])
 
@@ -119,8 +122,9 @@ def put_reference(path: str, tensors: dict, metadata=None) -> None:
         dtype, shape, content = tensors[name]
         if dtype == "float4_e2m1fn_x2":
             shape = shape[:-1] + [shape[-1] * 2]
-        described_tensors.append({"name": name, "dtype": spelling[dtype], "shape": shape,
-                                  "bytes": content.hex()})
+        described_tensors.append(
+            {"name": name, "dtype": spelling[dtype], "shape": shape, "bytes": content.hex()}
+        )
     put(path, data, described_tensors)
 
 
@@ -134,34 +138,61 @@ def safetensors_good() -> None:
     every["f4"] = ("float4_e2m1fn_x2", [2, 3], random_bytes(6))
     put_reference("safetensors/good/every_dtype.safetensors", every, {"format": "pt"})
     put_reference("safetensors/good/no_tensors.safetensors", {})
-    put_reference("safetensors/good/metadata_only.safetensors", {}, {"key": "value \u00e9 \n\" \\ /"})
-    put_reference("safetensors/good/shapes.safetensors", {
-        "scalar": ("float32", [], random_bytes(4)),
-        "empty": ("float32", [0], b""),
-        "empty_huge": ("float32", [0, 2**62, 2**62], b""),
-        "empty_middle": ("int64", [3, 0, 2], b""),
-        "ones": ("uint8", [1] * 20, random_bytes(1)),
-    })
-    put_reference("safetensors/good/names.safetensors", {
-        name: ("uint8", [2], random_bytes(2)) for name in ODD_NAMES})
+    put_reference(
+        "safetensors/good/metadata_only.safetensors", {}, {"key": 'value \u00e9 \n" \\ /'}
+    )
+    put_reference(
+        "safetensors/good/shapes.safetensors",
+        {
+            "scalar": ("float32", [], random_bytes(4)),
+            "empty": ("float32", [0], b""),
+            "empty_huge": ("float32", [0, 2**62, 2**62], b""),
+            "empty_middle": ("int64", [3, 0, 2], b""),
+            "ones": ("uint8", [1] * 20, random_bytes(1)),
+        },
+    )
+    put_reference(
+        "safetensors/good/names.safetensors",
+        {name: ("uint8", [2], random_bytes(2)) for name in ODD_NAMES},
+    )
     six = random_bytes(12)
-    put("safetensors/good/six_bits.safetensors",
-        framed('{"a":' + entry("F6_E2M3", "[2,4]", "[0,6]") + ',"b":'
-               + entry("F6_E3M2", "[8]", "[6,12]") + "}", six),
-        [{"name": "a", "dtype": "F6_E2M3", "shape": [2, 4], "bytes": six[:6].hex()},
-         {"name": "b", "dtype": "F6_E3M2", "shape": [8], "bytes": six[6:].hex()}])
+    put(
+        "safetensors/good/six_bits.safetensors",
+        framed(
+            '{"a":'
+            + entry("F6_E2M3", "[2,4]", "[0,6]")
+            + ',"b":'
+            + entry("F6_E3M2", "[8]", "[6,12]")
+            + "}",
+            six,
+        ),
+        [
+            {"name": "a", "dtype": "F6_E2M3", "shape": [2, 4], "bytes": six[:6].hex()},
+            {"name": "b", "dtype": "F6_E3M2", "shape": [8], "bytes": six[6:].hex()},
+        ],
+    )
     data = random_bytes(16)
-    put("safetensors/good/header_in_other_order.safetensors",
+    put(
+        "safetensors/good/header_in_other_order.safetensors",
         framed('{"b":' + entry(offsets="[8,16]") + ',"a":' + entry() + "}", data),
-        [{"name": "a", "dtype": "F32", "shape": [2], "bytes": data[:8].hex()},
-         {"name": "b", "dtype": "F32", "shape": [2], "bytes": data[8:].hex()}])
-    put("safetensors/good/spaces_and_escapes.safetensors",
-        framed('{ "\\u0061" : { "shape" : [ 2 ] ,\n"data_offsets":[0,8], "dtype":"\\u004632" } }   ',
-               data[:8]),
-        [{"name": "a", "dtype": "F32", "shape": [2], "bytes": data[:8].hex()}])
-    put("safetensors/good/empty_metadata.safetensors",
+        [
+            {"name": "a", "dtype": "F32", "shape": [2], "bytes": data[:8].hex()},
+            {"name": "b", "dtype": "F32", "shape": [2], "bytes": data[8:].hex()},
+        ],
+    )
+    put(
+        "safetensors/good/spaces_and_escapes.safetensors",
+        framed(
+            '{ "\\u0061" : { "shape" : [ 2 ] ,\n"data_offsets":[0,8], "dtype":"\\u004632" } }   ',
+            data[:8],
+        ),
+        [{"name": "a", "dtype": "F32", "shape": [2], "bytes": data[:8].hex()}],
+    )
+    put(
+        "safetensors/good/empty_metadata.safetensors",
         framed('{"__metadata__":{},"a":' + entry() + "}", data[:8]),
-        [{"name": "a", "dtype": "F32", "shape": [2], "bytes": data[:8].hex()}])
+        [{"name": "a", "dtype": "F32", "shape": [2], "bytes": data[:8].hex()}],
+    )
 
 
 def safetensors_bad() -> None:
@@ -183,18 +214,22 @@ def safetensors_bad() -> None:
         "header_two_objects": framed(good + good, eight),
         "header_single_quotes": framed(good.replace('"', "'"), eight),
         "header_nested_deeply": framed('{"a":' * 5 + "[" * 100 + "]" * 100 + "}" * 5, eight),
-        "duplicate_name": framed('{"a":' + entry() + ',"a":' + entry(offsets="[8,16]") + "}",
-                                 bytes(16)),
+        "duplicate_name": framed(
+            '{"a":' + entry() + ',"a":' + entry(offsets="[8,16]") + "}", bytes(16)
+        ),
         "duplicate_name_escaped": framed('{"a":' + entry() + ',"\\u0061":' + entry() + "}", eight),
-        "duplicate_key": framed('{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
-                                eight),
+        "duplicate_key": framed(
+            '{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}', eight
+        ),
         "lone_surrogate": framed('{"\\ud800":' + entry() + "}", eight),
         "entry_is_null": framed('{"a":null}', eight),
         "entry_without_shape": framed('{"a":{"dtype":"F32","data_offsets":[0,8]}}', eight),
         "entry_with_more": framed(
-            '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"device":"cpu"}}', eight),
+            '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"device":"cpu"}}', eight
+        ),
         "key_with_nul": framed(
-            '{"a":{"dtype\\u0000x":"F32","shape":[2],"data_offsets":[0,8]}}', eight),
+            '{"a":{"dtype\\u0000x":"F32","shape":[2],"data_offsets":[0,8]}}', eight
+        ),
         "dtype_unknown": framed('{"a":' + entry("F128") + "}", eight),
         "dtype_c128": framed('{"a":' + entry("C128", "[1]", "[0,16]") + "}", bytes(16)),
         "dtype_lower_case": framed('{"a":' + entry("f32") + "}", eight),
@@ -207,29 +242,33 @@ def safetensors_bad() -> None:
         "shape_beyond_int64": framed('{"a":' + entry(shape="[18446744073709551615]") + "}", eight),
         "shape_beyond_uint64": framed('{"a":' + entry(shape="[18446744073709551618]") + "}", eight),
         "shape_product_wraps": framed(
-            '{"a":' + entry(shape="[4611686018427387904,4,2]") + "}", eight),
+            '{"a":' + entry(shape="[4611686018427387904,4,2]") + "}", eight
+        ),
         "shape_bits_wrap": framed('{"a":' + entry(shape="[576460752303423490]") + "}", eight),
-        "shape_rank_65": framed('{"a":' + entry(shape="[" + ",".join(["1"] * 65) + "]",
-                                                offsets="[0,4]") + "}", bytes(4)),
+        "shape_rank_65": framed(
+            '{"a":' + entry(shape="[" + ",".join(["1"] * 65) + "]", offsets="[0,4]") + "}", bytes(4)
+        ),
         "sub_byte_not_whole": framed('{"a":' + entry("F4", "[3]", "[0,2]") + "}", bytes(2)),
         "size_too_small": framed('{"a":' + entry(shape="[3]") + "}", eight),
         "size_too_large": framed('{"a":' + entry(shape="[1]") + "}", eight),
         "offsets_reversed": framed('{"a":' + entry(shape="[0]", offsets="[8,0]") + "}", eight),
         "offsets_three": framed('{"a":' + entry(offsets="[0,4,8]") + "}", eight),
-        "offsets_wrap": framed(
-            '{"a":' + entry(offsets="[18446744073709551608,0]") + "}", eight),
+        "offsets_wrap": framed('{"a":' + entry(offsets="[18446744073709551608,0]") + "}", eight),
         "offsets_gap_at_start": framed('{"a":' + entry(offsets="[4,12]") + "}", bytes(12)),
-        "offsets_gap": framed('{"a":' + entry() + ',"b":' + entry(offsets="[12,20]") + "}",
-                              bytes(20)),
-        "offsets_overlap": framed('{"a":' + entry() + ',"b":' + entry(offsets="[4,12]") + "}",
-                                  bytes(12)),
+        "offsets_gap": framed(
+            '{"a":' + entry() + ',"b":' + entry(offsets="[12,20]") + "}", bytes(20)
+        ),
+        "offsets_overlap": framed(
+            '{"a":' + entry() + ',"b":' + entry(offsets="[4,12]") + "}", bytes(12)
+        ),
         "offsets_same": framed('{"a":' + entry() + ',"b":' + entry() + "}", eight),
         "data_cut_off": framed(good, bytes(7)),
         "data_left_over": framed(good, bytes(9)),
         "metadata_not_strings": framed('{"__metadata__":{"a":1},"a":' + entry() + "}", eight),
         "metadata_is_list": framed('{"__metadata__":[],"a":' + entry() + "}", eight),
-        "metadata_duplicate": framed('{"__metadata__":{"a":"1","a":"2"},"a":' + entry() + "}",
-                                     eight),
+        "metadata_duplicate": framed(
+            '{"__metadata__":{"a":"1","a":"2"},"a":' + entry() + "}", eight
+        ),
         "git_lfs_pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
         "web_page": b"<!DOCTYPE html>\n<html><body>Not Found</body></html>",
         "gguf": b"GGUF\x03\0\0\0" + bytes(16),
@@ -251,8 +290,13 @@ def npy(array: np.ndarray, version=None) -> bytes:
 def raw_npy(header: str, data: bytes = b"", version=1, length: int | None = None) -> bytes:
     text = header.encode("latin1") + b"\n"
     size = len(text) if length is None else length
-    return (b"\x93NUMPY" + bytes([version, 0])
-            + struct.pack("<H" if version == 1 else "<I", size) + text + data)
+    return (
+        b"\x93NUMPY"
+        + bytes([version, 0])
+        + struct.pack("<H" if version == 1 else "<I", size)
+        + text
+        + data
+    )
 
 
 def put_npy(name: str, array: np.ndarray, data: bytes | None = None) -> None:
@@ -261,7 +305,7 @@ def put_npy(name: str, array: np.ndarray, data: bytes | None = None) -> None:
 
 def npy_good() -> None:
     for name, _, _, dtype in DTYPES:
-        if dtype.isbuiltin:
+        if dtype.isbuiltin == 1:
             put_npy(name.lower(), random_array(dtype, (2, 3)))
     put_npy("c128", random_array(np.dtype("<c16"), (2,)))
     put_npy("bfloat16", random_array(np.dtype(ml_dtypes.bfloat16), (2, 3)))
@@ -271,8 +315,10 @@ def npy_good() -> None:
         put_npy(f"big_endian_{kind}", array)
     put_npy("fortran", np.asfortranarray(random_array(np.dtype("<f4"), (3, 5))))
     put_npy("fortran_three_axes", np.asfortranarray(random_array(np.dtype("<i2"), (2, 3, 4))))
-    put_npy("fortran_big_endian",
-            np.asfortranarray(random_array(np.dtype("<f4"), (4, 2, 3)).astype(">f4")))
+    put_npy(
+        "fortran_big_endian",
+        np.asfortranarray(random_array(np.dtype("<f4"), (4, 2, 3)).astype(">f4")),
+    )
     put_npy("scalar", random_array(np.dtype("<f8"), ()))
     put_npy("empty", np.zeros((0, 3), "<f4"))
     put_npy("empty_fortran", np.asfortranarray(np.zeros((2, 0, 3), "<f4")))
@@ -280,10 +326,16 @@ def npy_good() -> None:
     put_npy("version_2", array, npy(array, (2, 0)))
     put_npy("version_3", array, npy(array, (3, 0)))
     data = array.tobytes()
-    put_npy("python_2_longs", array, raw_npy(
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 2L), }", data))
-    put_npy("other_key_order", array, raw_npy(
-        '{"shape":(2,2,),"descr":"<f4","fortran_order":False}', data))
+    put_npy(
+        "python_2_longs",
+        array,
+        raw_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 2L), }", data),
+    )
+    put_npy(
+        "other_key_order",
+        array,
+        raw_npy('{"shape":(2,2,),"descr":"<f4","fortran_order":False}', data),
+    )
 
 
 def npy_bad() -> None:
@@ -345,8 +397,9 @@ class Unseekable(io.RawIOBase):
         return len(data)
 
 
-def zipped(arrays: dict[str, np.ndarray], compressed=False, stream=False, zip64=True,
-           comment=b"") -> bytes:
+def zipped(
+    arrays: dict[str, np.ndarray], compressed=False, stream=False, zip64=True, comment=b""
+) -> bytes:
     """As numpy.savez does it, with a fixed date."""
     file = Unseekable() if stream else io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -360,8 +413,11 @@ def zipped(arrays: dict[str, np.ndarray], compressed=False, stream=False, zip64=
 
 
 def put_npz(name: str, arrays: dict[str, np.ndarray], **options) -> None:
-    put(f"npz/good/{name}.npz", zipped(arrays, **options),
-        [described(key, array) for key, array in arrays.items()])
+    put(
+        f"npz/good/{name}.npz",
+        zipped(arrays, **options),
+        [described(key, array) for key, array in arrays.items()],
+    )
 
 
 def npz_good() -> None:
@@ -374,11 +430,25 @@ def npz_good() -> None:
     put_npz("streamed_deflated_zip64", two, stream=True, compressed=True)
     put_npz("comment", two, comment=b"somebody's comment")
     put_npz("empty", {})
-    put_npz("zeros_deflated", {"z": np.zeros((300, 500), f8)[:5, :7].copy(),
-                               "big": np.zeros(4000, "u1")}, compressed=True)
-    put_npz("fortran_deflated", {"f": np.asfortranarray(random_array(f4, (5, 7))),
-                                 "g": np.asfortranarray(random_array(f8, (2, 3, 4)))},
-            compressed=True)
+    put_npz(
+        "zeros_deflated",
+        {"z": np.zeros((300, 500), f8)[:5, :7].copy(), "big": np.zeros(4000, "u1")},
+        compressed=True,
+    )
+    large = {"zeros": np.zeros(1_500_000, "u1")}
+    put(
+        "npz/good/large_deflated.npz",
+        zipped(large, compressed=True),
+        [{"name": "zeros", "dtype": "U8", "shape": [1_500_000], "zeros": 1_500_000}],
+    )
+    put_npz(
+        "fortran_deflated",
+        {
+            "f": np.asfortranarray(random_array(f4, (5, 7))),
+            "g": np.asfortranarray(random_array(f8, (2, 3, 4))),
+        },
+        compressed=True,
+    )
     put_npz("shapes", {"scalar": random_array(f8, ()), "none": np.zeros((0, 2), f4)})
     put_npz("bfloat16", {"w": random_array(np.dtype(ml_dtypes.bfloat16), (3,))})
     put_npz("names", {name: random_array(np.dtype("u1"), (1,)) for name in ODD_NAMES})
@@ -387,7 +457,7 @@ def npz_good() -> None:
 def patched(data: bytes, *changes: tuple[int, bytes]) -> bytes:
     data = bytearray(data)
     for offset, new in changes:
-        data[offset:offset + len(new)] = new
+        data[offset : offset + len(new)] = new
     return bytes(data)
 
 
@@ -408,8 +478,52 @@ def npz_bad() -> None:
         packed = struct.pack("<I", size)
         return patched(data, *[(offset, packed) for offset in fields])
 
+    def squeezed(content: bytes, declared: int) -> bytes:
+        """A deflated member a.npy of `content` that says it has `declared` bytes."""
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = packer.compress(content) + packer.flush()
+        facts = struct.pack("<HHHIII", 8, 0, 0x21, zlib.crc32(content), len(packed), declared)
+        local = b"PK\3\4\x14\0\0\0" + facts + struct.pack("<HH", 5, 0) + b"a.npy" + packed
+        entry = (
+            b"PK\1\2\x14\3\x14\0\0\0"
+            + facts
+            + struct.pack("<HHHHHII", 5, 0, 0, 0, 0, 0, 0)
+            + b"a.npy"
+        )
+        return (
+            local
+            + entry
+            + b"PK\5\6"
+            + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local), 0)
+        )
+
     two = zipped({"a": array, "b": array}, zip64=False)
-    second = two.index(b"PK\1\2", two.index(b"PK\1\2") + 1)
+    # A member that is, whole, inside another.
+    inner = zipped({"b": array}, zip64=False)
+    inner_directory = inner.index(b"PK\1\2")
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("a.npy"), inner[:inner_directory])
+    outer = outer.getvalue()
+    outer_directory, outer_end = outer.index(b"PK\1\2"), outer.index(b"PK\5\6")
+    inner_entry = patched(
+        inner[inner_directory : inner.index(b"PK\5\6")], (42, struct.pack("<I", 35))
+    )
+    nested = (
+        outer[:outer_end]
+        + inner_entry
+        + b"PK\5\6"
+        + struct.pack(
+            "<HHHHIIH",
+            0,
+            0,
+            2,
+            2,
+            outer_end - outer_directory + len(inner_entry),
+            outer_directory,
+            0,
+        )
+    )
     torch_like = io.BytesIO()
     with zipfile.ZipFile(torch_like, "w") as archive:
         archive.writestr(zipfile.ZipInfo("archive/data.pkl"), b"\x80\x02}q\x00.")
@@ -421,12 +535,22 @@ def npz_bad() -> None:
         archive.writestr(zipfile.ZipInfo("folder/"), b"")
     twice = two.replace(b"b.npy", b"a.npy")
     extra = struct.pack("<HH", 0x7075, 10) + b"\x01" + bytes(4) + b"b.npy"
-    second_name = (good[:directory] + good[directory:directory + 30] + struct.pack("<H", len(extra))
-                   + good[directory + 32:end] + extra
-                   + patched(good[end:], (12, struct.pack("<I", end - directory + len(extra)))))
-    zip64_beside = (good[:directory] + good[directory:directory + 30] + struct.pack("<H", 12)
-                    + good[directory + 32:end] + struct.pack("<HHQ", 1, 8, 1)
-                    + patched(good[end:], (12, struct.pack("<I", end - directory + 12))))
+    second_name = (
+        good[:directory]
+        + good[directory : directory + 30]
+        + struct.pack("<H", len(extra))
+        + good[directory + 32 : end]
+        + extra
+        + patched(good[end:], (12, struct.pack("<I", end - directory + len(extra))))
+    )
+    zip64_beside = (
+        good[:directory]
+        + good[directory : directory + 30]
+        + struct.pack("<H", 12)
+        + good[directory + 32 : end]
+        + struct.pack("<HHQ", 1, 8, 1)
+        + patched(good[end:], (12, struct.pack("<I", end - directory + 12)))
+    )
     count_max = patched(good, (end + 8, b"\xfe\xff\xfe\xff"))
     bad = {
         "cut_off": good[:-30],
@@ -438,6 +562,7 @@ def npz_bad() -> None:
         "pytorch": torch_like.getvalue(),
         "encrypted": patched(good, (6, b"\1"), (directory + 8, b"\1")),
         "method_unknown": patched(good, (8, b"\x0c"), (directory + 10, b"\x0c")),
+        "version_too_new": patched(good, (4, b"\x6d"), (directory + 6, b"\x6d")),
         "name_differs": patched(good, (30, b"b")),
         "name_not_utf8": good.replace(b"a.npy", b"\xff.npy"),
         "name_with_nul": good.replace(b"a.npy", b"\0.npy"),
@@ -447,17 +572,21 @@ def npz_bad() -> None:
         "method_differs": patched(good, (8, b"\x08")),
         "crc_differs": patched(good, (14, b"\0\0\0\0")),
         "crc_wrong": patched(good, (14, b"\1\2\3\4"), (directory + 16, b"\1\2\3\4")),
-        "crc_wrong_deflated": patched(deflated, (14, b"\1\2\3\4"),
-                                      (deflated_directory + 16, b"\1\2\3\4")),
+        "crc_wrong_deflated": patched(
+            deflated, (14, b"\1\2\3\4"), (deflated_directory + 16, b"\1\2\3\4")
+        ),
         "data_changed": patched(good, (directory - 1, b"\xff")),
         "stored_with_two_sizes": declares(good, 0, 9, 18, directory + 20),
         "deflated_bomb": declares(deflated, 0, deflated_size * 1033, 22, deflated_directory + 24),
-        "deflated_more_than_declared": declares(deflated, 0, 151, 22, deflated_directory + 24),
-        "deflated_less_than_declared": declares(deflated, 0, 153, 22, deflated_directory + 24),
+        "deflated_more_than_declared": squeezed(npy(array) + b"x", 152),
+        "deflated_less_than_declared": squeezed(npy(array)[:-1], 152),
         "deflated_garbage": patched(deflated, (35, b"\xff" * 8)),
         "offset_beyond_file": declares(good, 0, 10**6, directory + 42),
-        "members_overlap": declares(two, 0, 0, second + 42),
-        "gap_before_first": with_gap(0, b"#!/bin/sh\n"),
+        "members_overlap": nested,
+        "members_same": declares(two, 0, 0, two.rindex(b"PK\1\2") + 42),
+        "gap_before_first": patched(
+            with_gap(0, b"#!/bin/sh\n"), (directory + 10 + 42, struct.pack("<I", 10))
+        ),
         "gap_before_directory": with_gap(directory, b"hidden"),
         "gap_after_directory": good[:end] + b"hidden" + good[end:],
         "data_after_end": good + b"x",

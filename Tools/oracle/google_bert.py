@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import tf1
-import torch
 from tf1 import tf
 from transformers import (
     BertConfig,
@@ -76,7 +75,7 @@ def pretraining(config, feed):
     model = bert(config, feed)
     everywhere = np.tile(np.arange(LENGTH), (BATCH, 1))
     labels = tf.constant(everywhere % config.vocab_size)
-    (masked, _, _) = run_pretraining.get_masked_lm_output(
+    masked, _, _ = run_pretraining.get_masked_lm_output(
         config,
         model.get_sequence_output(),
         model.get_embedding_table(),
@@ -84,7 +83,7 @@ def pretraining(config, feed):
         labels,
         tf.ones(BATCH * LENGTH, tf.float64),
     )
-    (following, _, _) = run_pretraining.get_next_sentence_output(
+    following, _, _ = run_pretraining.get_next_sentence_output(
         config, model.get_pooled_output(), tf.constant([0, 1, 1])
     )
     tf.add_to_collection("loss", masked + following)
@@ -106,7 +105,7 @@ def training_state(config, feed):
 
 def sequence_classification(config, feed):
     labels = tf.constant([0, 1, 2])
-    (_, _, logits, _) = run_classifier.create_model(config, False, *feed, labels, 3, False)
+    _, _, logits, _ = run_classifier.create_model(config, False, *feed, labels, 3, False)
     return {"logits": logits}
 
 

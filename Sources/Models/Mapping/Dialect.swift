@@ -1,4 +1,4 @@
-import TensorCore
+package import TensorCore
 
 /// How one ecosystem names and lays out the weights of one architecture: a table of invertible rules.
 ///
@@ -22,13 +22,16 @@ public struct Dialect: Sendable {
   let buffers: [ConstantBuffer]
   /// Whether a model may be stored without any bias, which then are zero.
   let mayOmitBiases: Bool
+  /// The ecosystem's own config file, if it has one.
+  package let nativeConfig: NativeConfig?
   /// Stored names that show the dialect. One that is there suffices.
   let evidence: [Evidence]
 
   package init(
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
-    buffers: [ConstantBuffer] = [], mayOmitBiases: Bool = false, evidence: [Evidence]
+    buffers: [ConstantBuffer] = [], mayOmitBiases: Bool = false,
+    nativeConfig: NativeConfig? = nil, evidence: [Evidence]
   ) {
     self.name = name
     self.architecture = architecture
@@ -38,6 +41,7 @@ public struct Dialect: Sendable {
     self.otherEndings = otherEndings
     self.buffers = buffers
     self.mayOmitBiases = mayOmitBiases
+    self.nativeConfig = nativeConfig
     self.evidence = evidence
   }
 
@@ -122,6 +126,29 @@ extension [Rule] {
       rule.onlyWithout = path
       return rule
     }
+  }
+}
+
+/// An ecosystem's own config file: the same facts as config.json, fewer and under other keys.
+package struct NativeConfig: Sendable {
+  /// What the file is called.
+  package let fileName: String
+  /// Its keys, and Hugging Face's.
+  let keys: [(native: String, usual: String)]
+
+  /// The facts under Hugging Face's keys; what is not in the table stays.
+  func usual(_ config: JSONValue) -> JSONValue {
+    .object(
+      (config.members ?? []).map { member in
+        let key = keys.first { $0.native == member.key }?.usual ?? member.key
+        return JSONValue.Member(key, member.value)
+      })
+  }
+
+  /// The facts that the file has, under its own keys.
+  package func native(_ config: JSONValue) -> JSONValue {
+    .object(
+      keys.compactMap { key in config[key.usual].map { JSONValue.Member(key.native, $0) } })
   }
 }
 

@@ -38,7 +38,10 @@ extension WeightGraph {
         .unsupported("the \(type.name) model needs its config.json, which is not beside it"),
         advice: "pass it with --config FILE")
     }
-    var reader = ConfigReader(config)
+    // An ecosystem's own config does not say which architecture it is.
+    let isNative = config["model_type"] == nil
+    let usual = isNative ? dialect.nativeConfig?.usual(config) ?? config : config
+    var reader = ConfigReader(usual)
     let model = type.init(config: &reader) { dialect.stores($0, in: table) }
     try reader.check()
     let (root, slots) = model.declaration()
@@ -46,7 +49,7 @@ extension WeightGraph {
     var placing = Placing(table, dialect, slots, options: options)
     try placing.place(forms)
     self.init(
-      architecture: model, dialect: dialect, root: root, slots: slots,
+      config: usual, architecture: model, dialect: dialect, root: root, slots: slots,
       placements: placing.placements, ties: placing.ties, dropped: placing.dropped,
       zeroed: placing.zeroed)
   }

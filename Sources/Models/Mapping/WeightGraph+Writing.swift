@@ -51,6 +51,27 @@ extension WeightGraph {
     return result
   }
 
+  /// The config.json that goes with the model: the config, with what Hugging Face needs to know to
+  /// load it if that is missing.
+  public var completedConfig: JSONValue {
+    var members = config.members ?? []
+    let name = type(of: architecture).name
+    if config["architectures"] == nil {
+      members.insert(JSONValue.Member("architectures", [.string(architecture.head)]), at: 0)
+    }
+    if config["model_type"] == nil { members.append(JSONValue.Member("model_type", .string(name))) }
+    return .object(members)
+  }
+
+  /// The config file of a dialect's own ecosystem, and what is in it, if it has one.
+  public func nativeConfig(of dialect: String) -> (fileName: String, content: JSONValue)? {
+    let dialects = Dialect.all(of: type(of: architecture).name)
+    guard let native = dialects.first(where: { $0.name == dialect })?.nativeConfig else {
+      return nil
+    }
+    return (native.fileName, native.native(config))
+  }
+
   /// Whether a tensor is written although its weights are tied.
   private func isWritten(_ form: StoredForm) -> Bool {
     guard form.paths.allSatisfy({ ties[$0] != nil }) else { return true }

@@ -1,0 +1,82 @@
+import CommandSupport
+import Kernels
+import TensorCore
+import TransformerKit
+
+/// What `tfverify run` says about the outputs.
+struct RunReport {
+  /// The file that was written, if any.
+  let file: String?
+  let common: CommonOptions
+
+  /// The range of each output.
+  func print<Scalar: ComputeScalar>(_ outputs: [NamedArray<Scalar>], precision: Precision) {
+    if common.json { return standardOutput(json(outputs, precision).text(pretty: true)) }
+    if common.quiet {
+      if let file { standardOutput(escaped(file)) }
+      return
+    }
+    var table = Table([
+      ("OUTPUT", .left), ("SHAPE", .left), ("MIN", .right), ("MAX", .right), ("MEAN", .right),
+    ])
+    for output in outputs {
+      let summary = Summary(output.array)
+      table.add([
+        output.name, describe(shape: output.array.shape), "\(Float(summary.smallest))",
+        "\(Float(summary.largest))", "\(Float(summary.mean))",
+      ])
+    }
+    for line in table.lines() { standardOutput(line) }
+    sayWhere()
+  }
+
+  /// The ids of each text, a line each.
+  func print(sequences: NDArray<Int>) {
+    let rows = (0..<sequences.rows).map { Array(sequences.row($0)) }
+    if common.json {
+      let report: JSONValue = [
+        "schema": "tfverify.generate/1", "output": file.map { .string($0) } ?? .null,
+        "sequences": .array(rows.map { .array($0.map { .number($0) }) }),
+      ]
+      return standardOutput(report.text(pretty: true))
+    }
+    if common.quiet, let file { return standardOutput(escaped(file)) }
+    for row in rows { standardOutput(row.map { "\($0)" }.joined(separator: " ")) }
+    if !common.quiet { sayWhere() }
+  }
+
+  private func sayWhere() {
+    if let file { standardOutput("wrote \(escaped(file))") }
+  }
+
+  private func json<Scalar: ComputeScalar>(
+    _ outputs: [NamedArray<Scalar>], _ precision: Precision
+  ) -> JSONValue {
+    let rows: [JSONValue] = outputs.map {
+      let summary = Summary($0.array)
+      return [
+        "name": .string($0.name), "shape": .array($0.array.shape.map { .number($0) }),
+        "min": .number(summary.smallest), "max": .number(summary.largest),
+        "mean": .number(summary.mean),
+      ]
+    }
+    return [
+      "schema": "tfverify.run/1", "precision": .string(precision.rawValue),
+      "output": file.map { .string($0) } ?? .null, "outputs": .array(rows),
+    ]
+  }
+}
+
+/// The range and the mean of some numbers.
+private struct Summary {
+  let smallest: Double
+  let largest: Double
+  let mean: Double
+
+  init<Scalar: ComputeScalar>(_ array: NDArray<Scalar>) {
+    let values = array.elements.map { Double($0) }
+    smallest = values.min() ?? .nan
+    largest = values.max() ?? .nan
+    mean = values.reduce(0, +) / Double(values.count)
+  }
+}

@@ -1,0 +1,142 @@
+"""Writes Fixtures/{bert,gpt2,t5}/gguf_names*: python Tools/oracle/gguf_names.py FOLDER [CASE ...]
+
+FOLDER is a copy of llama.cpp, here the one inside the source distribution of llama-cpp-python
+0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, gpt2.py, t5.py)
+makes a GGUF file of a random Hugging Face model, without a vocabulary; its reader gives names and
+arrays back, in numpy's order of dimensions. They are stored as safetensors: tfkit reads these
+names, not yet the container.
+
+No forward pass of llama.cpp runs here: the golden is that of transformers for the same weights. For
+GPT-2 and T5 transformers 5.23.0 also loads the GGUF file back (requirements-gguf.txt) and must find
+the model that it was made of; it knows no BERT there.
+"""
+
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from transformers import (
+    BertConfig,
+    BertModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    T5Config,
+    T5EncoderModel,
+    T5ForConditionalGeneration,
+)
+
+import bert
+import gpt2
+import t5
+from converted import original_folder, write_huggingface
+from exact import FIXTURES, exact_outputs, write_golden
+from fixture import randomise
+
+FOLDER = original_folder("LLAMA_CPP", "llama.cpp (conversion/ and gguf-py/)")
+sys.path[:0] = [str(FOLDER), str(FOLDER / "gguf-py")]
+sys.dont_write_bytecode = True
+import conversion  # noqa: E402
+import gguf  # noqa: E402
+
+BERT = {"vocab_size": 37, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
+BERT |= {"num_hidden_layers": 2, "max_position_embeddings": 20, "hidden_act": "gelu_new"}
+GPT2 = {"vocab_size": 37, "n_embd": 12, "n_head": 3, "n_layer": 2, "n_positions": 20, "n_ctx": 20}
+GPT2 |= {"bos_token_id": 36, "eos_token_id": 36}
+T5 = {"vocab_size": 37, "d_model": 12, "num_heads": 2, "d_kv": 5, "d_ff": 20, "num_layers": 2}
+T5 |= {"decoder_start_token_id": 0}
+V11 = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+
+
+@dataclass
+class Case:
+    model: type
+    config: object
+    family: object  # the script whose inputs and scales it takes
+    inputs: object
+    build: dict = field(default_factory=dict)
+    adjust: object = None
+    read_back: bool = True
+
+
+CASES = {
+    "bert/gguf_names": Case(
+        BertModel,
+        BertConfig(**BERT),
+        bert,
+        bert.right_padded,
+        build={"add_pooling_layer": False},  # the converter drops it
+        read_back=False,
+    ),
+    "gpt2/gguf_names": Case(GPT2LMHeadModel, GPT2Config(**GPT2), gpt2, gpt2.right_padded),
+    "gpt2/gguf_names_untied": Case(
+        GPT2LMHeadModel,
+        GPT2Config(**GPT2, tie_word_embeddings=False),
+        gpt2,
+        gpt2.right_padded,
+    ),
+    "t5/gguf_names": Case(
+        T5ForConditionalGeneration, T5Config(**T5, **V11), t5, t5.right_padded, adjust=t5.own_head
+    ),
+    "t5/gguf_names_v10": Case(
+        T5ForConditionalGeneration, T5Config(**T5, num_decoder_layers=1), t5, t5.right_padded
+    ),
+    "t5/gguf_names_encoder": Case(T5EncoderModel, T5Config(**T5, **V11), t5, t5.encoder_padded),
+}
+
+
+def write_gguf(source, file):
+    """By llama.cpp's converter, as f32."""
+    hparams = conversion.ModelBase.load_hparams(source, False)
+    kind = conversion.ModelType.TEXT
+    architecture = conversion.get_model_architecture(hparams, kind)
+    converter = conversion.get_model_class(architecture)
+    converter.set_vocab = lambda self: None
+    with torch.inference_mode():
+        converter(source, gguf.LlamaFileType.ALL_F32, file, eager=True, model_name="tiny").write()
+
+
+def tensors(file):
+    """Name to array."""
+    return {
+        tensor.name: torch.from_numpy(np.array(tensor.data))
+        for tensor in gguf.GGUFReader(file).tensors
+    }
+
+
+def check_read_back(case, model, file):
+    again = case.model.from_pretrained(
+        file.parent, gguf_file=file.name, config=model.config, dtype=torch.float32
+    )
+    theirs, ours = again.state_dict(), model.state_dict()
+    assert theirs.keys() == ours.keys()
+    assert all(torch.equal(theirs[name], ours[name]) for name in ours)
+
+
+def write(name):
+    case, folder = CASES[name], FIXTURES / name
+    folder.mkdir(parents=True, exist_ok=True)
+    case.config._attn_implementation = "eager"
+    model = case.model(case.config, **case.build).eval()
+    randomise(model, len(name), case.family.centre)
+    if case.adjust:
+        case.adjust(model)
+    write_huggingface(folder, model)
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "model.gguf"
+        write_gguf(folder / "huggingface", file)
+        save_file(tensors(file), folder / "model.safetensors", metadata={"format": "pt"})
+        if case.read_back:
+            check_read_back(case, model, file)
+    inputs = case.inputs(np.random.default_rng(0), model.config)
+    write_golden(folder / "golden.npz", model, inputs, exact_outputs(model, inputs))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{name:36}{size:8} bytes")
+
+
+if __name__ == "__main__":
+    for given in sys.argv[2:] or CASES:
+        write(given)
