@@ -63,7 +63,7 @@ extension Architecture {
   }
 
   /// What the stages ask for: the modules as a tree, and their weights in order.
-  func declaration() -> (root: ModuleNode, slots: [WeightSlot]) {
+  package func declaration() -> (root: ModuleNode, slots: [WeightSlot]) {
     let declaration = Declaration()
     let scope = WeightScope<Float>(visitor: declaration)
     for stage in stages(Float.self) {

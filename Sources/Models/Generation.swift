@@ -40,7 +40,7 @@ extension ModelInputs {
   }
 
   /// A mask where none is given but padding is seen: zeros at the padding token, as in Hugging Face's
-  /// `_prepare_attention_mask_for_generation`, unless that token also ends texts.
+  /// `_prepare_attention_mask_for_generation`, unless that token also ends texts. For decoders alone.
   mutating func fillMask(_ name: String, for ids: String, _ rules: GenerationRules) {
     guard self[name] == nil, let array = self[ids], let pad = rules.padToken,
       !rules.endTokens.contains(pad), array.elements.contains(pad)

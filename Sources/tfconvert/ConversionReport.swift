@@ -50,7 +50,12 @@ struct ConversionReport {
     guard let graph = conversion.model?.graph else { return [] }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return dropped + zeroed
+    return dropped + zeroed + inexpressible.map { "note: \($0)" }
+  }
+
+  private var inexpressible: [String] {
+    guard let graph = conversion.model?.graph, let dialect = conversion.dialect else { return [] }
+    return graph.inexpressible(in: dialect)
   }
 
   private var summary: String {
@@ -93,6 +98,7 @@ struct ConversionReport {
       "to_dialect": conversion.dialect.map { .string($0) } ?? .null,
       "written": .bool(!isDryRun), "tensors": .number(conversion.source.tensors.count),
       "bytes": .number(plan.byteCount), "files": .array(files), "mapping": .array(rows),
+      "notes": .array(inexpressible.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
     ]
   }

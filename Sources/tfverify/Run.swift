@@ -17,8 +17,9 @@ struct Run: Verb {
 
       With --generate the one output is "sequences": the texts, each continued by the likeliest token
       after the other. A text ends after an end token of the config and is then filled up with the
-      padding token; all ends when every text has. Where they are not given, a mask is made of the
-      padding token, positions of the mask, and a decoder begins with its start token.
+      padding token; all ends when every text has. What is not given is filled in as Hugging Face's
+      generate does: GPT-2's mask from its padding token and positions from the mask, and T5's
+      decoder begins with its start token.
 
       Examples:
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz

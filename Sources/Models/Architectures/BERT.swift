@@ -61,6 +61,8 @@ public struct BERT: Architecture {
   }
 
   private func checkConsistency(_ config: inout ConfigReader) {
+    // Defaults that stand in for faulty values would only bring more faults.
+    guard config.faults.isEmpty else { return }
     if !width.isMultiple(of: heads) {
       config.reject("hidden_size \(width) is not a multiple of num_attention_heads \(heads)")
     }

@@ -70,6 +70,7 @@ public struct GPT2: Architecture {
   }
 
   private func checkConsistency(_ config: inout ConfigReader) {
+    guard config.faults.isEmpty else { return }
     if !width.isMultiple(of: heads) {
       config.reject("n_embd \(width) is not a multiple of n_head \(heads)")
     }

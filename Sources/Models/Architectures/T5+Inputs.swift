@@ -60,13 +60,12 @@ extension T5 {
   }
 
   public func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
-    guard let generation else { return try prepare(inputs) }
+    guard generation != nil else { return try prepare(inputs) }
     guard let startToken else {
       throw CheckpointError(
         .malformed("the config has no decoder_start_token_id to begin a text with"))
     }
     var inputs = inputs
-    inputs.fillMask(Stack.encoder.mask, for: Stack.encoder.ids, generation)
     if let batch = inputs[Stack.encoder.ids]?.shape.first, inputs[Stack.decoder.ids] == nil {
       inputs[Stack.decoder.ids] = NDArray(shape: [batch, 1], repeating: startToken)
     }

@@ -86,6 +86,7 @@ public struct T5: Architecture {
   }
 
   private func checkConsistency(_ config: inout ConfigReader) {
+    guard config.faults.isEmpty else { return }
     // The encoder's two directions share the buckets.
     let near = task.hasDecoder ? buckets / 2 : buckets / 4
     if maxDistance <= near {

@@ -20,6 +20,7 @@ extension Dialect {
       layer("layer_output_norm", "feed_forward_norm"),
       .rename("cls", "classifier"),
     ],
+    builtIn: [("activation", "gelu_new"), ("attention", "bidirectional")],
     evidence: [.name("token_types.weight")])
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {

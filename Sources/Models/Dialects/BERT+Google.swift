@@ -35,6 +35,7 @@ extension Dialect {
         "initializer_range", "intermediate_size", "max_position_embeddings",
         "num_attention_heads", "num_hidden_layers", "type_vocab_size", "vocab_size",
       ].map { (native: $0, usual: $0) }),
+    builtIn: [("activation", "gelu_new"), ("epsilon", "\(1e-12)")],
     evidence: [.name("bert/embeddings/word_embeddings")])
 
   private static let encoderLayer = "bert/encoder/layer_{i}/"

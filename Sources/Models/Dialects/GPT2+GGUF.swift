@@ -17,6 +17,7 @@ extension Dialect {
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
     ],
+    builtIn: gpt2BuiltIn(activation: "gelu_new"),
     evidence: [.name("blk.0.attn_qkv.weight")])
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {

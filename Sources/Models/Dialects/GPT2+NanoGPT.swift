@@ -23,6 +23,7 @@ extension Dialect {
     prefixes: [OptionalPrefix(text: "_orig_mod.", isWritten: { _ in false }, isInRules: false)],
     buffers: [gpt2MaskBuffers[0]],
     mayOmitBiases: true,
+    builtIn: gpt2BuiltIn(activation: "gelu") + [("epsilon", "\(1e-5)")],
     evidence: [
       Evidence(stored: "transformer.h.0.attn.c_attn.weight") { $0.count == 2 && $0[0] == 3 * $0[1] }
     ])

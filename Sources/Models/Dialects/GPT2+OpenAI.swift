@@ -25,7 +25,16 @@ extension Dialect {
         (native: "n_embd", usual: "n_embd"), (native: "n_head", usual: "n_head"),
         (native: "n_layer", usual: "n_layer"),
       ]),
+    builtIn: gpt2BuiltIn(activation: "gelu_new") + [("epsilon", "\(1e-5)")],
     evidence: [.name("model/wte"), .name("model/h0/attn/c_attn/w")])
+
+  /// What code that knows GPT-2 only as OpenAI trained it computes.
+  static func gpt2BuiltIn(activation: String) -> [(key: String, value: String)] {
+    [
+      ("activation", activation), ("scale_attn_by_inverse_layer_idx", "false"),
+      ("scale_attn_weights", "true"),
+    ]
+  }
 
   private static func convolution(_ stored: String, _ path: String) -> [Rule] {
     .tensor(

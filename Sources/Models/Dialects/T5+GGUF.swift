@@ -10,6 +10,7 @@ extension Dialect {
       ggufStack("dec", "decoder"),
       .rename("output", "lm_head"),
     ],
+    builtIn: [("relative_attention_max_distance", "128"), ("scale_decoder_outputs", "false")],
     evidence: [.name("enc.blk.0.attn_q.weight")])
 
   private static func ggufStack(_ stored: String, _ stack: String) -> [Rule] {

@@ -23,6 +23,7 @@ extension Dialect {
       (other: "/layer_norm/scale", usual: "/rms_norm/scale"),
       (other: "/final_layer_norm/scale", usual: "/rms_norm/scale"),
     ],
+    builtIn: [("epsilon", "\(1e-6)"), ("relative_attention_max_distance", "128")],
     evidence: [.name("shared/embedding"), .name("encoder/block_000/layer_000/SelfAttention/q")])
 
   private static func meshLayer(_ stack: String, _ layer: Int) -> String {

@@ -12,6 +12,7 @@ extension Dialect {
       t5xHead,
     ],
     prefixes: [t5xTarget],
+    builtIn: [("epsilon", "\(1e-6)"), ("relative_attention_max_distance", "128")],
     evidence: [.name("encoder/layers_0/attention/query/kernel")])
 
   /// The same with all layers of a stack in one array, along axis 1 (examples/scalable_t5, and
@@ -25,6 +26,7 @@ extension Dialect {
       t5xHead,
     ],
     prefixes: [t5xTarget],
+    builtIn: [("epsilon", "\(1e-6)"), ("relative_attention_max_distance", "128")],
     evidence: [.name("encoder/encoder/attention/query/kernel")])
 
   private static let t5xTarget = OptionalPrefix(

@@ -13,7 +13,7 @@ public struct Dialect: Sendable {
   /// Which of the ecosystem's forms this is, if it has several; the first one in `all` is written.
   public let variant: String?
   /// What each stored tensor is made of.
-  let rules: [Rule]
+  package private(set) var rules: [Rule]
   /// Prefixes that may stand before a stored name, or be missing there.
   let prefixes: [OptionalPrefix]
   /// Endings that other versions of the ecosystem wrote, and what the rules call them.
@@ -24,6 +24,9 @@ public struct Dialect: Sendable {
   let mayOmitBiases: Bool
   /// The ecosystem's own config file, if it has one.
   package let nativeConfig: NativeConfig?
+  /// Mathematics that the ecosystem's own code has built in, whatever a config says, by the keys of
+  /// `Architecture.mathematics`.
+  let builtIn: [(key: String, value: String)]
   /// Stored names that show the dialect. One that is there suffices.
   let evidence: [Evidence]
 
@@ -31,7 +34,8 @@ public struct Dialect: Sendable {
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
     buffers: [ConstantBuffer] = [], mayOmitBiases: Bool = false,
-    nativeConfig: NativeConfig? = nil, evidence: [Evidence]
+    nativeConfig: NativeConfig? = nil, builtIn: [(key: String, value: String)] = [],
+    evidence: [Evidence]
   ) {
     self.name = name
     self.architecture = architecture
@@ -42,7 +46,15 @@ public struct Dialect: Sendable {
     self.buffers = buffers
     self.mayOmitBiases = mayOmitBiases
     self.nativeConfig = nativeConfig
+    self.builtIn = builtIn
     self.evidence = evidence
+  }
+
+  /// The same dialect with other rules.
+  package func replacing(rules: [Rule]) -> Dialect {
+    var dialect = self
+    dialect.rules = rules
+    return dialect
   }
 
   /// All dialects, of all architectures.
@@ -63,10 +75,10 @@ public struct Dialect: Sendable {
 /// `{i}` stands for a layer's number, the same on both sides.
 package struct Rule: Sendable {
   /// The stored name.
-  let stored: String
+  package var stored: String
   /// What it is made of. The first layout is written; the others are read too, and told apart by
   /// the stored shape.
-  let layouts: [Layout]
+  package var layouts: [Layout]
   /// The rule holds only for models that have this weight,
   var onlyWith: String?
   /// and only for those that have not this one.

@@ -24,7 +24,7 @@ package indirect enum Layout: Sendable {
   case interleavedHeads(Layout, axis: Int, size: String)
 
   /// The paths of the weights in it, with `{i}`.
-  var paths: [String] {
+  package var paths: [String] {
     switch self {
     case .weight(let path): [path]
     case .transposed(let inner), .stacked(let inner, _), .repeated(let inner, _),

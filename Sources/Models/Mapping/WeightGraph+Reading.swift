@@ -38,6 +38,14 @@ extension WeightGraph {
         .unsupported("the \(type.name) model needs its config.json, which is not beside it"),
         advice: "pass it with --config FILE")
     }
+    try self.init(table, config: config, as: type, in: dialect, options: options)
+  }
+
+  /// Places the tensors of a checkpoint whose architecture and dialect are known.
+  package init(
+    _ table: TensorTable, config: JSONValue, as type: any Architecture.Type, in dialect: Dialect,
+    options: RecognitionOptions = RecognitionOptions()
+  ) throws(CheckpointError) {
     // An ecosystem's own config does not say which architecture it is.
     let isNative = config["model_type"] == nil
     let usual = isNative ? dialect.nativeConfig?.usual(config) ?? config : config
