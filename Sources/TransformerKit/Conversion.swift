@@ -15,6 +15,12 @@ public struct Conversion: Sendable {
     public var format: ContainerFormat?
     /// The dialect; without one, names and layout stay.
     public var dialect: String?
+    /// The type of the floating-point tensors; without one, it stays.
+    public var dtype: DType?
+    /// Whether the cast may lose something.
+    public var allowsLoss: Bool
+    /// Whether source and target are compared before the target gets its name.
+    public var isVerified: Bool
     /// Whether an existing target may be replaced.
     public var overwrite: Bool
     /// The most bytes a file of a folder has, if it can be helped.
@@ -23,12 +29,16 @@ public struct Conversion: Sendable {
     /// Says what to write.
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
-      dialect: String? = nil, overwrite: Bool = false, maxShardSize: Int? = nil
+      dialect: String? = nil, dtype: DType? = nil, allowsLoss: Bool = false,
+      isVerified: Bool = false, overwrite: Bool = false, maxShardSize: Int? = nil
     ) {
       self.destination = destination
       self.isFolder = isFolder
       self.format = format
       self.dialect = dialect
+      self.dtype = dtype
+      self.allowsLoss = allowsLoss
+      self.isVerified = isVerified
       self.overwrite = overwrite
       self.maxShardSize = maxShardSize
     }
@@ -45,6 +55,11 @@ public struct Conversion: Sendable {
   /// The container of the target.
   public var format: ContainerFormat { writer.format }
 
+  /// What the cast does to each tensor that is cast.
+  public let casts: [CastLedger]
+
+  private let target: Target
+  private let options: OpenOptions
   private let writer: CheckpointWriter
   private let tensors: [Tensor]
 
@@ -60,7 +75,10 @@ public struct Conversion: Sendable {
     _ source: Checkpoint, to target: Target, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) {
     self.source = source
+    self.target = target
+    self.options = options
     dialect = target.dialect
+    var tensors = source.tensors.tensors
     if let dialect = target.dialect {
       let model = try Model(source, options: options)
       self.model = model
@@ -73,8 +91,9 @@ public struct Conversion: Sendable {
     } else {
       model = nil
       translation = []
-      tensors = source.tensors.tensors
     }
+    casts = try ledgers(of: tensors, target, file: displayed(source.path))
+    self.tensors = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
     writer = CheckpointWriter(
       destination: target.destination, format: try containerFormat(of: target),
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
@@ -97,7 +116,30 @@ public struct Conversion: Sendable {
   public func run(progress: (Int) -> Void = { _ in }) throws(CheckpointError) {
     try writer.write(
       tensors: tensors, metadata: source.metadata, config: config, companions: companions,
-      progress: progress)
+      progress: progress, beforeCommit: verify)
+  }
+
+  /// Compares source and target while the target has only its temporary name.
+  private func verify(_ path: FilePath) throws(CheckpointError) {
+    guard target.isVerified else { return }
+    let before = if let model { model } else { try Model(source, options: options) }
+    // A file has its config beside it only when both have their names.
+    var targetOptions = OpenOptions(
+      format: format, config: target.isFolder ? nil : source.config?.path)
+    targetOptions.recognition.architecture = options.recognition.architecture
+    let after = try Model(path, options: targetOptions)
+    let verdict = try compare(before, after, precision: Float.self).verdict
+    let isRight: Bool
+    switch verdict {
+    case .identical: isRight = casts.isEmpty
+    case .cast(let type): isRight = type == target.dtype
+    case .different: isRight = false
+    }
+    guard isRight else {
+      throw CheckpointError(
+        .malformed("the written target is not the same model as the source; nothing was kept"),
+        file: displayed(target.destination))
+    }
   }
 
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.
@@ -108,6 +150,24 @@ public struct Conversion: Sendable {
   }
 
   private var companions: [FilePath] { writer.isFolder ? source.companions : [] }
+}
+
+/// What a cast does, refused if it loses something and may not.
+private func ledgers(
+  of tensors: [Tensor], _ target: Conversion.Target, file: String
+) throws(CheckpointError) -> [CastLedger] {
+  guard let dtype = target.dtype else { return [] }
+  var ledgers: [CastLedger] = []
+  for tensor in tensors {
+    if let ledger = try tensor.ledger(ofCastTo: dtype) { ledgers.append(ledger) }
+  }
+  let lossy = ledgers.filter(\.isLossy)
+  guard lossy.isEmpty || target.allowsLoss else {
+    throw CheckpointError(
+      .refused("casting to \(dtype) changes values of \(lossy.count) tensors"), file: file,
+      advice: "--allow-lossy does it all the same, and counts what it does")
+  }
+  return ledgers
 }
 
 /// The config file that the target dialect's own ecosystem reads.

@@ -63,20 +63,11 @@ private func differingElements(
 private func miscastElements(
   _ a: Tensor, _ b: Tensor, _ range: Range<Int>
 ) throws(CheckpointError) -> [Int] {
-  let sources = try doubles(a, range)
-  let results = try doubles(b, range)
+  let sources = try a.doubles(range)
+  let results = try b.doubles(range)
   return range.filter { index in
     let (source, result) = (sources[index - range.lowerBound], results[index - range.lowerBound])
     if source.isNaN || result.isNaN { return source.isNaN != result.isNaN }
     return b.dtype.roundedBits(of: source) != b.dtype.roundedBits(of: result)
   }
-}
-
-private func doubles(_ tensor: Tensor, _ range: Range<Int>) throws(CheckpointError) -> [Double] {
-  let width = tensor.dtype.bitWidth / 8
-  let bytes = try tensor.bytes.read(range.lowerBound * width..<range.upperBound * width)
-  var values = [Double](repeating: 0, count: range.count)
-  var span = values.mutableSpan
-  tensor.dtype.widen(unsafe bytes.span.bytes, into: &span)
-  return values
 }

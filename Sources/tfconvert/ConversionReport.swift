@@ -28,7 +28,7 @@ struct ConversionReport {
       return
         "\(verb) \(escaped(displayed(file.path))): \(describe(bytes: file.byteCount))\(tensors)"
     }
-    return (isDryRun ? mappingLines : []) + files + accounts + [summary]
+    return (isDryRun ? mappingLines : []) + files + castLines + accounts + [summary]
   }
 
   /// One line a weight: where it is, what it is, and where it goes.
@@ -43,6 +43,32 @@ struct ConversionReport {
       ])
     }
     return table.lines()
+  }
+
+  /// What the cast did, tensor by tensor, where it did anything.
+  private var castLines: [String] {
+    let lossy = conversion.casts.filter { $0.isLossy || $0.nan > 0 }
+    guard !lossy.isEmpty else { return [] }
+    var table = Table([
+      ("TENSOR", .left), ("ROUNDED", .right), ("OVERFLOWED", .right), ("SUBNORMAL", .right),
+      ("ZERO", .right), ("NAN", .right), ("RELATIVE", .right),
+    ])
+    for cast in lossy {
+      table.add([
+        escaped(cast.name.text), "\(cast.rounded)", "\(cast.overflowed)",
+        "\(cast.becameSubnormal)", "\(cast.becameZero)", "\(cast.nan)",
+        describe(error: cast.largestRelativeError),
+      ])
+    }
+    return table.lines()
+  }
+
+  /// What happened to the values.
+  private var valueSummary: String {
+    guard let first = conversion.casts.first else { return "values unchanged" }
+    let count = conversion.casts.filter(\.isLossy).count
+    let loss = count == 0 ? "without loss" : "values of \(count) changed"
+    return "\(conversion.casts.count) tensors cast to \(first.to), \(loss)"
   }
 
   /// What of the source is not in the target, and the other way round.
@@ -62,10 +88,10 @@ struct ConversionReport {
     let count = conversion.source.tensors.count
     guard let graph = conversion.model?.graph else {
       return "\(conversion.source.format) to \(conversion.format): \(count) tensors,"
-        + " names, dtypes and values unchanged"
+        + " names \(conversion.casts.isEmpty ? "and dtypes " : "")unchanged, \(valueSummary)"
     }
     return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights of"
-      + " \(graph.architecture.head), values unchanged"
+      + " \(graph.architecture.head), \(valueSummary)"
   }
 
   private var targetDialect: String { conversion.dialect ?? "" }
@@ -85,6 +111,15 @@ struct ConversionReport {
         "shape": .array($0.shape.map { .number($0) }), "layout": .string($0.layout),
       ]
     }
+    let casts: [JSONValue] = conversion.casts.map {
+      [
+        "name": .string($0.name.text), "from": .string($0.from.name), "to": .string($0.to.name),
+        "count": .number($0.count), "rounded": .number($0.rounded),
+        "overflowed": .number($0.overflowed), "became_subnormal": .number($0.becameSubnormal),
+        "became_zero": .number($0.becameZero), "nan": .number($0.nan),
+        "largest_relative_error": .number($0.largestRelativeError),
+      ]
+    }
     let graph = conversion.model?.graph
     let dropped: [JSONValue] = (graph?.dropped ?? []).map {
       ["name": .string($0.name.text), "reason": .string($0.reason)]
@@ -98,6 +133,7 @@ struct ConversionReport {
       "to_dialect": conversion.dialect.map { .string($0) } ?? .null,
       "written": .bool(!isDryRun), "tensors": .number(conversion.source.tensors.count),
       "bytes": .number(plan.byteCount), "files": .array(files), "mapping": .array(rows),
+      "casts": .array(casts),
       "notes": .array(inexpressible.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
     ]

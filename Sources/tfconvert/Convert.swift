@@ -27,6 +27,15 @@ struct Convert: Verb {
   @Option(help: "The target's dialect: its names and layout. Without it, both stay as they are.")
   var dialect: String?
 
+  @Option(help: "The type of floating-point tensors: keep, f32, f16 or bf16.")
+  var dtype = TargetType.keep
+
+  @Flag(help: "Cast even if values change: to the nearest, ties to even.")
+  var allowLossy = false
+
+  @Flag(help: "Compare source and target, weights and outputs, before the target gets its name.")
+  var verify = false
+
   @Option(help: "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB).")
   var maxShardSize: ByteSize?
 
@@ -48,7 +57,8 @@ struct Convert: Verb {
       throw ValidationError("the target's name is empty")
     }
     let target = Conversion.Target(
-      path, isFolder: isFolder(path), format: to, dialect: dialect, overwrite: force,
+      path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
+      allowsLoss: allowLossy, isVerified: verify, overwrite: force,
       maxShardSize: maxShardSize?.bytes)
     let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
     if let model = conversion.model { common.explain(model) } else { common.explain(checkpoint) }
@@ -75,5 +85,22 @@ struct Convert: Verb {
     if destination.hasSuffix("/") { return true }
     if to == nil && path.extension == nil { return true }
     return (try? path.stat())?.type == .directory
+  }
+}
+
+/// What floating-point tensors become.
+enum TargetType: String, ExpressibleByArgument, CaseIterable {
+  case keep
+  case f32
+  case f16
+  case bf16
+
+  var dtype: DType? {
+    switch self {
+    case .keep: nil
+    case .f32: .f32
+    case .f16: .f16
+    case .bf16: .bf16
+    }
   }
 }
