@@ -104,6 +104,23 @@ extension WeightGraph {
   }
 }
 
+extension WeightGraph {
+  /// This graph with other weights in place of some, in canonical layout.
+  ///
+  /// - Precondition: each has the shape of its slot.
+  public func replacing(_ weights: [String: Tensor]) -> WeightGraph {
+    var (placements, ties) = (placements, ties)
+    for (path, tensor) in weights {
+      let whole = Arrangement(weight: path, shape: tensor.shape).pieces[0].piece
+      placements[path] = Placement(stored: tensor, piece: whole, layout: "")
+      ties[path] = nil
+    }
+    return WeightGraph(
+      config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
+      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed)
+  }
+}
+
 extension WeightGraph.Placement {
   /// The weight in canonical layout.
   func weight(shape: [Int]) -> Tensor {

@@ -114,6 +114,8 @@ public struct GoldenReport: Sendable {
   public let tolerance: Double
   /// The outputs.
   public let lines: [Line]
+  /// The known mistake without which the model would compute what the framework did.
+  public let explanation: String?
 
   /// Whether the model computes what the framework did.
   public var isVerified: Bool { lines.allSatisfy(\.isWithin) }
@@ -122,21 +124,47 @@ public struct GoldenReport: Sendable {
 extension Model {
   /// Compares the model, run in double precision, with a golden.
   ///
-  /// - Parameter tolerance: the limit on |error| / largest |value| of an output, instead of the one
-  ///   that goes with the golden's precision.
+  /// - Parameters:
+  ///   - tolerance: the limit on |error| / largest |value| of an output, instead of the one that goes
+  ///     with the golden's precision.
+  ///   - explaining: whether to look for the mistake when outputs differ.
   /// - Throws: `CheckpointError` if the model cannot run.
   public func check(
-    _ golden: Golden, tolerance: Double? = nil
+    _ golden: Golden, tolerance: Double? = nil, explaining: Bool = true
   ) throws(CheckpointError) -> GoldenReport {
-    var pass = try ForwardPass<Double>(graph, inputs: golden.inputs)
-    let outputs = try pass.run(hiddenStates: true)
     let tolerance = tolerance ?? golden.precision.tolerance
-    let lines = golden.outputs.map { expected in
-      line(for: expected, among: outputs, tolerance: tolerance)
-    }
+    let lines = try lines(graph, golden, tolerance: tolerance)
+    let isComparable = lines.allSatisfy { $0.fault == nil }
+    let isWrong = !lines.allSatisfy(\.isWithin)
     return GoldenReport(
       head: graph.architecture.head, framework: golden.framework, precision: golden.precision,
-      tolerance: tolerance, lines: lines)
+      tolerance: tolerance, lines: lines,
+      explanation: explaining && isWrong && isComparable
+        ? try explanation(of: golden, tolerance: tolerance) : nil)
+  }
+
+  /// The outputs of a graph beside the golden's.
+  private func lines(
+    _ graph: WeightGraph, _ golden: Golden, tolerance: Double
+  ) throws(CheckpointError) -> [GoldenReport.Line] {
+    var pass = try ForwardPass<Double>(graph, inputs: golden.inputs)
+    let outputs = try pass.run(hiddenStates: true)
+    return golden.outputs.map { line(for: $0, among: outputs, tolerance: tolerance) }
+  }
+
+  /// Undoes known mistakes one by one until the golden is reached.
+  private func explanation(
+    of golden: Golden, tolerance: Double
+  ) throws(CheckpointError) -> String? {
+    for trial in Trial.all(for: self) {
+      // What a weight in single precision may be off by, after it was scaled and scaled back.
+      let limit = trial.isRounded ? max(tolerance, 1e-5) : tolerance
+      guard let graph = try trial.undo(self),
+        let lines = try? lines(graph, golden, tolerance: limit)
+      else { continue }
+      if lines.allSatisfy(\.isWithin) { return trial.text }
+    }
+    return nil
   }
 
   private func line(

@@ -47,6 +47,9 @@ struct GoldenVerb: Verb {
       standardOutput(json(report).text(pretty: true))
     } else {
       if !common.quiet { printTable(report) }
+      if !common.quiet, let explanation = report.explanation {
+        standardOutput("\(explanation); undoing it reaches the golden")
+      }
       standardOutput(verdict(report))
     }
     return report.isVerified ? .success : .negative
@@ -95,6 +98,7 @@ struct GoldenVerb: Verb {
       "framework": report.framework.map { .string($0) } ?? .null,
       "precision": .string(report.precision.rawValue), "tolerance": .number(report.tolerance),
       "outputs": .array(lines),
+      "explanation": report.explanation.map { .string($0) } ?? .null,
     ]
   }
 }

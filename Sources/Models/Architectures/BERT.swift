@@ -28,6 +28,8 @@ public struct BERT: Architecture {
 
   public var head: String { task.rawValue }
 
+  public var dimensions: [String: Int] { ["head_size": width / heads] }
+
   public var mathematics: [(key: String, value: String)] {
     [
       ("activation", activation.rawValue), ("attention", isDecoder ? "causal" : "bidirectional"),

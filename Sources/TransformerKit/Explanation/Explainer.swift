@@ -36,7 +36,7 @@ struct Explainer {
     }
     if x.dtype != y.dtype { return try truncation(x, y) }
     if let other = try confusion(path, y) { return other }
-    let (left, right) = (try rows(of: x), try rows(of: y))
+    let (left, right) = (try TransformerKit.rows(of: x), try TransformerKit.rows(of: y))
     if let cause = rearrangement(left, right, dtype: x.dtype, shape: x.shape) { return cause }
     return try change(x, y)
   }
@@ -127,23 +127,4 @@ private func epsilon(of dtype: DType) -> Double {
 /// A number as a person would have written it: six digits.
 private func roundedToDigits(_ value: Double) -> Double {
   Double("\(Float(value))").map { abs($0 - value) <= 1e-6 * abs(value) ? $0 : value } ?? value
-}
-
-/// The rows of a matrix as bytes; of a vector, its elements.
-private func rows(of tensor: Tensor) throws(CheckpointError) -> [[UInt8]] {
-  let count = tensor.shape.first ?? 1
-  guard count > 0 else { return [] }
-  let size = tensor.byteCount / count
-  var rows: [[UInt8]] = []
-  rows.reserveCapacity(count)
-  for row in 0..<count { rows.append(try tensor.bytes.read(row * size..<(row + 1) * size)) }
-  return rows
-}
-
-/// The columns of rows of elements that are `width` bytes wide.
-private func transposed(_ rows: [[UInt8]], width: Int) -> [[UInt8]] {
-  guard let first = rows.first else { return [] }
-  return (0..<first.count / width).map { column in
-    rows.flatMap { $0[column * width..<(column + 1) * width] }
-  }
 }

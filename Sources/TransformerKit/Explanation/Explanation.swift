@@ -122,7 +122,7 @@ private func withoutCommonEnd(_ a: String, _ b: String) -> (String, String) {
 }
 
 /// A path with `*` for every number.
-private func starred(_ path: String) -> String {
+func starred(_ path: String) -> String {
   path.split(separator: ".", omittingEmptySubsequences: false)
     .map { part in
       let end = part.firstIndex(of: " ") ?? part.endIndex
