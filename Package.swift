@@ -54,7 +54,8 @@ let package = Package(
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
 
     // The library, in the order of the data: bytes, containers, arithmetic, models, use.
-    .target(name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
+    .target(
+      name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
     .target(
       name: "Containers", dependencies: ["TensorCore", "CZlib", system], swiftSettings: strict),
     .target(name: "Kernels", dependencies: ["TensorCore", "CBLAS"], swiftSettings: optimized),

@@ -24,7 +24,7 @@ public enum ExitStatus: Int32, Sendable {
 
   /// The table that every `--help` ends with.
   public static let help = """
-    Exit codes: 0 done, equal or verified; 1 the answer is no; 2 could not (usage, malformed
+    Exit codes: 0 done, equal or verified; 1 the answer is no; 2 could not (usage, malformed \
     input, I/O); 3 not supported; 4 refused (the message says which flag allows it).
     """
 }

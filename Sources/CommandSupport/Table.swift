@@ -53,6 +53,11 @@ public func describe(bytes: Int) -> String {
   return unit == 0 ? "\(bytes) B" : "\(threeDigits(value)) \(units[unit])"
 }
 
+/// A number of things: `1 tensor`, `2 tensors`.
+public func describe(_ count: Int, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
+}
+
 /// A count for people: `22.7 M`.
 public func describe(count: Int) -> String {
   var (value, unit) = (Double(count), 0)

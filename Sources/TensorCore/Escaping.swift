@@ -11,14 +11,38 @@
 public func escaped(_ text: String) -> String {
   var result = ""
   for scalar in text.unicodeScalars {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse:
+    if isHidden(scalar) {
       result += "\\u{\(String(scalar.value, radix: 16))}"
-    default:
+    } else {
       result.unicodeScalars.append(scalar)
     }
   }
   return result
+}
+
+/// A JSON text with the same characters, beyond those that JSON itself escapes, as `\uXXXX`.
+func escapedForJSON(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    // What is below stands between values; in strings json-c has escaped it.
+    guard scalar.value >= 0x20, isHidden(scalar) else {
+      result.unicodeScalars.append(scalar)
+      continue
+    }
+    for unit in String(scalar).utf16 {
+      let digits = String(unit, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+  }
+  return result
+}
+
+/// Whether a scalar acts on a terminal, or is not seen there.
+private func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+  switch scalar.properties.generalCategory {
+  case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: true
+  default: false
+  }
 }
 
 /// The operating system's words for an error number.

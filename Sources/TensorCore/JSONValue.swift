@@ -184,7 +184,7 @@ extension JSONValue {
     var flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE
     if pretty { flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED }
     guard let text = unsafe json_object_to_json_string_ext(node, flags) else { return "null" }
-    return unsafe String(cString: text)
+    return escapedForJSON(unsafe String(cString: text))
   }
 
   private func makeNode() -> OpaquePointer? {

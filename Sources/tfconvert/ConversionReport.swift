@@ -24,7 +24,7 @@ struct ConversionReport {
   var lines: [String] {
     let verb = isDryRun ? "would write" : "wrote"
     let files = plan.files.map { file in
-      let tensors = file.tensorCount > 0 ? ", \(file.tensorCount) tensors" : ""
+      let tensors = file.tensorCount > 0 ? ", \(describe(file.tensorCount, "tensor"))" : ""
       return
         "\(verb) \(escaped(displayed(file.path))): \(describe(bytes: file.byteCount))\(tensors)"
     }
@@ -87,8 +87,11 @@ struct ConversionReport {
   private var summary: String {
     let count = conversion.source.tensors.count
     guard let graph = conversion.model?.graph else {
-      return "\(conversion.source.format) to \(conversion.format): \(count) tensors,"
-        + " names \(conversion.casts.isEmpty ? "and dtypes " : "")unchanged, \(valueSummary)"
+      let change =
+        conversion.casts.isEmpty
+        ? "names, dtypes and values unchanged" : "names unchanged, \(valueSummary)"
+      return
+        "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
     }
     return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights of"
       + " \(graph.architecture.head), \(valueSummary)"

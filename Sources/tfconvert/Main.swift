@@ -11,16 +11,16 @@ enum Main {
 struct TFConvert: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tfconvert",
-    abstract: "Convert a Transformer checkpoint to another container.",
+    abstract: "Convert a Transformer checkpoint to another container or dialect.",
     usage: "tfconvert SRC DST [options]    (options: tfconvert convert --help)",
     discussion: """
-      SRC is a file, a shard index or a folder. DST's extension chooses the container; without
-      one, or with a trailing slash, it is a folder with config.json and the other small files.
-      Names, layout, values and dtypes stay as they are. The conversion needs a fixed amount of
+      SRC is a file, a shard index or a folder. DST's extension chooses the container; without \
+      one, or with a trailing slash, it is a folder with config.json and the other small files. \
+      Names, layout, values and dtypes stay as they are, unless --dialect or --dtype say otherwise. The conversion needs a fixed amount of \
       memory, however large the checkpoint, and the target appears whole or not at all.
 
       Examples:
-        tfconvert bert-base/ bert.npz
+        tfconvert bert-base/ bert.npz --dialect google-bert --verify
         tfconvert bert.npz bert-again/
         tfconvert model.safetensors sharded/ --max-shard-size 2GB
 

@@ -11,7 +11,7 @@ struct ID: Verb {
     commandName: "id",
     abstract: "Print one digest of the model, whatever its container, dialect or sharding.",
     discussion: """
-      Equal digests mean: the same weights, bit for bit, and the same mathematics.
+      Equal digests mean: the same weights, bit for bit, and the same mathematics. \
       docs/model-id.md says what is digested; -v prints it.
 
       Examples:

@@ -72,13 +72,13 @@ private struct Facts {
     var table = Table([("", .left), ("", .left)])
     let files = checkpoint.files.count
     table.add(["path", escaped(displayed(checkpoint.path))])
-    table.add(["container", "\(checkpoint.format), \(files == 1 ? "1 file" : "\(files) files")"])
+    table.add(["container", "\(checkpoint.format), \(describe(files, "file"))"])
     let bytes = checkpoint.tensors.byteCount
     table.add(["tensors", "\(checkpoint.tensors.count), \(describe(bytes: bytes)) to load"])
     for type in types {
       table.add([
         "  \(type.dtype)",
-        "\(type.tensors) tensors, \(describe(count: type.elements)) elements,"
+        "\(describe(type.tensors, "tensor")), \(describe(count: type.elements)) elements,"
           + " \(describe(bytes: type.bytes))",
       ])
     }

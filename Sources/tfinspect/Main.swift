@@ -13,7 +13,7 @@ struct TFInspect: ParsableCommand {
     commandName: "tfinspect",
     abstract: "Show what is in a Transformer checkpoint.",
     discussion: """
-      SRC is a file, a shard index or a folder. Headers are read, weights only where values are
+      SRC is a file, a shard index or a folder. Headers are read, weights only where values are \
       asked for.
 
       Examples:

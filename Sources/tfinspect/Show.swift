@@ -9,7 +9,7 @@ struct Show: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Print values of a tensor.",
     discussion: """
-      A slice has a range for each axis, as in numpy: 0:2,: or -1 or 3:4,0:8. Without one, the
+      A slice has a range for each axis, as in numpy: 0:2,: or -1 or 3:4,0:8. Without one, the \
       first elements of each axis are shown.
 
       Examples:

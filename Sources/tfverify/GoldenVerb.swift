@@ -9,9 +9,9 @@ struct GoldenVerb: Verb {
     commandName: "golden",
     abstract: "Compare a model with stored outputs of the original framework.",
     discussion: """
-      GOLDEN is an npz with arrays inputs/NAME and outputs/NAME; Tools/golden makes one. The model
-      runs in double precision. The limit is on |error| / largest |value| of an output: 1e-10 for a
-      golden labelled exact-f64, 1e-5 for one labelled f64 or f32 or not labelled, eight epsilons
+      GOLDEN is an npz with arrays inputs/NAME and outputs/NAME; Tools/golden makes one. The model \
+      runs in double precision. The limit is on |error| / largest |value| of an output: 1e-10 for a \
+      golden labelled exact-f64, 1e-5 for one labelled f64 or f32 or not labelled, eight epsilons \
       of the type for f16 and bf16.
 
       Examples:

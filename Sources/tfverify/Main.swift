@@ -16,7 +16,7 @@ struct TFVerify: ParsableCommand {
     abstract: "Run a reference forward pass, and prove that checkpoints compute the same.",
     usage: "tfverify A B [options]    (options: tfverify pair --help)",
     discussion: """
-      Inputs and outputs are arrays of ids and numbers in npz files, under the names that Hugging
+      Inputs and outputs are arrays of ids and numbers in npz files, under the names that Hugging \
       Face gives them. Text is the business of a tokeniser.
 
       Examples:

@@ -8,10 +8,10 @@ struct Pair: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Compare two models (what tfverify does without a verb).",
     discussion: """
-      Weights are compared bit for bit under their canonical paths, and all outputs and states on
+      Weights are compared bit for bit under their canonical paths, and all outputs and states on \
       the same inputs. The verdict is one of
         identical            weights, outputs and states are the same, bit for bit
-        B is A cast to TYPE  every weight is A's, rounded to nearest even; nothing else differs
+        B is A cast to TYPE  every weight is A's, rounded; nothing else differs
         different            anything else (exit code 1)
 
       Examples:
@@ -139,6 +139,7 @@ extension WeightRelation {
     switch self {
     case .identical: "identical"
     case .cast(let from, let to): "cast from \(from) to \(to)"
+    case .different(1, let first): "element \(first) differs"
     case .different(let count, let first): "\(count) elements differ, the first is element \(first)"
     case .misshapen(let a, let b): "A has \(describe(shape: a)), B \(describe(shape: b))"
     case .onlyInA: "only in A"

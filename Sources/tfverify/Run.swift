@@ -11,19 +11,19 @@ struct Run: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Run a model on arrays, and write or summarise its outputs.",
     discussion: """
-      Inputs are arrays of integers under Hugging Face's names: input_ids, attention_mask,
-      token_type_ids, position_ids, mc_token_ids, decoder_input_ids, decoder_attention_mask. Without
+      Inputs are arrays of integers under Hugging Face's names: input_ids, attention_mask, \
+      token_type_ids, position_ids, mc_token_ids, decoder_input_ids, decoder_attention_mask. Without \
       --inputs the built-in probe runs.
 
-      With --generate the one output is "sequences": the texts, each continued by the likeliest token
-      after the other. A text ends after an end token of the config and is then filled up with the
-      padding token; all ends when every text has. What is not given is filled in as Hugging Face's
-      generate does: GPT-2's mask from its padding token and positions from the mask, and T5's
+      With --generate the one output is "sequences": the texts, each continued by the likeliest token \
+      after the other. A text ends after an end token of the config and is then filled up with the \
+      padding token; all ends when every text has. What is not given is filled in as Hugging Face's \
+      generate does: GPT-2's mask from its padding token and positions from the mask, and T5's \
       decoder begins with its start token.
 
       Examples:
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
-        tfverify run bert-base/ --inputs golden.npz -o outputs.npz --hidden-states --precision f64
+        tfverify run bert-base/ --inputs golden.npz -o out.npz --precision f64
         tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
       """)
 

@@ -259,6 +259,9 @@ private struct RandomLayouts {
     case .stacked(let inner, let axis):
       return concatenated(
         (0..<layers).map { inserted(naive(inner, layer: $0), axis: axis) }, axis: axis)
+    case .repeated(let inner, let axis):
+      let copy = inserted(naive(inner, layer: layer), axis: axis)
+      return concatenated((0..<layers).map { _ in copy }, axis: axis)
     case .unit(let inner, let axis):
       return inserted(naive(inner, layer: layer), axis: axis)
     case .divided(let inner, let axis, _):

@@ -73,24 +73,30 @@ public func readFile(_ path: FilePath) -> [UInt8] {
   }
 }
 
-/// The names in a folder, hidden files too, sorted.
+/// The names in a folder, hidden files too, sorted; what is no UTF-8 is repaired.
 public func fileNames(in folder: FilePath) -> [String] {
+  components(in: folder).map(\.string).sorted()
+}
+
+private func components(in folder: FilePath) -> [FilePath.Component] {
   guard let stream = unsafe folder.withPlatformString({ unsafe opendir($0) }) else { return [] }
   defer { unsafe closedir(stream) }
-  var names: [String] = []
+  var names: [FilePath.Component] = []
   while let entry = unsafe readdir(stream) {
     let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      unsafe bytes.baseAddress.flatMap {
+        unsafe FilePath.Component(platformString: $0.assumingMemoryBound(to: CChar.self))
+      }
     }
-    if name != "." && name != ".." { names.append(name) }
+    if let name, name.kind == .regular { names.append(name) }
   }
-  return names.sorted()
+  return names
 }
 
 private func remove(_ path: FilePath) {
   guard let status = try? path.stat(followTargetSymlink: false) else { return }
   if status.type == .directory {
-    for name in fileNames(in: path) { remove(path.pushing(FilePath(name))) }
+    for name in components(in: path) { remove(path.appending(name)) }
     unsafe path.withPlatformString { _ = unsafe rmdir($0) }
   } else {
     unsafe path.withPlatformString { _ = unsafe unlink($0) }

@@ -155,6 +155,16 @@ def safetensors_good() -> None:
         "safetensors/good/names.safetensors",
         {name: ("uint8", [2], random_bytes(2)) for name in ODD_NAMES},
     )
+    marked = ["BF16", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F32"]
+    put_reference(
+        "safetensors/good/marked_dtypes.safetensors",
+        {
+            name: (library, [3], random_bytes(3 * width))
+            for name, library, width, _ in DTYPES
+            if name in marked
+        },
+        {"format": "pt"},
+    )
     six = random_bytes(12)
     put(
         "safetensors/good/six_bits.safetensors",
@@ -412,6 +422,22 @@ def zipped(
     return bytes(file.data) if stream else file.getvalue()
 
 
+def with_zip64_end(data: bytes, count=None, start=None, record_at=None, short=None) -> bytes:
+    """`data` with 64-bit end records; the short record has `short`, else all ones."""
+    end = data.rindex(b"PK\5\6")
+    true_count, size, true_start = struct.unpack("<HII", data[end + 10 : end + 20])
+    count = true_count if count is None else count
+    start = true_start if start is None else start
+    record = b"PK\6\6" + struct.pack(
+        "<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, size, start
+    )
+    locator = b"PK\6\7" + struct.pack("<IQI", 0, end if record_at is None else record_at, 1)
+    last = b"PK\5\6" + struct.pack(
+        "<HHHHIIH", 0, 0, *(short or (0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)), 0
+    )
+    return data[:end] + record + locator + last
+
+
 def put_npz(name: str, arrays: dict[str, np.ndarray], **options) -> None:
     put(
         f"npz/good/{name}.npz",
@@ -434,6 +460,11 @@ def npz_good() -> None:
         "zeros_deflated",
         {"z": np.zeros((300, 500), f8)[:5, :7].copy(), "big": np.zeros(4000, "u1")},
         compressed=True,
+    )
+    put(
+        "npz/good/zip64_end.npz",
+        with_zip64_end(zipped(two)),
+        [described(key, array) for key, array in two.items()],
     )
     large = {"zeros": np.zeros(1_500_000, "u1")}
     put(
@@ -553,6 +584,18 @@ def npz_bad() -> None:
     )
     count_max = patched(good, (end + 8, b"\xfe\xff\xfe\xff"))
     bad = {
+        "zip64_count_differs": with_zip64_end(good, short=(2, 2, 0xFFFFFFFF, 0xFFFFFFFF)),
+        "zip64_count_huge": with_zip64_end(good, count=2**40),
+        "zip64_count_negative": with_zip64_end(good, count=2**63),
+        "zip64_record_elsewhere": with_zip64_end(good, record_at=0),
+        "zip64_record_broken": with_zip64_end(good).replace(b"PK\6\6", b"PK\6\5"),
+        "zip64_start_wrong": with_zip64_end(good, start=0),
+        "zip64_offset_missing": patched(good, (directory + 42, b"\xff\xff\xff\xff")),
+        "comment_of_ours_broken": zipped({"a": array}, comment=b'{"format":"tfkit.npz/1",}'),
+        "comment_of_later_version": zipped({"a": array}, comment=b'{"format":"tfkit.npz/2"}'),
+        "comment_promises_metadata": zipped(
+            {"a": array}, comment=b'{"format":"tfkit.npz/1","metadata_bytes":9}'
+        ),
         "cut_off": good[:-30],
         "end_record_cut_off": good[:-1],
         "signature_only": b"PK\3\4",

@@ -1,0 +1,61 @@
+import SystemPackage
+import TestSupport
+import Testing
+
+#if DEBUG
+  let isThorough = false
+#else
+  let isThorough = true
+#endif
+
+/// Damaged files end in an error, or in what was there before; never in a crash.
+@Suite struct DamagedFilesTests {
+  @Test(arguments: goodFixtures) func `refuses a file that is cut off anywhere`(
+    _ path: FilePath
+  ) {
+    let scratch = ScratchFolder()
+    let bytes = readFile(path)
+    let name = path.lastComponent?.string ?? ""
+    // Debug builds are slow, above all swift-system's paths: there, not every byte.
+    for count in bytes.indices where isThorough || count < 32 || count % 13 == 0 {
+      let cut = scratch.write(Array(bytes[..<count]), to: name)
+      #expect(error(reading: cut) != nil, "\(name) cut at \(count)")
+    }
+  }
+
+  @Test(arguments: goodFixtures) func `survives flipped bits`(_ path: FilePath) throws {
+    let scratch = ScratchFolder()
+    let bytes = readFile(path)
+    let good = try readAll(path)
+    let name = path.lastComponent?.string ?? ""
+    let seed: UInt64 = 20_240_611
+    var random = SeededGenerator(seed: seed)
+    for round in 0..<(isThorough ? 1000 : 40) {
+      var damaged = bytes
+      for _ in 0..<Int.random(in: 1...3, using: &random) {
+        let bit = Int.random(in: 0..<8 * bytes.count, using: &random)
+        damaged[bit / 8] ^= 1 << UInt8(bit % 8)
+      }
+      guard let found = try? readAll(damaged, as: name, in: scratch) else { continue }
+      // Only npz has checksums. Elsewhere other names and values are another good file.
+      if path.extension == "npz" {
+        #expect(found == good, "\(name), round \(round) of seed \(seed)")
+      }
+    }
+  }
+
+  @Test(arguments: goodFixtures) func `survives replaced stretches`(_ path: FilePath) throws {
+    let scratch = ScratchFolder()
+    let bytes = readFile(path)
+    let name = path.lastComponent?.string ?? ""
+    var random = SeededGenerator(seed: 7)
+    for _ in 0..<(isThorough ? 500 : 30) {
+      var damaged = bytes
+      let start = Int.random(in: 0..<bytes.count, using: &random)
+      let end = min(bytes.count, start + Int.random(in: 1...9, using: &random))
+      let fill: UInt8 = [0, 0xFF, 0x30, 0x7F].randomElement(using: &random) ?? 0
+      for index in start..<end { damaged[index] = fill }
+      _ = try? readAll(damaged, as: name, in: scratch)
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import Containers
+import TensorCore
+import TestSupport
+import Testing
+
+/// Arrays stored with the first index fastest are read with the last index fastest.
+@Suite struct FortranOrderTests {
+  /// `elements` of `shape` in C order, stored in Fortran order: the definition, index by index.
+  private func stored(_ elements: [[UInt8]], _ shape: [Int]) -> [UInt8] {
+    var result = elements
+    for number in elements.indices {
+      var rest = number
+      var index: [Int] = []
+      for extent in shape.reversed() {
+        index.insert(rest % extent, at: 0)
+        rest /= extent
+      }
+      let place = zip(index, shape).reversed().reduce(0) { $0 * $1.1 + $1.0 }
+      result[place] = elements[number]
+    }
+    return result.flatMap(\.self)
+  }
+
+  @Test func `gathers any range with any block`() throws {
+    for seed in 0..<UInt64(isThorough ? 2000 : 300) {
+      var random = SeededGenerator(seed: seed)
+      let shape = (0..<Int.random(in: 1...4, using: &random)).map { _ in
+        Int.random(in: 1...6, using: &random)
+      }
+      let width = [1, 2, 4, 8].randomElement(using: &random) ?? 1
+      let count = shape.reduce(1, *)
+      let elements = (0..<count).map { _ in random.bytes(width) }
+      let bytes = FortranOrderBytes(
+        ByteArray(stored(elements, shape)), shape: shape, width: width,
+        blockSize: Int.random(in: 1...80, using: &random))
+      let expected = elements.flatMap(\.self)
+      let start = Int.random(in: 0...expected.count, using: &random)
+      let end = Int.random(in: start...expected.count, using: &random)
+      #expect(try bytes.read(start..<end) == Array(expected[start..<end]), "seed \(seed)")
+      #expect(try bytes.read(0..<expected.count) == expected, "seed \(seed), \(shape)")
+    }
+  }
+}

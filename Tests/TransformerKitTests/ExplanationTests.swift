@@ -1,0 +1,161 @@
+import Models
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// The verifier says what was done to the weights that differ.
+@Suite struct ExplanationTests {
+  private let layer = "encoder.layer.1."
+
+  /// What is said of a planted mistake.
+  private func explained(_ plant: (inout Variant) throws -> Void) throws -> [Explanation] {
+    var variant = try Variant("base")
+    try plant(&variant)
+    let report = try compare(openModel("bert/base"), variant.model())
+    guard case .different = report.verdict else {
+      Issue.record("not different: \(report.verdict)")
+      return []
+    }
+    return report.explanations
+  }
+
+  @Test func `a transposed matrix`() throws {
+    let found = try explained { try $0.transpose(layer + "attention.self.query.weight") }
+    #expect(found.map(\.cause) == [.transposed])
+    #expect(found[0].place == "encoder.blocks.1.attention.query.weight")
+    #expect(found[0].isSufficient)
+  }
+
+  @Test func `the same mistake in all layers is one line`() throws {
+    let found = try explained { variant in
+      for index in 0..<2 {
+        try variant.transpose("encoder.layer.\(index).attention.self.key.weight")
+      }
+    }
+    #expect(found.map(\.place) == ["encoder.blocks.*.attention.key.weight"])
+    #expect(found[0].paths.count == 2)
+  }
+
+  @Test(arguments: [("query", "key"), ("key", "value"), ("query", "value")])
+  func `two projections exchanged`(_ a: String, _ b: String) throws {
+    let found = try explained { variant in
+      for part in ["weight", "bias"] {
+        try variant.swap(
+          layer + "attention.self.\(a).\(part)", layer + "attention.self.\(b).\(part)")
+      }
+    }
+    #expect(found.count == 1)
+    #expect(found[0].place == "encoder.blocks.1.attention.\(a)")
+    #expect(found[0].cause == .exchanged(with: "encoder.blocks.1.attention.\(b)"))
+    #expect(found[0].paths.count == 4)
+    #expect(found[0].isSufficient)
+  }
+
+  @Test func `gamma and beta exchanged`() throws {
+    let found = try explained {
+      try $0.swap(layer + "output.LayerNorm.weight", layer + "output.LayerNorm.bias")
+    }
+    #expect(
+      found.map(\.cause) == [.exchanged(with: "encoder.blocks.1.feed_forward_norm.bias")])
+  }
+
+  @Test func `a layer that is a copy of another`() throws {
+    let found = try explained { variant in
+      for tensor in variant.tensors where tensor.name.text.hasPrefix(layer) {
+        let source = tensor.name.text.replacing("layer.1.", with: "layer.0.")
+        variant.set(tensor.name.text, bytes: try variant.bytes(source))
+      }
+    }
+    #expect(found.map(\.place) == ["encoder.blocks.1"])
+    #expect(found.map(\.cause) == [.copied(from: "encoder.blocks.0")])
+    #expect(found.map(\.isSufficient) == [true])
+  }
+
+  @Test(arguments: [1, -1])
+  func `position rows moved`(_ offset: Int) throws {
+    let name = "embeddings.position_embeddings.weight"
+    let found = try explained { variant in
+      let rows = try variant.floats(name)
+      variant.set(
+        name,
+        floats: rows.indices.map { rows[($0 + offset * 24 + rows.count) % rows.count] })
+    }
+    #expect(found.map(\.cause) == [.shifted(axis: 0, offset: offset)])
+  }
+
+  @Test func `heads read in the wrong order`() throws {
+    let name = layer + "attention.self.value.weight"
+    let found = try explained { variant in
+      let old = try variant.floats(name)  // [3 heads × 8, 24]
+      variant.set(
+        name,
+        floats: old.indices.map { index in
+          let (row, column) = (index / 24, index % 24)
+          return old[(row % 3 * 8 + row / 3) * 24 + column]
+        })
+    }
+    #expect(found.map(\.cause) == [.headsTransposed(axis: 0, heads: 3)])
+  }
+
+  @Test func `rotary pairs interleaved`() throws {
+    let name = layer + "attention.self.query.weight"
+    let found = try explained { variant in
+      let old = try variant.floats(name)
+      variant.set(
+        name,
+        floats: old.indices.map { index in
+          let (row, column) = (index / 24, index % 24)
+          return old[(row / 8 * 8 + row % 2 * 4 + row % 8 / 2) * 24 + column]
+        })
+    }
+    #expect(found.map(\.cause) == [.interleaved(axis: 0, headSize: 8, inverse: false)])
+  }
+
+  @Test func `columns of the output in another order of heads`() throws {
+    let name = layer + "attention.output.dense.weight"
+    let found = try explained { variant in
+      let old = try variant.floats(name)
+      variant.set(
+        name,
+        floats: old.indices.map { index in
+          let (row, column) = (index / 24, index % 24)
+          return old[row * 24 + (column + 8) % 24]
+        })
+    }
+    #expect(found.map(\.cause) == [.permuted(axis: 1, block: 8)])
+  }
+
+  @Test func `a scale folded in, and a bias lost`() throws {
+    let (weight, bias) = (
+      layer + "attention.self.query.weight", layer + "attention.self.query.bias"
+    )
+    let scaled = try explained { $0.set(weight, floats: try $0.floats(weight).map { $0 / 8 }) }
+    #expect(scaled.map(\.cause) == [.scaled(0.125)])
+    let lost = try explained { $0.set(bias, floats: try $0.floats(bias).map { _ in 0 }) }
+    #expect(lost.map(\.cause) == [.zeroed])
+  }
+
+  @Test func `one flipped bit is no known mistake`() throws {
+    let name = layer + "attention.self.key.bias"
+    let found = try explained { variant in
+      var values = try variant.floats(name)
+      values[3] = Float(bitPattern: values[3].bitPattern ^ 1)
+      variant.set(name, floats: values)
+    }
+    #expect(found.map(\.cause) == [nil])
+    #expect(found[0].text.contains("not by a known mistake"))
+  }
+
+  @Test func `a config that differs is named`() throws {
+    var variant = try Variant("base")
+    variant["hidden_act"] = "gelu_new"
+    variant["layer_norm_eps"] = 0
+    let report = try compare(openModel("bert/base"), variant.model())
+    #expect(
+      report.configDifferences == [
+        "activation: gelu in A, gelu_new in B", "epsilon: 0.001 in A, 0.0 in B",
+      ])
+    #expect(report.explanations.isEmpty)
+  }
+}

@@ -1,0 +1,81 @@
+import Models
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// Where only outputs are known, the mistake that explains them is found by undoing it.
+@Suite struct GoldenExplanationTests {
+  private let layer = "encoder.layer.1."
+
+  private func explanation(_ plant: (inout Variant) throws -> Void) throws -> String? {
+    var variant = try Variant("base")
+    try plant(&variant)
+    let report = try variant.model().check(golden("bert/base"))
+    #expect(!report.isVerified)
+    return report.explanation
+  }
+
+  @Test func `nothing is explained where nothing is wrong`() throws {
+    #expect(try openModel("bert/base").check(golden("bert/base")).explanation == nil)
+  }
+
+  @Test func `a transposed matrix`() throws {
+    let found = try explanation { try $0.transpose(layer + "attention.self.query.weight") }
+    #expect(found == "encoder.blocks.1.attention.query.weight: transposed")
+  }
+
+  @Test func `key and value exchanged in all layers`() throws {
+    let found = try explanation { variant in
+      for (index, part) in [(0, "weight"), (0, "bias"), (1, "weight"), (1, "bias")] {
+        let stem = "encoder.layer.\(index).attention.self."
+        try variant.swap("\(stem)key.\(part)", "\(stem)value.\(part)")
+      }
+    }
+    #expect(found == "encoder.blocks.*.attention: key and value exchanged")
+  }
+
+  @Test func `gamma and beta, and rows of positions`() throws {
+    let norm = try explanation {
+      try $0.swap("embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias")
+    }
+    #expect(norm == "embeddings.norm: weight and bias exchanged")
+    let name = "embeddings.position_embeddings.weight"
+    let moved = try explanation { variant in
+      let rows = try variant.floats(name)
+      variant.set(name, floats: rows.indices.map { rows[($0 + 24) % rows.count] })
+    }
+    #expect(moved == "embeddings.position.weight: rows moved by -1")
+  }
+
+  @Test func `a scale folded into the queries`() throws {
+    let name = layer + "attention.self.query."
+    let found = try explanation { variant in
+      for part in ["weight", "bias"] {
+        let scaled = try variant.floats(name + part).map { $0 / Float(8).squareRoot() }
+        variant.set(name + part, floats: scaled)
+      }
+    }
+    #expect(
+      found == "encoder.blocks.1.attention.query: divided by the root of the head size")
+  }
+
+  @Test func `a config with the wrong activation, epsilon or number of heads`() throws {
+    for (key, wrong, right) in [
+      ("hidden_act", "gelu_new", "\"gelu\""), ("layer_norm_eps", .double(1e-5), "0.001"),
+      ("num_attention_heads", 4, "3"),
+    ] as [(String, JSONValue, String)] {
+      let found = try explanation { $0[key] = wrong }
+      #expect(found == "config: \(key) should be \(right)")
+    }
+  }
+
+  @Test func `noise is no known mistake`() throws {
+    let name = layer + "output.dense.weight"
+    let found = try explanation { variant in
+      let values = try variant.floats(name)
+      variant.set(name, floats: values.enumerated().map { $1 + Float($0 % 7) * 1e-3 })
+    }
+    #expect(found == nil)
+  }
+}
