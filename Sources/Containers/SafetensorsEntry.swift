@@ -21,7 +21,7 @@ extension SafetensorsEntry {
     do throws(CheckpointError) {
       guard value.first == UInt8(ascii: "{"), let json = try? JSONValue(parsingChecked: value)
       else { throw CheckpointError(.malformed("the entry is not an object")) }
-      try Self.checkKeys(of: value, json: json)
+      try Self.checkKeys(of: json)
       // No dtype has a minus, so one anywhere makes a number negative, "-0" included.
       guard !value.contains(UInt8(ascii: "-")) else {
         throw CheckpointError(.malformed("the entry has a negative number"))
@@ -58,16 +58,13 @@ extension SafetensorsEntry {
     range = span[0]..<span[1]
   }
 
-  private static func checkKeys(of value: [UInt8], json: JSONValue) throws(CheckpointError) {
-    // json-c ends a key at a NUL, which only an escape can make.
-    let scanned =
-      value.contains(UInt8(ascii: "\\"))
-      ? try? JSONScanner.members(of: value, grammar: .strict).map(\.key) : nil
-    let found = scanned ?? json.members?.map(\.key) ?? []
+  private static func checkKeys(of json: JSONValue) throws(CheckpointError) {
+    let found = json.members?.map(\.key) ?? []
     for key in found where !keys.contains(where: { $0.utf8.elementsEqual(key.utf8) }) {
       throw CheckpointError(.malformed("the entry has an unknown key \"\(key)\""))
     }
-    // The scanner has refused duplicates, so three known keys are all of them.
+    // The scanner has refused duplicates, and NULs, where json-c ends a key: three known keys are
+    // all of them.
     guard found.count == keys.count else {
       throw CheckpointError(
         .malformed("the entry does not have all of dtype, shape and data_offsets"))

@@ -36,21 +36,30 @@ public struct JSONScanner {
 
   private let bytes: [UInt8]
   private let grammar: Grammar
+  /// Whether the outermost object's keys may hold NUL, because json-c, which cuts keys there, does not
+  /// see them.
+  private let splitsMembers: Bool
   private var position: Int
+  /// Where integers end that do not fit 64 bits.
+  private var largeIntegerEnds: [Int] = []
 
-  private init(_ bytes: [UInt8], from position: Int, grammar: Grammar) {
+  private init(_ bytes: [UInt8], grammar: Grammar, splitsMembers: Bool) {
     self.bytes = bytes
-    self.position = position
     self.grammar = grammar
+    self.splitsMembers = splitsMembers
+    position = 0
   }
 
   /// Checks the whole text.
   ///
+  /// - Returns: where integers end that do not fit 64 bits, which only Python's grammar allows.
   /// - Throws: `JSONError` for the first fault.
-  public static func check(_ bytes: [UInt8], grammar: Grammar) throws(JSONError) {
-    var scanner = try start(bytes, grammar: grammar)
+  @discardableResult
+  public static func check(_ bytes: [UInt8], grammar: Grammar) throws(JSONError) -> [Int] {
+    var scanner = try start(bytes, grammar: grammar, splitsMembers: false)
     _ = try scanner.value(depth: 0)
     try scanner.end()
+    return scanner.largeIntegerEnds
   }
 
   /// Checks the whole text, which must be an object, and returns the object's members in order.
@@ -59,7 +68,7 @@ public struct JSONScanner {
   public static func members(
     of bytes: [UInt8], grammar: Grammar
   ) throws(JSONError) -> [Member] {
-    var scanner = try start(bytes, grammar: grammar)
+    var scanner = try start(bytes, grammar: grammar, splitsMembers: true)
     guard scanner.peek == UInt8(ascii: "{") else { throw scanner.fault("expected an object") }
     var members: [Member] = []
     try scanner.object(depth: 0) { members.append($0) }
@@ -68,12 +77,12 @@ public struct JSONScanner {
   }
 
   private static func start(
-    _ bytes: [UInt8], grammar: Grammar
+    _ bytes: [UInt8], grammar: Grammar, splitsMembers: Bool
   ) throws(JSONError) -> JSONScanner {
     if let offset = firstInvalidUTF8(in: bytes) {
       throw JSONError(reason: "not valid UTF-8", offset: offset)
     }
-    var scanner = JSONScanner(bytes, from: 0, grammar: grammar)
+    var scanner = JSONScanner(bytes, grammar: grammar, splitsMembers: splitsMembers)
     scanner.skipSpace()
     return scanner
   }
@@ -108,6 +117,9 @@ public struct JSONScanner {
       let key = try string()
       guard keys.insert(TensorName(key)).inserted else {
         throw JSONError(reason: "duplicate key \"\(key)\"", offset: start)
+      }
+      if key.utf8.contains(0), !(splitsMembers && depth == 0) {
+        throw JSONError(reason: "a NUL in a key", offset: start)
       }
       skipSpace()
       guard take(":") else { throw fault("expected \":\"") }
@@ -167,11 +179,13 @@ public struct JSONScanner {
       if !take("-") { _ = take("+") }
       if skipDigits() == 0 { throw fault("expected a digit") }
     }
-    guard isInteger, grammar == .strict else { return }
+    guard isInteger else { return }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
-    if Int64(text) == nil && UInt64(text) == nil {
+    guard Int64(text) == nil && UInt64(text) == nil else { return }
+    guard grammar == .python else {
       throw JSONError(reason: "a number does not fit 64 bits", offset: start)
     }
+    largeIntegerEnds.append(position)
   }
 
   // MARK: Strings

@@ -101,13 +101,17 @@ extension JSONValue {
   ///
   /// - Throws: `JSONError` for the first fault.
   public init(parsing bytes: [UInt8], grammar: JSONScanner.Grammar) throws(JSONError) {
-    try JSONScanner.check(bytes, grammar: grammar)
+    var bytes = bytes
+    // json-c would saturate integers beyond 64 bits; with an exponent they are real numbers to it.
+    for end in try JSONScanner.check(bytes, grammar: grammar).reversed() {
+      bytes.insert(contentsOf: "e0".utf8, at: end)
+    }
     self = try JSONValue(parsingChecked: bytes)
   }
 
   /// Parses a JSON text that `JSONScanner` has checked already.
   ///
-  /// - Throws: `JSONError` if json-c cannot take it all the same (a NUL in a key).
+  /// - Throws: `JSONError` if json-c cannot take it all the same.
   public init(parsingChecked bytes: [UInt8]) throws(JSONError) {
     // json-c takes the length as a 32-bit int.
     guard bytes.count < Int(Int32.max) else {

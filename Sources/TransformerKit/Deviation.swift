@@ -1,5 +1,11 @@
 public import Kernels
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// How far an array is from what it should be.
 public struct Deviation: Sendable {
   /// The output or state.
@@ -23,6 +29,8 @@ public struct Deviation: Sendable {
   /// Compares `values` with `expected`, element by element.
   ///
   /// - Precondition: the shapes are equal.
+  @specialized(where Value == Float, Expected == Float)
+  @specialized(where Value == Double, Expected == Double)
   public init<Value: ComputeScalar, Expected: ComputeScalar>(
     _ name: String, _ values: NDArray<Value>, from expected: NDArray<Expected>
   ) {
@@ -45,6 +53,17 @@ public struct Deviation: Sendable {
   }
 }
 
+/// Whether two arrays have the same shape and the same bits.
+func hasEqualBits<Scalar: ComputeScalar>(_ a: NDArray<Scalar>, _ b: NDArray<Scalar>) -> Bool {
+  guard a.shape == b.shape else { return false }
+  return unsafe a.elements.withUnsafeBytes { x in
+    unsafe b.elements.withUnsafeBytes { y in
+      guard let left = x.baseAddress, let right = y.baseAddress else { return x.count == y.count }
+      return unsafe memcmp(left, right, x.count) == 0
+    }
+  }
+}
+
 /// |a − b|, where two NaNs, or two equal infinities, are no distance apart, and anything else that is
 /// not finite is infinitely far.
 private func distance(_ a: Double, _ b: Double) -> Double {
@@ -56,7 +75,7 @@ private func distance(_ a: Double, _ b: Double) -> Double {
 /// The index of the row that holds flat element `element`.
 private func position(of element: Int, in shape: [Int]) -> [Int] {
   var (rest, index) = (element / max(1, shape.last ?? 1), [Int]())
-  for extent in shape.dropLast().reversed() {
+  for extent in shape.dropLast().reversed() where extent > 0 {
     index.insert(rest % extent, at: 0)
     rest /= extent
   }

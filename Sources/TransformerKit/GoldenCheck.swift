@@ -86,7 +86,9 @@ private func goldenLabel(_ tensor: Tensor, file: String) throws(CheckpointError)
   do {
     return try JSONValue(parsing: bytes, grammar: .strict)
   } catch {
-    throw CheckpointError(.malformed(error.reason), file: file, tensor: tensor.name)
+    throw CheckpointError(
+      .malformed("\(error.reason), at byte \(error.offset) of the label"), file: file,
+      tensor: tensor.name)
   }
 }
 

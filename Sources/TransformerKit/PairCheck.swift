@@ -65,6 +65,8 @@ public func compare<Scalar: ComputeScalar>(
   let differing = cast == nil ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
   let explanations = try explanations(a.graph, b.graph, of: differing) {
     graph throws(CheckpointError) in
+    // A model that does not take A's inputs does not agree with it.
+    guard (try? graph.architecture.prepare(inputs)) != nil else { return false }
     let (outputs, _) = try compareRuns(a.graph, graph, inputs, Scalar.self)
     return outputs.allSatisfy(\.isIdentical)
   }
@@ -166,8 +168,5 @@ private func compareRuns<Scalar: ComputeScalar>(
 
 private func isEqual<Scalar: ComputeScalar>(_ a: States<Scalar>, _ b: States<Scalar>) -> Bool {
   a.names == b.names
-    && a.names.allSatisfy { name in
-      let (x, y) = (a[name], b[name])
-      return x.shape == y.shape && Deviation(name, x, from: y).isIdentical
-    }
+    && a.names.allSatisfy { hasEqualBits(a[$0], b[$0]) }
 }

@@ -6,6 +6,8 @@ struct Placing {
   private let dialect: Dialect
   private let slots: [WeightSlot]
   private let options: RecognitionOptions
+  /// The model's head, which decides how the dialect writes names.
+  private let head: String
   private(set) var placements: [String: WeightGraph.Placement] = [:]
   private(set) var ties: [String: String] = [:]
   private(set) var dropped: [WeightGraph.Dropped] = []
@@ -14,12 +16,14 @@ struct Placing {
   private var faults: [String] = []
 
   init(
-    _ table: TensorTable, _ dialect: Dialect, _ slots: [WeightSlot], options: RecognitionOptions
+    _ table: TensorTable, _ dialect: Dialect, _ slots: [WeightSlot], head: String,
+    options: RecognitionOptions
   ) {
     self.table = table
     self.dialect = dialect
     self.slots = slots
     self.options = options
+    self.head = head
   }
 
   /// Places everything.
@@ -187,9 +191,9 @@ struct Placing {
     for form in forms.forms {
       let isAbsent = form.paths.contains { placements[$0] == nil && ties[$0] == nil }
       guard isAbsent else { continue }
-      missing.append(form.name)
-      faults.append(
-        "missing      \(escaped(form.name)) \(describe(shape: form.forms[0].shape))")
+      let name = dialect.writtenName(form.name, head: head)
+      missing.append(name)
+      faults.append("missing      \(escaped(name)) \(describe(shape: form.forms[0].shape))")
     }
     for (path, reason) in forms.homeless where placements[path] == nil && ties[path] == nil {
       faults.append("no place     \(path): \(reason)")

@@ -54,7 +54,7 @@ extension WeightGraph {
     try reader.check()
     let (root, slots) = model.declaration()
     let forms = StoredForms(dialect, slots: slots, dimensions: model.dimensions)
-    var placing = Placing(table, dialect, slots, options: options)
+    var placing = Placing(table, dialect, slots, head: model.head, options: options)
     try placing.place(forms)
     self.init(
       config: usual, architecture: model, dialect: dialect, root: root, slots: slots,
