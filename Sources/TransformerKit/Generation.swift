@@ -30,7 +30,10 @@ public struct Generator<Scalar: ComputeScalar> {
   public init(_ graph: WeightGraph, prompt: ModelInputs) throws(CheckpointError) {
     let architecture = graph.architecture
     guard let rules = architecture.generation else {
-      throw CheckpointError(.unsupported("the class \(architecture.head) does not continue texts"))
+      throw CheckpointError(
+        .unsupported(
+          "the class \(architecture.head) does not continue texts; those that do are"
+            + " GPT2LMHeadModel and T5ForConditionalGeneration"))
     }
     let inputs = try architecture.prompt(prompt)
     guard let ids = inputs[rules.ids] else { preconditionFailure("a prompt has no ids") }
