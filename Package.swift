@@ -83,6 +83,16 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["TensorCore", system], path: "Tests/TestSupport",
       swiftSettings: strict),
+    // Mistakes that converters make, planted to measure the verifier; and the table of what it says.
+    .target(
+      name: "Mutants",
+      dependencies: [
+        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "TestSupport", system,
+      ],
+      path: "Tests/Mutants", swiftSettings: strict),
+    .executableTarget(
+      name: "mutation-score", dependencies: ["Mutants", "TestSupport", system],
+      path: "Tests/MutationScore", swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: strict),
     .testTarget(
@@ -94,7 +104,8 @@ let package = Package(
       name: "ModelsTests", dependencies: ["Models", "Kernels", "TensorCore", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "TransformerKitTests", dependencies: ["TransformerKit", "TestSupport", system],
+      name: "TransformerKitTests",
+      dependencies: ["TransformerKit", "Mutants", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
       name: "CommandLineTests",

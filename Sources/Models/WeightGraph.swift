@@ -142,3 +142,17 @@ extension WeightGraph.Placement {
     return Tensor(name: stored.name, dtype: stored.dtype, shape: shape, bytes: bytes)
   }
 }
+
+extension WeightGraph {
+  /// The paths of the weights that each stage asks for, in the order of the computation. A weight
+  /// that several stages share is there for each.
+  public var weightsByStage: [(stage: String, paths: [String])] {
+    architecture.stages(Float.self).map { stage in
+      let declaration = Declaration()
+      // Declaring reads nothing, so nothing can fail.
+      _ = try? stage.load(WeightScope<Float>(visitor: declaration))
+      let paths = declaration.slots.map(\.path)
+      return (stage.name, paths + paths.compactMap { ties[$0] })
+    }
+  }
+}

@@ -129,7 +129,9 @@ extension Tensor {
 
 extension DType {
   /// The number that bits of this type stand for.
-  fileprivate func value(ofBits bits: UInt64) -> Double {
+  ///
+  /// - Precondition: `isComputable`.
+  func value(ofBits bits: UInt64) -> Double {
     switch self {
     case .f64: Double(bitPattern: bits)
     case .f32: Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))

@@ -10,6 +10,8 @@ public struct ForwardPass<Scalar: ComputeScalar> {
     public let name: String
     /// The outputs that are complete with it.
     public let outputs: [NamedArray<Scalar>]
+    /// The states that are outputs.
+    public let states: Set<String>
   }
 
   /// The states after the last stage that ran.
@@ -37,7 +39,8 @@ public struct ForwardPass<Scalar: ComputeScalar> {
       NamedArray(
         name: output.name, array: states[output.state], isHiddenState: output.isHiddenState)
     }
-    return StageResult(name: stage.name, outputs: outputs)
+    return StageResult(
+      name: stage.name, outputs: outputs, states: Set(stage.outputs.map(\.state)))
   }
 
   /// Runs all stages and returns the outputs, in order.

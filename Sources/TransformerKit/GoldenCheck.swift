@@ -1,96 +1,6 @@
-import Containers
 import Kernels
-public import Models
-public import SystemPackage
+import Models
 public import TensorCore
-
-/// Stored outputs of the original framework for given inputs.
-///
-/// One npz with arrays `inputs/NAME` and `outputs/NAME`, and an optional `__golden__`: JSON as bytes
-/// that says what made it and how precise it is.
-public struct Golden: Sendable {
-  /// How the framework computed, which decides how close we must come.
-  public enum Precision: String, Sendable {
-    /// Everything in double precision, also what frameworks keep in single.
-    case exactF64 = "exact-f64"
-    /// Double precision with the framework's hidden single precision inside.
-    case f64
-    case f32
-    case f16
-    case bf16
-
-    /// The limit on |error| / largest |value|: 1e-10 and 1e-5; eight epsilons for half precision.
-    public var tolerance: Double {
-      switch self {
-      case .exactF64: 1e-10
-      case .f64, .f32: 1e-5
-      case .f16: 8 * 0x1p-10
-      case .bf16: 8 * 0x1p-7
-      }
-    }
-  }
-
-  /// The inputs.
-  public let inputs: ModelInputs
-  /// The outputs, in the order of the file.
-  public let outputs: [NamedArray<Double>]
-  /// What made it, `transformers 5.23.0`.
-  public let framework: String?
-  /// How precise it is; single if it does not say.
-  public let precision: Precision
-
-  /// Reads a golden.
-  ///
-  /// - Throws: `CheckpointError` if it is none.
-  public init(_ path: FilePath) throws(CheckpointError) {
-    let file = try ArrayFile(path)
-    let name = displayed(path)
-    let outputs = file.section("outputs/")
-    guard !outputs.isEmpty else {
-      throw CheckpointError(.malformed("is no golden: it has no array outputs/NAME"), file: name)
-    }
-    for name in file.names where !isGoldenName(name.text) {
-      throw CheckpointError(
-        .malformed("a golden has inputs/NAME, outputs/NAME and __golden__ only"),
-        file: displayed(path), tensor: name)
-    }
-    inputs = try file.inputs()
-    var arrays: [NamedArray<Double>] = []
-    for (name, tensor) in outputs {
-      arrays.append(NamedArray(name: name, array: try file.numbers(tensor), isHiddenState: false))
-    }
-    self.outputs = arrays
-    let label = try file.tensor("__golden__").map { tensor throws(CheckpointError) in
-      try goldenLabel(tensor, file: name)
-    }
-    framework = label?["framework"]?.string
-    guard let precision = label?["precision"]?.string else {
-      self.precision = .f32
-      return
-    }
-    guard let known = Precision(rawValue: precision) else {
-      throw CheckpointError(
-        .malformed("precision \"\(precision)\" is none of exact-f64, f64, f32, f16, bf16"),
-        file: name, tensor: "__golden__")
-    }
-    self.precision = known
-  }
-}
-
-private func isGoldenName(_ name: String) -> Bool {
-  name == "__golden__" || name.hasPrefix("inputs/") || name.hasPrefix("outputs/")
-}
-
-private func goldenLabel(_ tensor: Tensor, file: String) throws(CheckpointError) -> JSONValue {
-  let bytes = try tensor.bytes.read(0..<tensor.byteCount)
-  do {
-    return try JSONValue(parsing: bytes, grammar: .strict)
-  } catch {
-    throw CheckpointError(
-      .malformed("\(error.reason), at byte \(error.offset) of the label"), file: file,
-      tensor: tensor.name)
-  }
-}
 
 /// What the comparison of a model with a golden found.
 public struct GoldenReport: Sendable {
@@ -116,8 +26,12 @@ public struct GoldenReport: Sendable {
   public let tolerance: Double
   /// The outputs.
   public let lines: [Line]
+  /// The stages of which one is the first to compute wrongly: what comes before agrees with the golden.
+  public let suspects: [String]
   /// The known mistake without which the model would compute what the framework did.
   public let explanation: String?
+  /// What may be the reason, without a proof.
+  public let hint: String?
 
   /// Whether the model computes what the framework did.
   public var isVerified: Bool { lines.allSatisfy(\.isWithin) }
@@ -135,58 +49,131 @@ extension Model {
     _ golden: Golden, tolerance: Double? = nil, explaining: Bool = true
   ) throws(CheckpointError) -> GoldenReport {
     let tolerance = tolerance ?? golden.precision.tolerance
-    let lines = try lines(graph, golden, tolerance: tolerance)
+    let stages = try stages(graph, golden, tolerance: tolerance)
+    let lines = golden.outputs.map { output in
+      stages.lazy.flatMap(\.lines).first { $0.name == output.name } ?? missing(output)
+    }
     let isComparable = lines.allSatisfy { $0.fault == nil }
     let isWrong = !lines.allSatisfy(\.isWithin)
+    let suspects = isComparable && isWrong ? suspects(among: stages) : []
+    let explanation =
+      explaining && isComparable && isWrong
+      ? try explanation(of: golden, tolerance: tolerance, suspects: suspects) : nil
     return GoldenReport(
       head: graph.architecture.head, framework: golden.framework, precision: golden.precision,
-      tolerance: tolerance, lines: lines,
-      explanation: explaining && isWrong && isComparable
-        ? try explanation(of: golden, tolerance: tolerance) : nil)
+      tolerance: tolerance, lines: lines, suspects: suspects, explanation: explanation,
+      hint: explaining && isWrong && explanation == nil ? try precisionHint() : nil)
   }
 
-  /// The outputs of a graph beside the golden's.
-  private func lines(
-    _ graph: WeightGraph, _ golden: Golden, tolerance: Double
-  ) throws(CheckpointError) -> [GoldenReport.Line] {
+  /// The outputs of a stage beside the golden's.
+  private struct StageLines {
+    let stage: String
+    let lines: [GoldenReport.Line]
+    /// Whether it set a state that is none of its outputs, so that they do not prove it right.
+    let hasOtherStates: Bool
+  }
+
+  /// Runs the model and compares the outputs of each stage with the golden's.
+  ///
+  /// - Parameter stopping: whether to stop after the first stage that is wrong.
+  private func stages(
+    _ graph: WeightGraph, _ golden: Golden, tolerance: Double, stopping: Bool = false
+  ) throws(CheckpointError) -> [StageLines] {
     var pass = try ForwardPass<Double>(graph, inputs: golden.inputs)
-    let outputs = try pass.run(hiddenStates: true)
-    return golden.outputs.map { line(for: $0, among: outputs, tolerance: tolerance) }
+    var (stages, states): ([StageLines], Set<String>) = ([], [])
+    while let result = try pass.advance() {
+      let others = Set(pass.states.names).subtracting(states).subtracting(result.states)
+      states.formUnion(pass.states.names)
+      let lines = result.outputs.compactMap { output in
+        golden.outputs.first { $0.name == output.name }
+          .map { line(output, expected: $0, tolerance: tolerance) }
+      }
+      stages.append(
+        StageLines(stage: result.name, lines: lines, hasOtherStates: !others.isEmpty))
+      if stopping, !lines.allSatisfy(\.isWithin) { break }
+    }
+    return stages
+  }
+
+  /// The stages after the last one that is known to be right, up to the first that is wrong; and those
+  /// before of which it is not known.
+  private func suspects(among stages: [StageLines]) -> [String] {
+    guard let wrong = stages.firstIndex(where: { !$0.lines.allSatisfy(\.isWithin) }) else {
+      return []
+    }
+    let right = stages[..<wrong].lastIndex { !$0.lines.isEmpty } ?? -1
+    return stages[...wrong].enumerated().filter { $0 > right || $1.hasOtherStates }.map(\.1.stage)
   }
 
   /// Undoes known mistakes one by one until the golden is reached.
   private func explanation(
-    of golden: Golden, tolerance: Double
+    of golden: Golden, tolerance: Double, suspects: [String]
   ) throws(CheckpointError) -> String? {
+    let weights = Set(graph.weightsByStage.filter { suspects.contains($0.stage) }.flatMap(\.paths))
     for trial in Trial.all(for: self) {
+      // Changing what the wrong stages do not use changes nothing.
+      guard trial.paths.map({ !weights.isDisjoint(with: $0) }) ?? true else { continue }
       // What a weight in single precision may be off by, after it was scaled and scaled back.
       let limit = trial.isRounded ? max(tolerance, 1e-5) : tolerance
       guard let graph = try trial.undo(self),
-        let lines = try? lines(graph, golden, tolerance: limit)
+        let stages = try? stages(graph, golden, tolerance: limit, stopping: true)
       else { continue }
-      if lines.allSatisfy(\.isWithin) { return trial.text }
+      let lines = stages.flatMap(\.lines)
+      if lines.count == golden.outputs.count, lines.allSatisfy(\.isWithin) { return trial.text }
     }
     return nil
   }
 
+  /// Digits that the golden's model may have had, and this one has not.
+  private func precisionHint() throws(CheckpointError) -> String? {
+    let tensors = graph.slots.compactMap { graph.tensor(at: $0.path) }
+    for type in [DType.bf16, .f16] {
+      if tensors.allSatisfy({ $0.dtype == type }) {
+        return "all weights are \(type): a golden of the model before that cast is further away"
+      }
+      var isHeld = true
+      for tensor in tensors where isHeld { isHeld = try tensor.holdsOnlyNumbers(of: type) }
+      if isHeld {
+        return "all weights hold numbers of \(type) in a wider type: they have been rounded before"
+      }
+    }
+    return nil
+  }
+
+  private func missing(_ expected: NamedArray<Double>) -> GoldenReport.Line {
+    GoldenReport.Line(
+      name: expected.name, deviation: nil, fault: "\(graph.architecture.head) has no such output",
+      isWithin: false)
+  }
+
   private func line(
-    for expected: NamedArray<Double>, among outputs: [NamedArray<Double>], tolerance: Double
+    _ output: NamedArray<Double>, expected: NamedArray<Double>, tolerance: Double
   ) -> GoldenReport.Line {
-    func incomparable(_ fault: String) -> GoldenReport.Line {
-      GoldenReport.Line(name: expected.name, deviation: nil, fault: fault, isWithin: false)
-    }
-    guard let output = outputs.first(where: { $0.name == expected.name }) else {
-      return incomparable("\(graph.architecture.head) has no such output")
-    }
     guard output.array.shape == expected.array.shape else {
-      return incomparable(
-        "the model's shape is \(describe(shape: output.array.shape)),"
-          + " the golden's \(describe(shape: expected.array.shape))")
+      return GoldenReport.Line(
+        name: expected.name, deviation: nil,
+        fault: "the model's shape is \(describe(shape: output.array.shape)),"
+          + " the golden's \(describe(shape: expected.array.shape))", isWithin: false)
     }
     let deviation = Deviation(expected.name, output.array, from: expected.array)
     // Written so that a NaN is not within any limit.
     let isWithin = deviation.relative <= tolerance
     return GoldenReport.Line(
       name: expected.name, deviation: deviation, fault: nil, isWithin: isWithin)
+  }
+}
+
+extension Tensor {
+  /// Whether every element is a number that a narrower type has, too.
+  fileprivate func holdsOnlyNumbers(of type: DType) throws(CheckpointError) -> Bool {
+    guard dtype.isComputable, dtype.bitWidth > type.bitWidth else { return dtype == type }
+    for start in stride(from: 0, to: elementCount, by: 1 << 16) {
+      let values = try doubles(start..<min(start + 1 << 16, elementCount))
+      let isHeld = values.allSatisfy { value in
+        value.isNaN || type.value(ofBits: type.roundedBits(of: value)) == value
+      }
+      if !isHeld { return false }
+    }
+    return true
   }
 }

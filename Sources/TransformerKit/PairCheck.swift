@@ -63,7 +63,11 @@ public func compare<Scalar: ComputeScalar>(
     divergence = try compareRuns(recast, b.graph, inputs, Scalar.self).divergence
   }
   let differing = cast == nil ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
-  let explanations = try explanations(a.graph, b.graph, of: differing) {
+  let configDifferences = configDifferences(a.graph, b.graph)
+  let isAll =
+    configDifferences.isEmpty
+    && weights.allSatisfy { $0.relation.isExplicable || $0.relation == .identical }
+  let explanations = try explanations(a.graph, b.graph, of: differing, isAll: isAll) {
     graph throws(CheckpointError) in
     // A model that does not take A's inputs does not agree with it.
     guard (try? graph.architecture.prepare(inputs)) != nil else { return false }
@@ -72,7 +76,7 @@ public func compare<Scalar: ComputeScalar>(
   }
   return PairReport(
     verdict: verdict(weights, divergence, cast: cast), weights: weights, outputs: outputs,
-    firstDivergence: divergence, configDifferences: configDifferences(a.graph, b.graph),
+    firstDivergence: divergence, configDifferences: configDifferences,
     explanations: explanations)
 }
 
@@ -129,7 +133,8 @@ private func verdict(
   }
   if let first = odd.first {
     let others = odd.count == 1 ? "" : " and \(odd.count - 1) more"
-    return .different("weight \(first.path)\(others)")
+    let place = divergence.map { ", first seen in \($0)" } ?? ", seen in no output"
+    return .different("weight \(first.path)\(others)\(place)")
   }
   if let divergence { return .different(divergence) }
   if let cast { return .cast(cast) }

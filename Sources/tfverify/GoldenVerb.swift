@@ -47,9 +47,7 @@ struct GoldenVerb: Verb {
       standardOutput(json(report).text(pretty: true))
     } else {
       if !common.quiet { printTable(report) }
-      if !common.quiet, let explanation = report.explanation {
-        standardOutput("\(explanation); undoing it reaches the golden")
-      }
+      for line in report.reasons where !common.quiet { standardOutput(line) }
       standardOutput(verdict(report))
     }
     return report.isVerified ? .success : .negative
@@ -98,7 +96,23 @@ struct GoldenVerb: Verb {
       "framework": report.framework.map { .string($0) } ?? .null,
       "precision": .string(report.precision.rawValue), "tolerance": .number(report.tolerance),
       "outputs": .array(lines),
+      "suspects": .array(report.suspects.map { .string($0) }),
       "explanation": report.explanation.map { .string($0) } ?? .null,
+      "hint": report.hint.map { .string($0) } ?? .null,
     ]
+  }
+}
+
+extension GoldenReport {
+  /// Why the model does not reach the golden, a line each.
+  fileprivate var reasons: [String] {
+    var reasons: [String] = []
+    if let last = suspects.last {
+      let others = suspects.dropLast()
+      let end = others.isEmpty ? "" : ", or in \(others.joined(separator: ", ")) before it"
+      reasons.append("first wrong in stage \(last)\(end)")
+    }
+    if let explanation { reasons.append("\(explanation); undoing it reaches the golden") }
+    return reasons + (hint.map { [$0] } ?? [])
   }
 }

@@ -6,10 +6,10 @@ import TransformerKit
 
 /// The verifier says what was done to the weights that differ.
 @Suite struct ExplanationTests {
-  private let layer = "encoder.layer.1."
+  fileprivate let layer = "encoder.layer.1."
 
   /// What is said of a planted mistake.
-  private func explained(_ plant: (inout Variant) throws -> Void) throws -> [Explanation] {
+  fileprivate func explained(_ plant: (inout Variant) throws -> Void) throws -> [Explanation] {
     var variant = try Variant("base")
     try plant(&variant)
     let report = try compare(openModel("bert/base"), variant.model())
@@ -133,7 +133,7 @@ import TransformerKit
     let scaled = try explained { $0.set(weight, floats: try $0.floats(weight).map { $0 / 8 }) }
     #expect(scaled.map(\.cause) == [.scaled(0.125)])
     let lost = try explained { $0.set(bias, floats: try $0.floats(bias).map { _ in 0 }) }
-    #expect(lost.map(\.cause) == [.zeroed])
+    #expect(lost.map(\.cause) == [.constant(0)])
   }
 
   @Test func `one flipped bit is no known mistake`() throws {
@@ -144,7 +144,7 @@ import TransformerKit
       variant.set(name, floats: values)
     }
     #expect(found.map(\.cause) == [nil])
-    #expect(found[0].text.contains("not by a known mistake"))
+    #expect(found[0].text.contains("by no known mistake"))
   }
 
   @Test func `a config that differs is named`() throws {
@@ -157,5 +157,39 @@ import TransformerKit
         "activation: gelu in A, gelu_new in B", "epsilon: 0.001 in A, 0.0 in B",
       ])
     #expect(report.explanations.isEmpty)
+  }
+}
+
+extension ExplanationTests {
+  @Test func `rows, columns and elements that alone were changed are named`() throws {
+    let (matrix, bias) = (
+      layer + "attention.self.query.weight", layer + "attention.self.query.bias"
+    )
+    func found(_ name: String, _ change: (Int, Float) -> Float) throws -> Cause? {
+      try explained { variant in
+        variant.set(name, floats: try variant.floats(name).enumerated().map { change($0, $1) })
+      }.first?.cause
+    }
+    #expect(try found(matrix) { $0 / 24 == 5 ? 0 : $1 } == .part(axis: 0, [5], .constant(0)))
+    #expect(
+      try found(matrix) { (2...4).contains($0 % 24) ? 2 * $1 : $1 }
+        == .part(axis: 1, [2, 3, 4], .scaled(2)))
+    #expect(try found(bias) { $0 == 3 ? 0 : $1 } == .part(axis: nil, [3], .constant(0)))
+    #expect(try found(matrix) { $0 == 77 ? $1 + 1 : $1 } == nil)
+  }
+
+  @Test func `a matrix given the other shape, and rows exchanged`() throws {
+    let name = layer + "intermediate.dense.weight"
+    let reshaped = try explained { variant in
+      let old = try variant.floats(name)  // [40, 24]
+      variant.set(name, floats: old.indices.map { old[$0 % 40 * 24 + $0 / 40] })
+    }
+    #expect(reshaped.map(\.cause) == [.reshaped])
+    let exchanged = try explained { variant in
+      let old = try variant.floats(name)
+      let order = (0..<40).map { $0 == 3 ? 7 : $0 == 7 ? 3 : $0 }
+      variant.set(name, floats: order.flatMap { old[$0 * 24..<($0 + 1) * 24] })
+    }
+    #expect(exchanged.map(\.cause) == [.blocksExchanged(axis: 0, block: 1, 3, 7)])
   }
 }

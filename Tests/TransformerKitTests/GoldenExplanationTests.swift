@@ -45,7 +45,7 @@ import TransformerKit
       let rows = try variant.floats(name)
       variant.set(name, floats: rows.indices.map { rows[($0 + 24) % rows.count] })
     }
-    #expect(moved == "embeddings.position.weight: rows moved by -1")
+    #expect(moved == "embeddings.position.weight: rows moved by 1 up")
   }
 
   @Test func `a scale folded into the queries`() throws {

@@ -1,51 +1,94 @@
 public import TensorCore
 
 /// What was done to a weight of A to get B's.
-public enum Cause: Equatable, Sendable {
+public indirect enum Cause: Equatable, Sendable {
   /// The matrix was transposed.
   case transposed
+  /// It should have been transposed, but its bytes were only given the other shape.
+  case reshaped
   /// It is another weight of A, and that one's place has this weight.
   case exchanged(with: String)
   /// It is a copy of another weight of A.
   case copied(from: String)
+  /// B takes another weight for it, and A has one of its own.
+  case tied(to: String)
+  /// B has one of its own, and A takes another weight for it.
+  case untied(from: String)
   /// Every row stands where another stood: `B[i] = A[i + offset]`.
   case shifted(axis: Int, offset: Int)
   /// The halves of every head were interleaved (rotary pairs made neighbours), or the other way.
   case interleaved(axis: Int, headSize: Int, inverse: Bool)
   /// Heads and the places inside a head were read in the wrong order.
   case headsTransposed(axis: Int, heads: Int)
+  /// Two blocks of neighbours were exchanged.
+  case blocksExchanged(axis: Int, block: Int, Int, Int)
   /// Blocks of neighbours were permuted.
   case permuted(axis: Int, block: Int)
+  /// Query, key and value were taken from their common matrix as if it held them head by head, or the
+  /// other way.
+  case fused(headSize: Int, inverse: Bool)
   /// Multiplied by a constant.
   case scaled(Double)
   /// A constant was added.
   case offset(Double)
-  /// All elements are zero.
-  case zeroed
+  /// All elements are that.
+  case constant(Double)
   /// Cast to a smaller type by cutting bits off instead of rounding.
   case truncated(DType)
+  /// Rounded to a smaller type, though stored in the larger one.
+  case rounded(DType)
+  /// Only some rows (axis 0), columns (axis 1) or elements of a vector were changed, and like this.
+  case part(axis: Int?, [Int], Cause)
 
   /// The cause in words, as a predicate of the weight in B.
   public var text: String {
-    func along(_ axis: Int) -> String { axis == 0 ? "rows" : "columns" }
     switch self {
     case .transposed: return "transposed in B"
+    case .reshaped: return "given the other shape instead of being transposed in B"
     case .exchanged(let other): return "exchanged with \(other) in B"
     case .copied(let other): return "a copy of \(other) in B"
+    case .tied(let other): return "tied to \(other) in B, a weight of its own in A"
+    case .untied(let other): return "a weight of its own in B, tied to \(other) in A"
     case .shifted(let axis, let offset):
-      return "\(along(axis)) moved by \(abs(offset)) \(offset < 0 ? "down" : "up") in B"
+      return "\(lines(axis)) moved by \(abs(offset)) \(offset < 0 ? "down" : "up") in B"
     case .interleaved(let axis, let size, let inverse):
       let change = inverse ? "half-split" : "interleaved"
-      return "\(along(axis)) of each head of \(size) \(change) in B"
+      return "\(lines(axis)) of each head of \(size) \(change) in B"
     case .headsTransposed(let axis, let heads):
-      return "\(along(axis)) of \(heads) heads in the wrong order in B"
+      return "\(lines(axis)) of \(heads) heads in the wrong order in B"
+    case .blocksExchanged(let axis, 1, let first, let second):
+      return "\(lines(axis)) \(first) and \(second) exchanged in B"
+    case .blocksExchanged(let axis, let block, let first, let second):
+      return "blocks \(first) and \(second) of \(block) \(lines(axis)) exchanged in B"
+    case .permuted(let axis, 1): return "\(lines(axis)) permuted in B"
     case .permuted(let axis, let block):
-      return block > 1
-        ? "\(along(axis)) permuted in blocks of \(block) in B" : "\(along(axis)) permuted in B"
+      return "\(lines(axis)) permuted in blocks of \(block) in B"
+    case .fused(let size, let inverse):
+      let (right, wrong) =
+        inverse ? ("head by head", "part by part") : ("part by part", "head by head")
+      return "query, key and value split \(wrong) instead of \(right) in B, heads of \(size)"
     case .scaled(let factor): return "multiplied by \(factor) in B"
     case .offset(let amount): return "\(amount) was added in B"
-    case .zeroed: return "zero in B"
+    case .constant(0): return "zero in B"
+    case .constant(let value): return "all \(value) in B"
     case .truncated(let type): return "cut off to \(type) instead of rounded in B"
+    case .rounded(let type): return "rounded to \(type) in B, though stored wider"
+    case .part(let axis, let indices, let cause):
+      return "\(lines(axis, indices)): \(cause.text)"
     }
   }
+}
+
+private func lines(_ axis: Int) -> String { axis == 0 ? "rows" : "columns" }
+
+/// `row 3`, `rows 3…5`, `rows 1, 4, 9 and 12 more`.
+private func lines(_ axis: Int?, _ indices: [Int]) -> String {
+  let name = axis.map { $0 == 0 ? "row" : "column" } ?? "element"
+  guard let first = indices.first, let last = indices.last, indices.count > 1 else {
+    return "\(name) \(indices.first ?? 0)"
+  }
+  if last - first + 1 == indices.count { return "\(name)s \(first)…\(last)" }
+  let shown = indices.prefix(3).map { "\($0)" }.joined(separator: ", ")
+  let rest = indices.count > 3 ? " and \(indices.count - 3) more" : ""
+  return "\(name)s \(shown)\(rest)"
 }

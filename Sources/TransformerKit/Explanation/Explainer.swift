@@ -1,11 +1,11 @@
-import Kernels
 import Models
 import TensorCore
 
 /// Finds out what was done to the weights of A that differ in B.
 ///
 /// Every known mistake is tried on the weight's own bytes, so that an explanation is a proof: undoing
-/// the mistake gives A's weight, bit for bit.
+/// the mistake gives A's weight, bit for bit. Where B stores another type, A's weight is taken as it
+/// would be in that type.
 struct Explainer {
   private let a: WeightGraph
   private let b: WeightGraph
@@ -19,26 +19,80 @@ struct Explainer {
   init(_ a: WeightGraph, _ b: WeightGraph) throws(CheckpointError) {
     self.a = a
     self.b = b
-    for slot in a.slots {
-      guard let tensor = a.tensor(at: slot.path) else { continue }
+    for slot in a.slots where a.ties[slot.path] == nil {
+      guard let tensor = reference(slot.path) else { continue }
       let digest = try SHA256.digest(of: tensor)
       digestsOfA[slot.path] = digest
       pathsOfA[digest, default: []].append(slot.path)
     }
   }
 
+  /// A weight of A, in the type that it has in B.
+  private func reference(_ path: String) -> Tensor? {
+    guard let x = a.tensor(at: path) else { return nil }
+    guard let y = b.tensor(at: path), y.dtype.isComputable else { return x }
+    return x.cast(to: y.dtype)
+  }
+
   /// The cause of a difference, or `nil` if it is none of the known ones.
   ///
   /// - Throws: `CheckpointError` when weights cannot be read.
   func cause(of path: String) throws(CheckpointError) -> Cause? {
-    guard let x = a.tensor(at: path), let y = b.tensor(at: path), x.shape == y.shape else {
-      return nil
+    guard let x = reference(path), let y = b.tensor(at: path), x.shape == y.shape,
+      x.dtype == y.dtype
+    else { return nil }
+    if let tie = b.ties[path], a.ties[path] == nil { return .tied(to: tie) }
+    if let tie = a.ties[path], b.ties[path] == nil { return .untied(from: tie) }
+    if let original = a.tensor(at: path), original.dtype != y.dtype,
+      try original.isTruncated(in: y)
+    {
+      return .truncated(y.dtype)
     }
-    if x.dtype != y.dtype { return try truncation(x, y) }
     if let other = try confusion(path, y) { return other }
-    let (left, right) = (try TransformerKit.rows(of: x), try TransformerKit.rows(of: y))
-    if let cause = rearrangement(left, right, dtype: x.dtype, shape: x.shape) { return cause }
-    return try change(x, y)
+    if let cause = try rearrangement(x, y) { return cause }
+    return x.dtype.isComputable ? try x.change(to: y) : nil
+  }
+
+  /// How much of a weight differs, for one that no known mistake explains.
+  ///
+  /// - Throws: `CheckpointError` when weights cannot be read.
+  func difference(at path: String) throws(CheckpointError) -> Difference? {
+    guard let x = reference(path), let y = b.tensor(at: path), x.shape == y.shape,
+      x.dtype == y.dtype, x.dtype.isComputable
+    else { return nil }
+    let difference = try Difference(x, y)
+    return difference.count > 0 ? difference : nil
+  }
+
+  /// Query, key and value of one module taken wrongly from their common matrix: parts that are no
+  /// rearrangement of themselves, but together are one of all.
+  ///
+  /// - Parameter paths: those of query, key and value.
+  /// - Throws: `CheckpointError` when weights cannot be read.
+  func fusion(of paths: [String]) throws(CheckpointError) -> Cause? {
+    var (right, wrong): (ElementMatrix?, ElementMatrix?)
+    var rows: [Int] = []
+    for path in paths {
+      guard let x = reference(path), let y = b.tensor(at: path), x.shape == y.shape,
+        x.dtype == y.dtype, right.map({ $0.columns == x.shape.dropFirst().reduce(1, *) }) ?? true
+      else { return nil }
+      let (a, b) = (try ElementMatrix(x), try ElementMatrix(y))
+      right = right?.stacked(a) ?? a
+      wrong = wrong?.stacked(b) ?? b
+      rows.append(a.rows)
+    }
+    guard let right, let wrong, Set(rows).count == 1, let order = rowOrder(of: wrong, in: right)
+    else { return nil }
+    for heads in 1...rows[0] where rows[0].isMultiple(of: heads) {
+      let fused = FusedOrder(parts: paths.count, heads: heads, size: rows[0] / heads)
+      if order.indices.allSatisfy({ order[$0] == fused.partByPart($0) }) {
+        return .fused(headSize: fused.size, inverse: true)
+      }
+      if order.indices.allSatisfy({ order[$0] == fused.headByHead($0) }) {
+        return .fused(headSize: fused.size, inverse: false)
+      }
+    }
+    return nil
   }
 
   /// Another weight of A in this one's place.
@@ -63,68 +117,25 @@ struct Explainer {
   }
 
   /// The same elements in another order.
-  private func rearrangement(
-    _ a: [[UInt8]], _ b: [[UInt8]], dtype: DType, shape: [Int]
-  ) -> Cause? {
-    let width = dtype.bitWidth / 8
-    let columnsOfA = transposed(a, width: width)
-    if shape.count == 2, shape[0] == shape[1], columnsOfA == b { return .transposed }
+  private func rearrangement(_ x: Tensor, _ y: Tensor) throws(CheckpointError) -> Cause? {
+    let (a, b) = (try ElementMatrix(x), try ElementMatrix(y))
     if let offset = shift(of: b, in: a) { return .shifted(axis: 0, offset: offset) }
-    if let order = rowOrder(of: b, in: a) { return TransformerKit.cause(ofOrder: order, axis: 0) }
-    guard shape.count == 2 else { return nil }
-    let columnsOfB = transposed(b, width: width)
-    if let order = rowOrder(of: columnsOfB, in: columnsOfA) {
-      return TransformerKit.cause(ofOrder: order, axis: 1)
+    guard a.contentSum == b.contentSum else { return nil }
+    let isMatrix = x.shape.count == 2
+    let columns = a.transposed
+    if isMatrix, columns.bytes == b.bytes { return a.rows == a.columns ? .transposed : .reshaped }
+    if isMatrix, a.reshaped(rows: a.columns, columns: a.rows).transposed.bytes == b.bytes {
+      return .reshaped
+    }
+    if let order = rowOrder(of: b, in: a) { return named(order, axis: 0) }
+    if isMatrix, let order = rowOrder(of: b.transposed, in: columns) {
+      return named(order, axis: 1)
     }
     return nil
   }
 
-  /// The same change to every element: a factor, or something added.
-  private func change(_ x: Tensor, _ y: Tensor) throws(CheckpointError) -> Cause? {
-    let (a, b): (NDArray<Double>, NDArray<Double>) = (
-      try NDArray(reading: x), try NDArray(reading: y)
-    )
-    guard let index = a.elements.indices.max(by: { abs(a.elements[$0]) < abs(a.elements[$1]) }),
-      a.elements[index] != 0
-    else { return nil }
-    if b.elements.allSatisfy({ $0 == 0 }) { return .zeroed }
-    // What a rounded product or sum may be off by.
-    let slack = 4 * epsilon(of: y.dtype)
-    let factor = b.elements[index] / a.elements[index]
-    let isScaled = zip(a.elements, b.elements).allSatisfy {
-      abs($1 - factor * $0) <= slack * abs(factor * $0)
-    }
-    if isScaled, abs(factor - 1) > 2 * slack { return .scaled(roundedToDigits(factor)) }
-    let amount = b.elements[index] - a.elements[index]
-    let isMoved = zip(a.elements, b.elements).allSatisfy {
-      abs($1 - $0 - amount) <= slack * (abs($0) + abs(amount))
-    }
-    let isVisible = abs(amount) > 4 * slack * abs(a.elements[index])
-    return isMoved && isVisible ? .offset(roundedToDigits(amount)) : nil
+  private func named(_ order: [Int], axis: Int) -> Cause {
+    TransformerKit.cause(
+      ofOrder: order, axis: axis, headSize: a.architecture.dimensions["head_size"])
   }
-
-  /// B's bits are A's, with the last ones cut off.
-  private func truncation(_ x: Tensor, _ y: Tensor) throws(CheckpointError) -> Cause? {
-    guard x.dtype == .f32, y.dtype == .bf16 else { return nil }
-    let (a, b) = (try x.bytes.read(0..<x.byteCount), try y.bytes.read(0..<y.byteCount))
-    let isCut = (0..<x.elementCount).allSatisfy { index in
-      let upper = a[4 * index + 2..<4 * index + 4]
-      return upper.elementsEqual(b[2 * index..<2 * index + 2])
-    }
-    return isCut ? .truncated(.bf16) : nil
-  }
-}
-
-private func epsilon(of dtype: DType) -> Double {
-  switch dtype {
-  case .f16: 0x1p-10
-  case .bf16: 0x1p-7
-  case .f32: 0x1p-23
-  default: 0x1p-52
-  }
-}
-
-/// A number as a person would have written it: six digits.
-private func roundedToDigits(_ value: Double) -> Double {
-  Double("\(Float(value))").map { abs($0 - value) <= 1e-6 * abs(value) ? $0 : value } ?? value
 }

@@ -11,47 +11,90 @@ public struct Explanation: Sendable {
   public let paths: [String]
   /// What was done to them, or `nil` if it is none of the known mistakes.
   public let cause: Cause?
+  /// How much differs, if there is no known cause.
+  public let difference: Difference?
   /// Whether all outputs agree when this alone is undone.
   public let isSufficient: Bool
 
   /// The line.
   public var text: String {
-    guard let cause else { return "\(place): differs, and not by a known mistake" }
     let end = isSufficient ? "; undoing it makes all outputs agree" : ""
+    guard let cause else {
+      let what = difference?.text ?? "differs"
+      return "\(place): \(what), by no known mistake"
+    }
     return "\(place): \(cause.text)\(end)"
   }
 }
+
+/// Up to how many explanations are tried out one by one on the outputs.
+private let mostTrials = 4
 
 /// Explains the weights that differ, mistake by mistake.
 ///
 /// - Parameters:
 ///   - paths: the weights, in the order of the computation.
+///   - isAll: whether nothing else differs, so that undoing all of it makes B what A is.
 ///   - agrees: whether B, with A's weights in place of some, gives A's outputs.
 /// - Throws: `CheckpointError` when weights cannot be read.
 func explanations(
-  _ a: WeightGraph, _ b: WeightGraph, of paths: [String],
+  _ a: WeightGraph, _ b: WeightGraph, of paths: [String], isAll: Bool,
   agrees: (WeightGraph) throws(CheckpointError) -> Bool
 ) throws(CheckpointError) -> [Explanation] {
+  // What shares its numbers with another weight in both models is explained there.
+  let paths = paths.filter { a.ties[$0] == nil || a.ties[$0] != b.ties[$0] }
   if paths.isEmpty { return [] }
   let explainer = try Explainer(a, b)
+  let findings = acrossLayers(try fused(try findings(explainer, paths), explainer))
+  var result: [Explanation] = []
+  for finding in findings {
+    var difference: Difference?
+    if finding.cause == nil { difference = try explainer.difference(at: finding.paths[0]) }
+    var isSufficient = isAll && findings.count == 1
+    if !isSufficient, findings.count <= mostTrials {
+      isSufficient = try agrees(b.replacing(Set(finding.paths), by: a))
+    }
+    result.append(
+      Explanation(
+        place: finding.place, paths: finding.paths, cause: finding.cause, difference: difference,
+        isSufficient: isSufficient))
+  }
+  return result
+}
+
+/// What was done to each weight, where weights of one module go together.
+private func findings(
+  _ explainer: Explainer, _ paths: [String]
+) throws(CheckpointError) -> [Finding] {
   var findings: [Finding] = []
   for path in paths {
     let finding = Finding(path, try explainer.cause(of: path))
-    if let index = findings.firstIndex(where: { $0.isMirror(of: finding) }) {
-      findings[index].paths.append(path)
-    } else if let index = findings.firstIndex(where: { $0.isAlike(finding) }) {
-      findings[index].paths.append(path)
+    let known = findings.firstIndex { $0.isMirror(of: finding) || $0.isAlike(finding) }
+    if let known {
+      findings[known].paths.append(path)
     } else {
       findings.append(finding)
     }
   }
-  var result: [Explanation] = []
-  for finding in acrossLayers(findings) {
-    let isSufficient = try agrees(b.replacing(Set(finding.paths), by: a))
-    result.append(
-      Explanation(
-        place: finding.place, paths: finding.paths, cause: finding.cause,
-        isSufficient: isSufficient))
+  return findings
+}
+
+/// Takes queries, keys and values together that are explained together and not alone.
+private func fused(
+  _ findings: [Finding], _ explainer: Explainer
+) throws(CheckpointError) -> [Finding] {
+  var result = findings
+  for (index, finding) in findings.enumerated() where finding.cause == nil {
+    let path = finding.paths[0]
+    guard let part = path.firstRange(of: ".query.") else { continue }
+    let parts = ["query", "key", "value"].map {
+      "\(path[..<part.lowerBound]).\($0).\(path[part.upperBound...])"
+    }
+    guard let cause = try explainer.fusion(of: parts) else { continue }
+    result[index].cause = cause
+    result[index].paths = parts
+    result[index].place = String(path[..<part.lowerBound])
+    result = result.filter { $0.paths == parts || !parts.contains($0.paths[0]) }
   }
   return result
 }
@@ -87,24 +130,36 @@ private struct Finding {
     }
     return partner == other.place && mine == place
   }
+
+  /// What it has in common with the same mistake elsewhere.
+  var kind: String {
+    switch cause {
+    case .rounded, .truncated: cause?.text ?? ""
+    case nil: place
+    default: starred(place) + "|" + starred(cause?.text ?? "")
+    }
+  }
 }
 
-/// The same finding in several layers becomes one, with `*` for their numbers.
+/// The same finding in several layers becomes one, with `*` for their numbers; a rounding that went
+/// through many weights becomes one too.
 private func acrossLayers(_ findings: [Finding]) -> [Finding] {
-  var groups: [(key: String, findings: [Finding])] = []
+  var groups: [(kind: String, findings: [Finding])] = []
   for finding in findings {
-    let key = starred(finding.place) + "|" + starred(finding.cause?.text ?? "")
-    if let index = groups.firstIndex(where: { $0.key == key }) {
+    if let index = groups.firstIndex(where: { $0.kind == finding.kind }) {
       groups[index].findings.append(finding)
     } else {
-      groups.append((key, [finding]))
+      groups.append((finding.kind, [finding]))
     }
   }
   return groups.map { group in
     guard group.findings.count > 1 else { return group.findings[0] }
     var merged = group.findings[0]
-    merged.place = starred(merged.place)
     merged.paths = group.findings.flatMap(\.paths)
+    let places = Set(group.findings.map(\.place))
+    if places.count == 1 { return merged }
+    let isOneModule = Set(places.map(starred)).count == 1
+    merged.place = isOneModule ? starred(merged.place) : "\(merged.paths.count) weights"
     if case .exchanged(let other) = merged.cause { merged.cause = .exchanged(with: starred(other)) }
     if case .copied(let other) = merged.cause { merged.cause = .copied(from: starred(other)) }
     return merged

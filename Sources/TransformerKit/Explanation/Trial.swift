@@ -5,12 +5,19 @@ import TensorCore
 
 /// A known mistake, undone: what a model would be if it had been made.
 struct Trial {
-  /// The mistake: `encoder.blocks.*.attention.query.weight: transposed`.
-  let text: String
+  /// Where: a module or weight, with `*` for all layers, or `config`.
+  let place: String
+  /// What was done there: `transposed`.
+  let mistake: String
   /// Whether undoing it leaves a rounding in the weights' own type.
   var isRounded = false
+  /// The weights that undoing it changes; `nil` for what is not a matter of weights.
+  let paths: [String]?
   /// The model without it, or `nil` if it cannot have been made there.
   let undo: (Model) throws(CheckpointError) -> WeightGraph?
+
+  /// The mistake in words: `encoder.blocks.*.attention.query.weight: transposed`.
+  var text: String { "\(place): \(mistake)" }
 
   /// The mistakes that can have been made in a model: in all layers at once first, then in single
   /// ones.
@@ -20,7 +27,8 @@ struct Trial {
     let singles = modules.groups.filter { $0.stems.count > 1 }
       .flatMap { group in group.stems.map { Modules.Group(name: $0, stems: [$0]) } }
       .flatMap { modules.trials(in: $0) }
-    return configTrials(model) + modules.tableTrials + weights + modules.orderTrials + singles
+    return configTrials(model) + modules.tieTrials + modules.tableTrials + weights
+      + modules.orderTrials + singles
   }
 }
 
@@ -47,7 +55,7 @@ private func configTrials(_ model: Model) -> [Trial] {
     changes += [64, 128, 256].map { (key, .number($0)) }
   }
   return changes.filter { config[$0.key] != $0.value }.map { change in
-    Trial(text: "config: \(change.key) should be \(change.value.text())") {
+    Trial(place: "config", mistake: "\(change.key) should be \(change.value.text())", paths: nil) {
       model throws(CheckpointError) in
       let others = (config.members ?? []).filter { $0.key != change.key }
       let changed = JSONValue.object(others + [JSONValue.Member(change.key, change.value)])
@@ -55,235 +63,4 @@ private func configTrials(_ model: Model) -> [Trial] {
       return try? WeightGraph(model.checkpoint.tensors, config: changed)
     }
   }
-}
-
-/// The modules of a model, by what they are in all layers.
-private struct Modules {
-  /// Modules of the same kind, one a layer: `encoder.blocks.*.attention`.
-  struct Group {
-    let name: String
-    let stems: [String]
-  }
-
-  private let graph: WeightGraph
-  private let paths: Set<String>
-  private let headSize: Int?
-  let groups: [Group]
-
-  init(_ graph: WeightGraph) {
-    self.graph = graph
-    paths = Set(graph.slots.map(\.path))
-    headSize = graph.architecture.dimensions["head_size"]
-    var order: [String] = []
-    var stems: [String: [String]] = [:]
-    for slot in graph.slots {
-      var parts = slot.path.split(separator: ".").map(String.init)
-      // The module of the weight, and the one around it.
-      for _ in 0..<2 where parts.count > 1 {
-        parts.removeLast()
-        let stem = parts.joined(separator: ".")
-        let name = starred(stem)
-        if stems[name] == nil { order.append(name) }
-        if stems[name]?.contains(stem) != true { stems[name, default: []].append(stem) }
-      }
-    }
-    groups = order.map { Group(name: $0, stems: stems[$0] ?? []) }
-  }
-
-  // MARK: In a module, or the same one of all layers
-
-  func trials(in group: Group) -> [Trial] {
-    var trials: [Trial] = []
-    func edit(
-      _ text: String, _ names: [String],
-      _ change: @escaping (Tensor) throws(CheckpointError) -> Tensor
-    ) {
-      let affected = group.stems.flatMap { stem in names.map { stem + $0 } }
-      guard affected.allSatisfy(paths.contains) else { return }
-      trials.append(
-        Trial(text: text) { model throws(CheckpointError) in
-          try edited(model.graph, affected, change)
-        })
-    }
-    let weight = group.stems[0] + ".weight"
-    if let shape = graph.tensor(at: weight)?.shape, shape.count == 2, shape[0] == shape[1] {
-      edit("\(group.name).weight: transposed", [".weight"]) {
-        tensor throws(CheckpointError) in try tensor.transposed()
-      }
-    }
-    trials += exchanges(in: group)
-    if paths.contains(group.stems[0] + ".query.weight") { trials += headTrials(in: group) }
-    return trials
-  }
-
-  /// Two parts of a module that are alike, exchanged.
-  private func exchanges(in group: Group) -> [Trial] {
-    let pairs = [
-      ("query", "key"), ("key", "value"), ("query", "value"), ("gate", "up"), ("weight", "bias"),
-      ("attention_norm", "feed_forward_norm"), ("attention_norm", "cross_attention_norm"),
-    ]
-    return pairs.compactMap { a, b in
-      let swaps = group.stems.flatMap { stem in
-        ["", ".weight", ".bias"].map { ("\(stem).\(a)\($0)", "\(stem).\(b)\($0)") }
-          .filter { paths.contains($0.0) && paths.contains($0.1) }
-      }
-      guard !swaps.isEmpty else { return nil }
-      return Trial(text: "\(group.name): \(a) and \(b) exchanged") {
-        model throws(CheckpointError) in exchanged(model.graph, swaps)
-      }
-    }
-  }
-
-  /// Heads of an attention module in another order.
-  private func headTrials(in group: Group) -> [Trial] {
-    guard let size = headSize, size > 1,
-      let width = graph.tensor(at: group.stems[0] + ".query.weight")?.shape[0]
-    else { return [] }
-    let (heads, half) = (width / size, size / 2)
-    func transposed(_ i: Int) -> Int { i % size * heads + i / size }
-    var trials: [Trial] = []
-    // A converter that gets it wrong may do so with or without the biases.
-    for endings in [[".weight", ".bias"], [".weight"]] {
-      func reorder(_ text: String, _ parts: [String], _ order: @escaping (Int) -> Int) {
-        let affected = group.stems.flatMap { stem in
-          parts.flatMap { part in endings.map { "\(stem).\(part)\($0)" } }
-        }.filter(paths.contains)
-        trials.append(
-          Trial(text: "\(group.name): \(text)") { model throws(CheckpointError) in
-            try edited(model.graph, affected) { tensor throws(CheckpointError) in
-              try tensor.reordered(axis: 0, order)
-            }
-          })
-      }
-      if heads > 1 {
-        let all = ["query", "key", "value"]
-        for parts in [all] + all.map({ [$0] }) {
-          let names = parts.joined(separator: ", ")
-          reorder("heads of \(names) in the wrong order", parts, transposed)
-        }
-      }
-      if size.isMultiple(of: 2), size > 2 {
-        reorder("heads of query and key interleaved", ["query", "key"]) {
-          $0 / size * size + $0 % half * 2 + $0 % size / half
-        }
-        reorder("heads of query and key split in halves", ["query", "key"]) {
-          $0 / size * size + $0 % 2 * half + $0 % size / 2
-        }
-      }
-      trials += scaleTrials(in: group, endings: endings, root: Double(size).squareRoot())
-    }
-    let outputs = group.stems.map { $0 + ".output.weight" }
-    trials.append(
-      Trial(text: "\(group.name).output: heads in the wrong order") {
-        model throws(CheckpointError) in
-        try edited(model.graph, outputs) { tensor throws(CheckpointError) in
-          try tensor.reordered(axis: 1, transposed)
-        }
-      })
-    return trials
-  }
-
-  /// The scale of the scores folded into the queries, or taken out of them.
-  private func scaleTrials(in group: Group, endings: [String], root: Double) -> [Trial] {
-    let queries = group.stems.flatMap { stem in endings.map { "\(stem).query\($0)" } }
-      .filter(paths.contains)
-    return [(root, "divided"), (1 / root, "multiplied")].map { undo, text in
-      Trial(
-        text: "\(group.name).query: \(text) by the root of the head size", isRounded: true
-      ) { model throws(CheckpointError) in
-        try edited(model.graph, queries) { tensor throws(CheckpointError) in
-          try tensor.scaled(by: undo)
-        }
-      }
-    }
-  }
-
-  // MARK: Tables and layers
-
-  /// Rows of embedding tables in the wrong place.
-  var tableTrials: [Trial] {
-    var trials: [Trial] = []
-    for slot in graph.slots where slot.role == .embedding && slot.shape.count == 2 {
-      let count = slot.shape[0]
-      let offsets = slot.path.contains("word") ? [] : [1, -1]
-      for offset in offsets where count > 1 {
-        trials.append(
-          Trial(text: "\(slot.path): rows moved by \(offset)") { model throws(CheckpointError) in
-            try edited(model.graph, [slot.path]) { tensor throws(CheckpointError) in
-              try tensor.reordered(axis: 0) { ($0 + offset + count) % count }
-            }
-          })
-      }
-    }
-    return trials
-  }
-
-  /// Layers in the wrong order: as their numbers sort as text, or two neighbours exchanged.
-  var orderTrials: [Trial] {
-    groups.filter { $0.name.hasSuffix(".blocks.*") && $0.stems.count > 1 }.flatMap { group in
-      let count = group.stems.count
-      let prefix = String(group.name.dropLast())
-      let byText = (0..<count).map(String.init).sorted().compactMap { Int($0) }
-      func trial(_ text: String, _ order: [Int]) -> Trial {
-        Trial(text: "\(group.name): \(text)") { model throws(CheckpointError) in
-          relayered(model.graph, prefix: prefix, order: order)
-        }
-      }
-      var trials = [trial("layers in the order of their numbers as text", byText.inverted)]
-      for index in 0..<count - 1 {
-        var order = Array(0..<count)
-        order.swapAt(index, index + 1)
-        trials.append(trial("layers \(index) and \(index + 1) exchanged", order))
-      }
-      return trials
-    }
-  }
-}
-
-extension [Int] {
-  /// The permutation that undoes this one.
-  fileprivate var inverted: [Int] {
-    var result = self
-    for (index, value) in enumerated() { result[value] = index }
-    return result
-  }
-}
-
-// MARK: Editing
-
-private func edited(
-  _ graph: WeightGraph, _ paths: [String],
-  _ change: (Tensor) throws(CheckpointError) -> Tensor
-) throws(CheckpointError) -> WeightGraph {
-  var weights: [String: Tensor] = [:]
-  for path in paths {
-    guard let tensor = graph.tensor(at: path) else { continue }
-    weights[path] = try change(tensor)
-  }
-  return graph.replacing(weights)
-}
-
-private func exchanged(_ graph: WeightGraph, _ pairs: [(String, String)]) -> WeightGraph? {
-  var weights: [String: Tensor] = [:]
-  for (a, b) in pairs {
-    guard let x = graph.tensor(at: a), let y = graph.tensor(at: b), x.shape == y.shape else {
-      return nil
-    }
-    weights[a] = y
-    weights[b] = x
-  }
-  return graph.replacing(weights)
-}
-
-private func relayered(_ graph: WeightGraph, prefix: String, order: [Int]) -> WeightGraph? {
-  var weights: [String: Tensor] = [:]
-  for slot in graph.slots where slot.path.hasPrefix(prefix) {
-    let rest = slot.path.dropFirst(prefix.count)
-    guard let dot = rest.firstIndex(of: "."), let layer = Int(rest[..<dot]),
-      let tensor = graph.tensor(at: "\(prefix)\(order[layer])\(rest[dot...])"),
-      tensor.shape == slot.shape
-    else { return nil }
-    weights[slot.path] = tensor
-  }
-  return graph.replacing(weights)
 }

@@ -1,0 +1,155 @@
+import TensorCore
+
+/// The rows and columns of a matrix in which something was changed; of a vector, an element a row.
+struct Region {
+  /// The numbers of the rows, ascending.
+  let rows: [Int]
+  /// The numbers of the columns, ascending.
+  let columns: [Int]
+
+  /// Whether it is the whole of a tensor.
+  func isAll(of tensor: Tensor) -> Bool {
+    rows.count == tensor.shape.first ?? 1
+      && columns.count == tensor.shape.dropFirst().reduce(1, *)
+  }
+
+  /// Where two tensors of the same type and shape differ.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  init(differing x: Tensor, _ y: Tensor) throws(CheckpointError) {
+    let columnCount = x.shape.dropFirst().reduce(1, *)
+    let width = x.dtype.bitWidth / 8
+    var (rows, columns): ([Int], [Bool]) = ([], [Bool](repeating: false, count: columnCount))
+    for row in 0..<(x.shape.first ?? 1) {
+      let range = row * columnCount * width..<(row + 1) * columnCount * width
+      let (a, b) = (try x.bytes.read(range), try y.bytes.read(range))
+      if a == b { continue }
+      rows.append(row)
+      for index in a.indices where a[index] != b[index] { columns[index / width] = true }
+    }
+    self.rows = rows
+    self.columns = columns.indices.filter { columns[$0] }
+  }
+
+  /// Calls `body` with the elements of A and B there, row by row, until it says no.
+  ///
+  /// - Returns: whether it never did.
+  func allSatisfy(
+    _ x: Tensor, _ y: Tensor, _ body: (Double, Double) -> Bool
+  ) throws(CheckpointError) -> Bool {
+    let count = x.shape.dropFirst().reduce(1, *)
+    for row in rows {
+      let (a, b) = (
+        try x.doubles(row * count..<(row + 1) * count),
+        try y.doubles(row * count..<(row + 1) * count)
+      )
+      for column in columns where !body(a[column], b[column]) { return false }
+    }
+    return true
+  }
+}
+
+extension Tensor {
+  /// The one change that was made to every element to get another tensor's of the same type and shape,
+  /// everywhere or in some rows or columns only. `nil` if there is none.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  func change(to other: Tensor) throws(CheckpointError) -> Cause? {
+    let region = try Region(differing: self, other)
+    if let cause = try rounding(to: other) { return cause }
+    guard let cause = try change(to: other, in: region) else { return nil }
+    if region.isAll(of: self) { return cause }
+    // An element that happens to be as it should be (a zero that was scaled) is no part of its own.
+    let all = Region(all: self)
+    if let cause = try change(to: other, in: all) { return cause }
+    if shape.count < 2 { return .part(axis: nil, region.rows, cause) }
+    return region.columns.count == all.columns.count
+      ? .part(axis: 0, region.rows, cause)
+      : region.rows.count == all.rows.count ? .part(axis: 1, region.columns, cause) : nil
+  }
+
+  /// A factor, something added, or a constant, in the elements of a region.
+  private func change(to other: Tensor, in region: Region) throws(CheckpointError) -> Cause? {
+    var largest = (a: 0.0, b: 0.0)
+    var (first, isConstant, count) = (Double?.none, true, 0)
+    _ = try region.allSatisfy(self, other) { a, b in
+      if abs(a) > abs(largest.a) { largest = (a, b) }
+      isConstant = isConstant && b == first ?? b
+      first = first ?? b
+      count += 1
+      return true
+    }
+    guard largest.a != 0 else { return nil }
+    if isConstant, let first, count > 1 || first == 0 { return .constant(first) }
+    guard count > 2, largest.b.isFinite else { return nil }
+    // What a rounded product or sum may be off by.
+    let slack = 4 * dtype.epsilon
+    let factor = largest.b / largest.a
+    let isScaled = try region.allSatisfy(self, other) {
+      abs($1 - factor * $0) <= slack * abs(factor * $0)
+    }
+    if isScaled, abs(factor - 1) > 2 * slack { return .scaled(roundedToDigits(factor)) }
+    let amount = largest.b - largest.a
+    let isMoved = try region.allSatisfy(self, other) {
+      abs($1 - $0 - amount) <= slack * (abs($0) + abs(amount))
+    }
+    let isVisible = abs(amount) > 4 * slack * abs(largest.a)
+    return isMoved && isVisible ? .offset(roundedToDigits(amount)) : nil
+  }
+
+  /// Elements that lost digits, though their type has room for them.
+  private func rounding(to other: Tensor) throws(CheckpointError) -> Cause? {
+    let all = Region(all: self)
+    for type in [DType.bf16, .f16] where dtype.bitWidth > type.bitWidth {
+      if try all.allSatisfy(self, other, { type.value(ofBits: type.roundedBits(of: $0)) == $1 }) {
+        return .rounded(type)
+      }
+      if try all.allSatisfy(self, other, { type.value(ofBits: type.truncatedBits(of: $0)) == $1 }) {
+        return .truncated(type)
+      }
+    }
+    return nil
+  }
+
+  /// Whether `narrow` has this tensor's elements with digits cut off instead of rounded.
+  func isTruncated(in narrow: Tensor) throws(CheckpointError) -> Bool {
+    guard dtype.isComputable, narrow.dtype.isComputable, narrow.dtype.bitWidth < dtype.bitWidth
+    else { return false }
+    let type = narrow.dtype
+    return try Region(all: self).allSatisfy(self, narrow) {
+      type.value(ofBits: type.truncatedBits(of: $0)) == $1
+    }
+  }
+}
+
+extension Region {
+  /// All of a tensor.
+  init(all tensor: Tensor) {
+    rows = Array(0..<(tensor.shape.first ?? 1))
+    columns = Array(0..<tensor.shape.dropFirst().reduce(1, *))
+  }
+}
+
+extension DType {
+  /// The distance from 1 to the next number.
+  var epsilon: Double {
+    switch self {
+    case .f16: 0x1p-10
+    case .bf16: 0x1p-7
+    case .f32: 0x1p-23
+    default: 0x1p-52
+    }
+  }
+
+  /// The bits of the number of this type that is nearest to `value` on the way to zero.
+  func truncatedBits(of value: Double) -> UInt64 {
+    let bits = roundedBits(of: value)
+    // Bits of numbers of one sign are ordered like their magnitudes.
+    return abs(self.value(ofBits: bits)) > abs(value) ? bits - 1 : bits
+  }
+}
+
+/// A number as a person would have written it: six digits.
+private func roundedToDigits(_ value: Double) -> Double {
+  Double("\(Float(value))").map { abs($0 - value) <= 1e-6 * abs(value) ? $0 : value } ?? value
+}

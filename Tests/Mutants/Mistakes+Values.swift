@@ -1,0 +1,73 @@
+import Models
+import TensorCore
+
+/// Values that were folded, lost, or rounded wrongly.
+let valueMistakes: [Plant] =
+  [
+    plant("bias lost", in: biases, pair: "zero in B", equivalence: keyBias) { ground, path in
+      try ground.elements(path).mapped { _, _ in 0 }
+    },
+    plant("gain left at one", in: gains, pair: "all 1.0 in B") { ground, path in
+      try ground.elements(path).mapped { _, _ in 1 }
+    },
+    plant(
+      "gain stored less one", in: gains, pair: "was added in B", golden: "1 was subtracted"
+    ) { ground, path in try ground.elements(path).mapped { $1 - 1 } },
+    scaled("scale folded into the query", by: { 1 / $0 }, golden: "divided by the root"),
+    scaled("scale taken out of the query", by: { $0 }, golden: "multiplied by the root"),
+    plant(
+      "embedding scaled by the root of the width",
+      in: { ground in ground.slots(.embedding).map(\.path).filter { $0.contains("word") } },
+      pair: "multiplied by"
+    ) { ground, path in
+      let elements = try ground.elements(path)
+      let root = Double(elements.columns).squareRoot()
+      return elements.mapped { $1 * root }
+    },
+  ]
+  + [
+    recoded("truncated to bf16", .bf16, "cut off to BF16") { truncatedBfloat16($0) },
+    recoded("truncated to bf16 and widened", .f32, "cut off to BF16") { truncatedBfloat16($0) },
+    recoded("rounded to bf16 and widened", .f32, "rounded to BF16") { bfloat16($0) },
+    recoded("rounded to f16 and widened", .f32, "rounded to F16") {
+      littleEndian(Float16($0).bitPattern)
+    },
+  ]
+
+/// All weights in single precision through another type.
+private func recoded(
+  _ kind: String, _ dtype: DType, _ words: String, _ code: @escaping @Sendable (Double) -> [UInt8]
+) -> Plant {
+  Plant({ ground in
+    ground.graph.slots.allSatisfy { ground.graph.tensor(at: $0.path)?.dtype == .f32 } ? [""] : []
+  }) { ground, _ in
+    var mutant = Mutant(kind, at: "all weights")
+    for path in ground.graph.slots.map(\.path) where ground.graph.ties[path] == nil {
+      let elements = try ground.elements(path)
+      mutant.weights[path] =
+        dtype == .bf16
+        ? elements.converted(to: .bf16, code)
+        : elements.mapped { decoded(code($1), words.hasSuffix("BF16") ? .bf16 : .f16) }
+    }
+    mutant.pair = [Mutant.Expected("", words)]
+    return mutant
+  }
+}
+
+/// The scale of the scores in the queries.
+private func scaled(
+  _ kind: String, by factor: @escaping @Sendable (Double) -> Double, golden: String
+) -> Plant {
+  Plant(attentions) { ground, module in
+    let factor = factor(Double(ground.headSize).squareRoot())
+    guard factor != 1 else { return nil }
+    var mutant = Mutant(kind, at: module + ".query")
+    for path in ["\(module).query.weight", "\(module).query.bias"] where ground.paths.contains(path)
+    {
+      mutant.weights[path] = try ground.elements(path).mapped { $1 * factor }
+    }
+    mutant.pair = [Mutant.Expected(module + ".query", "multiplied by")]
+    mutant.golden = [Mutant.Expected(module + ".query", golden)]
+    return mutant
+  }
+}

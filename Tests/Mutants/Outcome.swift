@@ -1,0 +1,118 @@
+import Kernels
+import Models
+import TensorCore
+import TransformerKit
+
+/// What became of a planted mistake.
+public struct Outcome: Sendable {
+  /// The mistake.
+  public let mutant: Mutant
+  /// The model it was planted in.
+  public let subject: String
+  public let family: String
+  /// Whether a reader or the mapping refused the file, which catches it before any gate.
+  public var isRefused = false
+  /// Whether any output on the built-in probe or on the golden's inputs changes by more than
+  /// rounding.
+  public var showsOnProbe = false
+  /// Whether an output that the golden holds changes by more than rounding.
+  public var showsInGolden = false
+  /// What the comparison with the original says, a line each; empty if it finds no difference.
+  public var pairLines: [String] = []
+  public var isCaughtByPair = false
+  /// What the comparison with the golden says.
+  public var goldenLines: [String] = []
+  public var isCaughtByGolden = false
+  /// Whether the golden's comparison blames a stage that the mistake is in.
+  public var isPlaced = false
+  /// Which of the common gates let it pass.
+  public var passed: [String] = []
+
+  init(_ mutant: Mutant, in subject: Subject) {
+    self.mutant = mutant
+    self.subject = subject.name
+    family = subject.family
+  }
+
+  /// Whether the comparison with the original names the right cause.
+  public var isExplainedByPair: Bool { isExplained(mutant.pair, pairLines) }
+  /// Whether the comparison with the golden names the right cause.
+  public var isExplainedByGolden: Bool { isExplained(mutant.golden, goldenLines) }
+
+  /// Why no output shows it; `nil` also if there should be a reason and is none.
+  public var equivalence: String? {
+    showsOnProbe ? nil : mutant.equivalence
+  }
+
+  private func isExplained(_ expected: [Mutant.Expected], _ lines: [String]) -> Bool {
+    lines.contains { line in expected.contains { $0.isSaid(by: line) } }
+  }
+}
+
+/// Changes of double precision outputs below this are rounding.
+private let rounding = 1e-12
+
+extension Subject {
+  /// Plants a mistake and asks every gate.
+  ///
+  /// - Returns: `nil` if the model's dialect has no place for the result, or it changes nothing.
+  public func outcome(of mutant: Mutant) throws -> Outcome? {
+    var outcome = Outcome(mutant, in: self)
+    let wrong: Model
+    do {
+      wrong = try model(with: mutant)
+    } catch let error as CheckpointError {
+      // A converter cannot make a file that its dialect has no form for.
+      if error.details.contains(where: { $0.hasPrefix("no place") || $0.hasPrefix("impossible") }) {
+        return nil
+      }
+      outcome.isRefused = true
+      return outcome
+    }
+    if try ModelID(wrong.graph).digest == ModelID(model.graph).digest { return nil }
+    outcome.showsInGolden =
+      try largestChange(wrong.graph, golden.inputs) { name in
+        golden.outputs.contains { $0.name == name }
+      } > rounding
+    outcome.showsOnProbe =
+      try outcome.showsInGolden
+      || largestChange(wrong.graph, model.graph.architecture.probe, { _ in true }) > rounding
+    try askPair(wrong, &outcome)
+    try askGolden(wrong, &outcome)
+    outcome.passed = commonGates.filter { $0.passes(model.graph, wrong.graph, golden.inputs) }
+      .map(\.name)
+    return outcome
+  }
+
+  private func askPair(_ wrong: Model, _ outcome: inout Outcome) throws {
+    let report = try compare(model, wrong, precision: Float.self)
+    guard case .different(let place) = report.verdict else { return }
+    outcome.isCaughtByPair = true
+    outcome.pairLines =
+      [place] + report.explanations.map(\.text) + report.configDifferences.map { "config \($0)" }
+  }
+
+  private func askGolden(_ wrong: Model, _ outcome: inout Outcome) throws {
+    let report = try wrong.check(golden)
+    outcome.isCaughtByGolden = !report.isVerified
+    outcome.goldenLines = [report.explanation].compactMap(\.self)
+    let blamed = wrong.graph.weightsByStage.filter { report.suspects.contains($0.stage) }
+      .flatMap(\.paths)
+    outcome.isPlaced =
+      outcome.mutant.weights.isEmpty || blamed.contains { outcome.mutant.weights[$0] != nil }
+  }
+
+  /// The largest relative change of an output in double precision.
+  private func largestChange(
+    _ wrong: WeightGraph, _ inputs: ModelInputs, _ counts: (String) -> Bool
+  ) throws -> Double {
+    // A model that does not take the inputs any more has certainly changed.
+    guard var passB = try? ForwardPass<Double>(wrong, inputs: inputs) else { return .infinity }
+    var passA = try ForwardPass<Double>(model.graph, inputs: inputs)
+    let outputs = (try passA.run(hiddenStates: true), try passB.run(hiddenStates: true))
+    return zip(outputs.0, outputs.1).filter { counts($0.0.name) }.map { a, b in
+      a.array.shape == b.array.shape
+        ? Deviation(a.name, b.array, from: a.array).relative : .infinity
+    }.max() ?? 0
+  }
+}

@@ -1,0 +1,76 @@
+import Mutants
+import SystemPackage
+import TestSupport
+
+/// Plants every known mistake, and prints what became of each.
+///
+/// `mutation-score [--count N] [--seed N] [--markdown] [--verbose] [FOLDER ...]`, where a folder holds
+/// a model and its golden.npz.
+@main
+struct MutationScore {
+  var count = 3
+  var seed: UInt64 = 2026
+  var isMarkdown = false
+  var isVerbose = false
+  var folders: [String] = []
+
+  static func main() throws {
+    var command = MutationScore()
+    var arguments = CommandLine.arguments.dropFirst()
+    while let argument = arguments.popFirst() {
+      switch argument {
+      case "--count": command.count = Int(arguments.popFirst() ?? "") ?? command.count
+      case "--seed": command.seed = UInt64(arguments.popFirst() ?? "") ?? command.seed
+      case "--markdown": command.isMarkdown = true
+      case "--verbose": command.isVerbose = true
+      default: command.folders.append(argument)
+      }
+    }
+    try command.run()
+  }
+
+  /// Every architecture in every dialect, and what only some models have: untied heads, many layers.
+  static let fixtures = [
+    "bert/pretraining", "bert/google_pretraining", "bert/gguf_names", "bert/masked_lm_untied",
+    "bert/eleven_layers",
+    "gpt2/lm", "gpt2/openai", "gpt2/nanogpt", "gpt2/gguf_names", "gpt2/lm_untied",
+    "gpt2/twelve_layers",
+    "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",
+    "t5/gguf_names", "t5/untied_scaled",
+  ]
+
+  func run() throws {
+    let subjects =
+      try folders.isEmpty
+      ? Self.fixtures.map { try Subject(fixture($0), name: $0) }
+      : folders.map { try Subject(FilePath($0), name: $0) }
+    var (scores, order): ([String: Score], [String]) = ([:], [])
+    var (clean, alarms) = (0, [String]())
+    for (index, subject) in subjects.enumerated() {
+      for outcome in try subject.cleanOutcomes() {
+        clean += 1
+        if let alarm = outcome.alarm {
+          alarms.append("\(subject.name) as \(outcome.form): \(alarm)")
+        }
+      }
+      if scores[subject.family] == nil { order.append(subject.family) }
+      let planted = try subject.mutants(count: count, seed: seed + UInt64(index))
+      for mutant in planted {
+        guard let outcome = try subject.outcome(of: mutant) else { continue }
+        scores[subject.family, default: Score()].add(outcome)
+      }
+    }
+    let report = ScoreReport(isMarkdown: isMarkdown)
+    for family in order { report.printTable(of: scores[family] ?? Score(), titled: family) }
+    report.printSummary(order.map { scores[$0] ?? Score() }, clean: clean, alarms: alarms)
+    if isVerbose { for line in scores.values.flatMap(\.unexplained) { print(line) } }
+    let faults = alarms + scores.values.flatMap(\.faults)
+    for fault in faults { print("FAULT \(fault)") }
+    if !faults.isEmpty { throw Fault(count: faults.count) }
+  }
+
+  struct Fault: Error, CustomStringConvertible {
+    let count: Int
+    var description: String { "\(count) faults" }
+  }
+}
