@@ -33,6 +33,7 @@ final class WriteBehind: Sendable {
       var failure: CheckpointError?
       do throws(CheckpointError) {
         try write(unsafe buffer.span.bytes.extracting(first: count), at: offset)
+        beginWriteback(descriptor, at: offset, count: count)
       } catch {
         failure = error
       }
