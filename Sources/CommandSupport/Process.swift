@@ -64,6 +64,7 @@ func ignorePipeSignals() {
 func removeTemporariesOnInterrupt() {
   for number in [SIGINT, SIGTERM, SIGHUP] {
     _ = signal(number) { number in
+      if TemporaryFiles.postpones(number) { return }
       TemporaryFiles.removeAll()
       _exit(128 + number)
     }

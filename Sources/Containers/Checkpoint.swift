@@ -14,7 +14,9 @@ public struct Checkpoint: Sendable {
   public let format: ContainerFormat
   /// The tensors in the order of their bytes; those of several shards in the order of the shards'
   /// names.
-  public let tensors: TensorTable
+  public private(set) var tensors: TensorTable
+  /// Tensors that it holds, and that `choosing` has left out.
+  public private(set) var leftOut: [TensorName] = []
   /// The text beside the tensors; of several shards all pairs, the first shard's where they differ.
   public let metadata: Metadata?
   /// The config.json that belongs to it.
@@ -80,6 +82,21 @@ public struct Checkpoint: Sendable {
     indexMetadata = index?.metadata
     companions = source.companions(weights: files)
     keepsOrder = contents.keepsOrder
+  }
+
+  /// The same checkpoint, as if it held only the tensors of `selection`.
+  ///
+  /// - Throws: `CheckpointError` if that are none.
+  public func choosing(_ selection: TensorSelection) throws(CheckpointError) -> Checkpoint {
+    if selection.isEverything { return self }
+    var chosen = self
+    do {
+      chosen.tensors = try TensorTable(selection.chosen(from: tensors.tensors))
+    } catch {
+      throw error.inFile(displayed(path))
+    }
+    chosen.leftOut = leftOut + tensors.tensors.map(\.name).filter { chosen.tensors[$0] == nil }
+    return chosen
   }
 
   /// Every file that belongs to it, and must not be written to.

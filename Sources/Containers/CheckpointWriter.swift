@@ -94,53 +94,65 @@ public struct CheckpointWriter: Sendable {
   ) throws(CheckpointError) {
     let plan = try plan(
       tensors: tensors, metadata: metadata, config: config, companions: companions)
-    if isFolder {
-      TemporaryFiles.removeLeftovers(of: destination)
-    } else {
-      for file in plan.files { TemporaryFiles.removeLeftovers(of: file.path) }
-    }
+    let parent = try TargetFolder(of: destination)
+    try parent.whileLocked { () throws(CheckpointError) in removeLeftovers() }
     var written = 0
     func advance(_ count: Int) {
       written += count
       progress(written)
     }
     if isFolder {
-      let folder = try OutputFolder(destination)
-      for file in plan.files { try folder.write(file, progress: advance) }
-      try folder.finish()
-      try beforeCommit(folder.path)
-      try folder.commit(replacing: overwrite)
+      try writeFolder(plan, in: parent, progress: advance, beforeCommit: beforeCommit)
     } else {
-      try writeFiles(plan, progress: advance, beforeCommit: beforeCommit)
+      try writeFiles(plan, in: parent, progress: advance, beforeCommit: beforeCommit)
+    }
+    try parent.finish()
+  }
+
+  /// Removes what dead runs to the same target have left.
+  private func removeLeftovers() {
+    TemporaryFiles.removeLeftovers(of: destination)
+    if !isFolder { TemporaryFiles.removeLeftovers(of: WritePlan.configPath(of: destination)) }
+  }
+
+  private func writeFolder(
+    _ plan: WritePlan, in parent: TargetFolder, progress: (Int) -> Void,
+    beforeCommit: (FilePath) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    let folder = try parent.whileLocked { () throws(CheckpointError) in
+      try OutputFolder(destination)
+    }
+    for file in plan.files { try folder.write(file, progress: progress) }
+    try folder.finish()
+    try beforeCommit(folder.path)
+    try parent.whileLocked { () throws(CheckpointError) in
+      try TemporaryFiles.uninterrupted { () throws(CheckpointError) in
+        try folder.commit(replacing: overwrite)
+      }
     }
   }
 
-  /// A file, and its config beside it, which gets its name first.
+  /// A file, and its config beside it.
   private func writeFiles(
-    _ plan: WritePlan, progress: (Int) -> Void,
+    _ plan: WritePlan, in parent: TargetFolder, progress: (Int) -> Void,
     beforeCommit: (FilePath) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     var outputs: [(file: OutputFile, target: FilePath)] = []
     for file in plan.files {
-      let output = try OutputFile(TemporaryFiles.name(for: file.path), for: file.path)
+      let output = try parent.whileLocked { () throws(CheckpointError) in
+        try OutputFile(TemporaryFiles.name(for: file.path), for: file.path)
+      }
       try file.write(to: output, progress: progress)
       try output.synchronize()
       outputs.append((output, file.path))
     }
     try beforeCommit(outputs[0].file.path)
-    var named: [FilePath] = []
-    do throws(CheckpointError) {
-      for (output, target) in outputs.reversed() {
-        let isNew = target.linkStatus == nil
-        try output.close()
-        try rename(output.path, to: target, replacing: overwrite)
-        output.keep()
-        if isNew { named.append(target) }
+    try parent.whileLocked { () throws(CheckpointError) in
+      try plan.checkConfig()
+      try TemporaryFiles.uninterrupted { () throws(CheckpointError) in
+        var commit = FileCommit(outputs, isReplacing: overwrite)
+        try commit.run()
       }
-    } catch {
-      for target in named { removeTree(target) }
-      throw error
     }
-    try synchronize(destination.parent)
   }
 }

@@ -105,21 +105,9 @@ func rename(
   {
     return
   }
-  if errno == EEXIST {
+  if errno == EEXIST || errno == ENOTEMPTY {
     throw CheckpointError(
       .refused("exists already"), file: displayed(target), advice: "--force replaces it")
   }
   throw CheckpointError(.system(errno, "cannot rename"), file: displayed(target))
-}
-
-/// Makes the names in a folder durable.
-func synchronize(_ folder: FilePath) throws(CheckpointError) {
-  try systemCall("cannot write", folder) {
-    let descriptor = try FileDescriptor.open(folder, .readOnly, options: [.closeOnExec])
-    defer { try? descriptor.close() }
-    // Not every file system lets one synchronise a folder; those that do not need none.
-    if fsync(descriptor.rawValue) != 0, errno != EINVAL, errno != ENOTSUP {
-      throw Errno(rawValue: errno)
-    }
-  }
 }

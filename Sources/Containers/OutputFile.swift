@@ -14,16 +14,19 @@ import TensorCore
 final class OutputFile {
   /// Where it is now.
   let path: FilePath
-  /// How many bytes have been written.
-  private(set) var position = 0
+  /// How many bytes have been appended.
+  var position: Int { flushed + filled }
 
+  private let target: FilePath
   private let descriptor: FileDescriptor
   private let registration: TemporaryFiles.Registration
-  private let displayedName: String
+  private let writer: WriteBehind
   private var isOpen = true
   private var isKept = false
-  /// One piece of a tensor on its way from one file to another.
+  /// What was appended last; its first `filled` bytes belong at `flushed`.
   private var buffer: [UInt8] = []
+  private var filled = 0
+  private var flushed = 0
 
   /// Bytes that are moved at once.
   static let bufferSize = 4 << 20
@@ -35,7 +38,7 @@ final class OutputFile {
   ///   - target: the name that it will get, for messages.
   init(_ path: FilePath, for target: FilePath) throws(CheckpointError) {
     self.path = path
-    displayedName = displayed(target)
+    self.target = target
     registration = TemporaryFiles.register(path)
     do throws(CheckpointError) {
       descriptor = try systemCall("cannot create", target) {
@@ -48,11 +51,13 @@ final class OutputFile {
       registration.forget()
       throw error
     }
+    writer = WriteBehind(descriptor, for: target)
     // Tells other runs that we are alive. Where locks are not supported nobody can take one either.
     _ = flock(descriptor.rawValue, LOCK_EX | LOCK_NB)
   }
 
   deinit {
+    writer.releaseBuffers()
     if isOpen { try? descriptor.close() }
     if !isKept {
       removeTree(path)
@@ -62,10 +67,19 @@ final class OutputFile {
 
   /// Appends bytes.
   func write(_ bytes: RawSpan) throws(CheckpointError) {
-    try unsafe bytes.withUnsafeBytes { source throws(CheckpointError) in
-      try unsafe write(source, at: position)
+    var start = 0
+    while start < bytes.byteCount {
+      try makeRoom()
+      let count = min(buffer.count - filled, bytes.byteCount - start)
+      unsafe buffer.withUnsafeMutableBytes { target in
+        unsafe bytes.extracting(start..<start + count).withUnsafeBytes { source in
+          unsafe UnsafeMutableRawBufferPointer(rebasing: target[filled..<filled + count])
+            .copyMemory(from: source)
+        }
+      }
+      filled += count
+      start += count
     }
-    position += bytes.byteCount
   }
 
   /// Appends bytes.
@@ -73,29 +87,18 @@ final class OutputFile {
     try unsafe write(bytes.span.bytes)
   }
 
-  /// Replaces bytes that have been written already.
+  /// Replaces bytes that have been appended already.
   func patch(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) {
     precondition(offset + bytes.count <= position, "patches only what is there")
-    try unsafe bytes.span.bytes.withUnsafeBytes { source throws(CheckpointError) in
-      try unsafe write(source, at: offset)
+    let inFile = min(bytes.count, max(0, flushed - offset))
+    if inFile > 0 {
+      try writer.finish()
+      try writer.write(unsafe bytes.span.bytes.extracting(first: inFile), at: offset)
     }
+    for index in inFile..<bytes.count { buffer[offset + index - flushed] = bytes[index] }
   }
 
-  private func write(
-    _ source: UnsafeRawBufferPointer, at offset: Int
-  ) throws(CheckpointError) {
-    var rest = unsafe source[...]
-    while unsafe !rest.isEmpty {
-      let count = try named("cannot write") {
-        try unsafe descriptor.writeAll(
-          toAbsoluteOffset: Int64(offset + rest.startIndex),
-          UnsafeRawBufferPointer(rebasing: rest))
-      }
-      unsafe rest = rest.dropFirst(count)
-    }
-  }
-
-  /// Appends a tensor's bytes, piece by piece.
+  /// Appends a tensor's bytes, piece by piece; while one is written, the next is read.
   ///
   /// - Parameters:
   ///   - progress: hears the size of each piece.
@@ -103,60 +106,82 @@ final class OutputFile {
   func copy(
     _ tensor: Tensor, progress: (Int) -> Void, visit: (RawSpan) -> Void = { _ in }
   ) throws(CheckpointError) {
-    // Taken out while in use: a span cannot be borrowed from an object's property.
-    var buffer: [UInt8] = []
-    swap(&buffer, &self.buffer)
-    defer { swap(&buffer, &self.buffer) }
-    if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: Self.bufferSize) }
     var offset = 0
     while offset < tensor.byteCount {
-      let count = min(Self.bufferSize, tensor.byteCount - offset)
+      try makeRoom()
+      let count = min(buffer.count - filled, tensor.byteCount - offset)
+      // Taken out while in use: a span cannot be borrowed from an object's property.
+      var buffer: [UInt8] = []
+      swap(&buffer, &self.buffer)
+      defer { swap(&buffer, &self.buffer) }
       do throws(CheckpointError) {
         var span = buffer.mutableSpan
         var bytes = unsafe span.mutableBytes
-        var piece = bytes._mutatingExtracting(first: count)
+        var piece = bytes._mutatingExtracting(filled..<filled + count)
         try tensor.bytes.read(at: offset, into: &piece)
       } catch {
         var error = error
         error.tensor = error.tensor ?? tensor.name
         throw error
       }
-      let piece = unsafe buffer.span.bytes.extracting(first: count)
-      visit(piece)
-      try write(piece)
-      progress(count)
+      visit(unsafe buffer.span.bytes.extracting(filled..<filled + count))
+      filled += count
       offset += count
+      progress(count)
     }
+  }
+
+  /// Sees to it that there is room in the buffer.
+  private func makeRoom() throws(CheckpointError) {
+    if filled > 0, filled == buffer.count { try flush() }
+    if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: Self.bufferSize) }
+  }
+
+  /// Hands what has been appended to the writer.
+  private func flush() throws(CheckpointError) {
+    guard filled > 0 else { return }
+    var full: [UInt8] = []
+    swap(&full, &buffer)
+    buffer = try writer.begin(full, count: filled, at: flushed)
+    flushed += filled
+    filled = 0
   }
 
   /// Makes the bytes durable.
   func synchronize() throws(CheckpointError) {
-    try named("cannot write") {
-      if fsync(descriptor.rawValue) != 0 { throw Errno(rawValue: errno) }
+    try flush()
+    try writer.finish()
+    writer.releaseBuffers()
+    buffer = []
+    let size = try systemCall("cannot write", target) {
+      while fsync(descriptor.rawValue) != 0 {
+        if errno != EINTR { throw Errno(rawValue: errno) }
+      }
+      return try descriptor.stat().size
+    }
+    guard size == position else {
+      throw CheckpointError(
+        .malformed("somebody else has changed the file while it was written"),
+        file: displayed(target))
     }
   }
 
   /// Closes the file, which gives up the lock that tells other runs that we are alive.
   func close() throws(CheckpointError) {
+    guard isOpen else { return }
     isOpen = false
-    try named("cannot write") { try descriptor.close() }
+    try systemCall("cannot write", target) {
+      do {
+        try descriptor.close()
+      } catch Errno.interrupted {
+        // It is closed all the same, and its bytes are durable already.
+      }
+    }
   }
 
   /// The file has its name now, or belongs to a folder that has.
   func keep() {
     isKept = true
     registration.forget()
-  }
-
-  private func named<Result>(
-    _ action: String, _ body: () throws -> Result
-  ) throws(CheckpointError) -> Result {
-    do throws(CheckpointError) {
-      return try systemCall(action, path, body)
-    } catch {
-      var error = error
-      error.file = displayedName
-      throw error
-    }
   }
 }

@@ -69,19 +69,24 @@ final class OutputFolder {
     if isFree || !replacing {
       // An empty folder is replaced in one step as well; one with files in it is not.
       try rename(path, to: target, replacing: isThere)
+      keep()
     } else {
       try linkOthers()
+      try finish()
       guard RenameFlag.exchange.rename(path, target) == 0 else {
         throw CheckpointError(
           .system(errno, "cannot exchange folders"), file: displayed(target),
           advice: "remove the target first")
       }
+      keep()
       removeTree(path)
     }
+  }
+
+  private func keep() {
     isKept = true
     for file in files { file.keep() }
     registration.forget()
-    try synchronize(target.parent)
   }
 
   /// Gives files of the old folder that have nothing to do with the checkpoint a place in the new.

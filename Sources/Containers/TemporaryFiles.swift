@@ -29,6 +29,34 @@ public enum TemporaryFiles {
     }
   }
 
+  // MARK: What must not be interrupted
+
+  private static let uninterruptible = Atomic(0)
+  private static let postponed = Atomic<Int32>(0)
+
+  /// Whether a signal that should end the process has to wait, because a target is getting its name.
+  /// It is raised again as soon as that is done, which takes moments. Safe in a signal handler.
+  public static func postpones(_ signal: Int32) -> Bool {
+    guard uninterruptible.load(ordering: .acquiring) > 0 else { return false }
+    postponed.store(signal, ordering: .releasing)
+    return true
+  }
+
+  /// Does what would leave half a result if it were interrupted.
+  static func uninterrupted<Result>(
+    _ body: () throws(CheckpointError) -> Result
+  ) throws(CheckpointError) -> Result {
+    uninterruptible.add(1, ordering: .acquiringAndReleasing)
+    defer {
+      uninterruptible.subtract(1, ordering: .acquiringAndReleasing)
+      let signal = postponed.exchange(0, ordering: .acquiringAndReleasing)
+      if signal != 0 { raise(signal) }
+    }
+    return try body()
+  }
+
+  // MARK: Registering
+
   /// One path. Entries are never freed: a signal handler may be reading them.
   @safe struct Entry: ~Copyable {
     let path: UnsafeMutablePointer<CChar>
@@ -80,7 +108,8 @@ public enum TemporaryFiles {
   }
 
   private static func prefix(for target: FilePath) -> [UInt8] {
-    Array(".".utf8) + (target.lastComponent?.bytes ?? []) + Array(".".utf8)
+    // A file system allows 255 bytes.
+    Array(".".utf8) + (target.lastComponent?.bytes ?? []).prefix(200) + Array(".".utf8)
   }
 
   /// Removes what dead runs to the same target have left behind.

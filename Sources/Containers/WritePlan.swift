@@ -23,6 +23,8 @@ public struct WritePlan: Sendable {
 
   /// The files, the first of them with weights, the shard index after its shards.
   public private(set) var files: [File] = []
+  /// The config beside a single file that has the right bytes already, or must not be there.
+  private var untouchedConfig: (path: FilePath, bytes: [UInt8]?)?
 
   /// The bytes of all files together.
   public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
@@ -50,19 +52,39 @@ public struct WritePlan: Sendable {
         add(folder.appending(name), .copy(file), file.size)
       }
     } else {
-      try addConfig(config, at: writer.destination.appendingToName(".config.json"))
+      try addConfig(config, at: Self.configPath(of: writer.destination))
     }
     try writer.checkFiles(files.map(\.path))
+  }
+
+  /// Where the config beside a single file is.
+  static func configPath(of file: FilePath) -> FilePath { file.appendingToName(".config.json") }
+
+  /// Checks that the config beside a single file is still as it was when it was left alone.
+  func checkConfig() throws(CheckpointError) {
+    guard let (path, bytes) = untouchedConfig else { return }
+    let isSame = try bytes.map { bytes throws(CheckpointError) in
+      try CheckpointWriter.holds(path, bytes)
+    }
+    guard isSame ?? (path.linkStatus == nil) else {
+      throw CheckpointError(.changedWhileRead, file: displayed(path))
+    }
   }
 
   /// The config beside a single file.
   private mutating func addConfig(_ config: [UInt8]?, at path: FilePath) throws(CheckpointError) {
     if let config {
-      if try !CheckpointWriter.holds(path, config) { add(path, .bytes(config), config.count) }
+      if try !CheckpointWriter.holds(path, config) {
+        add(path, .bytes(config), config.count)
+      } else {
+        untouchedConfig = (path, config)
+      }
     } else if path.linkStatus != nil {
       throw CheckpointError(
         .refused("exists, and would be taken for the config of the new file"),
         file: displayed(path), advice: "remove it first")
+    } else {
+      untouchedConfig = (path, nil)
     }
   }
 

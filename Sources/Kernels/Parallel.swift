@@ -38,7 +38,7 @@ public enum Parallel {
   /// Calls `body` once for each index below `count`, on several cores, in no particular order.
   ///
   /// The calls run at the same time, so each must write only to places of its own.
-  static func forEach(count: Int, _ body: (Int) -> Void) {
+  package static func forEach(count: Int, _ body: (Int) -> Void) {
     prepare()
     let workers = min(workers, count)
     if workers <= 1 {

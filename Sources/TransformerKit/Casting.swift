@@ -1,3 +1,4 @@
+import Kernels
 public import TensorCore
 
 /// What a cast did to the elements of a tensor.
@@ -7,60 +8,32 @@ public struct CastLedger: Sendable, Equatable {
   /// What it was cast from, and to.
   public let from: DType
   public let to: DType
-  /// How many elements there are.
-  public private(set) var count = 0
-  /// Finite elements that the new type has not: they became the nearest one it has.
-  public private(set) var rounded = 0
-  /// Finite elements that became infinite.
-  public private(set) var overflowed = 0
-  /// Normal elements that became subnormal, and lost digits by it.
-  public private(set) var becameSubnormal = 0
-  /// Elements that became zero.
-  public private(set) var becameZero = 0
-  /// Elements that are no number.
-  public private(set) var nan = 0
-  /// The largest |new − old| / |old| of the elements that stayed finite and not zero.
-  public private(set) var largestRelativeError = 0.0
+  /// What became of the elements.
+  let loss: RoundingLoss
 
-  init(name: TensorName, from: DType, to: DType) {
-    self.name = name
-    self.from = from
-    self.to = to
-  }
+  /// How many elements there are.
+  public var count: Int { loss.count }
+  /// Finite elements that the new type has not: they became the nearest one it has.
+  public var rounded: Int { loss.rounded }
+  /// Finite elements that became infinite.
+  public var overflowed: Int { loss.overflowed }
+  /// Normal elements that became subnormal, and lost digits by it.
+  public var becameSubnormal: Int { loss.becameSubnormal }
+  /// Elements that became zero.
+  public var becameZero: Int { loss.becameZero }
+  /// Elements that are no number.
+  public var nan: Int { loss.nan }
+  /// The largest |new − old| / |old| of the elements that stayed finite and not zero.
+  public var largestRelativeError: Double { loss.largestRelativeError }
 
   /// Whether any element is not what it was.
-  public var isLossy: Bool { rounded + overflowed + becameSubnormal + becameZero > 0 }
-
-  /// Counts an element; each falls into one class, the worst.
-  mutating func add(_ old: Double, _ new: Double) {
-    count += 1
-    if old.isNaN {
-      nan += 1
-    } else if new != old {
-      if new.isInfinite {
-        overflowed += 1
-        return
-      }
-      if new == 0 {
-        becameZero += 1
-        return
-      }
-      if abs(new) < to.leastNormal { becameSubnormal += 1 } else { rounded += 1 }
-      largestRelativeError = max(largestRelativeError, abs((new - old) / old))
-    }
-  }
+  public var isLossy: Bool { loss.isLossy }
 }
 
-extension DType {
-  /// The smallest normal number of a type we compute in.
-  fileprivate var leastNormal: Double {
-    switch self {
-    case .f16: 0x1p-14
-    case .bf16, .f32: 0x1p-126
-    default: Double.leastNormalMagnitude
-    }
-  }
-}
+/// Elements that are read at once from the source of a cast.
+private let elementsPerPiece = 1 << 19
+/// Elements that a worker casts at once; results do not depend on it.
+private let elementsPerBlock = 1 << 14
 
 /// A tensor's elements, cast when they are read.
 struct CastBytes: TensorBytes {
@@ -71,16 +44,16 @@ struct CastBytes: TensorBytes {
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let width = to.bitWidth / 8
+    if offset.isMultiple(of: width), buffer.byteCount.isMultiple(of: width) {
+      return try cast(from: offset / width, into: &buffer)
+    }
     // Whole elements around what is asked for.
     let first = offset / width
     let last = (offset + buffer.byteCount + width - 1) / width
-    let values = try source.doubles(first..<last)
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(values.count * width)
-    for value in values {
-      let bits = to.roundedBits(of: value)
-      for byte in 0..<width { bytes.append(UInt8(truncatingIfNeeded: bits >> (8 * byte))) }
-    }
+    var bytes = [UInt8](repeating: 0, count: (last - first) * width)
+    var span = bytes.mutableSpan
+    var whole = unsafe span.mutableBytes
+    try cast(from: first, into: &whole)
     let start = offset - first * width
     unsafe buffer.withUnsafeMutableBytes { target in
       unsafe bytes.withUnsafeBytes { all in
@@ -88,6 +61,70 @@ struct CastBytes: TensorBytes {
           from: UnsafeRawBufferPointer(rebasing: all[start..<start + target.count]))
       }
     }
+  }
+
+  /// Casts as many elements as `buffer` has room for.
+  private func cast(from first: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    let (sourceWidth, width) = (source.dtype.bitWidth / 8, to.bitWidth / 8)
+    let count = buffer.byteCount / width
+    for start in stride(from: 0, to: count, by: elementsPerPiece) {
+      let piece = start..<min(start + elementsPerPiece, count)
+      let bytes = try source.bytes.read(
+        (first + piece.lowerBound) * sourceWidth..<(first + piece.upperBound) * sourceWidth)
+      unsafe buffer.withUnsafeMutableBytes { target in
+        forEachBlock(of: piece.count) { block in
+          let values = unsafe bytes.span.bytes.extracting(
+            block.lowerBound * sourceWidth..<block.upperBound * sourceWidth)
+          // Blocks are disjoint, so their places are.
+          let place = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: target[
+              (start + block.lowerBound) * width..<(start + block.upperBound) * width])
+          var span = unsafe MutableRawSpan(_unsafeBytes: place)
+          source.dtype.cast(values, to: to, into: &span)
+        }
+      }
+    }
+  }
+}
+
+/// Calls `body` for ranges that make up `count` elements, on several cores.
+private func forEachBlock(of count: Int, _ body: (Range<Int>) -> Void) {
+  Parallel.forEach(count: (count + elementsPerBlock - 1) / elementsPerBlock) { number in
+    let start = number * elementsPerBlock
+    body(start..<min(start + elementsPerBlock, count))
+  }
+}
+
+extension DType {
+  /// Casts elements of this type, of which `Float` holds all but double precision.
+  fileprivate func cast(_ bytes: RawSpan, to dtype: DType, into target: inout MutableRawSpan) {
+    let count = bytes.byteCount / (bitWidth / 8)
+    if self == .f64 {
+      var values = [Double](repeating: 0, count: count)
+      var span = values.mutableSpan
+      widen(bytes, into: &span)
+      dtype.round(values.span, into: &target)
+    } else {
+      var values = [Float](repeating: 0, count: count)
+      var span = values.mutableSpan
+      widen(bytes, into: &span)
+      dtype.round(values.span, into: &target)
+    }
+  }
+
+  /// What casting elements of this type does to them.
+  fileprivate func loss(ofCasting bytes: RawSpan, to dtype: DType) -> RoundingLoss {
+    let count = bytes.byteCount / (bitWidth / 8)
+    if self == .f64 {
+      var values = [Double](repeating: 0, count: count)
+      var span = values.mutableSpan
+      widen(bytes, into: &span)
+      return dtype.loss(ofRounding: values.span)
+    }
+    var values = [Float](repeating: 0, count: count)
+    var span = values.mutableSpan
+    widen(bytes, into: &span)
+    return dtype.loss(ofRounding: values.span)
   }
 }
 
@@ -117,26 +154,23 @@ extension Tensor {
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   func ledger(ofCastTo dtype: DType) throws(CheckpointError) -> CastLedger? {
     guard self.dtype.isComputable, self.dtype != dtype else { return nil }
-    var ledger = CastLedger(name: name, from: self.dtype, to: dtype)
-    for start in stride(from: 0, to: elementCount, by: 1 << 17) {
-      for value in try doubles(start..<min(start + 1 << 17, elementCount)) {
-        ledger.add(value, dtype.value(ofBits: dtype.roundedBits(of: value)))
+    let width = self.dtype.bitWidth / 8
+    var total = RoundingLoss()
+    for start in stride(from: 0, to: elementCount, by: elementsPerPiece) {
+      let count = min(elementsPerPiece, elementCount - start)
+      let bytes = try self.bytes.read(start * width..<(start + count) * width)
+      var losses = [RoundingLoss](
+        repeating: RoundingLoss(), count: (count + elementsPerBlock - 1) / elementsPerBlock)
+      unsafe losses.withUnsafeMutableBufferPointer { losses in
+        forEachBlock(of: count) { block in
+          let values = unsafe bytes.span.bytes.extracting(
+            block.lowerBound * width..<block.upperBound * width)
+          unsafe losses[block.lowerBound / elementsPerBlock] = self.dtype.loss(
+            ofCasting: values, to: dtype)
+        }
       }
+      for loss in losses { total += loss }
     }
-    return ledger
-  }
-}
-
-extension DType {
-  /// The number that bits of this type stand for.
-  ///
-  /// - Precondition: `isComputable`.
-  func value(ofBits bits: UInt64) -> Double {
-    switch self {
-    case .f64: Double(bitPattern: bits)
-    case .f32: Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
-    case .bf16: Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits) << 16))
-    default: Double(widenedHalf(UInt16(truncatingIfNeeded: bits)))
-    }
+    return CastLedger(name: name, from: self.dtype, to: dtype, loss: total)
   }
 }

@@ -73,10 +73,13 @@ struct ConversionReport {
 
   /// What of the source is not in the target, and the other way round.
   private var accounts: [String] {
-    guard let graph = conversion.model?.graph else { return [] }
+    let count = conversion.source.leftOut.count
+    let unselected =
+      count == 0 ? [] : ["left out \(describe(count, "tensor")) by --include or --exclude"]
+    guard let graph = conversion.model?.graph else { return unselected }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return dropped + zeroed + inexpressible.map { "note: \($0)" }
+    return unselected + dropped + zeroed + inexpressible.map { "note: \($0)" }
   }
 
   private var inexpressible: [String] {
@@ -139,6 +142,7 @@ struct ConversionReport {
       "casts": .array(casts),
       "notes": .array(inexpressible.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
+      "left_out": .array(conversion.source.leftOut.map { .string($0.text) }),
     ]
   }
 

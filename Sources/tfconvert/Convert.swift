@@ -12,7 +12,10 @@ struct Convert: Verb {
       Examples:
         tfconvert bert-base/ bert.npz
         tfconvert bert-base/ copy/ --max-shard-size 500MB
-        tfconvert weights.bin model.npz --from-format safetensors --dry-run
+        tfconvert model.safetensors query.npz --include '*.query.*' --exclude '*.bias'
+
+      --include and --exclude choose among the source's tensors before anything else happens. What is \
+      left out is as if it were not there: with --dialect, the rest must still be a whole model.
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
@@ -48,11 +51,13 @@ struct Convert: Verb {
   @Flag(help: "Show no progress.")
   var noProgress = false
 
+  @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+      .choosing(selection.selection)
     guard let path = FilePath(argument: destination) else {
       throw ValidationError("the target's name is empty")
     }

@@ -12,7 +12,7 @@ struct Ls: Verb {
       Examples:
         tfinspect ls model.safetensors
         tfinspect ls bert-base/ --sort size
-        tfinspect ls bert-base/ -q | grep LayerNorm
+        tfinspect ls bert-base/ --include 'encoder.layer.1?.*' --exclude '*.bias'
       """)
 
   enum Order: String, ExpressibleByArgument, CaseIterable {
@@ -27,11 +27,13 @@ struct Ls: Verb {
   @Option(help: "Order by name (layers by number), size (largest first) or offset in the file.")
   var sort = Order.offset
 
+  @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+      .choosing(selection.selection)
     common.explain(checkpoint)
     let tensors = sorted(checkpoint.tensors.tensors)
     if common.json {

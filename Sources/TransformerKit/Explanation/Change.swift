@@ -101,10 +101,14 @@ extension Tensor {
   private func rounding(to other: Tensor) throws(CheckpointError) -> Cause? {
     let all = Region(all: self)
     for type in [DType.bf16, .f16] where dtype.bitWidth > type.bitWidth {
-      if try all.allSatisfy(self, other, { type.value(ofBits: type.roundedBits(of: $0)) == $1 }) {
+      if try all.allSatisfy(
+        self, other, { isSame(type.value(ofBits: type.roundedBits(of: $0)), $1) })
+      {
         return .rounded(type)
       }
-      if try all.allSatisfy(self, other, { type.value(ofBits: type.truncatedBits(of: $0)) == $1 }) {
+      if try all.allSatisfy(
+        self, other, { isSame(type.value(ofBits: type.truncatedBits(of: $0)), $1) })
+      {
         return .truncated(type)
       }
     }
@@ -117,7 +121,7 @@ extension Tensor {
     else { return false }
     let type = narrow.dtype
     return try Region(all: self).allSatisfy(self, narrow) {
-      type.value(ofBits: type.truncatedBits(of: $0)) == $1
+      isSame(type.value(ofBits: type.truncatedBits(of: $0)), $1)
     }
   }
 }
@@ -147,6 +151,11 @@ extension DType {
     // Bits of numbers of one sign are ordered like their magnitudes.
     return abs(self.value(ofBits: bits)) > abs(value) ? bits - 1 : bits
   }
+}
+
+/// Whether two numbers are the same one: zeros of one sign, and any NaN as good as another.
+private func isSame(_ a: Double, _ b: Double) -> Bool {
+  a.bitPattern == b.bitPattern || a.isNaN && b.isNaN
 }
 
 /// A number as a person would have written it: six digits.

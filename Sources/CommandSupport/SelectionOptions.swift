@@ -1,0 +1,27 @@
+public import ArgumentParser
+public import TensorCore
+
+extension Glob: ExpressibleByArgument {
+  public init?(argument: String) {
+    self.init(argument)
+  }
+}
+
+/// Which tensors of a source are meant.
+public struct SelectionOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Take only tensors whose whole name matches (repeatable): * any text, ? one character, [0-9] one of a set.",
+      valueName: "glob"))
+  var include: [Glob] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave out tensors whose name matches, even if included (repeatable).", valueName: "glob"))
+  var exclude: [Glob] = []
+
+  public init() {}
+
+  /// The same, for the library.
+  public var selection: TensorSelection { TensorSelection(include: include, exclude: exclude) }
+}
