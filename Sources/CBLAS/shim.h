@@ -1,2 +1,15 @@
 #pragma once
 #include <cblas.h>
+
+/// The kernels of OpenBLAS that this processor can run, at least: a name that OPENBLAS_CORETYPE takes,
+/// or NULL where OpenBLAS has no choice of the kind.
+static inline const char *tfkit_blas_core_of_processor(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    return "SkylakeX";
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
+#endif
+  return 0;
+}

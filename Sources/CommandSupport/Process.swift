@@ -1,5 +1,6 @@
 internal import Containers
-internal import TensorCore
+internal import Kernels
+public import TensorCore
 
 #if canImport(Glibc)
   internal import Glibc
@@ -118,4 +119,31 @@ func argumentBytes(_ argument: String) -> [UInt8] {
     }
   }
   return bytes
+}
+
+// MARK: Arithmetic
+
+/// Makes sure that matrix products are right on this machine, and as fast as it can.
+///
+/// Where OpenBLAS has not recognised the processor, the command starts itself again with the name of
+/// the kernels to use in the environment, which OpenBLAS reads only when it is loaded. So this comes
+/// before anything is read or written.
+///
+/// - Throws: `CheckpointError` if products are wrong.
+public func prepareArithmetic() throws(CheckpointError) {
+  if let core = neglectedBLASCore(), unsafe getenv(blasCoreVariable) == nil {
+    unsafe setenv(blasCoreVariable, core, 1)
+    startAgain()
+  }
+  if let fault = arithmeticFault() {
+    throw CheckpointError(.malformed("this machine's OpenBLAS computes wrongly: \(fault)"))
+  }
+}
+
+/// Replaces the process by a new one of the same program, arguments and environment; returns if that
+/// is not possible.
+private func startAgain() {
+  #if os(Linux)
+    unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
+  #endif
 }

@@ -56,6 +56,7 @@ struct Convert: Verb {
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
+    if verify { try prepareArithmetic() }
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
       .choosing(selection.selection)
     guard let path = FilePath(argument: destination) else {

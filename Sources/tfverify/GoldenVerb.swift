@@ -39,7 +39,7 @@ struct GoldenVerb: Verb {
   }
 
   func perform() throws -> ExitStatus {
-    try checkArithmetic()
+    try prepareArithmetic()
     let model = try Model(model, options: sourceOptions.options)
     common.explain(model)
     let report = try model.check(Golden(golden), tolerance: tolerance)

@@ -30,10 +30,3 @@ struct TFVerify: ParsableCommand {
     subcommands: [Pair.self, GoldenVerb.self, Run.self],
     defaultSubcommand: Pair.self)
 }
-
-/// Refuses to say anything on a machine whose matrix products are wrong.
-func checkArithmetic() throws {
-  if let fault = arithmeticFault() {
-    throw CheckpointError(.malformed("this machine's OpenBLAS computes wrongly: \(fault)"))
-  }
-}

@@ -36,7 +36,7 @@ struct Pair: Verb {
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
-    try checkArithmetic()
+    try prepareArithmetic()
     let first = try Model(a, options: sourceOptions.options)
     let second = try Model(b, options: sourceOptions.options)
     common.explain(first)

@@ -60,7 +60,7 @@ struct Run: Verb {
   }
 
   func perform() throws -> ExitStatus {
-    try checkArithmetic()
+    try prepareArithmetic()
     let model = try Model(model, options: sourceOptions.options)
     common.explain(model)
     let inputs = try inputs.map { try ArrayFile($0).inputs() } ?? model.graph.architecture.probe
