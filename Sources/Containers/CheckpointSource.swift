@@ -48,7 +48,10 @@ struct CheckpointSource {
   private static let configNames = ["config.json", "bert_config.json", "hparams.json"]
 
   private static func config(in folder: FilePath) -> FilePath? {
-    configNames.lazy.compactMap { existing(folder.appending($0)) }.first
+    for name in configNames {
+      if let path = existing(folder.appending(name)) { return path }
+    }
+    return nil
   }
 
   private static func existing(_ path: FilePath) -> FilePath? {

@@ -1,4 +1,3 @@
-import Synchronization
 package import TensorCore
 
 /// An array whose first index varies fastest, read as if the last one did.
@@ -20,11 +19,9 @@ package final class FortranOrderBytes: TensorBytes {
   private let extent: Int
   /// Elements under one index of `axis`.
   private let inner: Int
-  /// The block that was gathered last, and where it begins.
-  private let block = Mutex<(start: Int, bytes: [UInt8])>((0, []))
+  /// The block that was gathered last.
+  private let block = Slab()
 
-  /// Bytes of a block, at most.
-  private static let blockSize = 16 << 20
   /// Bytes that are read at once from the source when only some of them are wanted.
   private static let windowSize = 1 << 20
 
@@ -33,7 +30,7 @@ package final class FortranOrderBytes: TensorBytes {
     _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember?
   ) {
     self.init(
-      source, shape: shape, width: width, member: member, blockSize: Self.blockSize)
+      source, shape: shape, width: width, member: member, blockSize: Slab.size)
   }
 
   /// The same, with blocks of another size.
@@ -63,27 +60,13 @@ package final class FortranOrderBytes: TensorBytes {
   }
 
   package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    let size = buffer.byteCount
-    try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
-      try block.withLock { block throws(CheckpointError) in
-        var done = 0
-        while done < size {
-          let position = offset + done
-          if !(block.start..<block.start + block.bytes.count).contains(position) {
-            block = try gather(around: position)
-          }
-          let first = position - block.start
-          let length = min(size - done, block.bytes.count - first)
-          unsafe block.bytes[first..<first + length].withUnsafeBytes {
-            unsafe UnsafeMutableRawBufferPointer(rebasing: target[done..<done + length])
-              .copyMemory(from: $0)
-          }
-          done += length
-        }
-        // Whoever has read the end will hardly come back.
-        if offset + size == count { block = (0, []) }
-      }
+    try block.read(at: offset, into: &buffer) { position throws(CheckpointError) in
+      try gather(around: position)
     }
+  }
+
+  package var workingMemory: Int {
+    min(count, Slab.size) + Self.windowSize + source.workingMemory
   }
 
   /// The block that has byte `position` in it.

@@ -72,6 +72,8 @@ struct ByteRange: TensorBytes {
   let start: Int
   let count: Int
 
+  var workingMemory: Int { bytes.workingMemory }
+
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")
     try bytes.read(at: start + offset, into: &buffer)

@@ -2,48 +2,61 @@ import TensorCore
 
 /// An npz file to be: a stored member for each tensor, in order, nothing that depends on the clock.
 struct NpzLayout: FileLayout {
-  let byteCount: Int
-  private var members: [Member] = []
+  private(set) var byteCount = 0
+  private let tensors: [Tensor]
+  /// Where each member begins.
+  private var offsets: [Int] = []
+  /// The metadata that does not fit the comment, in pieces for the first members.
+  private let pieces: [[UInt8]]
   private let comment: [UInt8]
-
-  /// A member to be.
-  private struct Member: Sendable {
-    let tensor: Tensor
-    let header: [UInt8]
-    let entry: ZipEntry
-  }
 
   /// Lays a file out.
   init(_ contents: Contents) throws(CheckpointError) {
-    let marks = contents.tensors.map { NpzMark(for: $0)?.fieldBytes }
-    let room = zip(contents.tensors, marks).map { tensor, mark in
-      ZipEntry.extraRoom - (mark?.count ?? 0) - tensor.name.text.utf8.count
-    }
-    let (comment, pieces) = try NpzComment.encode(contents.metadata, room: room)
+    tensors = contents.tensors
+    (comment, pieces) = try NpzComment.encode(contents.metadata, room: Self.room(in: tensors))
+    offsets.reserveCapacity(tensors.count)
     var position = 0
-    for (number, tensor) in contents.tensors.enumerated() {
+    var directory = 0
+    for (number, tensor) in tensors.enumerated() {
       try Self.check(tensor)
-      let isPacked = tensor.dtype.byteWidth == nil
-      let header = NpyLayout.header(
-        descr: NpyDType.descr(of: tensor.dtype),
-        shape: isPacked ? [tensor.byteCount] : tensor.shape)
-      let piece = number < pieces.count ? [NpzMark.metadataKind] + pieces[number] : nil
-      let entry = ZipEntry(
-        name: Array((tensor.name.text + ".npy").utf8), size: header.count + tensor.byteCount,
-        offset: position, fields: [marks[number], piece].compactMap(\.self))
+      offsets.append(position)
+      let entry = entry(number)
       guard let end = position.addedIfFits(entry.localHeader(crc: 0).count + entry.size) else {
         throw CheckpointError(.overflow("the size of the file"), tensor: tensor.name)
       }
-      members.append(Member(tensor: tensor, header: header, entry: entry))
       position = end
+      directory += entry.directoryEntry(crc: 0).count
     }
-    self.comment = comment
-    let tail = ZipEntry.directory(
-      members.map { ($0.entry, 0) }, at: position, comment: comment)
-    guard let total = position.addedIfFits(tail.count) else {
+    let tail = ZipEntry.end(
+      count: tensors.count, size: directory, start: position, comment: comment)
+    guard let total = position.addedIfFits(directory + tail.count) else {
       throw CheckpointError(.overflow("the size of the file"))
     }
     byteCount = total
+  }
+
+  /// Bytes that each member has left for a piece of the metadata.
+  private static func room(in tensors: [Tensor]) -> [Int] {
+    tensors.map { tensor in
+      let mark = NpzMark(for: tensor)?.fieldBytes.count ?? 0
+      return ZipEntry.extraRoom - mark - tensor.name.text.utf8.count
+    }
+  }
+
+  /// What the zip directory says about a member.
+  private func entry(_ number: Int) -> ZipEntry {
+    let tensor = tensors[number]
+    let piece = number < pieces.count ? [NpzMark.metadataKind] + pieces[number] : nil
+    return ZipEntry(
+      name: Array((tensor.name.text + ".npy").utf8),
+      size: Self.header(of: tensor).count + tensor.byteCount, offset: offsets[number],
+      fields: [NpzMark(for: tensor)?.fieldBytes, piece].compactMap(\.self))
+  }
+
+  private static func header(of tensor: Tensor) -> [UInt8] {
+    NpyLayout.header(
+      descr: NpyDType.descr(of: tensor.dtype),
+      shape: tensor.dtype.byteWidth == nil ? [tensor.byteCount] : tensor.shape)
   }
 
   private static func check(_ tensor: Tensor) throws(CheckpointError) {
@@ -59,20 +72,26 @@ struct NpzLayout: FileLayout {
   }
 
   func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {
-    var entries: [(ZipEntry, UInt32)] = []
-    for member in members {
-      let start = file.position
-      try write(member.entry.localHeader(crc: 0), to: file, progress)
-      var crc = unsafe member.header.withUnsafeBytes { unsafe crc32(0, $0) }
-      try write(member.header, to: file, progress)
-      try file.copy(member.tensor, progress: progress) { piece in
+    var checksums: [UInt32] = []
+    checksums.reserveCapacity(tensors.count)
+    for (number, tensor) in tensors.enumerated() {
+      let (start, entry, header) = (file.position, entry(number), Self.header(of: tensor))
+      try write(entry.localHeader(crc: 0), to: file, progress)
+      var crc = unsafe header.withUnsafeBytes { unsafe crc32(0, $0) }
+      try write(header, to: file, progress)
+      try file.copy(tensor, progress: progress) { piece in
         unsafe piece.withUnsafeBytes { unsafe crc = crc32(crc, $0) }
       }
       // The checksum stands before the bytes that it is of.
-      try file.patch(member.entry.localHeader(crc: crc), at: start)
-      entries.append((member.entry, crc))
+      try file.patch(entry.localHeader(crc: crc), at: start)
+      checksums.append(crc)
     }
-    let tail = ZipEntry.directory(entries, at: file.position, comment: comment)
+    let start = file.position
+    for (number, crc) in checksums.enumerated() {
+      try write(entry(number).directoryEntry(crc: crc), to: file, progress)
+    }
+    let tail = ZipEntry.end(
+      count: tensors.count, size: file.position - start, start: start, comment: comment)
     try write(tail, to: file, progress)
   }
 

@@ -35,12 +35,12 @@ struct SafetensorsHeader {
     } catch {
       throw CheckpointError(error, in: "the header", at: 8)
     }
+    entries.reserveCapacity(members.count)
     for member in members {
-      let value = Array(bytes[member.value])
       if TensorName(member.key) == "__metadata__" {
-        metadata = try Metadata(safetensors: value, at: 8 + member.value.lowerBound)
+        metadata = try Metadata(checked: member.value, in: bytes, at: 8)
       } else {
-        entries.append(try SafetensorsEntry(member, value: value))
+        entries.append(try SafetensorsEntry(member, in: bytes))
       }
     }
     // Stable: empty tensors share an offset and keep the order of the header.
@@ -107,19 +107,33 @@ struct SafetensorsHeader {
 }
 
 extension Metadata {
-  /// Reads `__metadata__`, an object of strings.
+  /// Reads `__metadata__`, an object of strings, from a text of its own.
   ///
   /// - Parameter offset: where the text stands in the file.
   init(safetensors bytes: [UInt8], at offset: Int) throws(CheckpointError) {
+    do {
+      try JSONScanner.check(bytes, grammar: .strict)
+    } catch {
+      throw CheckpointError(error, in: "__metadata__", at: offset)
+    }
+    try self.init(checked: 0..<bytes.count, in: bytes, at: offset)
+  }
+
+  /// Reads `__metadata__`, an object of strings, from where it stands in a text that was checked.
+  ///
+  /// - Parameter offset: where the text stands in the file.
+  init(
+    checked value: Range<Int>, in bytes: [UInt8], at offset: Int
+  ) throws(CheckpointError) {
     let members: [JSONScanner.Member]
     do {
-      members = try JSONScanner.members(of: bytes, grammar: .strict)
+      members = try JSONScanner.members(ofChecked: value, in: bytes, grammar: .strict)
     } catch {
       throw CheckpointError(error, in: "__metadata__", at: offset)
     }
     var entries: [Entry] = []
     for member in members {
-      guard let text = (try? JSONValue(parsingChecked: Array(bytes[member.value])))?.string else {
+      guard let text = JSONScanner.string(ofChecked: member.value, in: bytes) else {
         throw CheckpointError(
           .malformed("__metadata__: the value of \"\(member.key)\" is not a string"),
           offset: offset + member.value.lowerBound)

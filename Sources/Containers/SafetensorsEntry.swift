@@ -12,41 +12,39 @@ struct SafetensorsEntry {
 }
 
 extension SafetensorsEntry {
-  private static let keys = ["dtype", "shape", "data_offsets"]
-
-  /// Reads one entry; every error names the tensor and where its entry stands.
-  init(_ member: JSONScanner.Member, value: [UInt8]) throws(CheckpointError) {
-    let name = TensorName(member.key)
-    let offset = 8 + member.offset
+  /// Reads one entry of the header whose text is `bytes`; every error names the tensor and where its
+  /// entry stands.
+  init(_ member: JSONScanner.Member, in bytes: [UInt8]) throws(CheckpointError) {
     do throws(CheckpointError) {
-      guard value.first == UInt8(ascii: "{"), let json = try? JSONValue(parsingChecked: value)
-      else { throw CheckpointError(.malformed("the entry is not an object")) }
-      try Self.checkKeys(of: json)
+      let fields = try Fields(member.value, in: bytes)
       // No dtype has a minus, so one anywhere makes a number negative, "-0" included.
-      guard !value.contains(UInt8(ascii: "-")) else {
+      guard !bytes[member.value].contains(UInt8(ascii: "-")) else {
         throw CheckpointError(.malformed("the entry has a negative number"))
       }
-      try self.init(name, offset: offset, json: json)
+      try self.init(TensorName(member.key), offset: 8 + member.offset, fields, in: bytes)
     } catch {
       var error = error
-      error.tensor = name
-      error.offset = offset
+      error.tensor = TensorName(member.key)
+      error.offset = 8 + member.offset
       throw error
     }
   }
 
-  private init(_ name: TensorName, offset: Int, json: JSONValue) throws(CheckpointError) {
-    guard let dtypeName = json["dtype"]?.string else {
+  private init(
+    _ name: TensorName, offset: Int, _ fields: Fields, in bytes: [UInt8]
+  ) throws(CheckpointError) {
+    guard let dtypeName = JSONScanner.string(ofChecked: fields.dtype, in: bytes) else {
       throw CheckpointError(.malformed("dtype is not a string"))
     }
     guard let dtype = DType(rawValue: dtypeName), dtype != .c128 else {
       throw CheckpointError(.unsupported("dtype \"\(dtypeName)\" is not known"))
     }
-    guard let shape = json["shape"]?.naturalNumbers else {
+    guard let shape = JSONScanner.naturalNumbers(ofChecked: fields.shape, in: bytes) else {
       throw CheckpointError(.malformed("shape is not a list of whole numbers below 2^63"))
     }
     try Limits.check(name: name, rank: shape.count, offset: offset)
-    guard let span = json["data_offsets"]?.naturalNumbers, span.count == 2, span[0] <= span[1]
+    guard let span = JSONScanner.naturalNumbers(ofChecked: fields.offsets, in: bytes),
+      span.count == 2, span[0] <= span[1]
     else {
       throw CheckpointError(.malformed("data_offsets is no pair [begin, end] with begin <= end"))
     }
@@ -58,16 +56,30 @@ extension SafetensorsEntry {
     range = span[0]..<span[1]
   }
 
-  private static func checkKeys(of json: JSONValue) throws(CheckpointError) {
-    let found = json.members?.map(\.key) ?? []
-    for key in found where !keys.contains(where: { $0.utf8.elementsEqual(key.utf8) }) {
-      throw CheckpointError(.malformed("the entry has an unknown key \"\(key)\""))
-    }
-    // The scanner has refused duplicates, and NULs, where json-c ends a key: three known keys are
-    // all of them.
-    guard found.count == keys.count else {
-      throw CheckpointError(
-        .malformed("the entry does not have all of dtype, shape and data_offsets"))
+  /// Where the three values of an entry stand.
+  private struct Fields {
+    var dtype = 0..<0
+    var shape = 0..<0
+    var offsets = 0..<0
+
+    init(_ entry: Range<Int>, in bytes: [UInt8]) throws(CheckpointError) {
+      guard
+        let members = try? JSONScanner.members(ofChecked: entry, in: bytes, grammar: .strict)
+      else { throw CheckpointError(.malformed("the entry is not an object")) }
+      for member in members {
+        switch TensorName(member.key) {
+        case "dtype": dtype = member.value
+        case "shape": shape = member.value
+        case "data_offsets": offsets = member.value
+        default:
+          throw CheckpointError(.malformed("the entry has an unknown key \"\(member.key)\""))
+        }
+      }
+      // The scanner has refused duplicates: three known keys are all of them.
+      guard members.count == 3 else {
+        throw CheckpointError(
+          .malformed("the entry does not have all of dtype, shape and data_offsets"))
+      }
     }
   }
 }
@@ -83,14 +95,5 @@ func checkByteCount(_ declared: Int, dtype: DType, shape: [Int]) throws(Checkpoi
   }
   guard needed == declared else {
     throw CheckpointError(.sizeMismatch(declared: declared, dtype: dtype, shape: shape))
-  }
-}
-
-extension JSONValue {
-  /// The elements, if this is a list of integers from 0 that fit `Int`.
-  fileprivate var naturalNumbers: [Int]? {
-    guard let elements else { return nil }
-    let numbers = elements.compactMap(\.int)
-    return numbers.count == elements.count && numbers.allSatisfy { $0 >= 0 } ? numbers : nil
   }
 }

@@ -14,7 +14,8 @@ struct SafetensorsLayout: FileLayout {
   /// - Throws: `CheckpointError` if safetensors cannot hold a tensor.
   init(_ contents: Contents) throws(CheckpointError) {
     tensors = contents.keepsOrder ? contents.tensors : aligned(contents.tensors)
-    var parts = contents.metadata.map { ["\"__metadata__\":" + $0.json] } ?? []
+    var text = UInt64(0).littleEndianBytes + "{".utf8
+    if let metadata = contents.metadata { text += Array("\"__metadata__\":\(metadata.json),".utf8) }
     var position = 0
     for tensor in tensors {
       guard tensor.dtype != .c128 else {
@@ -29,10 +30,13 @@ struct SafetensorsLayout: FileLayout {
       guard let end = position.addedIfFits(tensor.byteCount) else {
         throw CheckpointError(.overflow("the size of the file"), tensor: tensor.name)
       }
-      parts.append(Self.entry(tensor, position..<end))
+      text += Array(Self.entry(tensor, position..<end).utf8)
+      text.append(UInt8(ascii: ","))
       position = end
     }
-    header = try Self.framed("{" + parts.joined(separator: ",") + "}")
+    if text.last == UInt8(ascii: ",") { text.removeLast() }
+    text.append(UInt8(ascii: "}"))
+    header = try Self.framed(text)
     guard let total = position.addedIfFits(header.count) else {
       throw CheckpointError(.overflow("the size of the file"))
     }
@@ -51,15 +55,17 @@ struct SafetensorsLayout: FileLayout {
     entry(tensor, (Int.max - 1)..<Int.max).utf8.count + 1
   }
 
-  private static func framed(_ json: String) throws(CheckpointError) -> [UInt8] {
-    var text = Array(json.utf8)
+  /// Pads a header, which has eight bytes for its length before it, and fills these in.
+  private static func framed(_ header: consuming [UInt8]) throws(CheckpointError) -> [UInt8] {
+    var text = header
     while !text.count.isMultiple(of: 8) { text.append(UInt8(ascii: " ")) }
-    guard text.count <= Limits.safetensorsHeader else {
+    let length = text.count - 8
+    guard length <= Limits.safetensorsHeader else {
       throw CheckpointError(
-        .limitExceeded(
-          "the header's length", limit: Limits.safetensorsHeader, found: text.count))
+        .limitExceeded("the header's length", limit: Limits.safetensorsHeader, found: length))
     }
-    return UInt64(text.count).littleEndianBytes + text
+    text.replaceSubrange(0..<8, with: UInt64(length).littleEndianBytes)
+    return text
   }
 
   func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {

@@ -48,7 +48,7 @@ struct ZipEntry: Sendable {
   }
 
   /// The entry of the directory.
-  private func directoryEntry(crc: UInt32) -> [UInt8] {
+  func directoryEntry(crc: UInt32) -> [UInt8] {
     let sizes = UInt64(size).littleEndianBytes
     let isFar = offset >= Self.long
     let numbers = (isLong ? sizes + sizes : []) + (isFar ? UInt64(offset).littleEndianBytes : [])
@@ -60,17 +60,13 @@ struct ZipEntry: Sendable {
       + UInt32(clamping: offset).littleEndianBytes + name + extra
   }
 
-  /// The directory and the end records, for an archive whose members end at `start`.
-  static func directory(
-    _ entries: [(entry: ZipEntry, crc: UInt32)], at start: Int, comment: [UInt8]
-  ) -> [UInt8] {
+  /// The end records, for an archive whose directory is `size` bytes from `start` on.
+  static func end(count: Int, size: Int, start: Int, comment: [UInt8]) -> [UInt8] {
     var bytes: [UInt8] = []
-    for (entry, crc) in entries { bytes += entry.directoryEntry(crc: crc) }
-    let size = bytes.count
-    if entries.count >= 0xFFFF || size >= long || start >= long {
-      bytes += end64(count: entries.count, size: size, start: start)
+    if count >= 0xFFFF || size >= long || start >= long {
+      bytes += end64(count: count, size: size, start: start)
     }
-    let count = UInt16(clamping: entries.count).littleEndianBytes
+    let count = UInt16(clamping: count).littleEndianBytes
     return bytes + ZipDirectory.endSignature + [0, 0, 0, 0] + count + count
       + UInt32(clamping: size).littleEndianBytes + UInt32(clamping: start).littleEndianBytes
       + UInt16(comment.count).littleEndianBytes + comment

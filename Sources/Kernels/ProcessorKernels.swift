@@ -13,8 +13,8 @@ public func neglectedBLASCore() -> String? {
   else { return nil }
   let withoutVectors = [
     "Generic", "Katmai", "Coppermine", "Northwood", "Prescott", "Banias", "Core2", "Penryn",
-    "Dunnington", "Nehalem", "Atom", "Athlon", "Opteron", "Barcelona", "Nano", "Bobcat", "Bulldozer",
-    "Piledriver", "Sandybridge", "Unknown",
+    "Dunnington", "Nehalem", "Atom", "Athlon", "Opteron", "Barcelona", "Nano", "Bobcat",
+    "Bulldozer", "Piledriver", "Sandybridge", "Unknown",
   ]
   let name = unsafe String(cString: chosen)
   guard withoutVectors.contains(where: { name.lowercased().hasPrefix($0.lowercased()) }) else {

@@ -9,6 +9,7 @@
 /// Escaped as `\u{…}`: control characters (C0, DEL, C1), line and paragraph separators, and the
 /// bidirectional and other invisible format characters. Names in files are anybody's.
 public func escaped(_ text: String) -> String {
+  if isPlain(text) { return text }
   var result = ""
   for scalar in text.unicodeScalars {
     if isHidden(scalar) {
@@ -22,6 +23,7 @@ public func escaped(_ text: String) -> String {
 
 /// A JSON text with the same characters, beyond those that JSON itself escapes, as `\uXXXX`.
 func escapedForJSON(_ text: String) -> String {
+  if text.utf8.allSatisfy({ $0 < 0x7F }) { return text }
   var result = ""
   for scalar in text.unicodeScalars {
     // What is below stands between values; in strings json-c has escaped it.
@@ -35,6 +37,11 @@ func escapedForJSON(_ text: String) -> String {
     }
   }
   return result
+}
+
+/// Whether a text has nothing but printable ASCII, as nearly all have.
+private func isPlain(_ text: String) -> Bool {
+  text.utf8.allSatisfy { (0x20..<0x7F).contains($0) }
 }
 
 /// Whether a scalar acts on a terminal, or is not seen there.

@@ -40,14 +40,17 @@ public struct JSONScanner {
   /// see them.
   private let splitsMembers: Bool
   private var position: Int
+  /// Where the text ends.
+  private let limit: Int
   /// Where integers end that do not fit 64 bits.
   private var largeIntegerEnds: [Int] = []
 
-  private init(_ bytes: [UInt8], grammar: Grammar, splitsMembers: Bool) {
+  private init(_ bytes: [UInt8], _ range: Range<Int>, grammar: Grammar, splitsMembers: Bool) {
     self.bytes = bytes
     self.grammar = grammar
     self.splitsMembers = splitsMembers
-    position = 0
+    position = range.lowerBound
+    limit = range.upperBound
   }
 
   /// Checks the whole text.
@@ -69,10 +72,63 @@ public struct JSONScanner {
     of bytes: [UInt8], grammar: Grammar
   ) throws(JSONError) -> [Member] {
     var scanner = try start(bytes, grammar: grammar, splitsMembers: true)
-    guard scanner.peek == UInt8(ascii: "{") else { throw scanner.fault("expected an object") }
+    return try scanner.members()
+  }
+
+  /// The members of an object inside a text that has been checked, such as the value of a member.
+  ///
+  /// - Throws: `JSONError` if the value is no object. Offsets are those of the whole text.
+  public static func members(
+    ofChecked value: Range<Int>, in bytes: [UInt8], grammar: Grammar
+  ) throws(JSONError) -> [Member] {
+    var scanner = JSONScanner(bytes, value, grammar: grammar, splitsMembers: false)
+    return try scanner.members()
+  }
+
+  /// The string that a checked value is, unescaped, or `nil` if it is none.
+  public static func string(ofChecked value: Range<Int>, in bytes: [UInt8]) -> String? {
+    var scanner = JSONScanner(bytes, value, grammar: .strict, splitsMembers: false)
+    guard scanner.peek == UInt8(ascii: "\"") else { return nil }
+    return try? scanner.string()
+  }
+
+  /// The list of integers from 0 that a checked value is, or `nil` if it is none, or one is larger
+  /// than `Int` can be.
+  public static func naturalNumbers(ofChecked value: Range<Int>, in bytes: [UInt8]) -> [Int]? {
+    var scanner = JSONScanner(bytes, value, grammar: .strict, splitsMembers: false)
+    var numbers: [Int] = []
+    guard scanner.take("[") else { return nil }
+    scanner.skipSpace()
+    if scanner.take("]") { return [] }
+    while true {
+      guard let number = scanner.naturalNumber() else { return nil }
+      numbers.append(number)
+      scanner.skipSpace()
+      if scanner.take("]") { return numbers }
+      guard scanner.take(",") else { return nil }
+      scanner.skipSpace()
+    }
+  }
+
+  /// The digits that come next, as a number.
+  private mutating func naturalNumber() -> Int? {
+    var number = 0
+    let start = position
+    while let byte = peek, isDigit(byte) {
+      let (product, tooLarge) = number.multipliedReportingOverflow(by: 10)
+      let (sum, overflow) = product.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
+      if tooLarge || overflow { return nil }
+      number = sum
+      position += 1
+    }
+    return position > start ? number : nil
+  }
+
+  private mutating func members() throws(JSONError) -> [Member] {
+    guard peek == UInt8(ascii: "{") else { throw fault("expected an object") }
     var members: [Member] = []
-    try scanner.object(depth: 0) { members.append($0) }
-    try scanner.end()
+    try object(depth: 0) { members.append($0) }
+    try end()
     return members
   }
 
@@ -82,7 +138,8 @@ public struct JSONScanner {
     if let offset = firstInvalidUTF8(in: bytes) {
       throw JSONError(reason: "not valid UTF-8", offset: offset)
     }
-    var scanner = JSONScanner(bytes, grammar: grammar, splitsMembers: splitsMembers)
+    var scanner = JSONScanner(
+      bytes, 0..<bytes.count, grammar: grammar, splitsMembers: splitsMembers)
     scanner.skipSpace()
     return scanner
   }
@@ -97,7 +154,7 @@ public struct JSONScanner {
     switch peek {
     case UInt8(ascii: "{"): try object(depth: depth) { _ in }
     case UInt8(ascii: "["): try array(depth: depth)
-    case UInt8(ascii: "\""): _ = try string()
+    case UInt8(ascii: "\""): try skipString()
     case let byte? where byte == UInt8(ascii: "-") || isDigit(byte): try number()
     default: try word()
     }
@@ -107,7 +164,7 @@ public struct JSONScanner {
   private mutating func object(
     depth: Int, member: (Member) -> Void
   ) throws(JSONError) {
-    var keys: Set<TensorName> = []
+    var keys = KeySet()
     position += 1
     skipSpace()
     if take("}") { return }
@@ -115,7 +172,7 @@ public struct JSONScanner {
       guard peek == UInt8(ascii: "\"") else { throw fault("expected a key in quotes") }
       let start = position
       let key = try string()
-      guard keys.insert(TensorName(key)).inserted else {
+      guard keys.insert(TensorName(key)) else {
         throw JSONError(reason: "duplicate key \"\(key)\"", offset: start)
       }
       if key.utf8.contains(0), !(splitsMembers && depth == 0) {
@@ -149,7 +206,7 @@ public struct JSONScanner {
   private mutating func word() throws(JSONError) {
     let pythonWords = grammar == .python ? ["NaN", "Infinity"] : []
     for word in ["true", "false", "null"] + pythonWords
-    where bytes[position...].starts(with: word.utf8) {
+    where bytes[position..<limit].starts(with: word.utf8) {
       position += word.utf8.count
       return
     }
@@ -159,7 +216,7 @@ public struct JSONScanner {
   private mutating func number() throws(JSONError) {
     let start = position
     let negative = take("-")
-    if negative, grammar == .python, bytes[position...].starts(with: "Infinity".utf8) {
+    if negative, grammar == .python, bytes[position..<limit].starts(with: "Infinity".utf8) {
       position += 8
       return
     }
@@ -179,7 +236,8 @@ public struct JSONScanner {
       if !take("-") { _ = take("+") }
       if skipDigits() == 0 { throw fault("expected a digit") }
     }
-    guard isInteger else { return }
+    // 18 digits always fit.
+    guard isInteger, whole > 18 else { return }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     guard Int64(text) == nil && UInt64(text) == nil else { return }
     guard grammar == .python else {
@@ -193,7 +251,8 @@ public struct JSONScanner {
   /// The string at the current quote, unescaped.
   private mutating func string() throws(JSONError) -> String {
     position += 1
-    var text: [UInt8] = []
+    var text = plainRun()
+    if take("\"") { return String(decoding: text, as: UTF8.self) }
     while let byte = peek {
       switch byte {
       case UInt8(ascii: "\""):
@@ -204,11 +263,31 @@ public struct JSONScanner {
       case 0..<0x20:
         throw fault("a control character in a string")
       default:
-        text.append(byte)
-        position += 1
+        text += plainRun()
       }
     }
     throw fault("a string does not end")
+  }
+
+  /// The bytes up to a quote, a backslash or a control character.
+  private mutating func plainRun() -> ArraySlice<UInt8> {
+    let start = position
+    while let byte = peek, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+      position += 1
+    }
+    return bytes[start..<position]
+  }
+
+  /// Checks the string at the current quote.
+  private mutating func skipString() throws(JSONError) {
+    position += 1
+    while true {
+      _ = plainRun()
+      guard let byte = peek else { throw fault("a string does not end") }
+      if take("\"") { return }
+      guard byte == UInt8(ascii: "\\") else { throw fault("a control character in a string") }
+      _ = try escape()
+    }
   }
 
   private mutating func escape() throws(JSONError) -> Unicode.Scalar {
@@ -241,7 +320,7 @@ public struct JSONScanner {
   }
 
   private mutating func fourHexDigits() throws(JSONError) -> UInt32 {
-    guard position + 4 <= bytes.count else { throw fault("a string does not end") }
+    guard position + 4 <= limit else { throw fault("a string does not end") }
     var code: UInt32 = 0
     for byte in bytes[position..<position + 4] {
       guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
@@ -255,10 +334,10 @@ public struct JSONScanner {
 
   // MARK: Bytes
 
-  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+  private var peek: UInt8? { position < limit ? bytes[position] : nil }
 
   private func fault(_ reason: String) -> JSONError {
-    let reason = position < bytes.count ? reason : "the text ends too early"
+    let reason = position < limit ? reason : "the text ends too early"
     return JSONError(reason: reason, offset: position)
   }
 
@@ -280,9 +359,26 @@ public struct JSONScanner {
 
   private mutating func end() throws(JSONError) {
     skipSpace()
-    if position < bytes.count {
+    if position < limit {
       throw JSONError(reason: "something follows the value", offset: position)
     }
+  }
+}
+
+/// The keys of an object. Most objects have few, for which looking through them is quickest.
+private struct KeySet {
+  private var few: [TensorName] = []
+  private var many: Set<TensorName> = []
+
+  /// Adds a key, unless it is there.
+  mutating func insert(_ key: TensorName) -> Bool {
+    if few.count < 8 {
+      if few.contains(key) { return false }
+      few.append(key)
+      return true
+    }
+    if many.isEmpty { many = Set(few) }
+    return many.insert(key).inserted
   }
 }
 

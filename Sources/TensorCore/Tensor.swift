@@ -11,9 +11,15 @@ public protocol TensorBytes: Sendable {
   /// - Precondition: `offset + buffer.byteCount <= count`.
   /// - Throws: `CheckpointError` when the bytes cannot be had any more (I/O, truncation, checksum).
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError)
+
+  /// The most memory that reading takes at a time beside the buffer, in bytes, if it is worth
+  /// mentioning.
+  var workingMemory: Int { get }
 }
 
 extension TensorBytes {
+  public var workingMemory: Int { 0 }
+
   /// The bytes of `range` in a new array.
   public func read(_ range: Range<Int>) throws(CheckpointError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: range.count)

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The name of a tensor: valid UTF-8, equal to another only byte for byte.
 ///
 /// Swift compares `String` by canonical equivalence, so that two different tensor names could be
@@ -20,7 +26,13 @@ public struct TensorName: Sendable {
 
 extension TensorName: Hashable, Comparable {
   public static func == (a: TensorName, b: TensorName) -> Bool {
-    a.text.utf8.elementsEqual(b.text.utf8)
+    unsafe a.withBytes { left in
+      unsafe b.withBytes { right in
+        guard left.count == right.count else { return false }
+        guard let x = left.baseAddress, let y = right.baseAddress else { return true }
+        return unsafe memcmp(x, y, left.count) == 0
+      }
+    }
   }
 
   public static func < (a: TensorName, b: TensorName) -> Bool {
@@ -28,8 +40,16 @@ extension TensorName: Hashable, Comparable {
   }
 
   public func hash(into hasher: inout Hasher) {
-    for byte in text.utf8 { hasher.combine(byte) }
-    hasher.combine(0xFF as UInt8)
+    unsafe withBytes { unsafe hasher.combine(bytes: $0) }
+  }
+
+  private func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    let result = unsafe text.utf8.withContiguousStorageIfAvailable { bytes in
+      unsafe body(UnsafeRawBufferPointer(bytes))
+    }
+    if let result { return result }
+    // A bridged string of another platform.
+    return unsafe Array(text.utf8).withUnsafeBytes { unsafe body($0) }
   }
 }
 

@@ -11,7 +11,13 @@ public struct TensorTable: Sendable {
   ///
   /// - Throws: `CheckpointError` of the problem `duplicate` for the first name that occurs twice.
   public init(_ tensors: some Sequence<Tensor>) throws(CheckpointError) {
-    for tensor in tensors { try append(tensor) }
+    self.tensors = Array(tensors)
+    positions.reserveCapacity(self.tensors.count)
+    for (number, tensor) in self.tensors.enumerated() {
+      guard positions.updateValue(number, forKey: tensor.name) == nil else {
+        throw CheckpointError(.duplicate, tensor: tensor.name)
+      }
+    }
   }
 
   /// Adds a tensor at the end.

@@ -35,12 +35,21 @@ private let elementsPerPiece = 1 << 19
 /// Elements that a worker casts at once; results do not depend on it.
 private let elementsPerBlock = 1 << 14
 
+/// The memory that casting takes beside source and target: a piece of the source, and a block of
+/// numbers for each worker.
+func castMemory(of source: Tensor) -> Int {
+  let piece = min(source.elementCount, elementsPerPiece) * (source.dtype.bitWidth / 8)
+  return piece + Parallel.workers * elementsPerBlock * 8 + source.bytes.workingMemory
+}
+
 /// A tensor's elements, cast when they are read.
 struct CastBytes: TensorBytes {
   let source: Tensor
   let to: DType
 
   var count: Int { source.elementCount * to.bitWidth / 8 }
+
+  var workingMemory: Int { castMemory(of: source) }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let width = to.bitWidth / 8

@@ -25,12 +25,15 @@ public struct Conversion: Sendable {
     public var overwrite: Bool
     /// The most bytes a file of a folder has, if it can be helped.
     public var maxShardSize: Int?
+    /// The most memory that the process may take, in bytes.
+    public var memory: Int?
 
     /// Says what to write.
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
       dialect: String? = nil, dtype: DType? = nil, allowsLoss: Bool = false,
-      isVerified: Bool = false, overwrite: Bool = false, maxShardSize: Int? = nil
+      isVerified: Bool = false, overwrite: Bool = false, maxShardSize: Int? = nil,
+      memory: Int? = nil
     ) {
       self.destination = destination
       self.isFolder = isFolder
@@ -41,6 +44,7 @@ public struct Conversion: Sendable {
       self.isVerified = isVerified
       self.overwrite = overwrite
       self.maxShardSize = maxShardSize
+      self.memory = memory
     }
   }
 
@@ -54,6 +58,9 @@ public struct Conversion: Sendable {
   public let dialect: String?
   /// The container of the target.
   public var format: ContainerFormat { writer.format }
+
+  /// The most memory that the process takes for it, in bytes, without what `isVerified` needs.
+  public let peakMemory: Int
 
   /// What the cast does to each tensor that is cast.
   public let casts: [CastLedger]
@@ -92,8 +99,13 @@ public struct Conversion: Sendable {
       model = nil
       translation = []
     }
-    casts = try ledgers(of: tensors, target, file: displayed(source.path))
     self.tensors = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
+    do {
+      peakMemory = try MemoryUse.checked(cap: target.memory, of: self.tensors)
+    } catch {
+      throw error.inFile(displayed(source.path))
+    }
+    casts = try ledgers(of: tensors, target, file: displayed(source.path))
     writer = CheckpointWriter(
       destination: target.destination, format: try containerFormat(of: target),
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,

@@ -29,6 +29,7 @@ struct ConversionReport {
         "\(verb) \(escaped(displayed(file.path))): \(describe(bytes: file.byteCount))\(tensors)"
     }
     return (isDryRun ? mappingLines : []) + files + castLines + accounts + [summary]
+      + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
 
   /// One line a weight: where it is, what it is, and where it goes.
@@ -138,7 +139,8 @@ struct ConversionReport {
       "from_dialect": graph.map { .string($0.dialect.name) } ?? .null,
       "to_dialect": conversion.dialect.map { .string($0) } ?? .null,
       "written": .bool(!isDryRun), "tensors": .number(conversion.source.tensors.count),
-      "bytes": .number(plan.byteCount), "files": .array(files), "mapping": .array(rows),
+      "bytes": .number(plan.byteCount), "peak_memory": .number(conversion.peakMemory),
+      "files": .array(files), "mapping": .array(rows),
       "casts": .array(casts),
       "notes": .array(inexpressible.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),

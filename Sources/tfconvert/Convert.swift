@@ -51,12 +51,21 @@ struct Convert: Verb {
   @Flag(help: "Show no progress.")
   var noProgress = false
 
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if verify, memory.cap != nil {
+      throw ValidationError(
+        "--memory does not cover what --verify runs; convert first, then use tfverify")
+    }
+  }
+
   func perform() throws -> ExitStatus {
     if verify { try prepareArithmetic() }
+    if let cap = memory.cap { MemoryUse.setCap(cap) }
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
       .choosing(selection.selection)
     guard let path = FilePath(argument: destination) else {
@@ -65,7 +74,7 @@ struct Convert: Verb {
     let target = Conversion.Target(
       path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
       allowsLoss: allowLossy, isVerified: verify, overwrite: force,
-      maxShardSize: maxShardSize?.bytes)
+      maxShardSize: maxShardSize?.bytes, memory: memory.cap)
     let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
     if let model = conversion.model { common.explain(model) } else { common.explain(checkpoint) }
     let plan = try conversion.plan()

@@ -1,4 +1,3 @@
-import Synchronization
 package import TensorCore
 
 /// A tensor whose elements are gathered from others: a weight read out of a fused, transposed or
@@ -22,15 +21,7 @@ package final class GatheredBytes: TensorBytes {
   private let width: Int
   private let parts: [Part]
   /// The elements that were gathered last.
-  private let slab = Mutex(Slab(start: 0, bytes: []))
-
-  private struct Slab {
-    var start: Int
-    var bytes: [UInt8]
-  }
-
-  /// The most bytes that are kept.
-  private static let slabSize = 16 << 20
+  private let slab = Slab()
 
   /// - Parameters:
   ///   - width: the bytes of an element.
@@ -43,44 +34,16 @@ package final class GatheredBytes: TensorBytes {
   }
 
   package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    var done = 0
-    while done < buffer.byteCount {
-      let position = offset + done
-      let size = try withSlab(covering: position) { slab in
-        let first = position - slab.start
-        let size = min(slab.bytes.count - first, buffer.byteCount - done)
-        unsafe buffer.withUnsafeMutableBytes { target in
-          unsafe slab.bytes.withUnsafeBytes { source in
-            unsafe UnsafeMutableRawBufferPointer(rebasing: target[done..<done + size])
-              .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[first..<first + size]))
-          }
-        }
-        return size
-      }
-      done += size
+    try slab.read(at: offset, into: &buffer) { position throws(CheckpointError) in
+      let start = position / Slab.size * Slab.size
+      let end = min(start + Slab.size, count)
+      return (start, try gather(start / width..<end / width))
     }
   }
 
-  private func withSlab(
-    covering position: Int, _ body: (Slab) -> Int
-  ) throws(CheckpointError) -> Int {
-    // Mutex.withLock cannot carry a typed error past its closure and a result at once.
-    let result = slab.withLock { slab -> Result<Int, CheckpointError> in
-      do throws(CheckpointError) {
-        if !(slab.start..<slab.start + slab.bytes.count).contains(position) {
-          let start = position / Self.slabSize * Self.slabSize
-          let end = min(start + Self.slabSize, count)
-          slab = Slab(start: start, bytes: try gather(start / width..<end / width))
-        }
-        let size = body(slab)
-        // Read to its end, a slab is not needed any more, and a model has many of them.
-        if position + size == slab.start + slab.bytes.count { slab = Slab(start: 0, bytes: []) }
-        return .success(size)
-      } catch {
-        return .failure(error)
-      }
-    }
-    return try result.get()
+  package var workingMemory: Int {
+    let deepest = parts.map(\.source.workingMemory).max() ?? 0
+    return min(count, Slab.size) + Gathering.windowSize + deepest
   }
 
   /// The elements of a range, from all parts.
@@ -96,6 +59,13 @@ private struct Gathering {
   let range: Range<Int>
   let width: Int
   private(set) var bytes: [UInt8]
+  /// What was read from a source and waits for being scattered.
+  private var window: [UInt8] = []
+
+  /// Bytes that are read at once where elements are scattered.
+  static let windowSize = 1 << 20
+  /// Bytes from one run to the next up to which copying them is cheaper than another read.
+  private static let closeDistance = 8 << 10
 
   init(range: Range<Int>, width: Int) {
     self.range = range
@@ -147,12 +117,17 @@ private struct Gathering {
     let runAxis = outer.firstIndex { $0.source == 1 }
     let run = runAxis.map { outer.remove(at: $0) } ?? Move.Axis(extent: 1, source: 1, target: 1)
     outer.sort { $0.source > $1.source }
+    // Short runs that are close to each other are read together, with what is between them.
+    var group = Move.Axis(extent: 1, source: 0, target: 0)
+    if let last = outer.last, last.source * width <= Self.closeDistance {
+      group = outer.removeLast()
+    }
     var counters = outer.map { _ in 0 }
     while true {
       let (sourceStart, targetStart) = zip(counters, outer).reduce((from, to)) {
         ($0.0 + $1.0 * $1.1.source, $0.1 + $1.0 * $1.1.target)
       }
-      try copy(run, source, from: sourceStart, to: targetStart - range.lowerBound)
+      try copy(run, group, source, from: sourceStart, to: targetStart - range.lowerBound)
       guard let axis = counters.indices.last(where: { counters[$0] + 1 < outer[$0].extent })
       else { return }
       counters[axis] += 1
@@ -160,33 +135,87 @@ private struct Gathering {
     }
   }
 
+  /// Copies all runs of a group.
+  private mutating func copy(
+    _ run: Move.Axis, _ group: Move.Axis, _ source: any TensorBytes, from: Int, to: Int
+  ) throws(CheckpointError) {
+    if group.extent == 1 { return try copy(run, source, from: from, to: to) }
+    let room = Self.windowSize / width
+    let perWindow = max(1, (room - min(run.extent, room)) / max(1, group.source) + 1)
+    if perWindow == 1 || run.extent > room {
+      for number in 0..<group.extent {
+        try copy(
+          run, source, from: from + number * group.source, to: to + number * group.target)
+      }
+      return
+    }
+    for first in stride(from: 0, to: group.extent, by: perWindow) {
+      let number = min(perWindow, group.extent - first)
+      let start = from + first * group.source
+      try fill((number - 1) * group.source + run.extent, source, from: start)
+      for index in 0..<number {
+        scatter(
+          run, windowStart: index * group.source, to: to + (first + index) * group.target)
+      }
+    }
+  }
+
+  /// Copies a run.
   private mutating func copy(
     _ run: Move.Axis, _ source: any TensorBytes, from: Int, to: Int
   ) throws(CheckpointError) {
-    let elements = try source.read(from * width..<(from + run.extent) * width)
     if run.target == 1 {
-      bytes.replaceSubrange(to * width..<to * width + elements.count, with: elements)
-      return
+      let start = from * width
+      let places = to * width..<(to + run.extent) * width
+      var span = bytes.mutableSpan
+      var all = unsafe span.mutableBytes
+      var target = all._mutatingExtracting(places)
+      return try source.read(at: start, into: &target)
     }
+    let room = Self.windowSize / width
+    for first in stride(from: 0, to: run.extent, by: room) {
+      var some = run
+      some.extent = min(room, run.extent - first)
+      try fill(some.extent, source, from: from + first)
+      scatter(some, windowStart: 0, to: to + first * run.target)
+    }
+  }
+
+  /// Reads elements into the window.
+  private mutating func fill(
+    _ count: Int, _ source: any TensorBytes, from: Int
+  ) throws(CheckpointError) {
+    if window.isEmpty { window = [UInt8](repeating: 0, count: Self.windowSize) }
+    let (start, size) = (from * width, count * width)
+    var span = window.mutableSpan
+    var all = unsafe span.mutableBytes
+    var target = all._mutatingExtracting(first: size)
+    try source.read(at: start, into: &target)
+  }
+
+  /// Moves a run from the window to its places.
+  private mutating func scatter(_ run: Move.Axis, windowStart: Int, to: Int) {
     switch width {
-    case 2: scatter(elements, as: UInt16.self, to: to, distance: run.target)
-    case 4: scatter(elements, as: UInt32.self, to: to, distance: run.target)
-    default: scatter(elements, as: UInt64.self, to: to, distance: run.target)
+    case 2: scatter(run, UInt16.self, windowStart: windowStart, to: to)
+    case 4: scatter(run, UInt32.self, windowStart: windowStart, to: to)
+    default: scatter(run, UInt64.self, windowStart: windowStart, to: to)
     }
   }
 
   private mutating func scatter<Element: FixedWidthInteger & BitwiseCopyable>(
-    _ elements: [UInt8], as _: Element.Type, to: Int, distance: Int
+    _ run: Move.Axis, _: Element.Type, windowStart: Int, to: Int
   ) {
     let width = MemoryLayout<Element>.size
-    let count = elements.count / width
-    precondition(count == 0 || (to + (count - 1) * distance + 1) * width <= bytes.count)
-    unsafe elements.withUnsafeBytes { source in
+    precondition(
+      (to + (run.extent - 1) * run.target + 1) * width <= bytes.count
+        && (windowStart + run.extent) * width <= window.count)
+    unsafe window.withUnsafeBytes { source in
       unsafe bytes.withUnsafeMutableBytes { target in
-        for index in 0..<count {
-          let element = unsafe source.loadUnaligned(fromByteOffset: index * width, as: Element.self)
+        for index in 0..<run.extent {
+          let element = unsafe source.loadUnaligned(
+            fromByteOffset: (windowStart + index) * width, as: Element.self)
           unsafe target.storeBytes(
-            of: element, toByteOffset: (to + index * distance) * width, as: Element.self)
+            of: element, toByteOffset: (to + index * run.target) * width, as: Element.self)
         }
       }
     }
@@ -198,6 +227,8 @@ struct ByteRange: TensorBytes {
   let source: any TensorBytes
   let start: Int
   let count: Int
+
+  var workingMemory: Int { source.workingMemory }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     try source.read(at: start + offset, into: &buffer)
