@@ -71,6 +71,7 @@ struct ByteRange: TensorBytes {
   let bytes: any TensorBytes
   let start: Int
   let count: Int
+  var isReadForwards: Bool { bytes.isReadForwards }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")

@@ -8,6 +8,7 @@ struct SwappedBytes: TensorBytes {
   let unit: Int
 
   var count: Int { bytes.count }
+  var isReadForwards: Bool { bytes.isReadForwards }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let size = buffer.byteCount

@@ -198,6 +198,7 @@ struct ByteRange: TensorBytes {
   let source: any TensorBytes
   let start: Int
   let count: Int
+  var isReadForwards: Bool { source.isReadForwards }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     try source.read(at: start + offset, into: &buffer)
@@ -207,6 +208,7 @@ struct ByteRange: TensorBytes {
 /// Zeros: weights that a dialect leaves out because they are zero.
 struct ZeroBytes: TensorBytes {
   let count: Int
+  var isReadForwards: Bool { false }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     unsafe buffer.withUnsafeMutableBytes { bytes in
