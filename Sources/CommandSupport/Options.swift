@@ -54,6 +54,19 @@ public struct SourceOptions: ParsableArguments {
   }
 }
 
+/// How a command that takes time says how far it is.
+public struct ProgressOptions: ParsableArguments {
+  @Flag(help: "Do not say how far it is.")
+  var noProgress = false
+
+  public init() {}
+
+  /// Tells how far a command is, unless somebody asked for quiet.
+  public func progress(total: Int, _ common: CommonOptions) -> Progress {
+    Progress(total: total, isOn: !noProgress && !common.quiet && !common.json)
+  }
+}
+
 /// What every command accepts.
 public struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON object instead of text.")

@@ -27,6 +27,16 @@ public func standardError(_ text: String, terminator: String = "\n") {
 /// Whether standard output is a terminal.
 public var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+/// How many characters a line of the terminal has, if standard output is one.
+public var outputWidth: Int? {
+  guard outputIsTerminal else { return nil }
+  var size = winsize()
+  guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+    return 80
+  }
+  return Int(size.ws_col)
+}
+
 /// Whether standard error is a terminal.
 public var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 

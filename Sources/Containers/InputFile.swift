@@ -99,6 +99,7 @@ struct FileBytes: TensorBytes {
   let file: InputFile
   let start: Int
   let count: Int
+  var isReadForwards: Bool { false }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")

@@ -10,6 +10,8 @@ enum Limits {
   static let shardIndex = 100_000_000
   /// Bytes of a config.json.
   static let config = 64 << 20
+  /// Bytes of a text that we read whole, such as a manifest.
+  static let text = 100_000_000
   /// Bytes of a file that travels with the weights, such as tokenizer.json.
   static let companion = 256 << 20
   /// Bytes of a tensor's name.

@@ -71,6 +71,7 @@ struct ByteRange: TensorBytes {
   let bytes: any TensorBytes
   let start: Int
   let count: Int
+  var isReadForwards: Bool { bytes.isReadForwards }
 
   var workingMemory: Int { bytes.workingMemory }
 

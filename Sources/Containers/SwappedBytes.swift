@@ -9,6 +9,7 @@ struct SwappedBytes: TensorBytes {
 
   var count: Int { bytes.count }
   var workingMemory: Int { bytes.workingMemory }
+  var isReadForwards: Bool { bytes.isReadForwards }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let size = buffer.byteCount

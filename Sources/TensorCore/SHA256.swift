@@ -24,6 +24,14 @@ internal import CCrypto
     precondition(status == 1, "libcrypto cannot add to a digest")
   }
 
+  /// Adds bytes.
+  public mutating func update(_ bytes: RawSpan) {
+    let status = unsafe bytes.withUnsafeBytes { buffer in
+      unsafe EVP_DigestUpdate(context, buffer.baseAddress, buffer.count)
+    }
+    precondition(status == 1, "libcrypto cannot add to a digest")
+  }
+
   /// The digest of everything that was added, in lower-case hexadecimal.
   public consuming func finalized() -> String {
     var digest = [UInt8](repeating: 0, count: 32)

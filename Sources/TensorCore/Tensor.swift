@@ -6,6 +6,10 @@ public protocol TensorBytes: Sendable {
   /// How many bytes there are.
   var count: Int { get }
 
+  /// Whether reading from the first byte to the last is much cheaper than in jumps, or checks more:
+  /// compressed members, checksums, transposed arrays. Then one worker should read them all.
+  var isReadForwards: Bool { get }
+
   /// Fills `buffer` with the bytes from `offset` on.
   ///
   /// - Precondition: `offset + buffer.byteCount <= count`.
@@ -19,6 +23,7 @@ public protocol TensorBytes: Sendable {
 
 extension TensorBytes {
   public var workingMemory: Int { 0 }
+  public var isReadForwards: Bool { true }
 
   /// The bytes of `range` in a new array.
   public func read(_ range: Range<Int>) throws(CheckpointError) -> [UInt8] {
@@ -41,6 +46,7 @@ public struct ByteArray: TensorBytes {
   }
 
   public var count: Int { bytes.count }
+  public var isReadForwards: Bool { false }
 
   public func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let size = buffer.byteCount

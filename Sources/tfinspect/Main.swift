@@ -24,5 +24,7 @@ struct TFInspect: ParsableCommand {
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Ls.self, Tree.self, Info.self, Show.self, ID.self])
+    subcommands: [
+      Ls.self, Tree.self, Info.self, Show.self, Stats.self, Hash.self, ID.self,
+    ])
 }

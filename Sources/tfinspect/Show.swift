@@ -92,28 +92,3 @@ struct Show: Verb {
 extension [Range<Int>] {
   fileprivate var shape: [Int] { map(\.count) }
 }
-
-extension ElementValue {
-  fileprivate var text: String {
-    switch self {
-    case .bool(let value): value == 0 ? "false" : "true"
-    case .integer(let value): "\(value)"
-    case .unsigned(let value): "\(value)"
-    case .single(let value): "\(value)"
-    case .real(let value): "\(value)"
-    case .complex(let real, let imaginary):
-      "\(real)\(imaginary.sign == .minus ? "-" : "+")\(imaginary.magnitude)i"
-    }
-  }
-
-  fileprivate var json: JSONValue {
-    switch self {
-    case .bool(let value): .bool(value != 0)
-    case .integer(let value): .int(value)
-    case .unsigned(let value): .uint(value)
-    case .single(let value): .number(Double(value))
-    case .real(let value): .number(value)
-    case .complex(let real, let imaginary): [.number(real), .number(imaginary)]
-    }
-  }
-}

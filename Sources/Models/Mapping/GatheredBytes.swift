@@ -227,6 +227,7 @@ struct ByteRange: TensorBytes {
   let source: any TensorBytes
   let start: Int
   let count: Int
+  var isReadForwards: Bool { source.isReadForwards }
 
   var workingMemory: Int { source.workingMemory }
 
@@ -238,6 +239,7 @@ struct ByteRange: TensorBytes {
 /// Zeros: weights that a dialect leaves out because they are zero.
 struct ZeroBytes: TensorBytes {
   let count: Int
+  var isReadForwards: Bool { false }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     unsafe buffer.withUnsafeMutableBytes { bytes in

@@ -1,0 +1,112 @@
+import Kernels
+import Synchronization
+import TensorCore
+
+/// A part of a tensor that one worker reads.
+struct Stretch {
+  /// Which of the tensors.
+  let tensor: Int
+  /// Elements, from a multiple of `Stretch.granule` on.
+  let elements: Range<Int>
+
+  /// What every stretch and block begins at a multiple of, so that sums are cut alike everywhere and
+  /// packed elements begin at a byte.
+  static let granule = 1024
+  /// Bytes of a stretch.
+  private static let size = 4 << 20
+
+  /// The stretches of a tensor.
+  static func all(of tensor: Tensor, number: Int) -> [Stretch] {
+    let length = size * 8 / tensor.dtype.bitWidth / granule * granule
+    return stride(from: 0, to: tensor.elementCount, by: length).map { start in
+      Stretch(tensor: number, elements: start..<min(start + length, tensor.elementCount))
+    }
+  }
+
+  /// The stretches of all tensors, grouped by what one worker should read in order; the longest
+  /// groups first, so that workers end at about the same time.
+  static func groups(of tensors: [Tensor]) -> [[Stretch]] {
+    var (whole, parts): ([[Stretch]], [[Stretch]]) = ([], [])
+    for (number, tensor) in tensors.enumerated() {
+      let stretches = all(of: tensor, number: number)
+      if stretches.isEmpty { continue }
+      if tensor.bytes.isReadForwards {
+        whole.append(stretches)
+      } else {
+        parts += stretches.map { [$0] }
+      }
+    }
+    whole.sort { tensors[$0[0].tensor].byteCount > tensors[$1[0].tensor].byteCount }
+    return whole + parts
+  }
+}
+
+extension Tensor {
+  /// Bytes that are read at once: they stay in a core's own cache.
+  private static var blockSize: Int { 256 << 10 }
+
+  /// Reads a part of the tensor block by block.
+  ///
+  /// - Parameters:
+  ///   - elements: from a multiple of `Stretch.granule` on.
+  ///   - body: takes a block's bytes and the number of its first element.
+  func forEachBlock(
+    of elements: Range<Int>, _ body: (RawSpan, Int) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    let bits = dtype.bitWidth
+    let length = Self.blockSize * 8 / bits / Stretch.granule * Stretch.granule
+    var buffer = [UInt8](repeating: 0, count: min(length, elements.count) * bits / 8)
+    for start in stride(from: elements.lowerBound, to: elements.upperBound, by: length) {
+      let count = min(length, elements.upperBound - start) * bits / 8
+      var span = buffer.mutableSpan
+      var raw = unsafe span.mutableBytes
+      var part = raw._mutatingExtracting(0..<count)
+      try bytes.read(at: start * bits / 8, into: &part)
+      try body(unsafe buffer.span.bytes.extracting(0..<count), start)
+    }
+  }
+}
+
+/// Calls `body` for each index below `count` on several cores.
+///
+/// - Returns: the results, in order.
+/// - Throws: an error of `body`; when several calls fail, that of the lowest index that was tried.
+func inParallel<Result: Sendable>(
+  _ count: Int, _ body: (Int) throws(CheckpointError) -> Result
+) throws(CheckpointError) -> [Result] {
+  let state = Mutex<(results: [Result?], failure: (index: Int, error: CheckpointError)?)>(
+    (Array(repeating: nil, count: count), nil))
+  Parallel.forEach(count: count) { index in
+    if state.withLock({ $0.failure != nil }) { return }
+    do throws(CheckpointError) {
+      let result = try body(index)
+      state.withLock { $0.results[index] = result }
+    } catch {
+      state.withLock { state in
+        if state.failure.map({ index < $0.index }) ?? true { state.failure = (index, error) }
+      }
+    }
+  }
+  return try state.withLock { state throws(CheckpointError) in
+    if let failure = state.failure { throw failure.error }
+    return state.results.compactMap(\.self)
+  }
+}
+
+/// Counts the bytes that workers have done, and tells somebody.
+final class ByteCounter: Sendable {
+  private let done = Mutex(0)
+  nonisolated(unsafe) private let report: (Int) -> Void
+
+  init(_ report: @escaping (Int) -> Void) {
+    unsafe self.report = report
+  }
+
+  /// Adds bytes. Reports come one at a time.
+  func add(_ bytes: Int) {
+    done.withLock { done in
+      done += bytes
+      unsafe report(done)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import CommandSupport
+import Containers
+import SystemPackage
+import TensorCore
+import TransformerKit
+
+struct Hash: Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Print the SHA-256 of each tensor, or check a list of them.",
+    discussion: """
+      Digested are the little-endian elements in C order, so containers and shards make no \
+      difference. What is printed, with -q or --json too, is a manifest: -c compares a checkpoint \
+      with it, lists what does not match, and exits with 1 if anything does not. Names in a manifest \
+      of lines are escaped as they are printed.
+
+      Examples:
+        tfinspect hash bert-base/ > bert-base.sha256
+        tfinspect hash bert-base.npz -c bert-base.sha256
+        tfinspect hash bert-base/ --json
+      """)
+
+  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  var source: FilePath
+
+  @Option(name: [.short, .long], help: "A manifest to check against.")
+  var check: FilePath?
+
+  @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var progressOptions: ProgressOptions
+  @OptionGroup var common: CommonOptions
+
+  func perform() throws -> ExitStatus {
+    let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+    common.explain(checkpoint)
+    let manifest = try check.map { try Manifest($0) }
+    let tensors = checkpoint.tensors.tensors
+    let progress = progressOptions.progress(
+      total: tensors.reduce(0) { $0 + $1.byteCount }, common)
+    let found = try digests(of: tensors) { progress.update($0) }
+    progress.finish()
+    if let manifest { return report(manifest.faults(in: found), of: found.count) }
+    if common.json {
+      standardOutput(json(found).text(pretty: true))
+    } else {
+      standardOutput(lines: lines(found))
+    }
+    return .success
+  }
+
+  private func lines(_ digests: [TensorDigest]) -> [String] {
+    if common.quiet { return digests.map { "\($0.digest)  \(escaped($0.name.text))" } }
+    var table = Table([("", .left), ("", .left), ("", .left), ("", .left)])
+    for digest in digests {
+      table.add([
+        digest.digest, digest.dtype.name, describe(shape: digest.shape),
+        escaped(digest.name.text),
+      ])
+    }
+    return table.lines(headings: false)
+  }
+
+  private func json(_ digests: [TensorDigest]) -> JSONValue {
+    let tensors = digests.map { digest -> JSONValue in
+      [
+        "name": .string(digest.name.text), "dtype": .string(digest.dtype.name),
+        "shape": digest.shape.json, "sha256": .string(digest.digest),
+      ]
+    }
+    return ["schema": "tfinspect.hash/1", "tensors": .array(tensors)]
+  }
+
+  private func report(_ faults: [Manifest.Fault], of count: Int) -> ExitStatus {
+    if common.json {
+      let list = faults.map { fault -> JSONValue in
+        ["name": .string(fault.name), "reason": .string(fault.reason)]
+      }
+      let report: JSONValue = [
+        "schema": "tfinspect.hash-check/1", "matches": .bool(faults.isEmpty),
+        "tensors": .number(count), "faults": .array(list),
+      ]
+      standardOutput(report.text(pretty: true))
+    } else {
+      standardOutput(lines: faults.map { "\(escaped($0.name)): \($0.reason)" })
+      if !common.quiet {
+        standardOutput(
+          faults.isEmpty
+            ? "\(describe(count, "tensor")) as in the manifest"
+            : "\(describe(faults.count, "fault")) in \(describe(count, "tensor"))")
+      }
+    }
+    return faults.isEmpty ? .success : .negative
+  }
+}
