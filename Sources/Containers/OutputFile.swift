@@ -87,6 +87,19 @@ final class OutputFile {
     try unsafe write(bytes.span.bytes)
   }
 
+  /// Takes the next `count` bytes of the file, to be filled later, and says where they begin.
+  func reserve(_ count: Int) throws(CheckpointError) -> Int {
+    try flush()
+    defer { flushed += count }
+    return flushed
+  }
+
+  /// Writes bytes to a place that was reserved; from any thread.
+  func fill(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
+    try writer.write(bytes, at: offset)
+    beginWriteback(descriptor, at: offset, count: bytes.byteCount)
+  }
+
   /// Replaces bytes that have been appended already.
   func patch(_ bytes: [UInt8], at offset: Int) throws(CheckpointError) {
     precondition(offset + bytes.count <= position, "patches only what is there")

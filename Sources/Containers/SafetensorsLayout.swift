@@ -13,6 +13,12 @@ struct SafetensorsLayout: FileLayout {
   ///
   /// - Throws: `CheckpointError` if safetensors cannot hold a tensor.
   init(_ contents: Contents) throws(CheckpointError) {
+    if let head = try contents.originalHead {
+      tensors = contents.tensors
+      header = head
+      byteCount = tensors.reduce(head.count) { $0 + $1.byteCount }
+      return
+    }
     tensors = contents.keepsOrder ? contents.tensors : aligned(contents.tensors)
     var parts = contents.metadata.map { ["\"__metadata__\":" + $0.json] } ?? []
     var position = 0
@@ -65,8 +71,19 @@ struct SafetensorsLayout: FileLayout {
   func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {
     try file.write(header)
     progress(header.count)
-    for tensor in tensors {
-      try file.copy(tensor, progress: progress)
+    try file.copy(tensors, progress: progress)
+  }
+}
+
+extension Contents {
+  /// The head of the one safetensors file that held exactly this, if it is to be made again.
+  fileprivate var originalHead: [UInt8]? {
+    get throws(CheckpointError) {
+      if let head { return head }
+      guard let origin = belongings.origin, origin.kept != nil, origin.shards.count == 1 else {
+        return nil
+      }
+      return try origin.parts(of: self)?.first?.head
     }
   }
 }
