@@ -47,6 +47,12 @@ let package = Package(
       name: "CZlib", pkgConfig: "zlib",
       providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
+      name: "CZstd", pkgConfig: "libzstd",
+      providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(
+      name: "CXXHash", pkgConfig: "libxxhash",
+      providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+    .systemLibrary(
       name: "CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .systemLibrary(
@@ -57,7 +63,8 @@ let package = Package(
     .target(
       name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
     .target(
-      name: "Containers", dependencies: ["TensorCore", "CZlib", system], swiftSettings: strict),
+      name: "Containers", dependencies: ["TensorCore", "CZlib", "CZstd", "CXXHash", system],
+      swiftSettings: strict),
     .target(name: "Kernels", dependencies: ["TensorCore", "CBLAS"], swiftSettings: optimized),
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
     .target(

@@ -88,6 +88,7 @@ public struct CommonOptions: ParsableArguments {
   public func validate() throws {
     guard threads >= 0 else { throw ValidationError("--threads must not be negative") }
     Parallel.workers = threads
+    Workers.count = threads
   }
 
   /// Says what a checkpoint was recognised as, when asked to be verbose.

@@ -21,6 +21,8 @@ public struct Checkpoint: Sendable {
   public let metadata: Metadata?
   /// The config.json that belongs to it.
   public let config: ConfigFile?
+  /// What its container has inside beside the tensors, without config.json.
+  public let belongings: Belongings
   /// The files that hold the weights.
   public let files: [FilePath]
   /// The shard index.
@@ -32,24 +34,39 @@ public struct Checkpoint: Sendable {
   /// Whether the order of the tensors was declared by whoever wrote them. It is not in an npz that
   /// is not ours, and then a writer may change it.
   public let keepsOrder: Bool
+  /// The container itself, if it is one that has checksums of everything.
+  let archive: TFZArchive?
 
   /// Opens a file, a shard index or a folder.
   ///
   /// In a folder, the weights are `model.safetensors.index.json`, else `model.safetensors`, else
-  /// `model.npz`, else the only container there.
+  /// `model.npz`, else `model.tfz`, else the only container there.
   ///
   /// - Parameters:
   ///   - path: what to open.
   ///   - format: the container, if its bytes shall not decide.
-  ///   - config: the config.json, if it is not where it usually is: `FILE.config.json` beside a
-  ///     file, else `config.json` in its folder.
+  ///   - config: the config.json, if it is not where it usually is: inside the container, else
+  ///     `FILE.config.json` beside a file, else `config.json` in its folder.
   /// - Throws: `CheckpointError` if something is missing, broken or not known.
   public static func open(
     _ path: FilePath, format: ContainerFormat? = nil, config: FilePath? = nil
   ) throws(CheckpointError) -> Checkpoint {
-    let source = try CheckpointSource(path, format: format)
-    let configPath = config ?? source.config
-    let config = try configPath.map { path throws(CheckpointError) in try ConfigFile(path) }
+    let config = try config.map { path throws(CheckpointError) in try ConfigFile(path) }
+    return try open(CheckpointSource(path, format: format), config: config)
+  }
+
+  /// Opens a file, a shard index or a folder, whose config is known.
+  ///
+  /// - Throws: `CheckpointError` if something is missing, broken or not known.
+  public static func open(
+    _ path: FilePath, format: ContainerFormat? = nil, config: ConfigFile
+  ) throws(CheckpointError) -> Checkpoint {
+    try open(CheckpointSource(path, format: format), config: config)
+  }
+
+  private static func open(
+    _ source: CheckpointSource, config: ConfigFile?
+  ) throws(CheckpointError) -> Checkpoint {
     switch source.weights {
     case .file(let file, let format):
       let contents = try format.contents(of: file)
@@ -76,7 +93,17 @@ public struct Checkpoint: Sendable {
       throw error.inFile(displayed(source.path))
     }
     metadata = contents.metadata
-    self.config = config
+    var belongings = contents.belongings
+    let inside = belongings.takeConfig()
+    if let config {
+      self.config = config
+    } else if let inside {
+      self.config = try ConfigFile(inside, in: source.path)
+    } else {
+      self.config = try source.config.map { path throws(CheckpointError) in try ConfigFile(path) }
+    }
+    self.belongings = belongings
+    archive = contents.archive
     self.files = files
     self.index = index?.path
     indexMetadata = index?.metadata

@@ -20,6 +20,8 @@ public struct CheckpointWriter: Sendable {
   public let keepsOrder: Bool
   /// Files that must not be written to.
   let sources: [FilePath]
+  /// What the source has inside, for a container that holds it, or for a folder.
+  let belongings: Belongings
   /// Further small files of a folder.
   let extraFiles: [ExtraFile]
 
@@ -47,11 +49,12 @@ public struct CheckpointWriter: Sendable {
   ///     tensor alone is larger.
   ///   - keepsOrder: whether the order of the tensors must stay, even if elements are misaligned.
   ///   - sources: the files that are read from (`Checkpoint.allFiles`): never written to.
+  ///   - belongings: what the source's container has beside the tensors (`Checkpoint.belongings`).
   ///   - extraFiles: further small files for a folder; they go before companions of the same name.
   public init(
     destination: FilePath, format: ContainerFormat, isFolder: Bool = false, overwrite: Bool = false,
     maxShardSize: Int? = nil, keepsOrder: Bool = true, sources: [FilePath] = [],
-    extraFiles: [ExtraFile] = []
+    belongings: Belongings = Belongings(), extraFiles: [ExtraFile] = []
   ) {
     self.destination = destination
     self.format = format
@@ -60,6 +63,7 @@ public struct CheckpointWriter: Sendable {
     self.maxShardSize = maxShardSize
     self.keepsOrder = keepsOrder
     self.sources = sources
+    self.belongings = belongings
     self.extraFiles = extraFiles
   }
 

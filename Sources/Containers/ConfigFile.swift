@@ -19,15 +19,21 @@ public struct ConfigFile: Sendable {
       throw CheckpointError(
         .limitExceeded("the size", limit: Limits.config, found: file.size), file: file.name)
     }
+    try self.init(path, bytes: try file.read(0..<file.size))
+  }
+
+  /// Reads bytes that were found at `path`, be that in a folder or inside a container.
+  init(_ path: FilePath, bytes: [UInt8]) throws(CheckpointError) {
+    let name = displayed(path)
     self.path = path
-    bytes = try file.read(0..<file.size)
+    self.bytes = bytes
     do {
       value = try JSONValue(parsing: bytes, grammar: .python)
     } catch {
-      throw CheckpointError(.malformed(error.reason), file: file.name, offset: error.offset)
+      throw CheckpointError(.malformed(error.reason), file: name, offset: error.offset)
     }
     guard value.members != nil else {
-      throw CheckpointError(.malformed("is not a JSON object"), file: file.name)
+      throw CheckpointError(.malformed("is not a JSON object"), file: name)
     }
   }
 }

@@ -10,6 +10,8 @@ public struct ContainerFormat: Sendable {
   public let fileExtension: String
   /// Whether a folder may hold it in several files with an index.
   public let canShard: Bool
+  /// Whether it has a place for config.json and the other small files of a folder.
+  public internal(set) var holdsFiles = false
 
   /// Whether a file that begins so is one.
   let matches: @Sendable (_ head: [UInt8]) -> Bool
@@ -19,7 +21,7 @@ public struct ContainerFormat: Sendable {
   let layout: @Sendable (Contents) throws(CheckpointError) -> any FileLayout
 
   /// All containers that we know.
-  public static let all: [ContainerFormat] = [.safetensors, .npz, .npy]
+  public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy]
 
   /// The container of that name.
   public static func named(_ name: String) -> ContainerFormat? {
@@ -54,13 +56,26 @@ struct Contents: Sendable {
   var metadata: Metadata?
   /// Whether that order is what the writer declared, or an accident.
   var keepsOrder = true
+  /// What stands beside the tensors, as far as the container knows.
+  var belongings = Belongings()
+  /// Everything before the tensors of the safetensors file to be, if it shall be the one it was.
+  var head: [UInt8]?
+  /// The container, if it can check itself.
+  var archive: TFZArchive?
 }
 
 /// A file that is about to be written: its size is known and nothing can be wrong with it any more.
 protocol FileLayout: Sendable {
-  /// The bytes that the file will have.
+  /// The bytes that the file will have; if `sizeIsBound`, the most that it can have.
   var byteCount: Int { get }
+
+  /// Whether the file may turn out smaller than `byteCount`.
+  var sizeIsBound: Bool { get }
 
   /// Writes the file. `progress` hears how many bytes each step has written.
   func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError)
+}
+
+extension FileLayout {
+  var sizeIsBound: Bool { false }
 }

@@ -66,6 +66,9 @@ extension FilePath {
     }
   }
 
+  /// The path in this folder that has that name.
+  func child(_ name: [UInt8]) -> FilePath { appending("x").sibling(name) }
+
   /// The path beside this one that has that name.
   func sibling(_ name: [UInt8]) -> FilePath {
     let text = name.map { CChar(bitPattern: $0) } + [0]

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// The text that a container carries beside its tensors: safetensors' `__metadata__`.
 ///
 /// An ordered list of pairs, because rewriting it must not change it. A checkpoint without
@@ -32,6 +34,15 @@ public struct Metadata: Sendable, Equatable {
   /// The value of `key`.
   public subscript(key: String) -> String? {
     entries.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
+  }
+}
+
+extension Metadata {
+  /// The pairs of both; where a key is in both, the first's value counts.
+  static func merged(_ a: Metadata?, _ b: Metadata?) -> Metadata? {
+    guard let a, let b else { return a ?? b }
+    let known = Set(a.entries.map { TensorName($0.key) })
+    return Metadata(a.entries + b.entries.filter { !known.contains(TensorName($0.key)) })
   }
 }
 

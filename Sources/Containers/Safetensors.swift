@@ -1,3 +1,4 @@
+import SystemPackage
 import TensorCore
 
 extension ContainerFormat {
@@ -27,7 +28,12 @@ struct SafetensorsHeader {
   ///
   /// - Throws: `CheckpointError` for the first fault.
   init(of file: InputFile) throws(CheckpointError) {
-    let bytes = try Self.headerBytes(of: file)
+    try self.init(try Self.headerBytes(of: file))
+    try checkSize(file.size)
+  }
+
+  /// Reads a header without the file that it belongs to: its text, without the length before it.
+  init(_ bytes: [UInt8]) throws(CheckpointError) {
     end = 8 + bytes.count
     let members: [JSONScanner.Member]
     do {
@@ -47,7 +53,7 @@ struct SafetensorsHeader {
     entries.sort {
       ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
     }
-    try checkCoverage(fileSize: file.size)
+    try checkCoverage()
   }
 
   private static func headerBytes(of file: InputFile) throws(CheckpointError) -> [UInt8] {
@@ -72,7 +78,7 @@ struct SafetensorsHeader {
   }
 
   /// Every byte after the header belongs to exactly one tensor.
-  private func checkCoverage(fileSize: Int) throws(CheckpointError) {
+  private func checkCoverage() throws(CheckpointError) {
     var position = 0
     for entry in entries {
       guard entry.range.lowerBound == position else {
@@ -84,6 +90,11 @@ struct SafetensorsHeader {
       }
       position = entry.range.upperBound
     }
+  }
+
+  /// The last tensor ends where the file does.
+  private func checkSize(_ fileSize: Int) throws(CheckpointError) {
+    let position = entries.last?.range.upperBound ?? 0
     let available = fileSize - end
     if position > available {
       throw CheckpointError(.truncated(needed: position, available: available), offset: end)
@@ -102,7 +113,13 @@ struct SafetensorsHeader {
         bytes: FileBytes(
           file: file, start: end + entry.range.lowerBound, count: entry.range.count))
     }
-    return Contents(tensors: tensors, metadata: metadata)
+    var contents = Contents(tensors: tensors, metadata: metadata)
+    let head = CompanionFile(
+      name: file.path.lastComponent?.bytes ?? [],
+      bytes: FileBytes(file: file, start: 0, count: end))
+    contents.belongings.origin = SafetensorsOrigin(
+      shards: [SafetensorsOrigin.Shard(head, tensors.count)])
+    return contents
   }
 }
 

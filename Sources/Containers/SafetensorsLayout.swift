@@ -13,6 +13,12 @@ struct SafetensorsLayout: FileLayout {
   ///
   /// - Throws: `CheckpointError` if safetensors cannot hold a tensor.
   init(_ contents: Contents) throws(CheckpointError) {
+    if let head = try contents.originalHead {
+      tensors = contents.tensors
+      header = head
+      byteCount = tensors.reduce(head.count) { $0 + $1.byteCount }
+      return
+    }
     tensors = contents.keepsOrder ? contents.tensors : aligned(contents.tensors)
     var text = UInt64(0).littleEndianBytes + "{".utf8
     if let metadata = contents.metadata { text += Array("\"__metadata__\":\(metadata.json),".utf8) }
@@ -71,8 +77,19 @@ struct SafetensorsLayout: FileLayout {
   func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {
     try file.write(header)
     progress(header.count)
-    for tensor in tensors {
-      try file.copy(tensor, progress: progress)
+    try file.copy(tensors, progress: progress)
+  }
+}
+
+extension Contents {
+  /// The head of the one safetensors file that held exactly this, if it is to be made again.
+  fileprivate var originalHead: [UInt8]? {
+    get throws(CheckpointError) {
+      if let head { return head }
+      guard let origin = belongings.origin, origin.kept != nil, origin.shards.count == 1 else {
+        return nil
+      }
+      return try origin.parts(of: self)?.first?.head
     }
   }
 }

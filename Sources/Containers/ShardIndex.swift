@@ -88,6 +88,7 @@ struct ShardIndex {
   func contents() throws(CheckpointError) -> (contents: Contents, files: [FilePath]) {
     var faults: [String] = []
     var contents = Contents(tensors: [])
+    var origin = SafetensorsOrigin(shards: [], index: try CompanionFile(path))
     var files: [FilePath] = []
     var found: Set<TensorName> = []
     for (number, shard) in shards.enumerated() {
@@ -98,7 +99,8 @@ struct ShardIndex {
         continue
       }
       let part = try Self.open(path)
-      contents.metadata = Self.merged(contents.metadata, part.metadata)
+      contents.metadata = Metadata.merged(contents.metadata, part.metadata)
+      origin.shards += part.belongings.origin?.shards ?? []
       for tensor in part.tensors {
         if placement[tensor.name] == number {
           found.insert(tensor.name)
@@ -117,6 +119,11 @@ struct ShardIndex {
         .malformed("index and shards disagree (\(faults.count) faults)"), file: displayed(path),
         details: faults)
     }
+    if origin.shards.allSatisfy({ isPlainFileName($0.head.name) }),
+      !shards.contains(where: { $0.utf8.contains(UInt8(ascii: "/")) })
+    {
+      contents.belongings.origin = origin
+    }
     return (contents, files)
   }
 
@@ -128,13 +135,6 @@ struct ShardIndex {
         .malformed("is \(format), but only safetensors has shards"), file: file.name)
     }
     return try format.contents(of: file)
-  }
-
-  /// The pairs of both; where a key is in both, the first shard's value counts.
-  private static func merged(_ a: Metadata?, _ b: Metadata?) -> Metadata? {
-    guard let a, let b else { return a ?? b }
-    let known = Set(a.entries.map { TensorName($0.key) })
-    return Metadata(a.entries + b.entries.filter { !known.contains(TensorName($0.key)) })
   }
 }
 

@@ -7,7 +7,7 @@ public struct WritePlan: Sendable {
   public struct File: Sendable {
     /// Where it will be.
     public let path: FilePath
-    /// The bytes it will have.
+    /// The bytes it will have; if `sizeIsBound`, the most it can have.
     public let byteCount: Int
     /// How many tensors it holds.
     public let tensorCount: Int
@@ -18,7 +18,7 @@ public struct WritePlan: Sendable {
   enum Source: Sendable {
     case layout(any FileLayout)
     case bytes([UInt8])
-    case copy(InputFile)
+    case copy(CompanionFile)
   }
 
   /// The files, the first of them with weights, the shard index after its shards.
@@ -26,31 +26,35 @@ public struct WritePlan: Sendable {
   /// The config beside a single file that has the right bytes already, or must not be there.
   private var untouchedConfig: (path: FilePath, bytes: [UInt8]?)?
 
-  /// The bytes of all files together.
+  /// The bytes of all files together, before compression.
   public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
 
   init(
     _ writer: CheckpointWriter, _ contents: Contents, config: [UInt8]?, companions: [FilePath]
   ) throws(CheckpointError) {
+    let others = try Self.companions(writer, companions)
+    var contents = contents
+    contents.belongings.origin = writer.belongings.origin
+    if writer.format.holdsFiles {
+      contents.belongings.files = Self.inside(writer, config: config, others)
+    }
     do {
       _ = try TensorTable(contents.tensors)
       try addWeights(writer, contents)
     } catch {
       throw error.inFile(displayed(writer.destination))
     }
-    if writer.isFolder {
+    if writer.format.holdsFiles {
+      if config == nil, !writer.isFolder {
+        try addConfig(nil, at: Self.configPath(of: writer.destination))
+      }
+    } else if writer.isFolder {
       let folder = writer.destination
       if let config { add(folder.appending("config.json"), .bytes(config), config.count) }
       for file in writer.extraFiles {
         add(folder.appending(file.name), .bytes(file.bytes), file.bytes.count)
       }
-      for path in companions {
-        guard let name = path.lastComponent,
-          !writer.extraFiles.contains(where: { $0.name == name.string })
-        else { continue }
-        let file = try InputFile(path)
-        add(folder.appending(name), .copy(file), file.size)
-      }
+      for file in others { add(folder.child(file.name), file) }
     } else {
       try addConfig(config, at: Self.configPath(of: writer.destination))
     }
@@ -69,6 +73,28 @@ public struct WritePlan: Sendable {
     guard isSame ?? (path.linkStatus == nil) else {
       throw CheckpointError(.changedWhileRead, file: displayed(path))
     }
+  }
+
+  /// The small files beside config.json and those that the writer adds, each name once.
+  private static func companions(
+    _ writer: CheckpointWriter, _ paths: [FilePath]
+  ) throws(CheckpointError) -> [CompanionFile] {
+    var files: [CompanionFile] = []
+    var names = Set(writer.extraFiles.map { Array($0.name.utf8) } + [Array("config.json".utf8)])
+    for path in paths {
+      guard let name = path.lastComponent, names.insert(name.bytes).inserted else { continue }
+      files.append(try CompanionFile(path))
+    }
+    return files + writer.belongings.files.filter { names.insert($0.name).inserted }
+  }
+
+  /// All small files, for a container that holds them.
+  private static func inside(
+    _ writer: CheckpointWriter, config: [UInt8]?, _ others: [CompanionFile]
+  ) -> [CompanionFile] {
+    let config = config.map { [CompanionFile(name: Array("config.json".utf8), bytes: $0)] } ?? []
+    let extra = writer.extraFiles.map { CompanionFile(name: Array($0.name.utf8), bytes: $0.bytes) }
+    return config + extra + others
   }
 
   /// The config beside a single file.
@@ -95,9 +121,32 @@ public struct WritePlan: Sendable {
       File(path: path, byteCount: byteCount, tensorCount: tensorCount, source: source))
   }
 
+  private mutating func add(_ path: FilePath, _ file: CompanionFile) {
+    add(path, .copy(file), file.bytes.count)
+  }
+
+  /// The shards that a sharded checkpoint had before it became one file.
+  private mutating func addOriginalShards(
+    _ writer: CheckpointWriter, _ contents: Contents
+  ) throws(CheckpointError) -> Bool {
+    guard writer.isFolder, writer.format == .safetensors, writer.maxShardSize == nil,
+      let origin = contents.belongings.origin, origin.kept != nil, let index = origin.index,
+      let parts = try origin.parts(of: contents)
+    else { return false }
+    for (shard, part) in zip(origin.shards, parts) {
+      let layout = try writer.format.layout(part)
+      add(
+        writer.destination.child(shard.head.name), .layout(layout), layout.byteCount,
+        tensorCount: part.tensors.count)
+    }
+    add(writer.destination.child(index.name), index)
+    return true
+  }
+
   private mutating func addWeights(
     _ writer: CheckpointWriter, _ contents: Contents
   ) throws(CheckpointError) {
+    if try addOriginalShards(writer, contents) { return }
     let suffix = writer.format.fileExtension
     let path =
       writer.isFolder ? writer.destination.appending("model.\(suffix)") : writer.destination
@@ -189,6 +238,11 @@ struct ShardIndexText {
 }
 
 extension WritePlan.File {
+  /// Whether the file may turn out smaller than planned, because it is compressed.
+  public var sizeIsBound: Bool {
+    if case .layout(let layout) = source { layout.sizeIsBound } else { false }
+  }
+
   /// Writes the file's bytes.
   func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {
     switch source {
@@ -196,11 +250,10 @@ extension WritePlan.File {
     case .bytes(let bytes):
       try file.write(bytes)
       progress(bytes.count)
-    case .copy(let input):
-      let bytes = FileBytes(file: input, start: 0, count: input.size)
-      try file.copy(
-        Tensor(name: "", dtype: .u8, shape: [input.size], bytes: bytes), progress: progress)
+    case .copy(let companion): try file.copy(companion.tensor, progress: progress)
     }
-    precondition(file.position == byteCount, "a file has the size that was planned")
+    precondition(
+      file.position == byteCount || sizeIsBound && file.position < byteCount,
+      "a file has the size that was planned")
   }
 }

@@ -34,23 +34,39 @@ internal import CCrypto
 
   /// The digest of everything that was added, in lower-case hexadecimal.
   public consuming func finalized() -> String {
+    finalizedBytes().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The 32 bytes of the digest of everything that was added.
+  public consuming func finalizedBytes() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     let status = unsafe digest.withUnsafeMutableBytes { buffer in
       unsafe EVP_DigestFinal_ex(
         context, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), nil)
     }
     precondition(status == 1, "libcrypto cannot finish a digest")
-    return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return digest
   }
 
-  /// The digest of a tensor's bytes, read in pieces.
+  /// The digest of a tensor's bytes, read in pieces, in lower-case hexadecimal.
   ///
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   public static func digest(of tensor: Tensor) throws(CheckpointError) -> String {
+    try reading(tensor).finalized()
+  }
+
+  /// The 32 bytes of the digest of a tensor's bytes, read in pieces.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  public static func bytes(of tensor: Tensor) throws(CheckpointError) -> [UInt8] {
+    try reading(tensor).finalizedBytes()
+  }
+
+  private static func reading(_ tensor: Tensor) throws(CheckpointError) -> SHA256 {
     var sha = SHA256()
     for start in stride(from: 0, to: tensor.byteCount, by: 1 << 20) {
       sha.update(try tensor.bytes.read(start..<min(start + 1 << 20, tensor.byteCount)))
     }
-    return sha.finalized()
+    return sha
   }
 }

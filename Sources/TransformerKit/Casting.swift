@@ -81,7 +81,7 @@ struct CastBytes: TensorBytes {
       let bytes = try source.bytes.read(
         (first + piece.lowerBound) * sourceWidth..<(first + piece.upperBound) * sourceWidth)
       unsafe buffer.withUnsafeMutableBytes { target in
-        forEachBlock(of: piece.count) { block in
+        forEachPiece(of: piece.count) { block in
           let values = unsafe bytes.span.bytes.extracting(
             block.lowerBound * sourceWidth..<block.upperBound * sourceWidth)
           // Blocks are disjoint, so their places are.
@@ -97,7 +97,7 @@ struct CastBytes: TensorBytes {
 }
 
 /// Calls `body` for ranges that make up `count` elements, on several cores.
-private func forEachBlock(of count: Int, _ body: (Range<Int>) -> Void) {
+private func forEachPiece(of count: Int, _ body: (Range<Int>) -> Void) {
   Parallel.forEach(count: (count + elementsPerBlock - 1) / elementsPerBlock) { number in
     let start = number * elementsPerBlock
     body(start..<min(start + elementsPerBlock, count))
@@ -171,7 +171,7 @@ extension Tensor {
       var losses = [RoundingLoss](
         repeating: RoundingLoss(), count: (count + elementsPerBlock - 1) / elementsPerBlock)
       unsafe losses.withUnsafeMutableBufferPointer { losses in
-        forEachBlock(of: count) { block in
+        forEachPiece(of: count) { block in
           let values = unsafe bytes.span.bytes.extracting(
             block.lowerBound * width..<block.upperBound * width)
           unsafe losses[block.lowerBound / elementsPerBlock] = self.dtype.loss(

@@ -27,13 +27,15 @@ public struct Conversion: Sendable {
     public var maxShardSize: Int?
     /// The most memory that the process may take, in bytes.
     public var memory: Int?
+    /// How a TFZ file is compressed.
+    public var compression: TFZ.Options
 
     /// Says what to write.
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
       dialect: String? = nil, dtype: DType? = nil, allowsLoss: Bool = false,
       isVerified: Bool = false, overwrite: Bool = false, maxShardSize: Int? = nil,
-      memory: Int? = nil
+      memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
     ) {
       self.destination = destination
       self.isFolder = isFolder
@@ -45,6 +47,7 @@ public struct Conversion: Sendable {
       self.overwrite = overwrite
       self.maxShardSize = maxShardSize
       self.memory = memory
+      self.compression = compression
     }
   }
 
@@ -107,10 +110,10 @@ public struct Conversion: Sendable {
     }
     casts = try ledgers(of: tensors, target, file: displayed(source.path))
     writer = CheckpointWriter(
-      destination: target.destination, format: try containerFormat(of: target),
+      destination: target.destination, format: try target.container,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
       keepsOrder: source.keepsOrder && target.dialect == nil, sources: source.allFiles,
-      extraFiles: nativeConfig(of: model, target))
+      belongings: source.belongings, extraFiles: nativeConfig(of: model, target))
   }
 
   /// What would be written.
@@ -135,11 +138,9 @@ public struct Conversion: Sendable {
   private func verify(_ path: FilePath) throws(CheckpointError) {
     guard target.isVerified else { return }
     let before = if let model { model } else { try Model(source, options: options) }
-    // A file has its config beside it only when both have their names.
-    var targetOptions = OpenOptions(
-      format: format, config: target.isFolder ? nil : source.config?.path)
+    var targetOptions = OpenOptions(format: format)
     targetOptions.recognition.architecture = options.recognition.architecture
-    let after = try Model(path, options: targetOptions)
+    let after = try Model(written(path), options: targetOptions)
     let verdict = try compare(before, after, precision: Float.self).verdict
     let isRight: Bool
     switch verdict {
@@ -154,6 +155,16 @@ public struct Conversion: Sendable {
     }
   }
 
+  /// The target while it has only its temporary name.
+  private func written(_ path: FilePath) throws(CheckpointError) -> Checkpoint {
+    // A file has its config beside it only when both have their names.
+    let isBeside = !target.isFolder && !format.holdsFiles
+    if isBeside, let config = source.config {
+      return try Checkpoint.open(path, format: format, config: config)
+    }
+    return try Checkpoint.open(path, format: format)
+  }
+
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.
   private var config: [UInt8]? {
     guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
@@ -161,7 +172,9 @@ public struct Conversion: Sendable {
     return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)
   }
 
-  private var companions: [FilePath] { writer.isFolder ? source.companions : [] }
+  private var companions: [FilePath] {
+    writer.isFolder || writer.format.holdsFiles ? source.companions : []
+  }
 }
 
 /// What a cast does, refused if it loses something and may not.
@@ -192,18 +205,29 @@ private func nativeConfig(
   return [CheckpointWriter.ExtraFile(name, bytes: Array((content.text(pretty: true) + "\n").utf8))]
 }
 
-/// The container that was asked for, or that the extension names; of a folder, safetensors.
-private func containerFormat(
-  of target: Conversion.Target
-) throws(CheckpointError) -> ContainerFormat {
-  if let format = target.format { return format }
-  if target.isFolder { return .safetensors }
-  let ending = target.destination.extension ?? ""
-  if let format = ContainerFormat.withExtension(ending) { return format }
-  let known = ContainerFormat.all.map { ".\($0.fileExtension)" }.joined(separator: ", ")
-  throw CheckpointError(
-    .unsupported(
-      "\".\(ending)\" is the extension of no container that we write; those are \(known)"),
-    file: displayed(target.destination),
-    advice: "pass --to FORMAT, or end the path with / for a folder")
+extension Conversion.Target {
+  /// The container that was asked for, or that the extension names; of a folder, safetensors.
+  ///
+  /// - Throws: `CheckpointError` if the extension is that of none.
+  public var container: ContainerFormat {
+    get throws(CheckpointError) {
+      let found = try namedContainer
+      return found == .tfz ? .tfz(compression) : found
+    }
+  }
+
+  private var namedContainer: ContainerFormat {
+    get throws(CheckpointError) {
+      if let format { return format }
+      if isFolder { return .safetensors }
+      let ending = destination.extension ?? ""
+      if let format = ContainerFormat.withExtension(ending) { return format }
+      let known = ContainerFormat.all.map { ".\($0.fileExtension)" }.joined(separator: ", ")
+      throw CheckpointError(
+        .unsupported(
+          "\".\(ending)\" is the extension of no container that we write; those are \(known)"),
+        file: displayed(destination),
+        advice: "pass --to FORMAT, or end the path with / for a folder")
+    }
+  }
 }

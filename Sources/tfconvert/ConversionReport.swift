@@ -25,11 +25,27 @@ struct ConversionReport {
     let verb = isDryRun ? "would write" : "wrote"
     let files = plan.files.map { file in
       let tensors = file.tensorCount > 0 ? ", \(describe(file.tensorCount, "tensor"))" : ""
-      return
-        "\(verb) \(escaped(displayed(file.path))): \(describe(bytes: file.byteCount))\(tensors)"
+      return "\(verb) \(escaped(displayed(file.path))): \(sizeText(file))\(tensors)"
     }
     return (isDryRun ? mappingLines : []) + files + castLines + accounts + [summary]
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
+  }
+
+  /// The size of a file; of a compressed one, what compressing achieved.
+  private func sizeText(_ file: WritePlan.File) -> String {
+    guard file.sizeIsBound else { return describe(bytes: file.byteCount) }
+    guard !isDryRun else { return "at most \(describe(bytes: file.byteCount))" }
+    let size = size(of: file)
+    let tenths = (1000 * Double(size) / Double(file.byteCount)).rounded() / 10
+    return "\(describe(bytes: size)), \(tenths) % of \(describe(bytes: file.byteCount))"
+  }
+
+  /// The bytes that a file has; before it is written, the most that it can have.
+  private func size(of file: WritePlan.File) -> Int {
+    guard file.sizeIsBound, !isDryRun, let status = try? file.path.stat() else {
+      return file.byteCount
+    }
+    return Int(status.size)
   }
 
   /// One line a weight: where it is, what it is, and where it goes.
@@ -108,8 +124,8 @@ struct ConversionReport {
   var json: JSONValue {
     let files: [JSONValue] = plan.files.map {
       [
-        "path": .string(displayed($0.path)), "bytes": .number($0.byteCount),
-        "tensors": .number($0.tensorCount),
+        "path": .string(displayed($0.path)), "bytes": .number(size(of: $0)),
+        "uncompressed_bytes": .number($0.byteCount), "tensors": .number($0.tensorCount),
       ]
     }
     let rows: [JSONValue] = mapping.map {
@@ -139,7 +155,8 @@ struct ConversionReport {
       "from_dialect": graph.map { .string($0.dialect.name) } ?? .null,
       "to_dialect": conversion.dialect.map { .string($0) } ?? .null,
       "written": .bool(!isDryRun), "tensors": .number(conversion.source.tensors.count),
-      "bytes": .number(plan.byteCount), "peak_memory": .number(conversion.peakMemory),
+      "bytes": .number(plan.files.reduce(0) { $0 + size(of: $1) }),
+      "peak_memory": .number(conversion.peakMemory),
       "files": .array(files), "mapping": .array(rows),
       "casts": .array(casts),
       "notes": .array(inexpressible.map { .string($0) }),

@@ -42,6 +42,12 @@ struct Convert: Verb {
   @Option(help: "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB).")
   var maxShardSize: ByteSize?
 
+  @Option(help: "How hard to compress a TFZ file: 1 (the default, at the speed of memory) to 19.")
+  var level: Int?
+
+  @Flag(help: "Keep the SHA-256 of every tensor's bytes in a TFZ file.")
+  var digests = false
+
   @Flag(name: [.short, .long], help: "Replace an existing target.")
   var force = false
 
@@ -61,6 +67,9 @@ struct Convert: Verb {
       throw ValidationError(
         "--memory does not cover what --verify runs; convert first, then use tfverify")
     }
+    guard TFZ.Options.levels.contains(level ?? 1) else {
+      throw ValidationError("--level is from 1 to 19")
+    }
   }
 
   func perform() throws -> ExitStatus {
@@ -74,7 +83,11 @@ struct Convert: Verb {
     let target = Conversion.Target(
       path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
       allowsLoss: allowLossy, isVerified: verify, overwrite: force,
-      maxShardSize: maxShardSize?.bytes, memory: memory.cap)
+      maxShardSize: maxShardSize?.bytes, memory: memory.cap,
+      compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))
+    if level != nil || digests, try target.container != .tfz {
+      throw ValidationError("--level and --digests are for TFZ files (DST.tfz, or --to tfz)")
+    }
     let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
     if let model = conversion.model { common.explain(model) } else { common.explain(checkpoint) }
     let plan = try conversion.plan()

@@ -16,17 +16,19 @@ struct TFConvert: ParsableCommand {
     discussion: """
       SRC is a file, a shard index or a folder. DST's extension chooses the container; without \
       one, or with a trailing slash, it is a folder with config.json and the other small files. \
-      Names, layout, values and dtypes stay as they are, unless --dialect or --dtype say otherwise. The conversion needs a fixed amount of \
-      memory, however large the checkpoint, and the target appears whole or not at all.
+      A TFZ file has the whole folder inside, compressed without loss, and gives it back byte for \
+      byte. Names, layout, values and dtypes stay as they are, unless --dialect or --dtype say \
+      otherwise. The conversion needs a fixed amount of memory, however large the checkpoint, and \
+      the target appears whole or not at all.
 
       Examples:
         tfconvert bert-base/ bert.npz --dialect google-bert --verify
-        tfconvert bert.npz bert-again/
+        tfconvert bert-base/ bert.tfz
         tfconvert model.safetensors sharded/ --max-shard-size 2GB
 
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Convert.self, List.self],
+    subcommands: [Convert.self, List.self, Bench.self],
     defaultSubcommand: Convert.self)
 }

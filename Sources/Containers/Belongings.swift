@@ -1,0 +1,73 @@
+import SystemPackage
+public import TensorCore
+
+/// What a checkpoint has beside its tensors, and takes along into a container that can hold it.
+public struct Belongings: Sendable {
+  /// The other small files of its folder, as far as they stand inside the container.
+  public var files: [CompanionFile] = []
+  /// The safetensors files that the tensors came from, for giving back the same bytes.
+  var origin: SafetensorsOrigin?
+
+  /// Nothing.
+  public init() {}
+
+  /// Takes config.json out, if it is there.
+  mutating func takeConfig() -> CompanionFile? {
+    guard let position = files.firstIndex(where: { $0.name.elementsEqual("config.json".utf8) })
+    else { return nil }
+    return files.remove(at: position)
+  }
+}
+
+/// A small file that travels with the weights.
+public struct CompanionFile: Sendable {
+  /// Its name in the folder, as the file system has it.
+  public let name: [UInt8]
+  /// Its bytes.
+  public let bytes: any TensorBytes
+
+  init(name: [UInt8], bytes: any TensorBytes) {
+    self.name = name
+    self.bytes = bytes
+  }
+
+  /// A file that is in memory.
+  init(name: [UInt8], bytes: [UInt8]) {
+    self.init(name: name, bytes: ByteArray(bytes))
+  }
+
+  /// A file as it is on disk.
+  init(_ path: FilePath) throws(CheckpointError) {
+    let file = try InputFile(path)
+    self.init(
+      name: path.lastComponent?.bytes ?? [],
+      bytes: FileBytes(file: file, start: 0, count: file.size))
+  }
+
+  /// The whole file.
+  func read(limit: Int) throws(CheckpointError) -> [UInt8] {
+    guard bytes.count <= limit else {
+      throw CheckpointError(.limitExceeded("the size", limit: limit, found: bytes.count))
+    }
+    return try bytes.read(0..<bytes.count)
+  }
+
+  /// The file as a tensor of bytes, which is how bytes are copied from file to file.
+  var tensor: Tensor {
+    Tensor(
+      name: TensorName(String(decoding: name, as: UTF8.self)), dtype: .u8, shape: [bytes.count],
+      bytes: bytes)
+  }
+}
+
+extension ConfigFile {
+  /// Reads a config.json that stands inside a container.
+  init(_ file: CompanionFile, in container: FilePath) throws(CheckpointError) {
+    let path = container.appending("config.json")
+    do throws(CheckpointError) {
+      try self.init(path, bytes: try file.read(limit: Limits.config))
+    } catch {
+      throw error.inFile(displayed(path))
+    }
+  }
+}

@@ -1,0 +1,64 @@
+public import TensorCore
+
+/// The bytes of a stream, for one of those whose bytes they are.
+final class TFZBytes: ChunkedBytes {
+  /// Whose bytes they are, for errors.
+  enum Owner {
+    case tensor(TensorName)
+    case file([UInt8])
+  }
+
+  private let archive: TFZArchive
+  private let number: Int
+  private let owner: Owner
+
+  init(_ archive: TFZArchive, _ stream: Int, of owner: Owner) {
+    self.archive = archive
+    number = stream
+    self.owner = owner
+  }
+
+  private var stream: TFZIndex.Stream { archive.index.streams[number] }
+
+  var count: Int { stream.length }
+
+  var chunkSize: Int { archive.index.chunkUnits * stream.unit.width }
+
+  /// The SHA-256 that the file has of the bytes, in lower-case hexadecimal.
+  var storedDigest: String? {
+    stream.digest.map { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+  }
+
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a stream")
+    do throws(CheckpointError) {
+      try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
+        try unsafe archive.read(stream, at: offset, into: target)
+      }
+    } catch {
+      throw attributed(error)
+    }
+  }
+
+  /// The fault, with the name of what it concerns.
+  func attributed(_ error: CheckpointError) -> CheckpointError {
+    var error = error
+    switch (owner, error.problem) {
+    case (.tensor(let name), _): error.tensor = error.tensor ?? name
+    case (.file(let name), .checksum(let what)):
+      error.problem = .checksum("\(what) of \"\(String(decoding: name, as: UTF8.self))\"")
+    case (.file(let name), .malformed(let reason)):
+      error.problem = .malformed("\"\(String(decoding: name, as: UTF8.self))\", \(reason)")
+    default: break
+    }
+    if let bytes = archive.source as? FileBytes { error = error.inFile(bytes.file.name) }
+    return error
+  }
+}
+
+extension Tensor {
+  /// The SHA-256 that the container has of the tensor's bytes, in lower-case hexadecimal, if any.
+  ///
+  /// It says what the bytes were when they were written; `Checkpoint.integrityFaults` compares.
+  public var storedDigest: String? { (bytes as? TFZBytes)?.storedDigest }
+}

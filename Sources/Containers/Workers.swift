@@ -1,0 +1,63 @@
+import Dispatch
+import Synchronization
+import TensorCore
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// How many threads containers use to compress and decompress. The bytes never depend on it.
+public enum Workers {
+  private static let limit = Atomic<Int>(0)
+  private static let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  /// More would only take memory: the bytes have to come from, or go to, one file.
+  private static let most = 16
+
+  /// The number of threads; 0 asks for one a core, but no more than 16.
+  public static var count: Int {
+    get {
+      let limit = limit.load(ordering: .relaxed)
+      return min(limit > 0 ? limit : cores, most)
+    }
+    set { limit.store(max(0, newValue), ordering: .relaxed) }
+  }
+}
+
+/// Calls `body` once for each index below `count`, on several threads, started in rising order.
+///
+/// The calls run at the same time, so each must write only to places of its own, or lock.
+///
+/// - Throws: the error of the lowest index that throws; what comes after it may not have run.
+func inParallel(
+  _ count: Int, _ body: (Int) throws(CheckpointError) -> Void
+) throws(CheckpointError) {
+  let workers = min(Workers.count, count)
+  if workers <= 1 {
+    for index in 0..<count { try body(index) }
+    return
+  }
+  let next = Atomic<Int>(0)
+  let failure = Mutex<(index: Int, error: CheckpointError)?>(nil)
+  withoutActuallyEscaping(body) { body in
+    // See above: what the calls share, they lock.
+    nonisolated(unsafe) let body = body
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        if index >= count { return }
+        do throws(CheckpointError) {
+          try unsafe body(index)
+        } catch {
+          failure.withLock { first in
+            if index < first?.index ?? .max { first = (index, error) }
+          }
+          // Indices are taken in order, so nothing below this one is left out.
+          next.store(count, ordering: .relaxed)
+        }
+      }
+    }
+  }
+  if let error = failure.withLock({ $0?.error }) { throw error }
+}
