@@ -157,3 +157,15 @@ private func startAgain() {
     unsafe execv("/proc/self/exe", CommandLine.unsafeArgv)
   #endif
 }
+
+/// The most memory that the process has taken so far, in bytes.
+public func peakMemory() -> Int {
+  var usage = rusage()
+  #if canImport(Glibc)
+    _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss << 10
+  #else
+    _ = unsafe getrusage(RUSAGE_SELF, &usage)
+    return usage.ru_maxrss
+  #endif
+}

@@ -46,11 +46,12 @@ public func apply<Scalar: ComputeScalar>(
   case .relu: mapped(x) { maximum($0, 0) }
   case .relu2: mapped(x) { maximum($0, 0) * maximum($0, 0) }
   case .relu6: mapped(x) { clamp($0, 0, 6) }
-  case .leakyReLU: mapped(x) { $0 < 0 ? 0.01 * $0 : $0 }
+  case .leakyReLU: mapped(x) { $0.replacing(with: 0.01 * $0, where: $0 .< 0) }
   // Elfwing, Uchibe, Doya: arXiv 1702.03118; "swish" in Ramachandran et al., arXiv 1710.05941.
   case .silu: mapped(x) { $0 * sigmoid($0) }
   // Misra: arXiv 1908.08681, x·tanh(ln(1 + eˣ)).
-  case .mish: mapped(x) { $0 * Scalar.tanh($0 > 20 ? $0 : Scalar.log1p(Scalar.exp($0))) }
+  case .mish:
+    mapped(x) { $0 * Scalar.tanh(each($0) { $0 > 20 ? $0 : Scalar.log1p(Scalar.exp($0)) }) }
   // Howard et al.: arXiv 1905.02244, §5.2: x·relu6(x + 3)/6.
   case .hardSwish: mapped(x) { $0 * clamp($0 + 3, 0, 6) / 6 }
   case .sigmoid: mapped(x) { sigmoid($0) }
@@ -64,40 +65,46 @@ private let elementsPerPiece = 1 << 14
 
 @inline(always)
 private func mapped<Scalar: ComputeScalar>(
-  _ x: NDArray<Scalar>, _ function: (Scalar) -> Scalar
+  _ x: NDArray<Scalar>, _ function: (SIMD8<Scalar>) -> SIMD8<Scalar>
 ) -> NDArray<Scalar> {
   var y = x
   let ranges = pieces(of: x.elements.count, size: elementsPerPiece)
   unsafe y.elements.withUnsafeMutableBufferPointer { values in
     Parallel.forEach(count: ranges.count) { piece in
-      for index in ranges[piece] { unsafe values[index] = function(values[index]) }
+      unsafe replaceEach(UnsafeMutableBufferPointer(rebasing: values[ranges[piece]]), function)
     }
   }
   return y
 }
 
 @inline(always)
-private func gelu<Scalar: ComputeScalar>(_ x: Scalar) -> Scalar {
+private func gelu<Scalar: ComputeScalar>(_ x: SIMD8<Scalar>) -> SIMD8<Scalar> {
   0.5 * x * (1 + Scalar.erf(x * Scalar(0.5.squareRoot())))
 }
 
 @inline(always)
-private func geluTanh<Scalar: ComputeScalar>(_ x: Scalar, scale: Scalar) -> Scalar {
+private func geluTanh<Scalar: ComputeScalar>(
+  _ x: SIMD8<Scalar>, scale: Scalar
+) -> SIMD8<Scalar> {
   0.5 * x * (1 + Scalar.tanh(scale * (x + 0.044715 * x * x * x)))
 }
 
 @inline(always)
-private func sigmoid<Scalar: ComputeScalar>(_ x: Scalar) -> Scalar {
+private func sigmoid<Scalar: ComputeScalar>(_ x: SIMD8<Scalar>) -> SIMD8<Scalar> {
   1 / (1 + Scalar.exp(-x))
 }
 
 /// The larger number; NaN stays NaN, as in the frameworks.
 @inline(always)
-private func maximum<Scalar: ComputeScalar>(_ x: Scalar, _ bound: Scalar) -> Scalar {
-  x < bound ? bound : x
+private func maximum<Scalar: ComputeScalar>(
+  _ x: SIMD8<Scalar>, _ bound: Scalar
+) -> SIMD8<Scalar> {
+  x.replacing(with: bound, where: x .< bound)
 }
 
 @inline(always)
-private func clamp<Scalar: ComputeScalar>(_ x: Scalar, _ low: Scalar, _ high: Scalar) -> Scalar {
-  x < low ? low : x > high ? high : x
+private func clamp<Scalar: ComputeScalar>(
+  _ x: SIMD8<Scalar>, _ low: Scalar, _ high: Scalar
+) -> SIMD8<Scalar> {
+  x.replacing(with: low, where: x .< low).replacing(with: high, where: x .> high)
 }

@@ -118,7 +118,7 @@ private func finish<Scalar: ComputeScalar>(
 private func softmax<Scalar: ComputeScalar>(_ x: UnsafeMutableBufferPointer<Scalar>) {
   var largest = -Scalar.infinity
   for i in x.indices where unsafe x[i] > largest { largest = unsafe x[i] }
-  for i in x.indices { unsafe x[i] = Scalar.exp(x[i] - largest) }
+  unsafe replaceEach(x) { Scalar.exp($0 - largest) }
   let scale = unsafe 1 / laneSum(of: x)
   for i in x.indices { unsafe x[i] *= scale }
 }

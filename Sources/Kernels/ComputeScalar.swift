@@ -29,6 +29,13 @@ public protocol ComputeScalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendabl
   static func tanh(_ x: Self) -> Self
   /// The error function.
   static func erf(_ x: Self) -> Self
+
+  /// eˣ of eight numbers.
+  static func exp(_ x: SIMD8<Self>) -> SIMD8<Self>
+  /// The hyperbolic tangent of eight numbers.
+  static func tanh(_ x: SIMD8<Self>) -> SIMD8<Self>
+  /// The error function of eight numbers.
+  static func erf(_ x: SIMD8<Self>) -> SIMD8<Self>
 }
 
 extension Float: ComputeScalar {
@@ -37,10 +44,12 @@ extension Float: ComputeScalar {
     b: UnsafePointer<Float>, strideB: Int, transposeB: Bool,
     c: UnsafeMutablePointer<Float>, strideC: Int
   ) {
+    let start = ProductClock.start()
     unsafe cblas_sgemm(
       CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(strideA),
       b, blasint(strideB), 0, c, blasint(strideC))
+    ProductClock.stop(start)
   }
 
   public static func exp(_ x: Float) -> Float { expf(x) }
@@ -55,10 +64,12 @@ extension Double: ComputeScalar {
     b: UnsafePointer<Double>, strideB: Int, transposeB: Bool,
     c: UnsafeMutablePointer<Double>, strideC: Int
   ) {
+    let start = ProductClock.start()
     unsafe cblas_dgemm(
       CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(strideA),
       b, blasint(strideB), 0, c, blasint(strideC))
+    ProductClock.stop(start)
   }
 
   #if canImport(Glibc)

@@ -17,6 +17,8 @@ public struct NDArray<Element: Sendable>: Sendable {
   }
 
   /// An array of one repeated value.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
   public init(shape: [Int], repeating value: Element) {
     self.shape = shape
     elements = Array(repeating: value, count: shape.reduce(1, *))

@@ -45,6 +45,11 @@ public protocol Architecture: Sendable {
 
   /// Inputs that show as many mistakes as inputs can: long, padded, ids from the whole vocabulary.
   var probe: ModelInputs { get }
+
+  /// Random ids without padding, as long as asked, whether the model takes that much or not.
+  ///
+  /// - Parameter decoderLength: the length of what a decoder beside an encoder reads.
+  func sample(batch: Int, length: Int, decoderLength: Int) -> ModelInputs
 }
 
 /// The architectures that there are.

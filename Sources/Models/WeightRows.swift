@@ -48,9 +48,12 @@ final class ResidentTables<Scalar: ComputeScalar> {
 /// Unless its tables are to be resident it stays in its file and only the rows that are needed are
 /// read, so that the largest weights of a model never have to fit into memory.
 public struct WeightRows<Scalar: ComputeScalar> {
-  /// Rows that are multiplied at a time. Fixed, because the cut decides bits; a multiple of the
-  /// columns that `linear` takes at a time, so that a resident table gives the same ones.
-  private static var rowsPerProduct: Int { 4096 }
+  /// Rows that are multiplied at a time, about: whole pieces of the product with the whole matrix, so
+  /// that a resident table gives the same bits.
+  private static func rowsPerProduct(of count: Int) -> Int {
+    let piece = columnsPerPiece(of: count)
+    return max(1, 4096 / piece) * piece
+  }
 
   /// `nil` in a declaration.
   private let tensor: Tensor?
@@ -101,14 +104,17 @@ public struct WeightRows<Scalar: ComputeScalar> {
     }
     let (count, width) = (tensor.shape[0], tensor.shape[1])
     var y = NDArray(shape: x.shape.dropLast() + [count], repeating: Scalar(0))
-    for start in stride(from: 0, to: count, by: Self.rowsPerProduct) {
-      let end = min(start + Self.rowsPerProduct, count)
+    let size = Self.rowsPerProduct(of: count)
+    for start in stride(from: 0, to: count, by: size) {
+      let end = min(start + size, count)
       var block = NDArray(shape: [end - start, width], repeating: Scalar(0))
       try block.read(tensor, from: start * width)
       let part = bias.map {
         NDArray(shape: [end - start], elements: Array($0.elements[start..<end]))
       }
-      y.replaceColumns(start..<end, by: linear(x, weight: block, bias: part))
+      let product = linear(
+        x, weight: block, bias: part, columnsPerPiece: columnsPerPiece(of: count))
+      y.replaceColumns(start..<end, by: product)
     }
     return y
   }

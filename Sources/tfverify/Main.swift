@@ -27,6 +27,6 @@ struct TFVerify: ParsableCommand {
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Pair.self, GoldenVerb.self, Run.self],
+    subcommands: [Pair.self, GoldenVerb.self, Run.self, Bench.self],
     defaultSubcommand: Pair.self)
 }

@@ -117,7 +117,9 @@ import TransformerKit
     let folder = ScratchFolder()
     let error = failure { try convert(fixture("bert/base"), to: folder.path.appending(name)) }
     #expect(error?.category == .unsupported)
-    #expect(error?.description.contains(".safetensors, .npz, .npy") ?? false)
+    for format in ContainerFormat.all {
+      #expect(error?.description.contains(".\(format.fileExtension)") ?? false)
+    }
     #expect(folder.names.isEmpty)
   }
 

@@ -28,4 +28,12 @@ extension BERT {
     }
     return inputs
   }
+
+  public func sample(batch: Int, length: Int, decoderLength: Int) -> ModelInputs {
+    var maker = ProbeMaker()
+    let ids = maker.ids(batch: batch, length: length, below: vocabulary)
+    return ModelInputs([
+      "input_ids": task == .multipleChoice ? ids.reshaped([1, batch, length]) : ids
+    ])
+  }
 }

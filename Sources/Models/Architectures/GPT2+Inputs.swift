@@ -53,4 +53,12 @@ extension GPT2 {
     }
     return inputs
   }
+
+  public func sample(batch: Int, length: Int, decoderLength: Int) -> ModelInputs {
+    var maker = ProbeMaker()
+    let ids = maker.ids(batch: batch, length: length, below: vocabulary)
+    return ModelInputs([
+      "input_ids": task == .doubleHeads ? ids.reshaped([1, batch, length]) : ids
+    ])
+  }
 }

@@ -72,6 +72,18 @@ extension T5 {
     return try prepare(inputs.starting(with: startToken))
   }
 
+  public func sample(batch: Int, length: Int, decoderLength: Int) -> ModelInputs {
+    var maker = ProbeMaker()
+    var inputs = ModelInputs([
+      Stack.encoder.ids: maker.ids(batch: batch, length: length, below: vocabulary)
+    ])
+    if task.hasDecoder {
+      let length = task == .sequenceClassification ? length : decoderLength
+      inputs[Stack.decoder.ids] = maker.ids(batch: batch, length: length, below: vocabulary)
+    }
+    return inputs
+  }
+
   public var probe: ModelInputs {
     var maker = ProbeMaker()
     let (batch, length) = (2, ProbeMaker.longest)

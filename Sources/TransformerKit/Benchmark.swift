@@ -1,0 +1,52 @@
+import Dispatch
+public import Kernels
+public import Models
+public import TensorCore
+
+/// How long a model's forward pass takes, weights in memory.
+public struct Benchmark: Sendable {
+  /// The times of the passes, in milliseconds, in order.
+  public let milliseconds: [Double]
+  /// What matrix products took of a pass, in milliseconds, the median: their time on all workers,
+  /// divided by the number of workers.
+  public let productMilliseconds: Double
+
+  /// The median of the times.
+  public var median: Double { TransformerKit.median(milliseconds) }
+  /// The shortest time.
+  public var minimum: Double { milliseconds.min() ?? 0 }
+
+  /// Loads a model, runs it once to warm up, and then `count` times.
+  ///
+  /// - Throws: `CheckpointError` if the model cannot take the inputs, or weights cannot be read.
+  public init<Scalar: ComputeScalar>(
+    _ graph: WeightGraph, inputs: ModelInputs, count: Int, precision: Scalar.Type = Float.self
+  ) throws(CheckpointError) {
+    let inputs = try graph.architecture.prepare(inputs)
+    let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
+    var steps: [Stage<Scalar>.Step] = []
+    for stage in graph.architecture.stages(Scalar.self) { steps.append(try stage.load(scope)) }
+    func pass() throws(CheckpointError) {
+      var states = States<Scalar>(inputs: inputs)
+      for step in steps { try step(&states) }
+    }
+    try pass()
+    var (times, products): ([Double], [Double]) = ([], [])
+    for _ in 0..<max(1, count) {
+      let start = DispatchTime.now().uptimeNanoseconds
+      let nanoseconds = try ProductClock.nanoseconds(in: pass)
+      times.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6)
+      products.append(Double(nanoseconds) / Double(Parallel.workers) / 1e6)
+    }
+    milliseconds = times
+    productMilliseconds = TransformerKit.median(products)
+  }
+}
+
+private func median(_ values: [Double]) -> Double {
+  let sorted = values.sorted()
+  guard let last = sorted.last else { return 0 }
+  let middle = sorted.count / 2
+  return sorted.count.isMultiple(of: 2)
+    ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted.count > 1 ? sorted[middle] : last
+}
