@@ -13,12 +13,12 @@ public struct SelectionOptions: ParsableArguments {
     help: ArgumentHelp(
       "Take only tensors whose whole name matches (repeatable): * any text, ? one character, [0-9] one of a set.",
       valueName: "glob"))
-  var include: [Glob] = []
+  public var include: [Glob] = []
 
   @Option(
     help: ArgumentHelp(
       "Leave out tensors whose name matches, even if included (repeatable).", valueName: "glob"))
-  var exclude: [Glob] = []
+  public var exclude: [Glob] = []
 
   public init() {}
 

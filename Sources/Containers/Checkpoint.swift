@@ -36,6 +36,8 @@ public struct Checkpoint: Sendable {
   public let keepsOrder: Bool
   /// The container itself, if it is one that has checksums of everything.
   let archive: TFZArchive?
+  /// What the files of weights and the index were when they were opened.
+  let stamps: [FilePath: FileStamp]
 
   /// Opens a file, a shard index or a folder.
   ///
@@ -109,6 +111,9 @@ public struct Checkpoint: Sendable {
     indexMetadata = index?.metadata
     companions = source.companions(weights: files)
     keepsOrder = contents.keepsOrder
+    var stamps: [FilePath: FileStamp] = [:]
+    for path in files + [self.index].compactMap(\.self) { stamps[path] = FileStamp(path) }
+    self.stamps = stamps
   }
 
   /// The same checkpoint, as if it held only the tensors of `selection`.

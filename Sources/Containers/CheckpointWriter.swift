@@ -25,6 +25,17 @@ public struct CheckpointWriter: Sendable {
   /// Further small files of a folder.
   let extraFiles: [ExtraFile]
 
+  /// The config beside a single file.
+  public var configPath: FilePath { WritePlan.configPath(of: destination) }
+
+  /// A checkpoint that is written and has no name yet.
+  public struct Unnamed: Sendable {
+    /// Where it can be opened: a file, or a folder.
+    public let path: FilePath
+    /// Where its config is, if it is not in the folder or the container.
+    public let config: FilePath?
+  }
+
   /// A small file that is written into a folder beside the weights.
   public struct ExtraFile: Sendable {
     let name: String
@@ -88,13 +99,13 @@ public struct CheckpointWriter: Sendable {
   ///   - config: the bytes of config.json. For a file they go beside it, as `FILE.config.json`.
   ///   - companions: files to copy into a folder; a file target has none.
   ///   - progress: hears how many bytes have been written so far.
-  ///   - beforeCommit: runs when everything is written and durable, but has no name yet. It gets
-  ///     the path where the whole checkpoint can be opened; if it throws, nothing is kept.
+  ///   - beforeCommit: runs when everything is written and durable, but has no name yet. It hears
+  ///     where the whole checkpoint can be opened; if it throws, nothing is kept.
   /// - Throws: `CheckpointError` if something cannot be read or written, or is refused.
   public func write(
     tensors: [Tensor], metadata: Metadata? = nil, config: [UInt8]? = nil,
     companions: [FilePath] = [], progress: (Int) -> Void = { _ in },
-    beforeCommit: (FilePath) throws(CheckpointError) -> Void = { _ in }
+    beforeCommit: (Unnamed) throws(CheckpointError) -> Void = { _ in }
   ) throws(CheckpointError) {
     let plan = try plan(
       tensors: tensors, metadata: metadata, config: config, companions: companions)
@@ -121,14 +132,14 @@ public struct CheckpointWriter: Sendable {
 
   private func writeFolder(
     _ plan: WritePlan, in parent: TargetFolder, progress: (Int) -> Void,
-    beforeCommit: (FilePath) throws(CheckpointError) -> Void
+    beforeCommit: (Unnamed) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     let folder = try parent.whileLocked { () throws(CheckpointError) in
       try OutputFolder(destination)
     }
     for file in plan.files { try folder.write(file, progress: progress) }
     try folder.finish()
-    try beforeCommit(folder.path)
+    try beforeCommit(Unnamed(path: folder.path, config: nil))
     try parent.whileLocked { () throws(CheckpointError) in
       try TemporaryFiles.uninterrupted { () throws(CheckpointError) in
         try folder.commit(replacing: overwrite)
@@ -139,7 +150,7 @@ public struct CheckpointWriter: Sendable {
   /// A file, and its config beside it.
   private func writeFiles(
     _ plan: WritePlan, in parent: TargetFolder, progress: (Int) -> Void,
-    beforeCommit: (FilePath) throws(CheckpointError) -> Void
+    beforeCommit: (Unnamed) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     var outputs: [(file: OutputFile, target: FilePath)] = []
     for file in plan.files {
@@ -150,7 +161,9 @@ public struct CheckpointWriter: Sendable {
       try output.synchronize()
       outputs.append((output, file.path))
     }
-    try beforeCommit(outputs[0].file.path)
+    let config = outputs.first { $0.target == configPath }?.file.path ?? configPath
+    let isBeside = !format.holdsFiles && config.linkStatus != nil
+    try beforeCommit(Unnamed(path: outputs[0].file.path, config: isBeside ? config : nil))
     try parent.whileLocked { () throws(CheckpointError) in
       try plan.checkConfig()
       try TemporaryFiles.uninterrupted { () throws(CheckpointError) in

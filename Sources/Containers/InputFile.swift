@@ -85,12 +85,34 @@ final class InputFile: Sendable {
     try read(0..<min(count, size))
   }
 
+  /// What the file was when it was opened.
+  var stamp: FileStamp { FileStamp(state) }
+
   /// - Throws: `CheckpointError` if size or modification time are not what they were.
   func checkUnchanged() throws(CheckpointError) {
     let now = try systemCall("cannot examine", path) { try descriptor.stat() }
     guard now.size == state.size, now.st_mtim.tv_sec == state.st_mtim.tv_sec,
       now.st_mtim.tv_nsec == state.st_mtim.tv_nsec
     else { throw CheckpointError(.changedWhileRead, file: name) }
+  }
+}
+
+/// What tells one state of a file from another, and one file from another.
+struct FileStamp: Equatable, Sendable {
+  private let numbers: [Int64]
+
+  init(_ state: Stat) {
+    numbers = [
+      Int64(truncatingIfNeeded: state.rawValue.st_dev),
+      Int64(truncatingIfNeeded: state.rawValue.st_ino), state.size,
+      Int64(state.st_mtim.tv_sec), Int64(state.st_mtim.tv_nsec),
+    ]
+  }
+
+  /// The stamp of what is at a path, or `nil` if nothing is.
+  init?(_ path: FilePath) {
+    guard let state = path.status else { return nil }
+    self.init(state)
   }
 }
 

@@ -21,7 +21,7 @@ struct SplitMix64: RandomNumberGenerator {
 }
 
 /// The seed of the built-in probe.
-let probeSeed: UInt64 = 0x7466_6B69_74  // "tfkit"
+public let probeSeed: UInt64 = 0x7466_6B69_74  // "tfkit"
 
 /// Builds the arrays of a probe.
 struct ProbeMaker {

@@ -114,6 +114,20 @@ public struct RoundingLoss: Sendable, Equatable {
   /// Nothing yet.
   public init() {}
 
+  /// What somebody counted.
+  package init(
+    count: Int, rounded: Int, overflowed: Int, becameSubnormal: Int, becameZero: Int, nan: Int,
+    largestRelativeError: Double
+  ) {
+    self.count = count
+    self.rounded = rounded
+    self.overflowed = overflowed
+    self.becameSubnormal = becameSubnormal
+    self.becameZero = becameZero
+    self.nan = nan
+    self.largestRelativeError = largestRelativeError
+  }
+
   /// Whether any number is not what it was.
   public var isLossy: Bool { rounded + overflowed + becameSubnormal + becameZero > 0 }
 

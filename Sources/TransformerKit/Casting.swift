@@ -26,6 +26,11 @@ public struct CastLedger: Sendable, Equatable {
   /// The largest |new − old| / |old| of the elements that stayed finite and not zero.
   public var largestRelativeError: Double { loss.largestRelativeError }
 
+  /// The same ledger under another name.
+  func named(_ name: TensorName) -> CastLedger {
+    CastLedger(name: name, from: from, to: to, loss: loss)
+  }
+
   /// Whether any element is not what it was.
   public var isLossy: Bool { loss.isLossy }
 }
@@ -137,17 +142,30 @@ extension DType {
   }
 }
 
+extension DType {
+  /// What casting elements of this type does to them.
+  func loss(ofCasting bytes: [UInt8], to dtype: DType) -> RoundingLoss {
+    let width = bitWidth / 8
+    let count = bytes.count / width
+    var losses = [RoundingLoss](
+      repeating: RoundingLoss(), count: (count + elementsPerBlock - 1) / elementsPerBlock)
+    unsafe losses.withUnsafeMutableBufferPointer { losses in
+      forEachPiece(of: count) { block in
+        let values = unsafe bytes.span.bytes.extracting(
+          block.lowerBound * width..<block.upperBound * width)
+        unsafe losses[block.lowerBound / elementsPerBlock] = loss(ofCasting: values, to: dtype)
+      }
+    }
+    return losses.reduce(into: RoundingLoss()) { $0 += $1 }
+  }
+}
+
 extension Tensor {
   /// The elements of a range as double precision, exactly.
   ///
   /// - Precondition: `dtype.isComputable`.
   func doubles(_ range: Range<Int>) throws(CheckpointError) -> [Double] {
-    let width = dtype.bitWidth / 8
-    let bytes = try self.bytes.read(range.lowerBound * width..<range.upperBound * width)
-    var values = [Double](repeating: 0, count: range.count)
-    var span = values.mutableSpan
-    dtype.widen(unsafe bytes.span.bytes, into: &span)
-    return values
+    dtype.widened(try bytes(of: range))
   }
 
   /// The tensor in another floating-point type, rounded to nearest, ties to even, when it is read.
@@ -163,22 +181,10 @@ extension Tensor {
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   func ledger(ofCastTo dtype: DType) throws(CheckpointError) -> CastLedger? {
     guard self.dtype.isComputable, self.dtype != dtype else { return nil }
-    let width = self.dtype.bitWidth / 8
     var total = RoundingLoss()
     for start in stride(from: 0, to: elementCount, by: elementsPerPiece) {
-      let count = min(elementsPerPiece, elementCount - start)
-      let bytes = try self.bytes.read(start * width..<(start + count) * width)
-      var losses = [RoundingLoss](
-        repeating: RoundingLoss(), count: (count + elementsPerBlock - 1) / elementsPerBlock)
-      unsafe losses.withUnsafeMutableBufferPointer { losses in
-        forEachPiece(of: count) { block in
-          let values = unsafe bytes.span.bytes.extracting(
-            block.lowerBound * width..<block.upperBound * width)
-          unsafe losses[block.lowerBound / elementsPerBlock] = self.dtype.loss(
-            ofCasting: values, to: dtype)
-        }
-      }
-      for loss in losses { total += loss }
+      let bytes = try bytes(of: start..<min(start + elementsPerPiece, elementCount))
+      total += self.dtype.loss(ofCasting: bytes, to: dtype)
     }
     return CastLedger(name: name, from: self.dtype, to: dtype, loss: total)
   }

@@ -21,6 +21,10 @@ public struct Conversion: Sendable {
     public var allowsLoss: Bool
     /// Whether source and target are compared before the target gets its name.
     public var isVerified: Bool
+    /// Where to write the certificate of the comparison, if one is wanted.
+    public var certificate: FilePath?
+    /// The version of the commands, for the certificate.
+    public var toolVersion: String
     /// Whether an existing target may be replaced.
     public var overwrite: Bool
     /// The most bytes a file of a folder has, if it can be helped.
@@ -30,12 +34,13 @@ public struct Conversion: Sendable {
     /// How a TFZ file is compressed.
     public var compression: TFZ.Options
 
-    /// Says what to write.
+    /// Says what to write. A certificate implies that source and target are compared.
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
       dialect: String? = nil, dtype: DType? = nil, allowsLoss: Bool = false,
-      isVerified: Bool = false, overwrite: Bool = false, maxShardSize: Int? = nil,
-      memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
+      isVerified: Bool = false, certificate: FilePath? = nil, toolVersion: String = "",
+      overwrite: Bool = false, maxShardSize: Int? = nil, memory: Int? = nil,
+      compression: TFZ.Options = TFZ.Options()
     ) {
       self.destination = destination
       self.isFolder = isFolder
@@ -43,7 +48,9 @@ public struct Conversion: Sendable {
       self.dialect = dialect
       self.dtype = dtype
       self.allowsLoss = allowsLoss
-      self.isVerified = isVerified
+      self.isVerified = isVerified || certificate != nil
+      self.certificate = certificate
+      self.toolVersion = toolVersion
       self.overwrite = overwrite
       self.maxShardSize = maxShardSize
       self.memory = memory
@@ -68,10 +75,12 @@ public struct Conversion: Sendable {
   /// What the cast does to each tensor that is cast.
   public let casts: [CastLedger]
 
-  private let target: Target
-  private let options: OpenOptions
-  private let writer: CheckpointWriter
+  let target: Target
+  let options: OpenOptions
+  let writer: CheckpointWriter
   private let tensors: [Tensor]
+  /// The source as a model, if it is to be compared.
+  let original: Model?
 
   /// Prepares a conversion; nothing is written.
   ///
@@ -102,6 +111,7 @@ public struct Conversion: Sendable {
       model = nil
       translation = []
     }
+    original = target.isVerified ? try comparable(source, model, options) : nil
     self.tensors = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
     do {
       peakMemory = try MemoryUse.checked(cap: target.memory, of: self.tensors)
@@ -120,8 +130,10 @@ public struct Conversion: Sendable {
   ///
   /// - Throws: `CheckpointError` if it cannot, or must not, be written.
   public func plan() throws(CheckpointError) -> WritePlan {
-    try writer.plan(
+    let plan = try writer.plan(
       tensors: tensors, metadata: source.metadata, config: config, companions: companions)
+    try certificate?.check(plan)
+    return plan
   }
 
   /// Writes the target.
@@ -129,40 +141,14 @@ public struct Conversion: Sendable {
   /// - Parameter progress: hears how many bytes have been written so far.
   /// - Throws: `CheckpointError`; then nothing is left behind.
   public func run(progress: (Int) -> Void = { _ in }) throws(CheckpointError) {
+    _ = try plan()
+    var text: String?
     try writer.write(
       tensors: tensors, metadata: source.metadata, config: config, companions: companions,
-      progress: progress, beforeCommit: verify)
-  }
-
-  /// Compares source and target while the target has only its temporary name.
-  private func verify(_ path: FilePath) throws(CheckpointError) {
-    guard target.isVerified else { return }
-    let before = if let model { model } else { try Model(source, options: options) }
-    var targetOptions = OpenOptions(format: format)
-    targetOptions.recognition.architecture = options.recognition.architecture
-    let after = try Model(written(path), options: targetOptions)
-    let verdict = try compare(before, after, precision: Float.self).verdict
-    let isRight: Bool
-    switch verdict {
-    case .identical: isRight = casts.isEmpty
-    case .cast(let type): isRight = type == target.dtype
-    case .different: isRight = false
-    }
-    guard isRight else {
-      throw CheckpointError(
-        .malformed("the written target is not the same model as the source; nothing was kept"),
-        file: displayed(target.destination))
-    }
-  }
-
-  /// The target while it has only its temporary name.
-  private func written(_ path: FilePath) throws(CheckpointError) -> Checkpoint {
-    // A file has its config beside it only when both have their names.
-    let isBeside = !target.isFolder && !format.holdsFiles
-    if isBeside, let config = source.config {
-      return try Checkpoint.open(path, format: format, config: config)
-    }
-    return try Checkpoint.open(path, format: format)
+      progress: progress,
+      beforeCommit: { written throws(CheckpointError) in text = try verify(written) })
+    // Only now there is a target for it to be about.
+    if let certificate, let text { try certificate.write(text) }
   }
 
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.
@@ -174,6 +160,20 @@ public struct Conversion: Sendable {
 
   private var companions: [FilePath] {
     writer.isFolder || writer.format.holdsFiles ? source.companions : []
+  }
+}
+
+/// The source as a model: what cannot be compared must not be written only to find that out.
+private func comparable(
+  _ source: Checkpoint, _ model: Model?, _ options: OpenOptions
+) throws(CheckpointError) -> Model {
+  if let model { return model }
+  do {
+    return try Model(source, options: options)
+  } catch  where error.category == .unsupported {
+    var error = error
+    error.advice = "only a model that can be run is verified or certified; leave out both"
+    throw error
   }
 }
 

@@ -49,19 +49,9 @@ public func compare<Scalar: ComputeScalar>(
 ) throws(CheckpointError) -> PairReport {
   let weights = try compareWeights(a.graph, b.graph)
   let inputs = inputs ?? a.graph.architecture.probe
-  var (outputs, divergence): ([Deviation], String?)
-  do {
-    (outputs, divergence) = try compareRuns(a.graph, b.graph, inputs, Scalar.self)
-  } catch  where error.category == .failed && error.file == nil {
-    // B does not take what A takes. If A does not either, the inputs are to blame.
-    _ = try a.graph.architecture.prepare(inputs)
-    (outputs, divergence) = ([], "inputs: B \(error)")
-  }
   let cast = castType(of: weights)
-  if cast != nil, divergence != nil {
-    let recast = a.graph.withWeights(of: b.graph)
-    divergence = try compareRuns(recast, b.graph, inputs, Scalar.self).divergence
-  }
+  let (outputs, divergence) = try compareBehaviour(
+    a.graph, b.graph, inputs, cast: cast, Scalar.self)
   let differing = cast == nil ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
   let configDifferences = configDifferences(a.graph, b.graph)
   let isAll =
@@ -80,8 +70,30 @@ public func compare<Scalar: ComputeScalar>(
     explanations: explanations)
 }
 
+/// What two models do on the same inputs, and where they part.
+///
+/// - Parameter cast: the type that weights of B were cast to. Then A is run a second time with B's
+///   weights, and it is that run from which B must not part.
+/// - Throws: `CheckpointError` when weights cannot be read, or A cannot take the inputs.
+func compareBehaviour<Scalar: ComputeScalar>(
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, cast: DType?, _: Scalar.Type
+) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
+  var (outputs, divergence): ([Deviation], String?)
+  do {
+    (outputs, divergence) = try compareRuns(a, b, inputs, Scalar.self)
+  } catch  where error.category == .failed && error.file == nil {
+    // B does not take what A takes. If A does not either, the inputs are to blame.
+    _ = try a.architecture.prepare(inputs)
+    (outputs, divergence) = ([], "inputs: B \(error)")
+  }
+  if cast != nil, divergence != nil {
+    divergence = try compareRuns(a.withWeights(of: b), b, inputs, Scalar.self).divergence
+  }
+  return (outputs, divergence)
+}
+
 /// The facts of the mathematics that are not the same.
-private func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
+func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
   let facts = [a, b].map { graph in
     Dictionary(graph.architecture.mathematics.map { ($0.key, $0.value) }) { first, _ in first }
   }
@@ -112,7 +124,7 @@ private func compareWeights(
 }
 
 /// The type that all weights were cast to which are not identical, if that is all there is.
-private func castType(of weights: [PairReport.Weight]) -> DType? {
+func castType(of weights: [PairReport.Weight]) -> DType? {
   var types: Set<DType> = []
   for weight in weights {
     switch weight.relation {
@@ -124,7 +136,7 @@ private func castType(of weights: [PairReport.Weight]) -> DType? {
   return types.count == 1 ? types.first : nil
 }
 
-private func verdict(
+func verdict(
   _ weights: [PairReport.Weight], _ divergence: String?, cast: DType?
 ) -> PairReport.Verdict {
   let odd = weights.filter {

@@ -22,6 +22,19 @@ public enum WeightRelation: Equatable, Sendable {
     default: false
     }
   }
+
+  /// The relation in words.
+  public var text: String {
+    switch self {
+    case .identical: "identical"
+    case .cast(let from, let to): "cast from \(from) to \(to)"
+    case .different(1, let first): "element \(first) differs"
+    case .different(let count, let first): "\(count) elements differ, the first is element \(first)"
+    case .misshapen(let a, let b): "A has \(describe(shape: a)), B \(describe(shape: b))"
+    case .onlyInA: "only in A"
+    case .onlyInB: "only in B"
+    }
+  }
 }
 
 /// How many elements are compared at a time.
@@ -32,42 +45,77 @@ private let elementsPerChunk = 1 << 17
 /// - Throws: `CheckpointError` when bytes cannot be read.
 func relation(of b: Tensor, to a: Tensor) throws(CheckpointError) -> WeightRelation {
   guard a.shape == b.shape else { return .misshapen(a.shape, b.shape) }
-  var (count, first) = (0, 0)
+  var differing = DifferingElements()
   for start in stride(from: 0, to: a.elementCount, by: elementsPerChunk) {
     let range = start..<min(start + elementsPerChunk, a.elementCount)
-    let wrong =
-      try a.dtype == b.dtype
-      ? differingElements(a, b, range) : miscastElements(a, b, range)
-    if count == 0, let index = wrong.first { first = index }
-    count += wrong.count
+    let (left, right) = (try a.bytes(of: range), try b.bytes(of: range))
+    differing.add(wrongElements(left, a.dtype, right, b.dtype), at: start)
   }
-  if count > 0 { return .different(count: count, first: first) }
-  return a.dtype == b.dtype ? .identical : .cast(from: a.dtype, to: b.dtype)
+  return differing.relation(a.dtype, b.dtype)
 }
 
-/// The elements of `range` whose bytes differ.
-private func differingElements(
-  _ a: Tensor, _ b: Tensor, _ range: Range<Int>
-) throws(CheckpointError) -> [Int] {
-  let width = a.dtype.bitWidth / 8
-  let bytes = range.lowerBound * width..<range.upperBound * width
-  let (left, right) = (try a.bytes.read(bytes), try b.bytes.read(bytes))
-  if left == right { return [] }
-  return range.filter { index in
-    let start = (index - range.lowerBound) * width
-    return left[start..<start + width] != right[start..<start + width]
+/// The elements of a weight that are not what they should be.
+struct DifferingElements {
+  private var count = 0
+  private var first = 0
+
+  /// Adds those of a chunk that begins with element `start`.
+  mutating func add(_ indices: [Int], at start: Int) {
+    if count == 0, let index = indices.first { first = start + index }
+    count += indices.count
+  }
+
+  /// What the weights are to each other when all chunks were compared.
+  func relation(_ a: DType, _ b: DType) -> WeightRelation {
+    if count > 0 { return .different(count: count, first: first) }
+    return a == b ? .identical : .cast(from: a, to: b)
   }
 }
 
-/// The elements of `range` that in B are not A's, rounded to nearest even. Any NaN is as good.
+/// The elements of B that are not A's, or A's rounded to nearest even if B's type is another.
+func wrongElements(_ a: [UInt8], _ typeA: DType, _ b: [UInt8], _ typeB: DType) -> [Int] {
+  typeA == typeB
+    ? differingElements(a, b, width: typeA.bitWidth / 8)
+    : miscastElements(typeA.widened(a), typeB.widened(b), to: typeB)
+}
+
+/// The elements, `width` bytes each, that are not the same.
+private func differingElements(_ a: [UInt8], _ b: [UInt8], width: Int) -> [Int] {
+  if a == b { return [] }
+  return (0..<a.count / width).filter { index in
+    let start = index * width
+    return a[start..<start + width] != b[start..<start + width]
+  }
+}
+
+/// The elements of `results` that are not those of `sources`, rounded to nearest even in a type. Any
+/// NaN is as good.
+///
+/// One number at a time, and not by the code that casts: it must not be its own witness.
 private func miscastElements(
-  _ a: Tensor, _ b: Tensor, _ range: Range<Int>
-) throws(CheckpointError) -> [Int] {
-  let sources = try a.doubles(range)
-  let results = try b.doubles(range)
-  return range.filter { index in
-    let (source, result) = (sources[index - range.lowerBound], results[index - range.lowerBound])
+  _ sources: [Double], _ results: [Double], to dtype: DType
+) -> [Int] {
+  sources.indices.filter { index in
+    let (source, result) = (sources[index], results[index])
     if source.isNaN || result.isNaN { return source.isNaN != result.isNaN }
-    return b.dtype.roundedBits(of: source) != b.dtype.roundedBits(of: result)
+    return dtype.roundedBits(of: source) != dtype.roundedBits(of: result)
+  }
+}
+
+extension Tensor {
+  /// The bytes of the elements of a range.
+  func bytes(of elements: Range<Int>) throws(CheckpointError) -> [UInt8] {
+    let width = dtype.bitWidth / 8
+    return try bytes.read(elements.lowerBound * width..<elements.upperBound * width)
+  }
+}
+
+extension DType {
+  /// The elements of a type that we compute in as double precision, exactly.
+  func widened(_ bytes: [UInt8]) -> [Double] {
+    var values = [Double](repeating: 0, count: bytes.count * 8 / bitWidth)
+    var span = values.mutableSpan
+    widen(unsafe bytes.span.bytes, into: &span)
+    return values
   }
 }

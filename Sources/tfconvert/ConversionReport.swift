@@ -27,7 +27,9 @@ struct ConversionReport {
       let tensors = file.tensorCount > 0 ? ", \(describe(file.tensorCount, "tensor"))" : ""
       return "\(verb) \(escaped(displayed(file.path))): \(sizeText(file))\(tensors)"
     }
-    return (isDryRun ? mappingLines : []) + files + castLines + accounts + [summary]
+    let certificate =
+      conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
+    return (isDryRun ? mappingLines : []) + files + certificate + castLines + accounts + [summary]
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
 
@@ -157,7 +159,9 @@ struct ConversionReport {
       "written": .bool(!isDryRun), "tensors": .number(conversion.source.tensors.count),
       "bytes": .number(plan.files.reduce(0) { $0 + size(of: $1) }),
       "peak_memory": .number(conversion.peakMemory),
-      "files": .array(files), "mapping": .array(rows),
+      "files": .array(files),
+      "certificate": conversion.certificatePath.map { .string(displayed($0)) } ?? .null,
+      "mapping": .array(rows),
       "casts": .array(casts),
       "notes": .array(inexpressible.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),

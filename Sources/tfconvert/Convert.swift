@@ -12,6 +12,7 @@ struct Convert: Verb {
       Examples:
         tfconvert bert-base/ bert.npz
         tfconvert bert-base/ copy/ --max-shard-size 500MB
+        tfconvert bert-base/ bert.npz --dialect google-bert --certificate bert.intoto.json
         tfconvert model.safetensors query.npz --include '*.query.*' --exclude '*.bias'
 
       --include and --exclude choose among the source's tensors before anything else happens. What is \
@@ -39,6 +40,12 @@ struct Convert: Verb {
   @Flag(help: "Compare source and target, weights and outputs, before the target gets its name.")
   var verify = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Verify, and write a certificate of it: what was converted into what, and what was proven.",
+      valueName: "file"))
+  var certificate: FilePath?
+
   @Option(help: "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB).")
   var maxShardSize: ByteSize?
 
@@ -48,7 +55,7 @@ struct Convert: Verb {
   @Flag(help: "Keep the SHA-256 of every tensor's bytes in a TFZ file.")
   var digests = false
 
-  @Flag(name: [.short, .long], help: "Replace an existing target.")
+  @Flag(name: [.short, .long], help: "Replace an existing target, or certificate.")
   var force = false
 
   @Flag(help: "Say what would be written, and write nothing.")
@@ -63,17 +70,21 @@ struct Convert: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if verify, memory.cap != nil {
+    if verify || certificate != nil, memory.cap != nil {
       throw ValidationError(
         "--memory does not cover what --verify runs; convert first, then use tfverify")
     }
     guard TFZ.Options.levels.contains(level ?? 1) else {
       throw ValidationError("--level is from 1 to 19")
     }
+    if certificate != nil, !selection.include.isEmpty || !selection.exclude.isEmpty {
+      throw ValidationError(
+        "a certificate is about whole checkpoints; leave out --include and --exclude")
+    }
   }
 
   func perform() throws -> ExitStatus {
-    if verify { try prepareArithmetic() }
+    if verify || certificate != nil { try prepareArithmetic() }
     if let cap = memory.cap { MemoryUse.setCap(cap) }
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
       .choosing(selection.selection)
@@ -82,9 +93,9 @@ struct Convert: Verb {
     }
     let target = Conversion.Target(
       path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
-      allowsLoss: allowLossy, isVerified: verify, overwrite: force,
-      maxShardSize: maxShardSize?.bytes, memory: memory.cap,
-      compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))
+      allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
+      toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
+      memory: memory.cap, compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))
     if level != nil || digests, try target.container != .tfz {
       throw ValidationError("--level and --digests are for TFZ files (DST.tfz, or --to tfz)")
     }

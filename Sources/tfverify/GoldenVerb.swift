@@ -18,6 +18,7 @@ struct GoldenVerb: Verb {
         tfverify golden bert-base/ golden.npz
         tfverify golden bert.npz golden.npz --tolerance 1e-6
         tfverify golden bert-base/ golden.npz --json
+        tfverify golden bert-base/ golden.npz --junit golden.xml
       """)
 
   @Argument(help: "The model.")
@@ -29,6 +30,7 @@ struct GoldenVerb: Verb {
   @Option(help: "The limit on |error| / largest |value|, instead of the golden's own.")
   var tolerance: Double?
 
+  @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
 
@@ -39,18 +41,23 @@ struct GoldenVerb: Verb {
   }
 
   func perform() throws -> ExitStatus {
-    try prepareArithmetic()
-    let model = try Model(model, options: sourceOptions.options)
-    common.explain(model)
-    let report = try model.check(Golden(golden), tolerance: tolerance)
-    if common.json {
-      standardOutput(json(report).text(pretty: true))
-    } else {
-      if !common.quiet { printTable(report) }
-      for line in report.reasons where !common.quiet { standardOutput(line) }
-      standardOutput(verdict(report))
+    try junit.reporting("golden", [model, golden], about: model) {
+      try prepareArithmetic()
+      let model = try Model(model, options: sourceOptions.options)
+      common.explain(model)
+      let report = try model.check(Golden(golden), tolerance: tolerance)
+      printAll(report)
+      return (report.isVerified ? .success : .negative, report.testCases)
     }
-    return report.isVerified ? .success : .negative
+  }
+
+  private func printAll(_ report: GoldenReport) {
+    if common.json { return standardOutput(json(report).text(pretty: true)) }
+    if !common.quiet {
+      printTable(report)
+      for line in report.reasons { standardOutput(line) }
+    }
+    standardOutput(verdict(report))
   }
 
   private func printTable(_ report: GoldenReport) {
@@ -105,7 +112,7 @@ struct GoldenVerb: Verb {
 
 extension GoldenReport {
   /// Why the model does not reach the golden, a line each.
-  fileprivate var reasons: [String] {
+  var reasons: [String] {
     var reasons: [String] = []
     if let last = suspects.last {
       let others = suspects.dropLast()

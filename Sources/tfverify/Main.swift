@@ -1,7 +1,5 @@
 import ArgumentParser
 import CommandSupport
-import Kernels
-import TensorCore
 
 @main
 enum Main {
@@ -22,11 +20,12 @@ struct TFVerify: ParsableCommand {
       Examples:
         tfverify bert-base/ bert.npz
         tfverify golden bert-base/ golden.npz
+        tfverify check bert.intoto.json bert-base/ bert.npz
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz --hidden-states
 
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Pair.self, GoldenVerb.self, Run.self, Bench.self],
+    subcommands: [Pair.self, GoldenVerb.self, CheckVerb.self, Run.self, Bench.self],
     defaultSubcommand: Pair.self)
 }

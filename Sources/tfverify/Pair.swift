@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Containers
 import SystemPackage
 import TensorCore
 import TransformerKit
@@ -18,6 +19,10 @@ struct Pair: Verb {
         tfverify bert-base/ bert.npz
         tfverify bert-base/ bert-bf16/ --inputs inputs.npz
         tfverify a.safetensors b.safetensors --config config.json -q
+        tfverify bert-base/ bert.npz --certificate bert.intoto.json --junit bert.xml
+
+      A certificate says what was compared and proven, for `tfverify check`; it is written only if \
+      the verdict is not "different".
       """)
 
   @Argument(help: "The first model.")
@@ -32,30 +37,70 @@ struct Pair: Verb {
   @Option(help: "The precision of the forward pass: f32 or f64.")
   var precision = Precision.f32
 
+  @Option(help: ArgumentHelp("Write a certificate of the verdict.", valueName: "file"))
+  var certificate: FilePath?
+
+  @Flag(name: [.short, .long], help: "Replace an existing certificate.")
+  var force = false
+
+  @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
-    try prepareArithmetic()
-    let first = try Model(a, options: sourceOptions.options)
-    let second = try Model(b, options: sourceOptions.options)
-    common.explain(first)
-    common.explain(second)
-    let inputs = try inputs.map { try ArrayFile($0).inputs() }
-    let report =
-      switch precision {
-      case .f32: try compare(first, second, inputs: inputs, precision: Float.self)
-      case .f64: try compare(first, second, inputs: inputs, precision: Double.self)
-      }
-    if common.json {
-      standardOutput(json(report).text(pretty: true))
-    } else {
-      if !common.quiet { printDetails(report) }
-      for line in report.reasons where !common.quiet { standardOutput(line) }
-      standardOutput(report.verdict.text)
+    try junit.reporting("pair", [a, b], about: b) {
+      try prepareArithmetic()
+      let first = try Model(a, options: sourceOptions.options)
+      let second = try Model(b, options: sourceOptions.options)
+      common.explain(first)
+      common.explain(second)
+      let file = certificateFile(first, second)
+      try file?.check()
+      let report = try compare(first, second)
+      let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
+      if let text { try file?.write(text) }
+      printAll(report, certificate: text.map { _ in file?.path } ?? nil)
+      if file != nil && text == nil { standardError("no certificate: the models are different") }
+      if case .different = report.verdict { return (.negative, report.testCases) }
+      return (.success, report.testCases)
     }
-    if case .different = report.verdict { return .negative }
-    return .success
+  }
+
+  private func compare(_ first: Model, _ second: Model) throws -> PairReport {
+    let inputs = try inputs.map { try ArrayFile($0).inputs() }
+    return switch precision {
+    case .f32:
+      try TransformerKit.compare(first, second, inputs: inputs, precision: Float.self)
+    case .f64:
+      try TransformerKit.compare(first, second, inputs: inputs, precision: Double.self)
+    }
+  }
+
+  private func certificateFile(_ first: Model, _ second: Model) -> SmallFile? {
+    certificate.map { path in
+      SmallFile(
+        path, replacing: force ? .anything : .nothing,
+        sources: first.checkpoint.allFiles + second.checkpoint.allFiles
+          + [inputs].compactMap(\.self))
+    }
+  }
+
+  private func certify(
+    _ report: PairReport, _ first: Model, _ second: Model
+  ) throws -> Certificate? {
+    try Certificate(
+      report, first, second, probe: Certificate.Probe(inputs: inputs),
+      precision: precision == .f32 ? .f32 : .f64, toolVersion: toolVersion)
+  }
+
+  private func printAll(_ report: PairReport, certificate: FilePath?) {
+    if common.json { return standardOutput(json(report).text(pretty: true)) }
+    if !common.quiet {
+      printDetails(report)
+      for line in report.reasons { standardOutput(line) }
+      if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
+    }
+    standardOutput(report.verdict.text)
   }
 
   private func printDetails(_ report: PairReport) {
@@ -108,7 +153,7 @@ struct Pair: Verb {
 
 extension PairReport {
   /// Why the models differ, a line each.
-  fileprivate var reasons: [String] {
+  var reasons: [String] {
     let all = explanations.count > 1 && !explanations.contains(where: \.isSufficient)
     let isExplained = explanations.allSatisfy { $0.cause != nil } && configDifferences.isEmpty
     return configDifferences.map { "config \($0)" } + explanations.map(\.text)
@@ -125,25 +170,11 @@ extension PairReport.Verdict {
     }
   }
 
-  fileprivate var text: String {
+  var text: String {
     switch self {
     case .identical: "identical"
     case .cast(let type): "B is A cast to \(type)"
     case .different(let place): "different: \(place)"
-    }
-  }
-}
-
-extension WeightRelation {
-  fileprivate var text: String {
-    switch self {
-    case .identical: "identical"
-    case .cast(let from, let to): "cast from \(from) to \(to)"
-    case .different(1, let first): "element \(first) differs"
-    case .different(let count, let first): "\(count) elements differ, the first is element \(first)"
-    case .misshapen(let a, let b): "A has \(describe(shape: a)), B \(describe(shape: b))"
-    case .onlyInA: "only in A"
-    case .onlyInB: "only in B"
     }
   }
 }

@@ -2,6 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
 /// What the commands print, byte for byte, and how they exit.
 ///
 /// After a change that is meant, `RECORD=1 swift test --filter CommandLineTests` rewrites the files; look
@@ -52,5 +56,19 @@ import Testing
     // BUG in JSONValue.text: json-c escapes C0 only; C1, DEL and bidirectional controls of a name go
     // through to the terminal.
     #expect(hidden.isEmpty)
+  }
+
+  @Test func `reports that are printed are XML`() throws {
+    var count = 0
+    for transcript in Transcript.all {
+      let text = transcript.recorded.stdout
+      guard let start = text.range(of: "<?xml")?.lowerBound,
+        let end = text.range(of: "</testsuites>", range: start..<text.endIndex)?.upperBound
+      else { continue }
+      let isWellFormed = XMLParser(data: Data(text[start..<end].utf8)).parse()
+      #expect(isWellFormed, "\(transcript.name)")
+      count += 1
+    }
+    #expect(count >= 4)
   }
 }

@@ -88,9 +88,9 @@ import Testing
     let found = #expect(throws: CheckpointError.self) {
       try writer("x", isFolder: isFolder).write(
         tensors: [tensor],
-        beforeCommit: { path throws(CheckpointError) in
+        beforeCommit: { written throws(CheckpointError) in
           seen = scratch.names
-          #expect(try Checkpoint.open(path).tensors.count == 1)
+          #expect(try Checkpoint.open(written.path).tensors.count == 1)
           throw CheckpointError(.refused("told to"))
         })
     }

@@ -1,0 +1,47 @@
+import TensorCore
+
+extension WeightGraph {
+  /// The rules of the dialect by which the checkpoint's tensors are what they are, in the order of
+  /// the dialect's table. Each is its own id: `DIALECT: STORED = LAYOUT`, as in
+  /// `gpt2/huggingface: transformer.wte.weight = embeddings.word.weight`.
+  ///
+  /// A rule that means something else has another text, and so another id.
+  public var rules: [String] {
+    let forms = StoredForms(dialect, slots: slots, dimensions: architecture.dimensions)
+    var used: [String: Set<String>] = [:]
+    for form in forms.forms {
+      let names = Set(([form.name] + form.copies).flatMap(dialect.spellings))
+      let stored = form.paths.lazy.compactMap { placements[$0]?.stored }.first {
+        names.contains($0.name)
+      }
+      guard let stored else { continue }
+      let layout = form.forms.firstIndex { $0.shape == stored.shape } ?? 0
+      used[form.rule.stored, default: []].insert(form.rule.layouts[layout].expression)
+    }
+    let prefix = "\(dialect.architecture)/\(dialect.fullName): "
+    var seen: Set<String> = []
+    return dialect.rules.flatMap { rule in
+      rule.layouts.map(\.expression).filter { used[rule.stored]?.contains($0) == true }
+        .map { "\(prefix)\(rule.stored) = \($0)" }
+    }.filter { seen.insert($0).inserted }
+  }
+}
+
+extension Layout {
+  /// The layout as a formula over canonical paths; docs/certificate.md defines it.
+  package var expression: String {
+    switch self {
+    case .weight(let path): path
+    case .transposed(let inner): "transpose(\(inner.expression))"
+    case .joined(let parts, let axis):
+      "join\(axis)(\(parts.map(\.expression).joined(separator: ", ")))"
+    case .stacked(let inner, let axis): "stack\(axis)(\(inner.expression))"
+    case .repeated(let inner, let axis): "repeat\(axis)(\(inner.expression))"
+    case .unit(let inner, let axis): "unit\(axis)(\(inner.expression))"
+    case .divided(let inner, let axis, let size): "divide\(axis)(\(inner.expression), \(size))"
+    case .merged(let inner, let axis): "merge\(axis)(\(inner.expression))"
+    case .interleavedHeads(let inner, let axis, let size):
+      "interleave\(axis)(\(inner.expression), \(size))"
+    }
+  }
+}

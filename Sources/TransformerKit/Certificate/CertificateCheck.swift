@@ -1,0 +1,195 @@
+import Kernels
+import Models
+public import SystemPackage
+public import TensorCore
+
+extension Certificate.Decoded {
+  /// Proves everything again that the certificate says of A and B: digests of their files, what they
+  /// are, ids, casts and the equality of all other weights in one pass over both, and what they
+  /// compute on the certificate's probe.
+  ///
+  /// - Parameter inputs: the file of inputs, if the certificate was made on one.
+  /// - Throws: `CheckpointError` when something cannot be read, or inputs are needed.
+  public func check(
+    _ a: Model, _ b: Model, inputs: FilePath? = nil
+  ) throws(CheckpointError) -> CertificateReport {
+    let modelInputs = try self.modelInputs(inputs) ?? a.graph.architecture.probe
+    let survey = try WeightSurvey(a.graph, b.graph)
+    var claims = [
+      Claim("certificate", expected: checksum, found: certificate.checksum, note: "not edited")
+    ]
+    claims += sideClaims("A", certificate.a, try Certificate.Side(a, id: survey.idA))
+    claims += sideClaims("B", certificate.b, try Certificate.Side(b, id: survey.idB))
+    claims += weightClaims(survey, ties: a.graph.ties)
+    claims.append(
+      Claim(
+        "config differences", expected: certificate.configDifferences,
+        found: TransformerKit.configDifferences(a.graph, b.graph)))
+    claims.append(
+      Claim(
+        "probe", expected: certificate.probe.text,
+        found: try Certificate.Probe(inputs: inputs).text))
+    switch certificate.precision {
+    case .f32: claims += try behaviourClaims(a, b, modelInputs, survey, Float.self)
+    case .f64: claims += try behaviourClaims(a, b, modelInputs, survey, Double.self)
+    }
+    return CertificateReport(
+      claims: claims, verdict: certificate.verdict, machine: certificate.machine)
+  }
+
+  /// The inputs in the file, which must be given if the certificate was made on one.
+  private func modelInputs(_ file: FilePath?) throws(CheckpointError) -> ModelInputs? {
+    if let file { return try ArrayFile(file).inputs() }
+    if case .inputs = certificate.probe {
+      throw CheckpointError(
+        .malformed(
+          "the certificate was made on \(certificate.probe.text): pass them with --inputs"))
+    }
+    return nil
+  }
+
+  private func behaviourClaims<Scalar: ComputeScalar>(
+    _ a: Model, _ b: Model, _ inputs: ModelInputs, _ survey: WeightSurvey, _: Scalar.Type
+  ) throws(CheckpointError) -> [Claim] {
+    let cast = castType(of: survey.weights)
+    let (deviations, divergence) = try compareBehaviour(
+      a.graph, b.graph, inputs, cast: cast, Scalar.self)
+    let found = TransformerKit.verdict(survey.weights, divergence, cast: cast)
+    let text: String
+    switch found {
+    case .identical, .cast: text = Certificate.Verdict(found)?.text ?? ""
+    case .different(let place): text = "different: \(place)"
+    }
+    return [
+      outputClaim(deviations.map(Certificate.Output.init)),
+      Claim("verdict", expected: certificate.verdict.text, found: text),
+    ]
+  }
+
+  // MARK: Outputs
+
+  private func outputClaim(_ found: [Certificate.Output]) -> Claim {
+    let expected = certificate.outputs
+    let names = Claim("outputs", expected: expected.map(\.label), found: found.map(\.label))
+    guard names.holds else { return names }
+    // Another processor's kernels round differently, and nothing else may make a difference.
+    let slack = certificate.precision == .f32 ? 1e-4 : 1e-10
+    for (x, y) in zip(expected, found) {
+      let isExact = certificate.verdict == .identical
+      if x.change == y.change || !isExact && abs(x.change - y.change) <= slack { continue }
+      return .fails(
+        "outputs", expected: "\(x.name) changed by \(x.change)", found: "\(y.change)")
+    }
+    return .holds("outputs", "\(found.count) compared")
+  }
+
+  // MARK: Weights
+
+  /// That each weight is A's, or its cast where the ledger says so; and each line of the ledger.
+  private func weightClaims(_ survey: WeightSurvey, ties: [String: String]) -> [Claim] {
+    var ledgers: [TensorName: CastLedger] = [:]
+    for cast in certificate.casts { ledgers[cast.name] = cast }
+    let wrong = survey.weights.compactMap { weight -> Claim? in
+      let owner = ties[weight.path] ?? weight.path
+      let expected = ledgers[TensorName(owner)].map {
+        WeightRelation.cast(from: $0.from, to: $0.to)
+      }
+      let relation = expected ?? .identical
+      if weight.relation == relation { return nil }
+      return .fails(
+        "weight \(weight.path)", expected: relation.text, found: weight.relation.text)
+    }
+    var found: [TensorName: CastLedger] = [:]
+    for cast in survey.casts { found[cast.name] = cast }
+    let miscounted = certificate.casts.compactMap { cast -> Claim? in
+      if found[cast.name] == cast { return nil }
+      return .fails(
+        "cast \(cast.name)", expected: cast.summary,
+        found: found[cast.name]?.summary ?? "no such cast")
+    }
+    let count = certificate.casts.count
+    return (wrong.isEmpty ? [.holds("weights", "\(survey.weights.count) compared")] : wrong)
+      + (miscounted.isEmpty
+        ? [.holds("casts", count == 0 ? "none" : "\(count) counted")] : miscounted)
+  }
+}
+
+// MARK: Models and their files
+
+private func sideClaims(
+  _ name: String, _ expected: Certificate.Side, _ found: Certificate.Side
+) -> [Claim] {
+  fileClaims(name, expected.files, found.files) + [
+    Claim("\(name) container", expected: expected.container, found: found.container),
+    Claim("\(name) dialect", expected: expected.dialect, found: found.dialect),
+    Claim("\(name) rules", expected: expected.rules, found: found.rules),
+    Claim("\(name) architecture", expected: expected.architecture, found: found.architecture),
+    Claim("\(name) head", expected: expected.head, found: found.head),
+    Claim("\(name) id", expected: expected.id, found: found.id),
+  ]
+}
+
+/// Files are the same when their bytes are, whatever they are called now.
+private func fileClaims(
+  _ side: String, _ expected: [CertifiedFile], _ found: [CertifiedFile]
+) -> [Claim] {
+  var rest = found
+  func take(where isMatch: (CertifiedFile) -> Bool) -> CertifiedFile? {
+    rest.firstIndex(where: isMatch).map { rest.remove(at: $0) }
+  }
+  // Exact matches first, so that a file that was renamed does not take another one's place.
+  var matches = expected.map { file in take { $0.isSame(as: file) && $0.hasName(of: file) } }
+  for (index, file) in expected.enumerated() where matches[index] == nil {
+    matches[index] = take { $0.isSame(as: file) }
+  }
+  var claims: [Claim] = []
+  for (file, match) in zip(expected, matches) {
+    let subject = "\(side) file \(file.name)"
+    if let match {
+      claims.append(.holds(subject, match.hasName(of: file) ? nil : "now named \(match.name)"))
+    } else {
+      let other =
+        take { $0.role == file.role && $0.hasName(of: file) }
+        ?? take { $0.role == file.role }
+      claims.append(
+        .fails(subject, expected: file.summary, found: other?.summary ?? "no such file"))
+    }
+  }
+  return claims
+    + rest.map { .fails("\(side) file \($0.name)", expected: "no such file", found: $0.summary) }
+}
+
+extension CertifiedFile {
+  fileprivate func isSame(as other: CertifiedFile) -> Bool {
+    role == other.role && size == other.size && sha256 == other.sha256
+  }
+
+  fileprivate func hasName(of other: CertifiedFile) -> Bool {
+    name.utf8.elementsEqual(other.name.utf8)
+  }
+
+  fileprivate var summary: String { "\(role.rawValue) of \(size) bytes, sha256 \(sha256)" }
+}
+
+extension Certificate.Probe {
+  /// What it is, in words.
+  fileprivate var text: String {
+    switch self {
+    case .seed(let seed): "the built-in probe of seed \(seed)"
+    case .inputs(let sha256, let size): "inputs of \(size) bytes, sha256 \(sha256)"
+    }
+  }
+}
+
+extension Certificate.Output {
+  fileprivate var label: String { "\(name) \(describe(shape: shape))" }
+}
+
+extension CastLedger {
+  /// All counts in a line.
+  fileprivate var summary: String {
+    "\(from) to \(to), \(count) elements, \(rounded) rounded, \(overflowed) overflowed,"
+      + " \(becameSubnormal) became subnormal, \(becameZero) became zero, \(nan) NaN,"
+      + " largest relative error \(largestRelativeError)"
+  }
+}

@@ -1,0 +1,84 @@
+import Containers
+import Models
+public import SystemPackage
+import TensorCore
+
+extension Conversion {
+  /// Compares source and target while the target has only its temporary name.
+  ///
+  /// - Returns: the certificate, if one is wanted.
+  /// - Throws: `CheckpointError` if the target is not what it should be; nothing is kept then.
+  func verify(_ written: CheckpointWriter.Unnamed) throws(CheckpointError) -> String? {
+    guard let original else { return nil }
+    var recognition = RecognitionOptions()
+    recognition.architecture = options.recognition.architecture
+    let after = try Model(
+      written.path,
+      options: OpenOptions(format: format, config: written.config, recognition: recognition))
+    let report = try compare(original, after, precision: Float.self)
+    guard isRight(report.verdict) else {
+      throw CheckpointError(
+        .malformed("the written target is not the same model as the source; nothing was kept"),
+        file: displayed(target.destination))
+    }
+    guard certificate != nil else { return nil }
+    return try Certificate(
+      report, original, after, probe: try Certificate.Probe(inputs: nil), precision: .f32,
+      toolVersion: target.toolVersion, names: finalNames(written))?.text
+  }
+
+  /// Whether the comparison found what the conversion was asked to do.
+  private func isRight(_ verdict: PairReport.Verdict) -> Bool {
+    switch verdict {
+    case .identical: casts.isEmpty
+    case .cast(let type): type == target.dtype
+    case .different: false
+    }
+  }
+
+  /// The names that files will have which have temporary ones; those in a folder have theirs.
+  private func finalNames(_ written: CheckpointWriter.Unnamed) -> [FilePath: FilePath] {
+    if target.isFolder { return [:] }
+    var names = [written.path: target.destination]
+    if let config = written.config { names[config] = writer.configPath }
+    return names
+  }
+
+  /// Where the certificate is written, if one is.
+  public var certificatePath: FilePath? { target.certificate }
+
+  /// The certificate, if one is wanted.
+  var certificate: ConversionCertificate? {
+    target.certificate.map { path in
+      ConversionCertificate(
+        file: SmallFile(
+          path, replacing: target.overwrite ? .anything : .nothing, sources: source.allFiles),
+        target: target)
+    }
+  }
+}
+
+/// The file of a conversion's certificate.
+struct ConversionCertificate {
+  let file: SmallFile
+  let target: Conversion.Target
+
+  /// Checks before anything is written that the certificate can be.
+  func check(_ plan: WritePlan) throws(CheckpointError) {
+    let path = file.path.lexicallyNormalized()
+    let destination = target.destination.lexicallyNormalized()
+    let isInTarget = target.isFolder && path.removingLastComponent() == destination
+    try file.check(isFolderExpected: !isInTarget)
+    let isTaken = plan.files.contains { $0.path.lexicallyNormalized() == path }
+    guard !isTaken, path != destination else {
+      throw CheckpointError(
+        .refused("is written by the conversion, and cannot be the certificate"),
+        file: displayed(file.path))
+    }
+  }
+
+  /// Writes it, when the target has its name.
+  func write(_ text: String) throws(CheckpointError) {
+    try file.write(text)
+  }
+}
