@@ -18,6 +18,8 @@ public struct CheckpointWriter: Sendable {
   public let maxShardSize: Int?
   /// Whether the order of the tensors must stay; see `Checkpoint.keepsOrder`.
   public let keepsOrder: Bool
+  /// Whether whole files of a folder outlive an interruption, and the next run goes on from there.
+  public let isResumable: Bool
   /// Files that must not be written to.
   let sources: [FilePath]
   /// What the source has inside, for a container that holds it, or for a folder.
@@ -59,13 +61,15 @@ public struct CheckpointWriter: Sendable {
   ///   - maxShardSize: the bytes that a shard of a folder may have, its header included, unless one
   ///     tensor alone is larger.
   ///   - keepsOrder: whether the order of the tensors must stay, even if elements are misaligned.
+  ///   - isResumable: whether whole files of a folder outlive an interruption or an error, and are
+  ///     taken over by the next run that is resumable, after they have been compared.
   ///   - sources: the files that are read from (`Checkpoint.allFiles`): never written to.
   ///   - belongings: what the source's container has beside the tensors (`Checkpoint.belongings`).
   ///   - extraFiles: further small files for a folder; they go before companions of the same name.
   public init(
     destination: FilePath, format: ContainerFormat, isFolder: Bool = false, overwrite: Bool = false,
-    maxShardSize: Int? = nil, keepsOrder: Bool = true, sources: [FilePath] = [],
-    belongings: Belongings = Belongings(), extraFiles: [ExtraFile] = []
+    maxShardSize: Int? = nil, keepsOrder: Bool = true, isResumable: Bool = false,
+    sources: [FilePath] = [], belongings: Belongings = Belongings(), extraFiles: [ExtraFile] = []
   ) {
     self.destination = destination
     self.format = format
@@ -73,6 +77,7 @@ public struct CheckpointWriter: Sendable {
     self.overwrite = overwrite
     self.maxShardSize = maxShardSize
     self.keepsOrder = keepsOrder
+    self.isResumable = isResumable && isFolder
     self.sources = sources
     self.belongings = belongings
     self.extraFiles = extraFiles
@@ -107,21 +112,36 @@ public struct CheckpointWriter: Sendable {
     companions: [FilePath] = [], progress: (Int) -> Void = { _ in },
     beforeCommit: (Unnamed) throws(CheckpointError) -> Void = { _ in }
   ) throws(CheckpointError) {
-    let plan = try plan(
-      tensors: tensors, metadata: metadata, config: config, companions: companions)
+    try write(
+      plan(tensors: tensors, metadata: metadata, config: config, companions: companions),
+      progress: progress, beforeCommit: beforeCommit)
+  }
+
+  /// Writes what was planned.
+  ///
+  /// - Returns: how many files of an earlier run were found to be right and kept.
+  /// - Throws: `CheckpointError` if something cannot be read or written.
+  @discardableResult
+  public func write(
+    _ plan: WritePlan, progress: (Int) -> Void = { _ in },
+    beforeCommit: (Unnamed) throws(CheckpointError) -> Void = { _ in }
+  ) throws(CheckpointError) -> Int {
     let parent = try TargetFolder(of: destination)
-    try parent.whileLocked { () throws(CheckpointError) in removeLeftovers() }
+    if !isResumable { try parent.whileLocked { () throws(CheckpointError) in removeLeftovers() } }
     var written = 0
     func advance(_ count: Int) {
       written += count
       progress(written)
     }
+    var resumedCount = 0
     if isFolder {
-      try writeFolder(plan, in: parent, progress: advance, beforeCommit: beforeCommit)
+      resumedCount = try writeFolder(
+        plan, in: parent, progress: advance, beforeCommit: beforeCommit)
     } else {
       try writeFiles(plan, in: parent, progress: advance, beforeCommit: beforeCommit)
     }
     try parent.finish()
+    return resumedCount
   }
 
   /// Removes what dead runs to the same target have left.
@@ -133,9 +153,9 @@ public struct CheckpointWriter: Sendable {
   private func writeFolder(
     _ plan: WritePlan, in parent: TargetFolder, progress: (Int) -> Void,
     beforeCommit: (Unnamed) throws(CheckpointError) -> Void
-  ) throws(CheckpointError) {
+  ) throws(CheckpointError) -> Int {
     let folder = try parent.whileLocked { () throws(CheckpointError) in
-      try OutputFolder(destination)
+      try OutputFolder(destination, isResumable: isResumable)
     }
     for file in plan.files { try folder.write(file, progress: progress) }
     try folder.finish()
@@ -145,6 +165,7 @@ public struct CheckpointWriter: Sendable {
         try folder.commit(replacing: overwrite)
       }
     }
+    return folder.resumedCount
   }
 
   /// A file, and its config beside it.

@@ -3,6 +3,7 @@
 /// The short escapes where JSON has them, `\u00xx` for other control characters. With `ascii`, as
 /// Python does by default, everything beyond printable ASCII becomes `\uxxxx`.
 func jsonString(_ text: String, ascii: Bool = false) -> String {
+  if isPlain(text) { return "\"" + text + "\"" }
   var result = "\""
   for scalar in text.unicodeScalars {
     switch scalar {
@@ -22,6 +23,13 @@ func jsonString(_ text: String, ascii: Bool = false) -> String {
   return result + "\""
 }
 
+/// Whether a text is printable ASCII without anything that JSON escapes.
+private func isPlain(_ text: String) -> Bool {
+  text.utf8.allSatisfy { byte in
+    (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  }
+}
+
 private func unicodeEscape(_ unit: UInt16) -> String {
   let digits = String(unit, radix: 16)
   return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
@@ -29,8 +37,31 @@ private func unicodeEscape(_ unit: UInt16) -> String {
 
 extension Metadata {
   /// The pairs as a compact JSON object.
-  var json: String {
-    "{" + entries.map { jsonString($0.key) + ":" + jsonString($0.value) }.joined(separator: ",")
-      + "}"
+  var json: [UInt8] {
+    var text: [UInt8] = []
+    appendJSON(to: &text)
+    return text
   }
+
+  /// Appends the pairs as a compact JSON object, without a second copy of it.
+  func appendJSON(to text: inout [UInt8]) {
+    text.append(UInt8(ascii: "{"))
+    for (number, entry) in entries.enumerated() {
+      if number > 0 { text.append(UInt8(ascii: ",")) }
+      appendString(entry.key, to: &text)
+      text.append(UInt8(ascii: ":"))
+      appendString(entry.value, to: &text)
+    }
+    text.append(UInt8(ascii: "}"))
+  }
+}
+
+private func appendString(_ string: String, to text: inout [UInt8]) {
+  guard isPlain(string) else {
+    text += jsonString(string).utf8
+    return
+  }
+  text.append(UInt8(ascii: "\""))
+  text += string.utf8
+  text.append(UInt8(ascii: "\""))
 }

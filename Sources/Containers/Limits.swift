@@ -4,12 +4,14 @@ import TensorCore
 enum Limits {
   /// Bytes of a safetensors header, as the reference implementation has it.
   static let safetensorsHeader = 100_000_000
+  /// Tensors of a file.
+  static let tensors = 400_000
   /// Bytes of an npy header. Version 1 cannot have more than 65,535.
   static let npyHeader = 1_048_576
   /// Bytes of a shard index.
   static let shardIndex = 100_000_000
   /// Bytes of a config.json.
-  static let config = 64 << 20
+  static let config = 4 << 20
   /// Bytes of a text that we read whole, such as a manifest.
   static let text = 100_000_000
   /// Bytes of a file that travels with the weights, such as tokenizer.json.
@@ -19,9 +21,9 @@ enum Limits {
   /// Extents of a tensor.
   static let rank = 64
   /// Members of a zip archive.
-  static let zipMembers = 1_000_000
+  static let zipMembers = tensors
   /// Bytes of the directory of a zip archive.
-  static let zipDirectory = 512 << 20
+  static let zipDirectory = 128 << 20
 
   /// Checks a tensor's name and rank.
   static func check(name: TensorName, rank: Int, offset: Int) throws(CheckpointError) {

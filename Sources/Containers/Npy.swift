@@ -40,7 +40,7 @@ struct NpyArray {
       let data = ByteRange(bytes: bytes, start: header.end, count: bytes.count - header.end)
       if let mark { return try mark.tensor(name, header: header, data: data) }
       let type = try NpyDType(header.descr)
-      try checkByteCount(data.count, dtype: type.dtype, shape: header.shape)
+      try checkExtent(of: data, dtype: type.dtype)
       return Tensor(
         name: name, dtype: type.dtype, shape: header.shape,
         bytes: Self.inOrder(data, header: header, type: type))
@@ -49,6 +49,18 @@ struct NpyArray {
       error.tensor = error.tensor ?? name
       throw error
     }
+  }
+
+  /// Checks that the bytes behind the header are the array, all of it and nothing else.
+  private func checkExtent(of data: ByteRange, dtype: DType) throws(CheckpointError) {
+    guard let needed = dtype.byteCount(shape: header.shape), needed != data.count else {
+      return try checkByteCount(data.count, dtype: dtype, shape: header.shape)
+    }
+    let problem: CheckpointError.Problem =
+      needed > data.count
+      ? .truncated(needed: needed, available: data.count)
+      : .malformed("\(data.count - needed) bytes follow the array")
+    throw CheckpointError(problem, offset: header.end)
   }
 
   private static func inOrder(

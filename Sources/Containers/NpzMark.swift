@@ -129,9 +129,9 @@ struct NpzComment {
   ) throws(CheckpointError) -> (comment: [UInt8], pieces: [[UInt8]]) {
     let head = "{\"format\":\"\(format)\""
     guard let text = metadata?.json else { return (Array((head + "}").utf8), []) }
-    let comment = Array((head + ",\"__metadata__\":\(text)}").utf8)
+    let comment = Array((head + ",\"__metadata__\":").utf8) + text + Array("}".utf8)
     if comment.count <= limit { return (comment, []) }
-    var rest = Array(text.utf8)[...]
+    var rest = text[...]
     var pieces: [[UInt8]] = []
     for room in room where !rest.isEmpty {
       pieces.append(Array(rest.prefix(room)))
@@ -139,8 +139,8 @@ struct NpzComment {
     }
     guard rest.isEmpty else {
       throw CheckpointError(
-        .unsupported("npz has too few members to carry \(text.utf8.count) bytes of metadata"))
+        .unsupported("npz has too few members to carry \(text.count) bytes of metadata"))
     }
-    return (Array((head + ",\"metadata_bytes\":\(text.utf8.count)}").utf8), pieces)
+    return (Array((head + ",\"metadata_bytes\":\(text.count)}").utf8), pieces)
   }
 }

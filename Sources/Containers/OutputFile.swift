@@ -56,6 +56,28 @@ final class OutputFile {
     _ = flock(descriptor.rawValue, LOCK_EX | LOCK_NB)
   }
 
+  /// Opens a file that may be right already: what is appended is compared with what is there, and the
+  /// first difference is an error. `nil` if it cannot be opened.
+  init?(comparing path: FilePath, for target: FilePath) {
+    guard
+      let descriptor = try? FileDescriptor.open(
+        path, .readOnly, options: [.nonBlocking, .noFollow, .closeOnExec])
+    else { return nil }
+    guard let old = try? InputFile(path) else {
+      try? descriptor.close()
+      return nil
+    }
+    self.path = path
+    self.target = target
+    self.descriptor = descriptor
+    registration = TemporaryFiles.register(path)
+    writer = WriteBehind(descriptor, for: target, comparingWith: old)
+    keep()
+  }
+
+  /// Whether the file that is compared is not what was appended.
+  var isDifferent: Bool { writer.isDifferent }
+
   deinit {
     writer.releaseBuffers()
     if isOpen { try? descriptor.close() }
@@ -172,6 +194,7 @@ final class OutputFile {
       return try descriptor.stat().size
     }
     guard size == position else {
+      writer.differs()
       throw CheckpointError(
         .malformed("somebody else has changed the file while it was written"),
         file: displayed(target))

@@ -8,21 +8,37 @@ import TensorCore
 #endif
 
 /// A folder that is being filled under a temporary name.
+///
+/// If it may be resumed, whole files in it outlive an error or an interruption, and the next run takes
+/// it over: each file that is there is compared with what would be written, byte for byte, and written
+/// again unless it is that.
 final class OutputFolder {
   /// Where it is now.
   let path: FilePath
+  /// How many files of an earlier run were found to be right.
+  private(set) var resumedCount = 0
 
   private let target: FilePath
+  private let isResumable: Bool
   private let registration: TemporaryFiles.Registration
   private let descriptor: FileDescriptor
   private var files: [OutputFile] = []
+  private var wholeNames: Set<FilePath.Component> = []
   private var isKept = false
+  private var wasAdopted = false
 
-  /// Creates an empty folder beside `target`.
-  init(_ target: FilePath) throws(CheckpointError) {
+  /// Creates an empty folder beside `target`, or takes over one that an earlier run has left.
+  init(_ target: FilePath, isResumable: Bool = false) throws(CheckpointError) {
+    self.target = target
+    self.isResumable = isResumable
+    if isResumable, let adopted = TemporaryFiles.adoptFolder(of: target) {
+      (path, descriptor) = adopted
+      wasAdopted = true
+      registration = TemporaryFiles.register(path)
+      return
+    }
     let path = TemporaryFiles.name(for: target)
     self.path = path
-    self.target = target
     registration = TemporaryFiles.register(path)
     do throws(CheckpointError) {
       descriptor = try systemCall("cannot create", target) {
@@ -32,6 +48,7 @@ final class OutputFolder {
         return try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .noFollow])
       }
     } catch {
+      removeTree(path)
       registration.forget()
       throw error
     }
@@ -41,7 +58,7 @@ final class OutputFolder {
   deinit {
     if !isKept {
       files = []
-      removeTree(path)
+      if wholeNames.isEmpty, !wasAdopted { removeTree(path) }
       registration.forget()
     }
     try? descriptor.close()
@@ -50,8 +67,46 @@ final class OutputFolder {
   /// Writes one file of the plan.
   func write(_ file: WritePlan.File, progress: (Int) -> Void) throws(CheckpointError) {
     guard let name = file.path.lastComponent else { return }
-    let output = try OutputFile(path.appending(name), for: file.path)
-    files.append(output)
+    let isWhole = isResumable ? try isThere(file, name, progress: progress) : false
+    if !isWhole {
+      let output = try OutputFile(path.appending(name), for: file.path)
+      files.append(output)
+      try file.write(to: output, progress: progress)
+      try output.synchronize()
+      try output.close()
+      if isResumable { output.keep() }
+    }
+    if isResumable { wholeNames.insert(name) }
+  }
+
+  /// Whether an earlier run has written exactly this file. If not, it is removed.
+  private func isThere(
+    _ file: WritePlan.File, _ name: FilePath.Component, progress: (Int) -> Void
+  ) throws(CheckpointError) -> Bool {
+    let place = path.appending(name)
+    guard place.linkStatus != nil else { return false }
+    var seen = 0
+    if file.isComparable, let output = OutputFile(comparing: place, for: file.path) {
+      do throws(CheckpointError) {
+        try compare(file, with: output) { count in
+          seen += count
+          progress(count)
+        }
+        resumedCount += 1
+        return true
+      } catch {
+        // Whatever else is wrong, with the source for one, is an error as always.
+        guard output.isDifferent else { throw error }
+      }
+    }
+    removeTree(place)
+    progress(-seen)
+    return false
+  }
+
+  private func compare(
+    _ file: WritePlan.File, with output: OutputFile, progress: (Int) -> Void
+  ) throws(CheckpointError) {
     try file.write(to: output, progress: progress)
     try output.synchronize()
     try output.close()
@@ -59,6 +114,12 @@ final class OutputFolder {
 
   /// Makes the names of the files durable.
   func finish() throws(CheckpointError) {
+    if isResumable {
+      // Of an earlier run that had another plan.
+      for name in try names(in: path) where !wholeNames.contains(name) {
+        removeTree(path.appending(name))
+      }
+    }
     try synchronize(path)
   }
 

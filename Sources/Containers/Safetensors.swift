@@ -35,25 +35,36 @@ struct SafetensorsHeader {
   /// Reads a header without the file that it belongs to: its text, without the length before it.
   init(_ bytes: [UInt8]) throws(CheckpointError) {
     end = 8 + bytes.count
-    let members: [JSONScanner.Member]
+    var fault: CheckpointError?
     do {
-      members = try JSONScanner.members(of: bytes, grammar: .strict)
+      // A fault of the text goes before one of an entry, wherever it is.
+      try JSONScanner.visitMembers(of: bytes, grammar: .strict) { member in
+        guard fault == nil else { return }
+        do throws(CheckpointError) { try add(member, in: bytes) } catch { fault = error }
+      }
     } catch {
       throw CheckpointError(error, in: "the header", at: 8)
     }
-    entries.reserveCapacity(members.count)
-    for member in members {
-      if TensorName(member.key) == "__metadata__" {
-        metadata = try Metadata(checked: member.value, in: bytes, at: 8)
-      } else {
-        entries.append(try SafetensorsEntry(member, in: bytes))
-      }
-    }
+    if let fault { throw fault }
     // Stable: empty tensors share an offset and keep the order of the header.
     entries.sort {
       ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
     }
     try checkCoverage()
+  }
+
+  private mutating func add(
+    _ member: JSONScanner.Member, in bytes: [UInt8]
+  ) throws(CheckpointError) {
+    if TensorName(member.key) == "__metadata__" {
+      metadata = try Metadata(checked: member.value, in: bytes, at: 8)
+      return
+    }
+    guard entries.count < Limits.tensors else {
+      throw CheckpointError(
+        .limitExceeded("the number of tensors", limit: Limits.tensors, found: entries.count + 1))
+    }
+    entries.append(try SafetensorsEntry(member, in: bytes))
   }
 
   private static func headerBytes(of file: InputFile) throws(CheckpointError) -> [UInt8] {

@@ -39,12 +39,14 @@ extension SafetensorsEntry {
     guard let dtype = DType(rawValue: dtypeName), dtype != .c128 else {
       throw CheckpointError(.unsupported("dtype \"\(dtypeName)\" is not known"))
     }
-    guard let shape = JSONScanner.naturalNumbers(ofChecked: fields.shape, in: bytes) else {
-      throw CheckpointError(.malformed("shape is not a list of whole numbers below 2^63"))
-    }
-    try Limits.check(name: name, rank: shape.count, offset: offset)
-    guard let span = JSONScanner.naturalNumbers(ofChecked: fields.offsets, in: bytes),
-      span.count == 2, span[0] <= span[1]
+    guard
+      let (shape, rank) = JSONScanner.naturalNumbers(
+        ofChecked: fields.shape, in: bytes, limit: Limits.rank)
+    else { throw CheckpointError(.malformed("shape is not a list of whole numbers below 2^63")) }
+    try Limits.check(name: name, rank: rank, offset: offset)
+    guard
+      let (span, count) = JSONScanner.naturalNumbers(
+        ofChecked: fields.offsets, in: bytes, limit: 2), count == 2, span[0] <= span[1]
     else {
       throw CheckpointError(.malformed("data_offsets is no pair [begin, end] with begin <= end"))
     }

@@ -21,7 +21,11 @@ struct SafetensorsLayout: FileLayout {
     }
     tensors = contents.keepsOrder ? contents.tensors : aligned(contents.tensors)
     var text = UInt64(0).littleEndianBytes + "{".utf8
-    if let metadata = contents.metadata { text += Array("\"__metadata__\":\(metadata.json),".utf8) }
+    if let metadata = contents.metadata {
+      text += Array("\"__metadata__\":".utf8)
+      metadata.appendJSON(to: &text)
+      text.append(UInt8(ascii: ","))
+    }
     var position = 0
     for tensor in tensors {
       guard tensor.dtype != .c128 else {

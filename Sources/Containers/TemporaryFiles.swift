@@ -114,18 +114,34 @@ public enum TemporaryFiles {
 
   /// Removes what dead runs to the same target have left behind.
   static func removeLeftovers(of target: FilePath) {
-    let prefix = prefix(for: target)
-    guard let names = try? names(in: target.parent) else { return }
-    for name in names {
-      let bytes = name.bytes
-      guard bytes.count == prefix.count + 6 + suffix.count, bytes.starts(with: prefix),
-        bytes.suffix(suffix.count).elementsEqual(suffix)
-      else { continue }
-      let path = target.sibling(bytes)
+    for path in paths(for: target) {
       guard let descriptor = lock(path) else { continue }
       removeTree(path)
       try? descriptor.close()
     }
+  }
+
+  /// Takes over a folder that a dead run to the same target has left behind, and removes all others.
+  ///
+  /// - Returns: the folder and its descriptor, which holds the lock.
+  static func adoptFolder(of target: FilePath) -> (path: FilePath, descriptor: FileDescriptor)? {
+    var adopted: (path: FilePath, descriptor: FileDescriptor)?
+    for path in paths(for: target) where path.linkStatus?.type == .directory {
+      guard adopted == nil, let descriptor = lock(path) else { continue }
+      adopted = (path, descriptor)
+    }
+    removeLeftovers(of: target)
+    return adopted
+  }
+
+  /// Everything beside `target` that has the name of a temporary for it.
+  private static func paths(for target: FilePath) -> [FilePath] {
+    let prefix = prefix(for: target)
+    guard let names = try? names(in: target.parent) else { return [] }
+    return names.map(\.bytes).filter { bytes in
+      bytes.count == prefix.count + 6 + suffix.count && bytes.starts(with: prefix)
+        && bytes.suffix(suffix.count).elementsEqual(suffix)
+    }.map { target.sibling($0) }
   }
 
   /// Opens and locks a file or folder, unless its writer is alive or the lock cannot be had.

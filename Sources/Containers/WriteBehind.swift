@@ -3,6 +3,12 @@ import Synchronization
 import SystemPackage
 import TensorCore
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Writes full buffers to a file while the next one is being filled.
 ///
 /// At most one buffer is on its way, so memory is bounded. The first error stops all writing, and
@@ -10,18 +16,31 @@ import TensorCore
 final class WriteBehind: Sendable {
   private let descriptor: FileDescriptor
   private let target: FilePath
+  private let old: InputFile?
   private let queue = DispatchQueue(label: "tfkit.write-behind")
   private let state = Mutex(State())
 
   private struct State {
     var spare: [UInt8] = []
     var error: CheckpointError?
+    var isDifferent = false
   }
 
-  /// - Parameter target: the file's name in messages.
-  init(_ descriptor: FileDescriptor, for target: FilePath) {
+  /// - Parameters:
+  ///   - target: the file's name in messages.
+  ///   - old: a file to compare bytes with, instead of writing them.
+  init(_ descriptor: FileDescriptor, for target: FilePath, comparingWith old: InputFile? = nil) {
     self.descriptor = descriptor
     self.target = target
+    self.old = old
+  }
+
+  /// Whether bytes were compared and found different.
+  var isDifferent: Bool { state.withLock(\.isDifferent) }
+
+  /// Takes note of a difference.
+  func differs() {
+    state.withLock { $0.isDifferent = true }
   }
 
   /// Begins to write the first `count` bytes of a buffer, after all that was begun before.
@@ -33,7 +52,7 @@ final class WriteBehind: Sendable {
       var failure: CheckpointError?
       do throws(CheckpointError) {
         try write(unsafe buffer.span.bytes.extracting(first: count), at: offset)
-        beginWriteback(descriptor, at: offset, count: count)
+        if old == nil { beginWriteback(descriptor, at: offset, count: count) }
       } catch {
         failure = error
       }
@@ -63,6 +82,7 @@ final class WriteBehind: Sendable {
 
   /// Writes here and now. Not while a write of the same bytes is on its way.
   func write(_ bytes: RawSpan, at offset: Int) throws(CheckpointError) {
+    if let old { return try compare(bytes, with: old, at: offset) }
     try unsafe bytes.withUnsafeBytes { source throws(CheckpointError) in
       var rest = unsafe source[...]
       while unsafe !rest.isEmpty {
@@ -80,5 +100,24 @@ final class WriteBehind: Sendable {
         unsafe rest = rest.dropFirst(count)
       }
     }
+  }
+
+  private func compare(
+    _ bytes: RawSpan, with file: InputFile, at offset: Int
+  ) throws(CheckpointError) {
+    guard offset + bytes.byteCount <= file.size else { throw difference() }
+    let found = try file.read(offset..<offset + bytes.byteCount)
+    let isSame = unsafe bytes.withUnsafeBytes { expected in
+      unsafe found.withUnsafeBytes { found in
+        guard let a = expected.baseAddress, let b = found.baseAddress else { return true }
+        return unsafe memcmp(a, b, expected.count) == 0
+      }
+    }
+    guard isSame else { throw difference() }
+  }
+
+  private func difference() -> CheckpointError {
+    differs()
+    return CheckpointError(.malformed("is not what was to be written"), file: displayed(target))
   }
 }

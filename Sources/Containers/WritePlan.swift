@@ -181,7 +181,7 @@ public struct WritePlan: Sendable {
 ///
 /// A shard's size is bounded from above: an entry of the header is taken as long as it could be.
 private func shards(of contents: Contents, limit: Int) -> [Contents] {
-  let fixed = 8 + 8 + (contents.metadata?.json.utf8.count ?? 0) + 32
+  let fixed = 8 + 8 + (contents.metadata?.json.count ?? 0) + 32
   var shards: [Contents] = []
   var size = fixed
   for tensor in contents.tensors {
@@ -241,6 +241,11 @@ extension WritePlan.File {
   /// Whether the file may turn out smaller than planned, because it is compressed.
   public var sizeIsBound: Bool {
     if case .layout(let layout) = source { layout.sizeIsBound } else { false }
+  }
+
+  /// Whether the file is written from front to back, so that it can be compared while it is made.
+  var isComparable: Bool {
+    if case .layout(let layout) = source { layout is SafetensorsLayout } else { true }
   }
 
   /// Writes the file's bytes.

@@ -75,6 +75,21 @@ public struct JSONScanner {
     return try scanner.members()
   }
 
+  /// Checks the whole text, which must be an object, and shows the object's members in order.
+  ///
+  /// Needs less memory than `members(of:)` when there are very many. A fault may come after members
+  /// that were fine.
+  ///
+  /// - Throws: `JSONError` for the first fault.
+  public static func visitMembers(
+    of bytes: [UInt8], grammar: Grammar, _ visit: (Member) -> Void
+  ) throws(JSONError) {
+    var scanner = try start(bytes, grammar: grammar, splitsMembers: true)
+    guard scanner.peek == UInt8(ascii: "{") else { throw scanner.fault("expected an object") }
+    try scanner.object(depth: 0, member: visit)
+    try scanner.end()
+  }
+
   /// The members of an object inside a text that has been checked, such as the value of a member.
   ///
   /// - Throws: `JSONError` if the value is no object. Offsets are those of the whole text.
@@ -94,17 +109,23 @@ public struct JSONScanner {
 
   /// The list of integers from 0 that a checked value is, or `nil` if it is none, or one is larger
   /// than `Int` can be.
-  public static func naturalNumbers(ofChecked value: Range<Int>, in bytes: [UInt8]) -> [Int]? {
+  ///
+  /// - Parameter limit: how many of them are wanted; the rest is only counted.
+  /// - Returns: the first numbers, and how many there are.
+  public static func naturalNumbers(
+    ofChecked value: Range<Int>, in bytes: [UInt8], limit: Int
+  ) -> (first: [Int], count: Int)? {
     var scanner = JSONScanner(bytes, value, grammar: .strict, splitsMembers: false)
-    var numbers: [Int] = []
+    var (numbers, count): ([Int], Int) = ([], 0)
     guard scanner.take("[") else { return nil }
     scanner.skipSpace()
-    if scanner.take("]") { return [] }
+    if scanner.take("]") { return ([], 0) }
     while true {
       guard let number = scanner.naturalNumber() else { return nil }
-      numbers.append(number)
+      count += 1
+      if count <= limit { numbers.append(number) }
       scanner.skipSpace()
-      if scanner.take("]") { return numbers }
+      if scanner.take("]") { return (numbers, count) }
       guard scanner.take(",") else { return nil }
       scanner.skipSpace()
     }

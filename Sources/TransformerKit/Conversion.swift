@@ -29,6 +29,8 @@ public struct Conversion: Sendable {
     public var overwrite: Bool
     /// The most bytes a file of a folder has, if it can be helped.
     public var maxShardSize: Int?
+    /// Whether whole files of a folder outlive an interruption, for the next such run to go on.
+    public var isResumable: Bool
     /// The most memory that the process may take, in bytes.
     public var memory: Int?
     /// How a TFZ file is compressed.
@@ -39,8 +41,8 @@ public struct Conversion: Sendable {
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
       dialect: String? = nil, dtype: DType? = nil, allowsLoss: Bool = false,
       isVerified: Bool = false, certificate: FilePath? = nil, toolVersion: String = "",
-      overwrite: Bool = false, maxShardSize: Int? = nil, memory: Int? = nil,
-      compression: TFZ.Options = TFZ.Options()
+      overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
+      memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
     ) {
       self.destination = destination
       self.isFolder = isFolder
@@ -53,6 +55,7 @@ public struct Conversion: Sendable {
       self.toolVersion = toolVersion
       self.overwrite = overwrite
       self.maxShardSize = maxShardSize
+      self.isResumable = isResumable
       self.memory = memory
       self.compression = compression
     }
@@ -122,8 +125,9 @@ public struct Conversion: Sendable {
     writer = CheckpointWriter(
       destination: target.destination, format: try target.container,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
-      keepsOrder: source.keepsOrder && target.dialect == nil, sources: source.allFiles,
-      belongings: source.belongings, extraFiles: nativeConfig(of: model, target))
+      keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
+      sources: source.allFiles, belongings: source.belongings,
+      extraFiles: nativeConfig(of: model, target))
   }
 
   /// What would be written.
@@ -138,17 +142,23 @@ public struct Conversion: Sendable {
 
   /// Writes the target.
   ///
-  /// - Parameter progress: hears how many bytes have been written so far.
-  /// - Throws: `CheckpointError`; then nothing is left behind.
-  public func run(progress: (Int) -> Void = { _ in }) throws(CheckpointError) {
-    _ = try plan()
+  /// - Parameters:
+  ///   - plan: what `plan()` says, if it was asked already.
+  ///   - progress: hears how many bytes have been written so far.
+  /// - Returns: how many files of an interrupted run were kept, if the target is resumable.
+  /// - Throws: `CheckpointError`; then nothing is left behind, unless the target is resumable.
+  @discardableResult
+  public func run(
+    _ plan: WritePlan? = nil, progress: (Int) -> Void = { _ in }
+  ) throws(CheckpointError) -> Int {
+    let plan = if let plan { plan } else { try self.plan() }
     var text: String?
-    try writer.write(
-      tensors: tensors, metadata: source.metadata, config: config, companions: companions,
-      progress: progress,
-      beforeCommit: { written throws(CheckpointError) in text = try verify(written) })
+    let resumedCount = try writer.write(plan, progress: progress) {
+      written throws(CheckpointError) in text = try verify(written)
+    }
     // Only now there is a target for it to be about.
     if let certificate, let text { try certificate.write(text) }
+    return resumedCount
   }
 
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.

@@ -58,6 +58,9 @@ struct Convert: Verb {
   @Flag(name: [.short, .long], help: "Replace an existing target, or certificate.")
   var force = false
 
+  @Flag(help: "Keep whole files of a folder when interrupted, and go on from there next time.")
+  var resume = false
+
   @Flag(help: "Say what would be written, and write nothing.")
   var dryRun = false
 
@@ -91,11 +94,15 @@ struct Convert: Verb {
     guard let path = FilePath(argument: destination) else {
       throw ValidationError("the target's name is empty")
     }
+    guard isFolder(path) || !resume else {
+      throw ValidationError("--resume is for folders: a single file is written in one go")
+    }
     let target = Conversion.Target(
       path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
       allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
-      memory: memory.cap, compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))
+      isResumable: resume, memory: memory.cap,
+      compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))
     if level != nil || digests, try target.container != .tfz {
       throw ValidationError("--level and --digests are for TFZ files (DST.tfz, or --to tfz)")
     }
@@ -105,8 +112,11 @@ struct Convert: Verb {
     if !dryRun {
       let progress = Progress(
         total: plan.byteCount, isOn: !noProgress && !common.quiet && !common.json)
-      try conversion.run { progress.update($0) }
+      let kept = try conversion.run(plan) { progress.update($0) }
       progress.finish()
+      if kept > 0, !common.quiet {
+        standardError("kept \(describe(kept, "file")) of an earlier run, compared byte for byte")
+      }
     }
     let report = ConversionReport(conversion, plan, target: path, isDryRun: dryRun)
     if common.json {

@@ -37,9 +37,9 @@ struct Ls: Verb {
     common.explain(checkpoint)
     let tensors = sorted(checkpoint.tensors.tensors)
     if common.json {
-      standardOutput(json(tensors).text(pretty: true))
+      standardOutput("tfinspect.ls/1", listing: "tensors", tensors.lazy.map(row))
     } else if common.quiet {
-      standardOutput(tensors.map { escaped($0.name.text) + "\n" }.joined(), terminator: "")
+      standardOutput(lines: tensors.lazy.map { escaped($0.name.text) })
     } else {
       var table = Table([
         ("NAME", .left), ("DTYPE", .left), ("SHAPE", .left), ("BYTES", .right),
@@ -50,8 +50,7 @@ struct Ls: Verb {
           "\(tensor.byteCount)",
         ])
       }
-      let lines = table.lines(headings: outputIsTerminal)
-      standardOutput(lines.map { $0 + "\n" }.joined(), terminator: "")
+      standardOutput(lines: table.lines(headings: outputIsTerminal))
     }
     return .success
   }
@@ -64,13 +63,10 @@ struct Ls: Verb {
     }
   }
 
-  private func json(_ tensors: [Tensor]) -> JSONValue {
-    let rows: [JSONValue] = tensors.map {
-      [
-        "name": .string($0.name.text), "dtype": .string($0.dtype.name),
-        "shape": .array($0.shape.map { .number($0) }), "bytes": .number($0.byteCount),
-      ]
-    }
-    return ["schema": "tfinspect.ls/1", "tensors": .array(rows)]
+  private func row(_ tensor: Tensor) -> JSONValue {
+    [
+      "name": .string(tensor.name.text), "dtype": .string(tensor.dtype.name),
+      "shape": .array(tensor.shape.map { .number($0) }), "bytes": .number(tensor.byteCount),
+    ]
   }
 }
