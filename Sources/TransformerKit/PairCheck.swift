@@ -81,7 +81,7 @@ public func compare<Scalar: ComputeScalar>(
 }
 
 /// The facts of the mathematics that are not the same.
-private func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
+func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
   let facts = [a, b].map { graph in
     Dictionary(graph.architecture.mathematics.map { ($0.key, $0.value) }) { first, _ in first }
   }

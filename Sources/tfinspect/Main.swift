@@ -25,6 +25,7 @@ struct TFInspect: ParsableCommand {
       """,
     version: toolVersion,
     subcommands: [
-      Ls.self, Tree.self, Info.self, Show.self, Stats.self, Hash.self, ID.self,
+      Ls.self, Tree.self, Info.self, Show.self, Stats.self, Diff.self, Hash.self,
+      ID.self,
     ])
 }
