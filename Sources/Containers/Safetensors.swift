@@ -26,14 +26,22 @@ struct SafetensorsHeader {
 
   /// Reads the header and checks everything that can be checked without the tensors' bytes.
   ///
-  /// - Throws: `CheckpointError` for the first fault.
-  init(of file: InputFile) throws(CheckpointError) {
-    try self.init(try Self.headerBytes(of: file))
-    try checkSize(file.size)
+  /// - Parameter onFault: what to do about a fault that does not hide all others.
+  /// - Throws: `CheckpointError` for the first fault, unless `onFault` does otherwise.
+  init(
+    of file: InputFile, onFault: FaultHandler = { error throws(CheckpointError) in throw error }
+  ) throws(CheckpointError) {
+    try self.init(try Self.headerBytes(of: file), onFault: onFault)
+    try checkSize(file.size, onFault)
   }
 
+  /// Takes note of a fault, or throws it.
+  typealias FaultHandler = (CheckpointError) throws(CheckpointError) -> Void
+
   /// Reads a header without the file that it belongs to: its text, without the length before it.
-  init(_ bytes: [UInt8]) throws(CheckpointError) {
+  init(
+    _ bytes: [UInt8], onFault: FaultHandler = { error throws(CheckpointError) in throw error }
+  ) throws(CheckpointError) {
     end = 8 + bytes.count
     let members: [JSONScanner.Member]
     do {
@@ -43,17 +51,21 @@ struct SafetensorsHeader {
     }
     entries.reserveCapacity(members.count)
     for member in members {
-      if TensorName(member.key) == "__metadata__" {
-        metadata = try Metadata(checked: member.value, in: bytes, at: 8)
-      } else {
-        entries.append(try SafetensorsEntry(member, in: bytes))
+      do throws(CheckpointError) {
+        if TensorName(member.key) == "__metadata__" {
+          metadata = try Metadata(checked: member.value, in: bytes, at: 8)
+        } else {
+          entries.append(try SafetensorsEntry(member, in: bytes))
+        }
+      } catch {
+        try onFault(error)
       }
     }
     // Stable: empty tensors share an offset and keep the order of the header.
     entries.sort {
       ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
     }
-    try checkCoverage()
+    try checkCoverage(onFault)
   }
 
   private static func headerBytes(of file: InputFile) throws(CheckpointError) -> [UInt8] {
@@ -78,30 +90,34 @@ struct SafetensorsHeader {
   }
 
   /// Every byte after the header belongs to exactly one tensor.
-  private func checkCoverage() throws(CheckpointError) {
+  private func checkCoverage(_ onFault: FaultHandler) throws(CheckpointError) {
     var position = 0
     for entry in entries {
-      guard entry.range.lowerBound == position else {
+      if entry.range.lowerBound != position {
         let fault = entry.range.lowerBound > position ? "leaves a gap after" : "overlaps"
-        throw CheckpointError(
-          .malformed(
-            "begins at \(entry.range.lowerBound) and \(fault) the bytes before, "
-              + "which end at \(position)"), tensor: entry.name, offset: entry.offset)
+        try onFault(
+          CheckpointError(
+            .malformed(
+              "begins at \(entry.range.lowerBound) and \(fault) the bytes before, "
+                + "which end at \(position)"), tensor: entry.name, offset: entry.offset))
       }
       position = entry.range.upperBound
     }
   }
 
   /// The last tensor ends where the file does.
-  private func checkSize(_ fileSize: Int) throws(CheckpointError) {
+  private func checkSize(_ fileSize: Int, _ onFault: FaultHandler) throws(CheckpointError) {
     let position = entries.last?.range.upperBound ?? 0
     let available = fileSize - end
     if position > available {
-      throw CheckpointError(.truncated(needed: position, available: available), offset: end)
+      try onFault(
+        CheckpointError(.truncated(needed: position, available: available), offset: end))
     }
     if position < available {
-      throw CheckpointError(
-        .malformed("\(available - position) bytes follow the last tensor"), offset: end + position)
+      try onFault(
+        CheckpointError(
+          .malformed("\(available - position) bytes follow the last tensor"),
+          offset: end + position))
     }
   }
 

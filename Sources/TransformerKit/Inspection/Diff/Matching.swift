@@ -25,6 +25,9 @@ struct Matching {
   var openA: Set<Int>
   var openB: Set<Int>
 
+  /// Tensors with the same fingerprint that are tried, at most.
+  private static let mostCandidates = 64
+
   /// All matches, in the order of B.
   ///
   /// - Throws: `CheckpointError` when bytes cannot be read.
@@ -79,11 +82,15 @@ struct Matching {
     _ candidates: Set<Int>, _ position: Int, free: Set<Int>
   ) throws(CheckpointError) -> Match? {
     let name = b[position].name
-    let sorted = candidates.sorted { x, y in
-      if free.contains(x) != free.contains(y) { return free.contains(x) }
-      let (first, second) = (likeness(a[x].name, name), likeness(a[y].name, name))
-      return first == second ? x < y : first > second
-    }
+    // Of very many that look the same, such as zeros, those that come first are as good as any.
+    let first = candidates.sorted { x, y in
+      free.contains(x) == free.contains(y) ? x < y : free.contains(x)
+    }.prefix(Self.mostCandidates)
+    let sorted = first.map { ($0, free.contains($0), likeness(a[$0].name, name)) }
+      .sorted { x, y in
+        if x.1 != y.1 { return x.1 }
+        return x.2 == y.2 ? x.0 < y.0 : x.2 > y.2
+      }.map(\.0)
     for candidate in sorted {
       if var match = try proven(candidate, position) {
         match.isCopy = !free.contains(candidate)
