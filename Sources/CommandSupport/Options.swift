@@ -45,6 +45,11 @@ public struct SourceOptions: ParsableArguments {
 
   public init() {}
 
+  /// Whether recognition is left to the files: nothing that needs a known model was asked for.
+  public var asksForNothing: Bool {
+    fromDialect == nil && architecture == nil && config == nil && !dropTrainingState
+  }
+
   /// The same, for the library.
   public var options: OpenOptions {
     OpenOptions(

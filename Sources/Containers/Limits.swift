@@ -24,6 +24,8 @@ enum Limits {
   static let zipMembers = tensors
   /// Bytes of the directory of a zip archive.
   static let zipDirectory = 128 << 20
+  /// Faults of one header that are collected before giving up.
+  static let reportedFaults = 1000
 
   /// Checks a tensor's name and rank.
   static func check(name: TensorName, rank: Int, offset: Int) throws(CheckpointError) {

@@ -26,31 +26,39 @@ struct SafetensorsHeader {
 
   /// Reads the header and checks everything that can be checked without the tensors' bytes.
   ///
-  /// - Throws: `CheckpointError` for the first fault.
-  init(of file: InputFile) throws(CheckpointError) {
-    try self.init(try Self.headerBytes(of: file))
-    try checkSize(file.size)
+  /// - Parameter onFault: what to do about a fault that does not hide all others.
+  /// - Throws: `CheckpointError` for the first fault, unless `onFault` does otherwise.
+  init(
+    of file: InputFile, onFault: FaultHandler = { error throws(CheckpointError) in throw error }
+  ) throws(CheckpointError) {
+    try self.init(try Self.headerBytes(of: file), onFault: onFault)
+    try checkSize(file.size, onFault)
   }
 
+  /// Takes note of a fault, or throws it.
+  typealias FaultHandler = (CheckpointError) throws(CheckpointError) -> Void
+
   /// Reads a header without the file that it belongs to: its text, without the length before it.
-  init(_ bytes: [UInt8]) throws(CheckpointError) {
+  init(
+    _ bytes: [UInt8], onFault: FaultHandler = { error throws(CheckpointError) in throw error }
+  ) throws(CheckpointError) {
     end = 8 + bytes.count
-    var fault: CheckpointError?
+    var faults: [CheckpointError] = []
     do {
       // A fault of the text goes before one of an entry, wherever it is.
       try JSONScanner.visitMembers(of: bytes, grammar: .strict) { member in
-        guard fault == nil else { return }
-        do throws(CheckpointError) { try add(member, in: bytes) } catch { fault = error }
+        guard faults.count < Limits.reportedFaults else { return }
+        do throws(CheckpointError) { try add(member, in: bytes) } catch { faults.append(error) }
       }
     } catch {
       throw CheckpointError(error, in: "the header", at: 8)
     }
-    if let fault { throw fault }
+    for fault in faults { try onFault(fault) }
     // Stable: empty tensors share an offset and keep the order of the header.
     entries.sort {
       ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
     }
-    try checkCoverage()
+    try checkCoverage(onFault)
   }
 
   private mutating func add(
@@ -89,30 +97,34 @@ struct SafetensorsHeader {
   }
 
   /// Every byte after the header belongs to exactly one tensor.
-  private func checkCoverage() throws(CheckpointError) {
+  private func checkCoverage(_ onFault: FaultHandler) throws(CheckpointError) {
     var position = 0
     for entry in entries {
-      guard entry.range.lowerBound == position else {
+      if entry.range.lowerBound != position {
         let fault = entry.range.lowerBound > position ? "leaves a gap after" : "overlaps"
-        throw CheckpointError(
-          .malformed(
-            "begins at \(entry.range.lowerBound) and \(fault) the bytes before, "
-              + "which end at \(position)"), tensor: entry.name, offset: entry.offset)
+        try onFault(
+          CheckpointError(
+            .malformed(
+              "begins at \(entry.range.lowerBound) and \(fault) the bytes before, "
+                + "which end at \(position)"), tensor: entry.name, offset: entry.offset))
       }
       position = entry.range.upperBound
     }
   }
 
   /// The last tensor ends where the file does.
-  private func checkSize(_ fileSize: Int) throws(CheckpointError) {
+  private func checkSize(_ fileSize: Int, _ onFault: FaultHandler) throws(CheckpointError) {
     let position = entries.last?.range.upperBound ?? 0
     let available = fileSize - end
     if position > available {
-      throw CheckpointError(.truncated(needed: position, available: available), offset: end)
+      try onFault(
+        CheckpointError(.truncated(needed: position, available: available), offset: end))
     }
     if position < available {
-      throw CheckpointError(
-        .malformed("\(available - position) bytes follow the last tensor"), offset: end + position)
+      try onFault(
+        CheckpointError(
+          .malformed("\(available - position) bytes follow the last tensor"),
+          offset: end + position))
     }
   }
 

@@ -53,6 +53,7 @@ struct CastBytes: TensorBytes {
   let to: DType
 
   var count: Int { source.elementCount * to.bitWidth / 8 }
+  var isReadForwards: Bool { source.bytes.isReadForwards }
 
   var workingMemory: Int { castMemory(of: source) }
 

@@ -1,4 +1,5 @@
 public import Containers
+import Models
 public import TensorCore
 
 /// Parts of tensors, as numpy writes them: `0:2,:`.
@@ -72,6 +73,36 @@ extension Tensor {
     return rowStarts(ranges.dropLast(), shape).flatMap { start in
       row.map { dtype.element(at: start * (shape.last ?? 1) + $0, of: bytes) }
     }
+  }
+}
+
+extension Tensor {
+  /// A part of the tensor, as a tensor whose elements are read when they are asked for.
+  ///
+  /// - Throws: `CheckpointError` if elements of that size cannot be cut out.
+  public func part(_ ranges: [Range<Int>]) throws(CheckpointError) -> Tensor {
+    let newShape = ranges.map(\.count)
+    if newShape == shape { return self }
+    guard let width = dtype.byteWidth, width <= 8 else {
+      throw CheckpointError(
+        .unsupported("\(dtype) elements cannot be cut out; leave out the slice"), tensor: name)
+    }
+    var (offset, axes) = (0, [Piece.Axis]())
+    for axis in shape.indices {
+      let stored = shape[(axis + 1)...].reduce(1, *)
+      offset += ranges[axis].lowerBound * stored
+      axes.append(
+        Piece.Axis(
+          extent: newShape[axis], stored: stored,
+          canonical: newShape[(axis + 1)...].reduce(1, *)))
+    }
+    let count = newShape.reduce(1, *)
+    let move = Move(reading: Piece(offset: offset, axes: count == 0 ? [] : axes))
+    return Tensor(
+      name: name, dtype: dtype, shape: newShape,
+      bytes: GatheredBytes(
+        width: width, elementCount: count,
+        parts: count == 0 ? [] : [GatheredBytes.Part(source: bytes, move: move)]))
   }
 }
 

@@ -26,12 +26,14 @@ struct Hash: Verb {
   @Option(name: [.short, .long], help: "A manifest to check against.")
   var check: FilePath?
 
+  @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var progressOptions: ProgressOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+      .choosing(selection.selection)
     common.explain(checkpoint)
     let manifest = try check.map { try Manifest($0) }
     let tensors = checkpoint.tensors.tensors
@@ -39,7 +41,10 @@ struct Hash: Verb {
       total: tensors.reduce(0) { $0 + $1.byteCount }, common)
     let found = try digests(of: tensors) { progress.update($0) }
     progress.finish()
-    if let manifest { return report(manifest.faults(in: found), of: found.count) }
+    if let manifest {
+      let faults = manifest.faults(in: found) { selection.selection.contains($0) }
+      return report(faults, of: found.count)
+    }
     if common.json {
       standardOutput(json(found).text(pretty: true))
     } else {

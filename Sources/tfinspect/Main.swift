@@ -25,6 +25,8 @@ struct TFInspect: ParsableCommand {
       """,
     version: toolVersion,
     subcommands: [
-      Ls.self, Tree.self, Info.self, Show.self, Stats.self, Hash.self, ID.self,
+      Ls.self, Tree.self, Info.self, Show.self, Stats.self, Diff.self, Check.self,
+      Hash.self,
+      ID.self,
     ])
 }

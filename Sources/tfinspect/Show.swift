@@ -7,15 +7,16 @@ import TransformerKit
 
 struct Show: Verb {
   static let configuration = CommandConfiguration(
-    abstract: "Print values of a tensor.",
+    abstract: "Print values of a tensor, or write them to a file.",
     discussion: """
       A slice has a range for each axis, as in numpy: 0:2,: or -1 or 3:4,0:8. Without one, the \
-      first elements of each axis are shown.
+      first elements of each axis are shown; with -o, the whole tensor is written.
 
       Examples:
         tfinspect show model.safetensors pooler.dense.bias
         tfinspect show bert-base/ embeddings.LayerNorm.weight --slice 0:4
         tfinspect show model.npz pooler.dense.weight --slice 0:2,: --json
+        tfinspect show bert-base/ pooler.dense.weight -o pooler.npy
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
@@ -27,6 +28,16 @@ struct Show: Verb {
   @Option(help: "A range for each axis, separated by commas: 0:2,:")
   var slice: String?
 
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "Write the values to a file instead: .npy, or another container by its extension.",
+      valueName: "file"))
+  var output: FilePath?
+
+  @Flag(name: [.short, .long], help: "Replace an existing output file.")
+  var force = false
+
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
 
@@ -34,7 +45,9 @@ struct Show: Verb {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
     common.explain(checkpoint)
     let tensor = try checkpoint.tensor(named: tensor)
-    let ranges = try slice.map { try Slice.ranges($0, of: tensor.shape) } ?? beginning(of: tensor)
+    let chosen = try slice.map { try Slice.ranges($0, of: tensor.shape) }
+    if let output { return try write(tensor, chosen, to: output) }
+    let ranges = chosen ?? beginning(of: tensor)
     let values = try tensor.values(in: ranges)
     if common.json {
       let bounds: [JSONValue] = ranges.map { [.number($0.lowerBound), .number($0.upperBound)] }
@@ -53,6 +66,29 @@ struct Show: Verb {
         "\(escaped(tensor.name.text))  \(tensor.dtype) \(describe(shape: tensor.shape))\(part)")
     }
     printRows(values.map(\.text), shape: ranges.shape)
+    return .success
+  }
+
+  private func write(
+    _ tensor: Tensor, _ ranges: [Range<Int>]?, to file: FilePath
+  ) throws -> ExitStatus {
+    let part = try ranges.map { try tensor.part($0) } ?? tensor
+    let format = file.extension.flatMap { ContainerFormat.withExtension($0) } ?? .npy
+    try CheckpointWriter(destination: file, format: format, overwrite: force)
+      .write(tensors: [part])
+    if common.json {
+      let report: JSONValue = [
+        "schema": "tfinspect.show/1", "name": .string(tensor.name.text),
+        "dtype": .string(part.dtype.name), "shape": part.shape.json,
+        "file": .string(displayed(file)),
+      ]
+      standardOutput(report.text(pretty: true))
+    } else if common.quiet {
+      standardOutput(escaped(displayed(file)))
+    } else {
+      standardOutput(
+        "\(escaped(displayed(file)))  \(part.dtype) \(describe(shape: part.shape))")
+    }
     return .success
   }
 

@@ -58,6 +58,7 @@ struct Stats: Verb {
       "Show quantiles, numbers from 0 to 1 separated by commas.", valueName: "list"))
   var quantiles: String?
 
+  @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var progressOptions: ProgressOptions
   @OptionGroup var common: CommonOptions
@@ -78,6 +79,7 @@ struct Stats: Verb {
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+      .choosing(selection.selection)
     common.explain(checkpoint)
     let tensors = checkpoint.tensors.tensors
     let progress = progressOptions.progress(

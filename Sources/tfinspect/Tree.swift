@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Containers
 import Models
 import SystemPackage
 import TensorCore
@@ -9,7 +10,8 @@ struct Tree: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Draw the weight graph: modules, roles, shapes, parameters, ties.",
     discussion: """
-      Blocks that are alike are drawn once, as 0…11. A tied weight names what it is tied to.
+      Blocks that are alike are drawn once, as 0…11. A tied weight names what it is tied to. Of a \
+      model that is not known, the parts of the tensors' names are drawn.
 
       Examples:
         tfinspect tree bert-base/
@@ -27,90 +29,54 @@ struct Tree: Verb {
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
-    let model = try Model(source, options: sourceOptions.options)
-    common.explain(model)
-    let graph = model.graph
-    if common.json {
-      standardOutput(json(graph).text(pretty: true))
-    } else if common.quiet {
-      standardOutput(graph.slots.map { $0.path + "\n" }.joined(), terminator: "")
-    } else {
-      var table = Table([
-        ("MODULE", .left), ("KIND", .left), ("SHAPE", .left), ("PARAMETERS", .right),
-      ])
-      add(graph.root, name: graph.root.name, graph, margin: "", branch: "", to: &table)
-      for line in table.lines() { standardOutput(line) }
+    let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
+    let model: Model
+    do throws(CheckpointError) {
+      model = try Model(checkpoint, options: sourceOptions.options)
+    } catch {
+      // What was asked for must be had.
+      guard error.category == .unsupported, sourceOptions.asksForNothing else { throw error }
+      common.explain(checkpoint)
+      if common.verbose { standardError("no known architecture: \(escaped(error.problem.text))") }
+      draw(NameTree(checkpoint.tensors.tensors, collapses: !all && !common.json))
+      return .success
     }
+    common.explain(model)
+    draw(model.graph)
     return .success
   }
 
-  // MARK: Drawing
-
-  private func add(
-    _ node: ModuleNode, name: String, _ graph: WeightGraph, margin: String, branch: String,
-    to table: inout Table
-  ) {
-    let slots = node.allSlots
-    let count = slots.reduce(0) { $0 + (graph.ties[$1.path] == nil ? $1.parameterCount : 0) }
-    let note = !slots.isEmpty && slots.allSatisfy(\.isUnused) ? ", not used by the head" : ""
-    table.add([
-      margin + branch + name, node.kind.rawValue + note, "", describe(count: count),
-    ])
-    let inner = margin + (branch.isEmpty ? "" : branch == "├─ " ? "│  " : "   ")
-    let groups = all ? node.modules.map { [$0] } : runs(of: node.modules)
-    let total = node.slots.count + groups.count
-    for (index, slot) in node.slots.enumerated() {
-      let mark = index + 1 == total ? "└─ " : "├─ "
-      add(slot, graph, prefix: inner + mark, to: &table)
-    }
-    for (index, group) in groups.enumerated() {
-      let mark = node.slots.count + index + 1 == total ? "└─ " : "├─ "
-      let name =
-        group.count == 1 ? group[0].name : "\(group[0].name)…\(group[group.count - 1].name)"
-      add(group[0], name: name, graph, margin: inner, branch: mark, to: &table)
+  private func draw(_ graph: WeightGraph) {
+    if common.json {
+      standardOutput(json(graph).text(pretty: true))
+    } else if common.quiet {
+      standardOutput(lines: graph.slots.map(\.path))
+    } else {
+      let drawing = Drawing(graph, all: all)
+      standardOutput(lines: drawing.lines(["MODULE", "KIND", "SHAPE", "PARAMETERS"]))
     }
   }
 
-  private func add(
-    _ slot: WeightSlot, _ graph: WeightGraph, prefix: String, to table: inout Table
-  ) {
-    let name = slot.path.split(separator: ".").last ?? ""
-    let tie = graph.ties[slot.path]
-    let kind = tie.map { "tied to \($0)" } ?? slot.role.rawValue
-    let dtype = graph.tensor(at: slot.path).map { "\($0.dtype) " } ?? ""
-    table.add([
-      prefix + name, kind, dtype + describe(shape: slot.shape),
-      tie == nil ? describe(count: slot.parameterCount) : "",
-    ])
-  }
-
-  /// Groups of modules that follow each other and look alike.
-  private func runs(of modules: [ModuleNode]) -> [[ModuleNode]] {
-    var groups: [[ModuleNode]] = []
-    for module in modules {
-      if let last = groups.last?.last, module.kind == .block, isAlike(last, module) {
-        groups[groups.count - 1].append(module)
-      } else {
-        groups.append([module])
-      }
+  private func draw(_ tree: NameTree) {
+    if common.json {
+      let tensors = tree.children.map { $0.json }
+      let report: JSONValue = [
+        "schema": "tfinspect.tree/1", "architecture": .null,
+        "parameters": .number(tree.elementCount), "names": .array(tensors),
+      ]
+      standardOutput(report.text(pretty: true))
+    } else {
+      let drawing = Drawing(tree, name: source.lastComponent?.string ?? displayed(source))
+      standardOutput(lines: drawing.lines(["NAME", "DTYPE", "SHAPE", "ELEMENTS"]))
     }
-    return groups
   }
-
-  private func isAlike(_ a: ModuleNode, _ b: ModuleNode) -> Bool {
-    a.kind == b.kind && a.modules.count == b.modules.count && a.slots.count == b.slots.count
-      && zip(a.slots, b.slots).allSatisfy { $0.shape == $1.shape && $0.role == $1.role }
-      && zip(a.modules, b.modules).allSatisfy { $0.name == $1.name && isAlike($0, $1) }
-  }
-
-  // MARK: JSON
 
   private func json(_ graph: WeightGraph) -> JSONValue {
     let weights: [JSONValue] = graph.slots.map { slot in
       let tensor = graph.tensor(at: slot.path)
       return [
         "path": .string(slot.path), "role": .string(slot.role.rawValue),
-        "shape": .array(slot.shape.map { .number($0) }),
+        "shape": slot.shape.json,
         "parameters": .number(slot.parameterCount),
         "tied_to": graph.ties[slot.path].map { .string($0) } ?? .null,
         "unused": .bool(slot.isUnused),
@@ -122,6 +88,18 @@ struct Tree: Verb {
       "schema": "tfinspect.tree/1", "architecture": .string(type(of: graph.architecture).name),
       "head": .string(graph.architecture.head), "dialect": .string(graph.dialect.name),
       "parameters": .number(graph.parameterCount), "weights": .array(weights),
+    ]
+  }
+}
+
+extension NameTree {
+  fileprivate var json: JSONValue {
+    [
+      "name": .string(name), "elements": .number(elementCount),
+      "tensor": tensor.map { .string($0.name.text) } ?? .null,
+      "dtype": tensor.map { .string($0.dtype.name) } ?? .null,
+      "shape": tensor.map(\.shape.json) ?? .null,
+      "children": .array(children.map(\.json)),
     ]
   }
 }

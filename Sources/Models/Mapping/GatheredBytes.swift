@@ -196,6 +196,7 @@ private struct Gathering {
   /// Moves a run from the window to its places.
   private mutating func scatter(_ run: Move.Axis, windowStart: Int, to: Int) {
     switch width {
+    case 1: scatter(run, UInt8.self, windowStart: windowStart, to: to)
     case 2: scatter(run, UInt16.self, windowStart: windowStart, to: to)
     case 4: scatter(run, UInt32.self, windowStart: windowStart, to: to)
     default: scatter(run, UInt64.self, windowStart: windowStart, to: to)

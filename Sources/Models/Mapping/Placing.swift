@@ -223,7 +223,7 @@ struct Placing {
 
 /// Whether a name is that of an optimiser's slot or of a step counter: TensorFlow's Adam, Mesh
 /// TensorFlow's and T5X's Adafactor, PyTorch's Adam.
-func isTrainingState(_ name: String) -> Bool {
+package func isTrainingState(_ name: String) -> Bool {
   let last = name.split { $0 == "/" || $0 == "." }.last.map(String.init) ?? name
   return ["adam_m", "adam_v", "global_step", "step", "exp_avg", "exp_avg_sq"].contains(last)
     || ["_slot_vr", "_slot_vc", "_slot_v", "_slot_m"].contains { last.hasSuffix($0) }

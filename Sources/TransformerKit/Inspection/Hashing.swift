@@ -28,7 +28,7 @@ public func digests(
   let results = try inParallel(order.count) { position throws(CheckpointError) in
     let tensor = tensors[order[position]]
     var sha = SHA256()
-    try tensor.forEachBlock(of: 0..<tensor.elementCount) { bytes, _ in
+    try tensor.stream(of: 0..<tensor.elementCount) { bytes, _ in
       sha.update(bytes)
       counter.add(bytes.byteCount)
     }

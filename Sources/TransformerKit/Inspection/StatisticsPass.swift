@@ -22,7 +22,7 @@ public func statistics(
     for stretch in groups[number] {
       let tensor = tensors[stretch.tensor]
       var part = PartialStatistics(tensor.dtype, options)
-      try tensor.forEachBlock(of: stretch.elements) { bytes, first in
+      try tensor.stream(of: stretch.elements) { bytes, first in
         part.add(bytes, first: first)
         counter.add(bytes.byteCount)
       }
@@ -200,7 +200,7 @@ private final class StatisticsCollector: Sendable {
     for stretch in Stretch.all(of: tensor, number: 0) {
       var part = PartialStatistics(.f64, StatisticsOptions())
       part.scale = scale
-      try tensor.forEachBlock(of: stretch.elements) { bytes, first in
+      try tensor.stream(of: stretch.elements) { bytes, first in
         part.add(bytes, first: first)
       }
       total.merge(part)

@@ -50,7 +50,7 @@ extension Tensor {
   /// - Parameters:
   ///   - elements: from a multiple of `Stretch.granule` on.
   ///   - body: takes a block's bytes and the number of its first element.
-  func forEachBlock(
+  func stream(
     of elements: Range<Int>, _ body: (RawSpan, Int) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
     let bits = dtype.bitWidth

@@ -1,0 +1,26 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
+
+/// A colour of the terminal.
+public enum Style: Int, Sendable {
+  case red = 31
+  case green = 32
+  case yellow = 33
+  case cyan = 36
+}
+
+/// A text in a colour, on a terminal whose user has not asked for none (https://no-color.org).
+public func styled(_ text: String, _ style: Style) -> String {
+  isStyled ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+}
+
+private let isStyled: Bool = {
+  func variable(_ name: String) -> String {
+    guard let text = unsafe getenv(name) else { return "" }
+    return unsafe String(cString: text)
+  }
+  return outputIsTerminal && variable("NO_COLOR").isEmpty && variable("TERM") != "dumb"
+}()

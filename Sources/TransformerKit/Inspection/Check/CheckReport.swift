@@ -1,0 +1,75 @@
+public import TensorCore
+
+/// What is wrong with a checkpoint, in groups.
+public struct CheckReport: Sendable {
+  /// What a fault is about.
+  public enum Group: String, Sendable, CaseIterable {
+    case structure
+    case weights
+    case values
+    case ties
+    case duplicates
+    case types
+  }
+
+  /// Something that is wrong, or that is worth knowing.
+  public struct Finding: Equatable, Sendable {
+    /// What it is about.
+    public let group: Group
+    /// The tensor, or the weight's path, if it is about a single one.
+    public let tensor: TensorName?
+    /// What is so, as a predicate of the tensor.
+    public let text: String
+  }
+
+  /// What is wrong.
+  public internal(set) var faults: [Finding] = []
+  /// What is not wrong, but may surprise.
+  public internal(set) var notes: [Finding] = []
+  /// The model that the checkpoint was held against: architecture, head and dialect.
+  public internal(set) var model: String?
+  /// How many tensors were read.
+  public internal(set) var tensorCount = 0
+  /// Whether the files could be read at all.
+  public internal(set) var isReadable = true
+
+  init() {}
+
+  mutating func add(_ group: Group, _ tensor: TensorName?, _ text: String) {
+    faults.append(Finding(group: group, tensor: tensor, text: text))
+  }
+
+  mutating func note(_ group: Group, _ tensor: TensorName?, _ text: String) {
+    notes.append(Finding(group: group, tensor: tensor, text: text))
+  }
+}
+
+extension CheckReport.Group {
+  /// What the group is about, as a heading.
+  public var title: String {
+    switch self {
+    case .structure: "files that do not hold together"
+    case .weights: "tensors that do not fit the model of the config"
+    case .values: "values that no trained weight has"
+    case .ties: "weights that should be the same, and are not"
+    case .duplicates: "weights that are there twice"
+    case .types: "types that do not match"
+    }
+  }
+
+  /// What to do about its faults.
+  public var advice: String {
+    switch self {
+    case .structure: "the file is damaged or was not written completely: fetch or write it again"
+    case .weights:
+      "if the config is that of another model, pass the right one with --config; otherwise the file"
+        + " was saved from another model, or renamed wrongly"
+    case .values: "compare with the original (tfinspect diff); training may have diverged"
+    case .ties: "set tie_word_embeddings to false if both are meant, else save them as one again"
+    case .duplicates:
+      "a conversion or a merge may have copied one layer over another: compare with the original"
+    case .types:
+      "cast the model to one type (tfconvert --dtype), or see which tool wrote the others"
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import Containers
+import Kernels
+import Models
+public import SystemPackage
+public import TensorCore
+
+/// Looks for everything that can be wrong with a checkpoint.
+///
+/// - Parameters:
+///   - path: a file, a shard index or a folder.
+///   - options: how to understand it.
+///   - selection: the tensors whose values are looked at. The model is checked whole.
+///   - progress: hears how many bytes are done, and of how many.
+/// - Throws: `CheckpointError` when there is nothing to check: no such file, no known container.
+public func check(
+  _ path: FilePath, options: OpenOptions = OpenOptions(),
+  selection: TensorSelection = TensorSelection(),
+  progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
+) throws(CheckpointError) -> CheckReport {
+  var report = CheckReport()
+  guard let checkpoint = try opened(path, options, &report) else { return report }
+  report.checkIndex(checkpoint)
+  let graph = report.checkModel(checkpoint, options)
+  let tensors = try checkpoint.choosing(selection).tensors.tensors
+  report.tensorCount = tensors.count
+  let total = tensors.reduce(0) { $0 + $1.byteCount }
+  let found: [TensorStatistics]
+  do throws(CheckpointError) {
+    found = try statistics(of: tensors) { progress($0, total) }
+  } catch {
+    // Opened anew: a checksum is compared once.
+    let fresh = try Checkpoint.open(path, options: options).choosing(selection)
+    report.addUnreadable(fresh.tensors.tensors, instead: error)
+    return report
+  }
+  // Optimisers leave what they like.
+  let weights = zip(tensors, found).filter { !isTrainingState($0.0.name.text) }
+  let (stored, values) = (weights.map(\.0), weights.map(\.1))
+  try report.checkValues(stored, values, graph)
+  try report.checkDuplicates(stored, values, graph)
+  if let graph { report.checkTies(graph) }
+  report.checkTypes(stored, graph)
+  return report
+}
+
+/// The checkpoint, or `nil` if the report says why it cannot be opened.
+private func opened(
+  _ path: FilePath, _ options: OpenOptions, _ report: inout CheckReport
+) throws(CheckpointError) -> Checkpoint? {
+  do throws(CheckpointError) {
+    return try Checkpoint.open(path, options: options)
+  } catch {
+    let faults = structureFaults(of: path, format: options.format)
+    // No such file, or nothing that we know: there is nothing to check.
+    if case .system = error.problem { throw error }
+    guard error.category == .failed, !faults.isEmpty else { throw error }
+    report.isReadable = false
+    for fault in faults {
+      if fault.details.isEmpty { report.add(.structure, nil, fault.description) }
+      for detail in fault.details { report.add(.structure, nil, detail) }
+    }
+    return nil
+  }
+}
+
+extension CheckReport {
+  /// What the index says about itself.
+  fileprivate mutating func checkIndex(_ checkpoint: Checkpoint) {
+    guard let size = checkpoint.indexMetadata?["total_size"]?.int,
+      size != checkpoint.tensors.byteCount
+    else { return }
+    note(
+      .structure, nil,
+      "the index says total_size \(size), the tensors have \(checkpoint.tensors.byteCount) bytes")
+  }
+
+  /// Holds the tensors against the model that the config declares.
+  fileprivate mutating func checkModel(
+    _ checkpoint: Checkpoint, _ options: OpenOptions
+  ) -> WeightGraph? {
+    do throws(CheckpointError) {
+      let graph = try Model(checkpoint, options: options).graph
+      model =
+        "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.name)"
+      return graph
+    } catch {
+      switch error.category {
+      case .refused:
+        let details = error.details.isEmpty ? [error.problem.text] : error.details
+        for detail in details { add(.weights, nil, detail) }
+      case .unsupported: note(.weights, nil, "not held against a model: \(error.problem.text)")
+      case .failed:
+        isReadable = false
+        add(.structure, nil, error.description)
+        for detail in error.details { add(.structure, nil, detail) }
+      }
+      return nil
+    }
+  }
+
+  /// Lists all tensors that cannot be read.
+  fileprivate mutating func addUnreadable(_ tensors: [Tensor], instead error: CheckpointError) {
+    isReadable = false
+    var count = 0
+    for tensor in tensors {
+      do throws(CheckpointError) {
+        _ = try statistics(of: [tensor])
+      } catch {
+        count += 1
+        add(.structure, tensor.name, error.description)
+      }
+    }
+    if count == 0 { add(.structure, nil, error.description) }
+  }
+}

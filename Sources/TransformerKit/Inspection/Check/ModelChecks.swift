@@ -1,0 +1,64 @@
+import Models
+import TensorCore
+
+extension CheckReport {
+  /// Weights that the config ties, stored twice and different.
+  ///
+  /// A T5 that does not scale what goes into its head has one of its own, though transformers 5 writes
+  /// `tie_word_embeddings` into its config.
+  mutating func checkTies(_ graph: WeightGraph) {
+    let flags = ["tie_word_embeddings", "scale_decoder_outputs"]
+    if flags.contains(where: { graph.config[$0] == false }) { return }
+    for slot in graph.slots {
+      guard let partner = slot.tie, graph.ties[slot.path] == nil,
+        let own = graph.tensor(at: slot.path), let other = graph.tensor(at: partner)
+      else { continue }
+      add(.ties, own.name, "differs from \(escaped(other.name.text)), to which the config ties it")
+    }
+  }
+
+  /// The same weight of several layers in different types; and whether there are several types.
+  mutating func checkTypes(_ tensors: [Tensor], _ graph: WeightGraph?) {
+    let buffers = Set(graph?.dropped.map(\.name) ?? [])
+    let weights = tensors.filter { $0.dtype.isFloatingPoint && !buffers.contains($0.name) }
+    let layers = Dictionary(grouping: weights) { withoutLayers($0.name.text) }
+    var odd: Set<TensorName> = []
+    for (_, group) in layers where Set(group.map(\.dtype)).count > 1 {
+      let usual = mostFrequent(group.map(\.dtype))
+      for tensor in group where tensor.dtype != usual { odd.insert(tensor.name) }
+    }
+    for tensor in weights where odd.contains(tensor.name) {
+      let usual = mostFrequent(layers[withoutLayers(tensor.name.text)]?.map(\.dtype) ?? [])
+      add(.types, tensor.name, "is \(tensor.dtype), in most other layers \(usual?.name ?? "")")
+    }
+    let types = Dictionary(grouping: weights, by: \.dtype)
+    guard types.count > 1, odd.isEmpty else { return }
+    let list = types.sorted {
+      $0.value.count == $1.value.count ? $0.key.name < $1.key.name : $0.value.count > $1.value.count
+    }
+    .map { "\($0.value.count) \($0.key)" }
+    note(.types, nil, "there are several types: \(list.joined(separator: ", "))")
+  }
+
+  /// The type that occurs most often; of equally many, the widest.
+  private func mostFrequent(_ types: [DType]) -> DType? {
+    Dictionary(grouping: types) { $0 }
+      .max {
+        ($0.value.count, $0.key.bitWidth, $0.key.name) < (
+          $1.value.count, $1.key.bitWidth, $1.key.name
+        )
+      }?
+      .key
+  }
+}
+
+/// A name with `*` for the numbers of layers: `h.0`, `layer_0`, but not `fc1`.
+private func withoutLayers(_ name: String) -> String {
+  let parts = name.split(omittingEmptySubsequences: false) { $0 == "." || $0 == "/" }
+  return parts.map { part in
+    let stem = part.lastIndex(of: "_").map { part[...$0] } ?? ""
+    let number = part.dropFirst(stem.count)
+    let isNumber = !number.isEmpty && number.allSatisfy { $0.isASCII && $0.isNumber }
+    return isNumber ? stem + "*" : String(part)
+  }.joined(separator: ".")
+}

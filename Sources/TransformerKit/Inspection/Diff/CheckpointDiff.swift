@@ -1,0 +1,155 @@
+public import Containers
+public import Kernels
+import Models
+public import TensorCore
+
+/// What is different between two checkpoints.
+public struct CheckpointDiff: Sendable {
+  /// What tensors were compared under.
+  public enum Basis: String, Sendable {
+    /// The canonical paths of a known architecture, whatever dialects store.
+    case meaning
+    /// Their names in the files.
+    case name
+  }
+
+  /// What tensors were compared under.
+  public let basis: Basis
+  /// The tensors that are not the same in both, in the order of A, then those that only B has.
+  public let changes: [TensorChange]
+  /// How many tensors are the same in both, bit for bit.
+  public let identical: Int
+  /// What differs in the mathematics: `activation: gelu in A, gelu_new in B`.
+  public let configDifferences: [String]
+
+  /// Whether nothing differs.
+  public var isEmpty: Bool { changes.isEmpty && configDifferences.isEmpty }
+}
+
+/// A tensor that is not the same in both checkpoints.
+public struct TensorChange: Sendable {
+  /// What happened to it, with the letter that git would give it, or nearly.
+  public enum Kind: String, Sendable, CaseIterable {
+    case removed = "-"
+    case added = "+"
+    case changed = "~"
+    case cast = "C"
+    case rearranged = "P"
+    case renamed = "R"
+  }
+
+  /// A tensor's side.
+  public struct Side: Equatable, Sendable {
+    /// The name in the file, or the path.
+    public let name: TensorName
+    /// The element type.
+    public let dtype: DType
+    /// The shape.
+    public let shape: [Int]
+  }
+
+  /// What happened.
+  public let kind: Kind
+  /// The tensor in A; `nil` if only B has it.
+  public let a: Side?
+  /// The tensor in B; `nil` if only A has it.
+  public let b: Side?
+  /// How far apart the elements are, where they stand at the same places and differ.
+  public internal(set) var difference: ElementDifference?
+  /// How the elements stand otherwise.
+  public internal(set) var rearrangement: Rearrangement?
+  /// The tensor of A, or for one that only A has, of B, that this one is a copy of.
+  public internal(set) var copyOf: TensorName?
+}
+
+/// How to compare.
+public struct DiffOptions: Sendable {
+  /// Whether known models, too, are compared by the names in their files.
+  public var byName: Bool
+  /// Which tensors are compared: by their paths, or by their names in the files.
+  public var selection: TensorSelection
+
+  /// Options.
+  public init(byName: Bool = false, selection: TensorSelection = TensorSelection()) {
+    self.byName = byName
+    self.selection = selection
+  }
+}
+
+/// Compares two checkpoints: by meaning if both are models of the same known architecture, else by
+/// name. A model without a config is understood by the other one's.
+///
+/// - Parameters:
+///   - open: how to understand both.
+///   - options: how to compare.
+///   - progress: hears how many bytes of A are done.
+/// - Throws: `CheckpointError` when bytes cannot be read.
+public func diff(
+  _ a: Checkpoint, _ b: Checkpoint, open: OpenOptions = OpenOptions(),
+  options: DiffOptions = DiffOptions(), progress: @escaping (Int) -> Void = { _ in }
+) throws(CheckpointError) -> CheckpointDiff {
+  let counter = ByteCounter(progress)
+  if !options.byName, let (x, y) = graphs(a, b, open) {
+    let (left, right) = (participants(x, y), participants(y, x))
+    return try diff(left, right, .meaning, options, configDifferences(x, y), counter)
+  }
+  let sides = [a, b].map { $0.tensors.tensors.map { Participant($0) } }
+  return try diff(sides[0], sides[1], .name, options, [], counter)
+}
+
+/// Both as graphs of the same architecture.
+private func graphs(
+  _ a: Checkpoint, _ b: Checkpoint, _ open: OpenOptions
+) -> (WeightGraph, WeightGraph)? {
+  func graph(_ checkpoint: Checkpoint, _ other: Checkpoint) -> WeightGraph? {
+    try? WeightGraph(
+      checkpoint.tensors, config: (checkpoint.config ?? other.config)?.value,
+      options: open.recognition)
+  }
+  guard let x = graph(a, b), let y = graph(b, a),
+    type(of: x.architecture).name == type(of: y.architecture).name
+  else { return nil }
+  return (x, y)
+}
+
+/// The weights of a model; without those that it and the other one tie.
+private func participants(_ graph: WeightGraph, _ other: WeightGraph) -> [Participant] {
+  graph.slots.compactMap { slot in
+    let isTied = graph.ties[slot.path] != nil && other.ties[slot.path] == graph.ties[slot.path]
+    return isTied ? nil : Participant(slot, of: graph)
+  }
+}
+
+private func diff(
+  _ allOfA: [Participant], _ allOfB: [Participant], _ basis: CheckpointDiff.Basis,
+  _ options: DiffOptions, _ config: [String], _ counter: ByteCounter
+) throws(CheckpointError) -> CheckpointDiff {
+  let (a, b) = try chosen(allOfA, allOfB, options.selection)
+  let placesInB = Dictionary(b.enumerated().map { ($1.name, $0) }) { first, _ in first }
+  let common = a.indices.compactMap { index in placesInB[a[index].name].map { (index, $0) } }
+  let alike = common.filter { a[$0.0].shape == b[$0.1].shape }
+  let compared = try comparisons(of: alike.map { (a[$0.0], b[$0.1]) }, progress: counter)
+  let paired = Dictionary(uniqueKeysWithValues: zip(alike.map(\.0), compared))
+  let settled = Set(paired.filter { $0.value.isIdentical || $0.value.isCast }.keys)
+  let settledInB = Set(alike.filter { settled.contains($0.0) }.map(\.1))
+  let matching = Matching(
+    a: a, b: b, openA: Set(a.indices).subtracting(settled),
+    openB: Set(b.indices).subtracting(settledInB))
+  var sorting = Sorting(a, b, compared: paired, matches: try matching.matches())
+  sorting.copies = try Matching(a: b, b: a, openA: [], openB: sorting.missing).matches()
+  return CheckpointDiff(
+    basis: basis, changes: sorting.changes, identical: paired.values.count(where: \.isIdentical),
+    configDifferences: config)
+}
+
+/// The tensors that are meant.
+///
+/// - Throws: `CheckpointError` if a pattern matches none of either side.
+private func chosen(
+  _ a: [Participant], _ b: [Participant], _ selection: TensorSelection
+) throws(CheckpointError) -> (a: [Participant], b: [Participant]) {
+  for glob in selection.include where !(a + b).contains(where: { glob.matches($0.name) }) {
+    throw CheckpointError(.malformed("neither has a tensor that --include '\(glob.text)' matches"))
+  }
+  return (a.filter { selection.contains($0.name) }, b.filter { selection.contains($0.name) })
+}

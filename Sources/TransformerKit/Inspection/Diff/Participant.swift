@@ -1,0 +1,99 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+import Kernels
+import Models
+import TensorCore
+
+/// A tensor that takes part in a comparison.
+struct Participant: Sendable {
+  /// What it is called: its name in the file, or the path of its weight.
+  let name: TensorName
+  let dtype: DType
+  let shape: [Int]
+  /// Makes the tensor anew, so that what it keeps in memory while it is read does not stay.
+  let open: @Sendable () -> Tensor
+
+  var elementCount: Int { shape.reduce(1, *) }
+
+  /// A tensor as it is stored.
+  init(_ tensor: Tensor) {
+    name = tensor.name
+    dtype = tensor.dtype
+    shape = tensor.shape
+    open = { tensor }
+  }
+
+  /// The weight of a slot.
+  init?(_ slot: WeightSlot, of graph: WeightGraph) {
+    guard let tensor = graph.tensor(at: slot.path) else { return nil }
+    let path = slot.path
+    name = TensorName(path)
+    dtype = tensor.dtype
+    shape = tensor.shape
+    open = { graph.tensor(at: path) ?? tensor }
+  }
+
+  /// Whether both have elements that can be told apart and cast.
+  var isComputable: Bool { dtype.isComputable }
+}
+
+extension Participant {
+  /// Reads the same elements of two tensors, block by block.
+  ///
+  /// - Parameter body: takes the elements of both, and the number of the first one.
+  static func forEachBlock(
+    of elements: Range<Int>, _ a: Tensor, _ b: Tensor,
+    _ body: (RawSpan, RawSpan, Int) throws(CheckpointError) -> Bool
+  ) throws(CheckpointError) {
+    let bits = (a: a.dtype.bitWidth, b: b.dtype.bitWidth)
+    let length = min(elements.count, (256 << 10) * 8 / max(bits.a, bits.b))
+    var x = [UInt8](repeating: 0, count: (length * bits.a + 7) / 8)
+    var y = [UInt8](repeating: 0, count: (length * bits.b + 7) / 8)
+    for start in stride(from: elements.lowerBound, to: elements.upperBound, by: max(1, length)) {
+      let count = min(length, elements.upperBound - start)
+      try a.read(start, count, into: &x)
+      try b.read(start, count, into: &y)
+      let isWanted = try body(
+        unsafe x.span.bytes.extracting(0..<count * bits.a / 8),
+        unsafe y.span.bytes.extracting(0..<count * bits.b / 8), start)
+      if !isWanted { return }
+    }
+  }
+}
+
+extension Tensor {
+  /// Reads `count` elements from element `start` on; packed ones begin and end at bytes.
+  fileprivate func read(
+    _ start: Int, _ count: Int, into buffer: inout [UInt8]
+  ) throws(CheckpointError) {
+    var span = buffer.mutableSpan
+    var raw = unsafe span.mutableBytes
+    var part = raw._mutatingExtracting(0..<count * dtype.bitWidth / 8)
+    try bytes.read(at: start * dtype.bitWidth / 8, into: &part)
+  }
+}
+
+/// Whether two stretches of memory are the same.
+func isEqual(_ a: RawSpan, _ b: RawSpan) -> Bool {
+  unsafe a.withUnsafeBytes { x in
+    unsafe b.withUnsafeBytes { y in
+      guard let left = x.baseAddress, let right = y.baseAddress else { return x.count == y.count }
+      return unsafe x.count == y.count && memcmp(left, right, x.count) == 0
+    }
+  }
+}
+
+/// Whether two tensors have the same bytes, whatever their shapes.
+func hasEqualBytes(_ a: Tensor, _ b: Tensor) throws(CheckpointError) -> Bool {
+  guard a.dtype == b.dtype, a.byteCount == b.byteCount else { return false }
+  var result = true
+  try Participant.forEachBlock(of: 0..<a.elementCount, a, b) { x, y, _ in
+    result = isEqual(x, y)
+    return result
+  }
+  return result
+}

@@ -1,0 +1,210 @@
+import Kernels
+import Models
+import TensorCore
+
+/// How the elements of one tensor stand in another one.
+public enum Rearrangement: Equatable, Sendable {
+  /// In the same order and shape.
+  case inPlace
+  /// In the same order, in another shape.
+  case reshaped
+  /// With the axes in another order: B's axis `i` is A's axis `axes[i]`.
+  case transposed(axes: [Int])
+  /// Rows or columns in another order.
+  case permuted(Cause)
+  /// B has that many rows of zeros more than A.
+  case padded(rows: Int)
+  /// B lacks the last rows of A, all of them zeros.
+  case trimmed(rows: Int)
+  /// All elements are there, as fingerprints of 64 bits say, in an order that has no name.
+  case reordered
+
+  /// In words, as a predicate of B's tensor.
+  public var text: String {
+    switch self {
+    case .inPlace: "the same"
+    case .reshaped: "reshaped"
+    case .transposed(let axes):
+      axes == [1, 0] ? "transposed" : "axes permuted " + describe(shape: axes)
+    case .permuted(let cause):
+      cause.text.hasSuffix(" in B") ? String(cause.text.dropLast(5)) : cause.text
+    case .padded(let rows): "padded by \(rows) rows of zeros"
+    case .trimmed(let rows): "without the last \(rows) rows, which are zero"
+    case .reordered: "the same elements in another order"
+    }
+  }
+}
+
+/// Finds out how the elements of `a` stand in `b`, and proves it byte by byte.
+///
+/// - Parameters:
+///   - a: cast to the type of `b` already.
+///   - b: a tensor with the same fingerprint.
+/// - Returns: how, or `nil` if `b` does not have the elements of `a`.
+/// - Throws: `CheckpointError` when bytes cannot be read.
+func rearrangement(
+  of a: Participant, in b: Participant
+) throws(CheckpointError) -> Rearrangement? {
+  guard a.elementCount == b.elementCount else { return try padding(a, b) }
+  if try hasEqualBytes(a.open(), b.open()) {
+    return a.shape == b.shape ? .inPlace : .reshaped
+  }
+  guard let width = a.dtype.byteWidth, width <= 8 else { return nil }
+  for axes in axisOrders(a.shape, b.shape) {
+    if try hasEqualBytes(a.open().permuted(axes), b.open()) { return .transposed(axes: axes) }
+  }
+  if a.shape == b.shape, let cause = try lineOrder(a, b, width: width) { return .permuted(cause) }
+  return .reordered
+}
+
+/// Rows of zeros at the end of one of the two.
+private func padding(_ a: Participant, _ b: Participant) throws(CheckpointError) -> Rearrangement? {
+  guard let rowsOfA = a.shape.first, let rowsOfB = b.shape.first,
+    a.shape.dropFirst() == b.shape.dropFirst()
+  else { return nil }
+  let (small, large) = rowsOfA < rowsOfB ? (a.open(), b.open()) : (b.open(), a.open())
+  var isSame = true
+  try Participant.forEachBlock(of: 0..<small.elementCount, small, large) { x, y, _ in
+    isSame = isEqual(x, y)
+    return isSame
+  }
+  guard isSame, a.dtype.byteWidth != nil else { return nil }
+  let range = small.byteCount..<large.byteCount
+  for start in stride(from: range.lowerBound, to: range.upperBound, by: 1 << 18) {
+    let bytes = try large.bytes.read(start..<min(start + 1 << 18, range.upperBound))
+    if bytes.contains(where: { $0 != 0 }) { return nil }
+  }
+  return rowsOfA < rowsOfB
+    ? .padded(rows: rowsOfB - rowsOfA) : .trimmed(rows: rowsOfA - rowsOfB)
+}
+
+// MARK: Axes
+
+/// The orders of the axes of `a` that give the shape of `b`, but for the one that changes nothing.
+private func axisOrders(_ a: [Int], _ b: [Int]) -> [[Int]] {
+  guard a.count == b.count, (2...4).contains(a.count) else { return [] }
+  var orders: [[Int]] = [[]]
+  for _ in a.indices {
+    orders = orders.flatMap { order in
+      a.indices.filter { !order.contains($0) }.map { order + [$0] }
+    }
+  }
+  return orders.filter { order in
+    order != Array(a.indices) && order.enumerated().allSatisfy { a[$1] == b[$0] }
+  }
+}
+
+extension Tensor {
+  /// The tensor with its axes in another order: axis `i` of the result is axis `axes[i]` of this one.
+  fileprivate func permuted(_ axes: [Int]) -> Tensor {
+    func strides(_ shape: [Int]) -> [Int] {
+      shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
+    }
+    let newShape = axes.map { shape[$0] }
+    let (old, new) = (strides(shape), strides(newShape))
+    let piece = Piece(
+      offset: 0,
+      axes: axes.enumerated().map { place, axis in
+        Piece.Axis(extent: shape[axis], stored: old[axis], canonical: new[place])
+      })
+    let part = GatheredBytes.Part(source: bytes, move: Move(reading: piece))
+    return Tensor(
+      name: name, dtype: dtype, shape: newShape,
+      bytes: GatheredBytes(
+        width: dtype.bitWidth / 8, elementCount: elementCount, parts: [part]))
+  }
+}
+
+// MARK: Rows and columns
+
+/// More rows or columns than these are not looked at one by one.
+private let mostLines = 1 << 21
+
+/// The order of rows, or of columns, that makes `b` from `a`.
+private func lineOrder(
+  _ a: Participant, _ b: Participant, width: Int
+) throws(CheckpointError) -> Cause? {
+  guard let rows = a.shape.first, rows > 1, a.elementCount > 0 else { return nil }
+  let columns = a.elementCount / rows
+  guard rows <= mostLines, columns <= mostLines else { return nil }
+  let (x, y) = (try lineHashes(a, rows, columns, width), try lineHashes(b, rows, columns, width))
+  if let order = lineOrder(of: y.rows, in: x.rows),
+    try areRows(of: b, order, of: a, rowSize: columns * width)
+  {
+    return cause(ofOrder: order, axis: 0)
+  }
+  if columns > 1, let order = lineOrder(of: y.columns, in: x.columns),
+    try areColumns(of: b, order, of: a, width: width)
+  {
+    return cause(ofOrder: order, axis: 1)
+  }
+  return nil
+}
+
+private func lineHashes(
+  _ participant: Participant, _ rows: Int, _ columns: Int, _ width: Int
+) throws(CheckpointError) -> LineHashes {
+  var hashes = LineHashes(rows: rows, columns: columns, width: width)
+  try participant.open().stream(of: 0..<rows * columns) { bytes, _ in hashes.add(bytes) }
+  return hashes
+}
+
+/// For each line of `b`, the line of `a` that it equals; equal ones in order.
+private func lineOrder(of b: [UInt64], in a: [UInt64]) -> [Int]? {
+  var places: [UInt64: [Int]] = [:]
+  for (index, hash) in a.enumerated().reversed() { places[hash, default: []].append(index) }
+  var order: [Int] = []
+  order.reserveCapacity(b.count)
+  for hash in b {
+    guard let place = places[hash]?.popLast() else { return nil }
+    order.append(place)
+  }
+  return order
+}
+
+/// Whether row `i` of `b` is row `order[i]` of `a`: `a` is held strip by strip, and `b` read once for
+/// each.
+private func areRows(
+  of b: Participant, _ order: [Int], of a: Participant, rowSize: Int
+) throws(CheckpointError) -> Bool {
+  let (source, target) = (a.open(), b.open())
+  let rowsPerStrip = max(1, (16 << 20) / rowSize)
+  let rowsPerBlock = max(1, (1 << 20) / rowSize)
+  for start in stride(from: 0, to: order.count, by: rowsPerStrip) {
+    let strip = start..<min(start + rowsPerStrip, order.count)
+    let held = try source.bytes.read(strip.lowerBound * rowSize..<strip.upperBound * rowSize)
+    for first in stride(from: 0, to: order.count, by: rowsPerBlock) {
+      let rows = first..<min(first + rowsPerBlock, order.count)
+      let bytes = try target.bytes.read(rows.lowerBound * rowSize..<rows.upperBound * rowSize)
+      for row in rows where strip.contains(order[row]) {
+        let (there, here) = ((row - first) * rowSize, (order[row] - start) * rowSize)
+        guard
+          isEqual(
+            unsafe bytes.span.bytes.extracting(there..<there + rowSize),
+            unsafe held.span.bytes.extracting(here..<here + rowSize))
+        else { return false }
+      }
+    }
+  }
+  return true
+}
+
+/// Whether column `i` of `b` is column `order[i]` of `a`.
+private func areColumns(
+  of b: Participant, _ order: [Int], of a: Participant, width: Int
+) throws(CheckpointError) -> Bool {
+  let (source, target) = (a.open(), b.open())
+  let rowSize = order.count * width
+  let rowsPerBlock = max(1, (1 << 20) / rowSize)
+  for start in stride(from: 0, to: a.shape[0], by: rowsPerBlock) {
+    let range = start * rowSize..<min(start + rowsPerBlock, a.shape[0]) * rowSize
+    let (x, y) = (try source.bytes.read(range), try target.bytes.read(range))
+    for row in stride(from: 0, to: range.count, by: rowSize) {
+      for (column, origin) in order.enumerated() {
+        let (there, here) = (row + column * width, row + origin * width)
+        for byte in 0..<width where y[there + byte] != x[here + byte] { return false }
+      }
+    }
+  }
+  return true
+}

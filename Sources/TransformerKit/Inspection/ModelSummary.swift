@@ -1,0 +1,73 @@
+public import Models
+import TensorCore
+
+/// Where a model's parameters are, and what it keeps for each token.
+public struct ModelSummary: Sendable {
+  /// A part of the model.
+  public struct Part: Sendable {
+    /// The module's path.
+    public let name: String
+    /// What it is.
+    public let kind: String
+    /// Its parameters, tied ones left out.
+    public let parameters: Int
+    /// How many blocks it has, if it has some.
+    public let blocks: Int
+  }
+
+  /// The bytes of keys and values, in the type in which most parameters are stored.
+  public struct Cache: Equatable, Sendable {
+    /// For each token of the text that grows.
+    public let perToken: Int
+    /// For each token of the encoder's text, which is read once.
+    public let perEncoderToken: Int
+    /// The type.
+    public let dtype: String
+  }
+
+  /// The parts, in the order of the computation.
+  public let parts: [Part]
+  /// What is kept while a text grows; `nil` if the model does not continue texts.
+  public let cache: Cache?
+
+  /// Sums a model up, without reading a weight.
+  public init(_ graph: WeightGraph) {
+    parts = graph.root.modules.map { module in
+      Part(
+        name: module.name, kind: module.kind.rawValue,
+        parameters: Self.parameters(of: module, graph), blocks: Self.blocks(in: module))
+    }
+    cache = Self.cache(of: graph)
+  }
+
+  private static func parameters(of module: ModuleNode, _ graph: WeightGraph) -> Int {
+    module.allSlots.reduce(0) { $0 + (graph.ties[$1.path] == nil ? $1.parameterCount : 0) }
+  }
+
+  private static func blocks(in module: ModuleNode) -> Int {
+    module.modules.reduce(0) { $0 + ($1.kind == .block ? 1 : blocks(in: $1)) }
+  }
+
+  /// Keys and values are as wide as the matrices that make them are high.
+  private static func cache(of graph: WeightGraph) -> Cache? {
+    guard graph.architecture.generation != nil else { return nil }
+    let hasEncoder = graph.slots.contains { $0.path.hasPrefix("decoder.") }
+    var (own, cross) = (0, 0)
+    for slot in graph.slots where !hasEncoder || slot.path.hasPrefix("decoder.") {
+      guard slot.path.hasSuffix(".key.weight") || slot.path.hasSuffix(".value.weight"),
+        let width = slot.shape.first
+      else { continue }
+      if slot.path.contains("cross_attention") { cross += width } else { own += width }
+    }
+    var bytes: [DType: Int] = [:]
+    for slot in graph.slots {
+      guard let tensor = graph.tensor(at: slot.path) else { continue }
+      bytes[tensor.dtype, default: 0] += tensor.byteCount
+    }
+    guard own > 0,
+      let dtype = bytes.max(by: { ($0.value, $0.key.name) < ($1.value, $1.key.name) })?.key
+    else { return nil }
+    let width = dtype.bitWidth / 8
+    return Cache(perToken: own * width, perEncoderToken: cross * width, dtype: dtype.name)
+  }
+}

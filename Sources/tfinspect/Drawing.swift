@@ -1,0 +1,107 @@
+import CommandSupport
+import Models
+import TensorCore
+import TransformerKit
+
+/// A tree of modules or of names, as it is drawn.
+struct Drawing {
+  private let name: String
+  private let kind: String
+  private let shape: String
+  private let count: String
+  private let children: [Drawing]
+
+  private init(
+    _ name: String, _ kind: String, _ shape: String, _ count: String, _ children: [Drawing]
+  ) {
+    self.name = name
+    self.kind = kind
+    self.shape = shape
+    self.count = count
+    self.children = children
+  }
+
+  /// The lines, under headings of the four columns.
+  func lines(_ headings: [String]) -> [String] {
+    var table = Table([
+      (headings[0], .left), (headings[1], .left), (headings[2], .left), (headings[3], .right),
+    ])
+    add(to: &table, prefix: "", inner: "")
+    return table.lines()
+  }
+
+  private func add(to table: inout Table, prefix: String, inner: String) {
+    table.add([prefix + name, kind, shape, count])
+    for (index, child) in children.enumerated() {
+      let isLast = index + 1 == children.count
+      child.add(
+        to: &table, prefix: inner + (isLast ? "└─ " : "├─ "),
+        inner: inner + (isLast ? "   " : "│  "))
+    }
+  }
+
+  // MARK: Modules
+
+  /// The modules of a model.
+  ///
+  /// - Parameter all: whether blocks that are alike are drawn each.
+  init(_ graph: WeightGraph, all: Bool) {
+    self.init(graph.root, name: graph.root.name, times: 1, graph, all: all)
+  }
+
+  private init(
+    _ node: ModuleNode, name: String, times: Int, _ graph: WeightGraph, all: Bool
+  ) {
+    let slots = node.allSlots
+    let count = slots.reduce(0) { $0 + (graph.ties[$1.path] == nil ? $1.parameterCount : 0) }
+    var kind = node.kind.rawValue
+    if times > 1 { kind += " × \(times)" }
+    if !slots.isEmpty && slots.allSatisfy(\.isUnused) { kind += ", not used by the head" }
+    let groups = all ? node.modules.map { [$0] } : runs(of: node.modules)
+    let modules = groups.map { group in
+      let name =
+        group.count == 1 ? group[0].name : "\(group[0].name)…\(group[group.count - 1].name)"
+      return Drawing(group[0], name: name, times: group.count, graph, all: all)
+    }
+    self.init(
+      name, kind, "", describe(count: count), node.slots.map { Drawing($0, graph) } + modules)
+  }
+
+  private init(_ slot: WeightSlot, _ graph: WeightGraph) {
+    let tie = graph.ties[slot.path]
+    let dtype = graph.tensor(at: slot.path).map { "\($0.dtype) " } ?? ""
+    self.init(
+      slot.path.split(separator: ".").last.map(String.init) ?? "",
+      tie.map { "tied to \($0)" } ?? slot.role.rawValue, dtype + describe(shape: slot.shape),
+      tie == nil ? describe(count: slot.parameterCount) : "", [])
+  }
+
+  // MARK: Names
+
+  /// The parts of tensors' names.
+  init(_ tree: NameTree, name: String) {
+    self.init(
+      escaped(name), tree.tensor?.dtype.name ?? (tree.count > 1 ? "× \(tree.count)" : ""),
+      tree.tensor.map { describe(shape: $0.shape) } ?? "", describe(count: tree.oneElementCount),
+      tree.children.map { Drawing($0, name: $0.name) })
+  }
+}
+
+/// Groups of modules that follow each other and look alike.
+private func runs(of modules: [ModuleNode]) -> [[ModuleNode]] {
+  var groups: [[ModuleNode]] = []
+  for module in modules {
+    if let last = groups.last?.last, module.kind == .block, isAlike(last, module) {
+      groups[groups.count - 1].append(module)
+    } else {
+      groups.append([module])
+    }
+  }
+  return groups
+}
+
+private func isAlike(_ a: ModuleNode, _ b: ModuleNode) -> Bool {
+  a.kind == b.kind && a.modules.count == b.modules.count && a.slots.count == b.slots.count
+    && zip(a.slots, b.slots).allSatisfy { $0.shape == $1.shape && $0.role == $1.role }
+    && zip(a.modules, b.modules).allSatisfy { $0.name == $1.name && isAlike($0, $1) }
+}

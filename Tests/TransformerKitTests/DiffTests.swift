@@ -1,0 +1,138 @@
+import Containers
+import Kernels
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// Differences against those that `Tools/oracle/differences.py` made and measured.
+@Suite struct DiffTests {
+  private func open(_ path: String) throws -> Checkpoint { try Checkpoint.open(fixture(path)) }
+
+  private func found() throws -> CheckpointDiff {
+    try diff(open("inspect/a.safetensors"), open("inspect/b.safetensors"))
+  }
+
+  private func facts() throws -> [JSONValue] {
+    let bytes = readFile(fixture("inspect/differences.json"))
+    return try #require(try JSONValue(parsing: bytes, grammar: .strict).elements)
+  }
+
+  @Test func `every kind of difference is recognised, and nothing else`() throws {
+    let found = try found()
+    #expect(found.basis == .name)
+    var expected: Set<[String]> = []
+    for fact in try facts() where fact["kind"]?.string != "same" {
+      expected.insert([fact["kind"], fact["a"], fact["b"]].map { $0?.string ?? "" })
+    }
+    let names = found.changes.map { change in
+      ["\(change.kind)", change.a?.name.text ?? "", change.b?.name.text ?? ""]
+    }
+    #expect(Set(names) == expected && names.count == expected.count)
+    #expect(found.identical == 2)
+  }
+
+  @Test func `how they were rearranged is told`() throws {
+    var texts: [String: String] = [:]
+    for change in try found().changes {
+      if let text = change.rearrangement?.text { texts[change.b?.name.text ?? ""] = text }
+    }
+    #expect(
+      texts == [
+        "transposed": "transposed", "rows": "rows permuted", "square": "transposed",
+        "columns": "columns of each head of 8 interleaved",
+        "convolution": "axes permuted [3, 2, 0, 1]", "second.weight": "transposed",
+        "reshaped": "reshaped", "padded": "padded by 3 rows of zeros",
+        "shuffled": "the same elements in another order",
+      ])
+    let copies = try found().changes.filter { $0.copyOf != nil }
+    #expect(copies.map(\.b?.name) == ["head"] && copies.map(\.copyOf) == ["embedding"])
+  }
+
+  @Test func `distances are those of numpy`() throws {
+    let changes = try found().changes
+    var count = 0
+    for fact in try facts() where fact["elements"] != nil {
+      let name = fact["a"]?.string ?? ""
+      let change = changes.first { $0.a?.name.text == name }
+      let difference = try #require(change?.difference, "\(name)")
+      count += 1
+      #expect(difference.count == fact["elements"]?.int, "\(name)")
+      #expect(difference.differing == fact["differing"]?.int, "\(name)")
+      #expect(difference.first == fact["first"]?.int, "\(name)")
+      #expect(difference.incomparable == fact["incomparable"]?.int, "\(name)")
+      #expect(difference.ulps.map(Int.init) == fact["ulp"]?.int ?? difference.ulps.map(Int.init))
+      #expect(isNear(difference.largest, fact["max"]), "\(name)")
+      #expect(isNear(difference.mean, fact["mean"]), "\(name)")
+      #expect(isNear(difference.relative, fact["relative"]), "\(name)")
+      #expect(isNear(difference.relativeNorm, fact["relative_norm"]), "\(name)")
+      if let cosine = difference.cosine { #expect(isNear(cosine, fact["cosine"]), "\(name)") }
+    }
+    #expect(count == 10)
+  }
+
+  @Test func `signs of zeros and payloads of NaN are told apart`() throws {
+    let changes = try found().changes
+    let zero = try #require(changes.first { $0.a?.name == "zero sign" }?.difference)
+    #expect(zero.zeroSigns == 1 && zero.payloads == 0 && zero.isOnlyBits && zero.ulps == nil)
+    let payload = try #require(changes.first { $0.a?.name == "payload" }?.difference)
+    #expect(payload.payloads == 1 && payload.zeroSigns == 0 && payload.isOnlyBits)
+    #expect(payload.largest == 0 && payload.incomparable == 0)
+  }
+
+  @Test func `nothing depends on the order of the arguments' tensors or on workers`() throws {
+    let runs = try [1, 5].map { workers in
+      try exclusively {
+        defer { Parallel.workers = 0 }
+        Parallel.workers = workers
+        return try found().changes.map { [$0.a?.name, $0.b?.name] }
+      }
+    }
+    #expect(runs[0] == runs[1])
+  }
+
+  @Test(arguments: [
+    "gpt2/openai", "gpt2/nanogpt", "gpt2/gguf_names", "t5/t5x_v11", "t5/mesh_v11",
+    "t5/t5x_scanned", "t5/gguf_names", "bert/google_base", "bert/gguf_names",
+  ])
+  func `dialects of the same model are the same by meaning, and not by name`(
+    _ name: String
+  ) throws {
+    let sides = (try open(name), try open(name + "/huggingface"))
+    let meaning = try diff(sides.0, sides.1)
+    #expect(meaning.basis == .meaning && meaning.isEmpty && meaning.identical > 20)
+    let names = try diff(sides.0, sides.1, options: DiffOptions(byName: true))
+    #expect(names.basis == .name && !names.isEmpty)
+  }
+
+  @Test func `shards make no difference`() throws {
+    let found = try diff(open("bert/sharded"), open("bert/sharded"))
+    #expect(found.isEmpty)
+  }
+
+  @Test func `a config that differs is a difference`() throws {
+    let found = try diff(open("bert/base"), open("bert/relu"))
+    #expect(found.configDifferences.contains("activation: gelu in A, relu in B"))
+    #expect(found.basis == .meaning && !found.isEmpty)
+  }
+
+  @Test func `only what is selected is compared`() throws {
+    let glob = try #require(Glob("*.cast"))
+    let found = try diff(
+      open("inspect/a.safetensors"), open("inspect/b.safetensors"),
+      options: DiffOptions(selection: TensorSelection(include: [glob])))
+    #expect(found.changes.map(\.kind) == [.cast] && found.identical == 0)
+    let none = try #require(Glob("nowhere"))
+    #expect(throws: CheckpointError.self) {
+      try diff(
+        open("inspect/a.safetensors"), open("inspect/b.safetensors"),
+        options: DiffOptions(selection: TensorSelection(include: [none])))
+    }
+  }
+
+  private func isNear(_ value: Double, _ fact: JSONValue?) -> Bool {
+    if fact?.string == "Infinity" { return value == .infinity }
+    guard let goal = fact?.double else { return false }
+    return abs(value - goal) <= 1e-13 * abs(goal)
+  }
+}
