@@ -33,7 +33,8 @@ import Testing
 
   private func write(
     _ tensors: [Tensor], to name: String, config: [UInt8]? = nil, isResumable: Bool = false,
-    overwrite: Bool = false, beforeCommit: (FilePath) throws(CheckpointError) -> Void = { _ in }
+    overwrite: Bool = false,
+    beforeCommit: (CheckpointWriter.Unnamed) throws(CheckpointError) -> Void = { _ in }
   ) throws -> Int {
     let isFolder = !name.hasSuffix(".safetensors")
     let writer = CheckpointWriter(
@@ -57,9 +58,9 @@ import Testing
     let old = names.map { readFile(scratch.path.appending($0)) }
     let error = #expect(throws: CheckpointError.self) {
       try write([tensor("a", 2)], to: "x.safetensors", config: [2], overwrite: true) {
-        path throws(CheckpointError) in
+        written throws(CheckpointError) in
         // The new weights vanish; they would have been renamed last.
-        unsafe path.withPlatformString { _ = unsafe unlink($0) }
+        unsafe written.path.withPlatformString { _ = unsafe unlink($0) }
       }
     }
     #expect(error?.problem == .system(ENOENT, "cannot rename"))
