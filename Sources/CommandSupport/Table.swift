@@ -29,31 +29,25 @@ public struct Table {
   ///
   /// - Parameters:
   ///   - isHeaded: whether the headings are printed.
-  ///   - width: the characters that a line should have at most. Cells of the first column lose their
-  ///     middle for it, down to twenty characters.
+  ///   - width: the characters that a line should have at most. Where that is not enough, the first
+  ///     column has lines of its own, and the others stand indented under it.
   public func lines(headings isHeaded: Bool = true, width: Int? = nil) -> [String] {
-    var all = (isHeaded ? [headings] : []) + rows
-    var widths = headings.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-    if let width, let first = widths.first {
-      let others = widths.dropFirst().reduce(0) { $0 + $1 + 2 }
-      widths[0] = min(first, max(20, width - others))
-      for index in all.indices { all[index][0] = abbreviated(all[index][0], to: widths[0]) }
-    }
-    return all.map { row in
-      let cells = row.indices.map { column in
+    let all = (isHeaded ? [headings] : []) + rows
+    let widths = headings.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    func line(_ row: [String], _ columns: Range<Int>) -> String {
+      let cells = columns.map { column in
         let padding = String(repeating: " ", count: widths[column] - row[column].count)
         return alignments[column] == .left ? row[column] + padding : padding + row[column]
       }
       return trimmed(cells.joined(separator: "  "))
     }
+    let total = widths.reduce(0) { $0 + $1 + 2 } - 2
+    guard let width, total > width else { return all.map { line($0, widths.indices) } }
+    return all.flatMap { row in
+      let rest = line(row, 1..<widths.count)
+      return [row[0]] + (rest.isEmpty ? [] : ["  " + rest])
+    }.filter { !$0.isEmpty }
   }
-}
-
-/// A text without its middle, if it is too long: names of tensors differ at their ends.
-private func abbreviated(_ text: String, to width: Int) -> String {
-  guard text.count > width else { return text }
-  let end = (width - 1) * 2 / 3
-  return text.prefix(width - 1 - end) + "…" + text.suffix(end)
 }
 
 private func trimmed(_ line: String) -> String {

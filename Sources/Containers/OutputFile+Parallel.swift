@@ -6,6 +6,10 @@ protocol ChunkedBytes: TensorBytes {
   var chunkSize: Int { get }
 }
 
+extension ChunkedBytes {
+  var isReadForwards: Bool { false }
+}
+
 extension OutputFile {
   /// The most bytes that are on their way between two reports of progress.
   private static let groupSize = 32 << 20

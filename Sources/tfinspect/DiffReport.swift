@@ -9,19 +9,24 @@ struct DiffReport {
 
   // MARK: Text
 
-  /// A line for each change, and a summary.
+  /// A line for each change, or two where the terminal is narrow, and a summary.
   var lines: [String] {
     var table = Table([("", .left), ("", .left), ("", .left)])
     for change in diff.changes { table.add([change.names, change.types, change.details]) }
-    let body = table.lines(headings: false)
-    let width = outputWidth ?? .max
-    let isWide = body.allSatisfy { $0.count + 2 <= width }
-    return configLines
-      + zip(diff.changes, body).flatMap { change, line in
-        isWide
-          ? ["\(change.mark) \(line)"]
-          : ["\(change.mark) \(change.names)", "    \(change.types)  \(change.details)"]
-      } + [summary]
+    return configLines + marked(table) + [summary]
+  }
+
+  /// The lines of a table that has a row for each change, with the changes' letters.
+  private func marked(_ table: Table) -> [String] {
+    let wide = table.lines(headings: false)
+    guard let width = outputWidth, wide.contains(where: { $0.count + 2 > width }) else {
+      return zip(diff.changes, wide).map { "\($0.mark) \($1)" }
+    }
+    // Stacked, the lines that belong to a name are indented.
+    var marks = diff.changes.map(\.mark)[...]
+    return table.lines(headings: false, width: 0).map { line in
+      line.hasPrefix("  ") ? "  " + line : "\(marks.popFirst() ?? " ") \(line)"
+    }
   }
 
   /// The names of what differs, as they are in B, or in A if B has none.
@@ -39,10 +44,7 @@ struct DiffReport {
         relative.map { bar($0) } ?? change.details,
       ])
     }
-    let width = outputWidth.map { $0 - 2 }
-    return configLines
-      + zip(diff.changes, table.lines(headings: false, width: width)).map { "\($0.mark) \($1)" }
-      + [summary]
+    return configLines + marked(table) + [summary]
   }
 
   /// A bar from 1e-8, one mark, to 1 and more, sixteen.

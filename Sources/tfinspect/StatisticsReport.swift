@@ -8,8 +8,8 @@ struct StatisticsReport {
   let statistics: [TensorStatistics]
   let options: StatisticsOptions
 
-  /// Bars of a histogram: they fit beside the numbers on a wide terminal.
-  static let bars = 24
+  /// Bars of a histogram: they fit beside the numbers, fewer on a narrow terminal.
+  static func bars(forWidth width: Int?) -> Int { width ?? .max < 100 ? 16 : 24 }
 
   // MARK: Text
 

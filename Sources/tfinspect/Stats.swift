@@ -84,8 +84,9 @@ struct Stats: Verb {
     let tensors = checkpoint.tensors.tensors
     let progress = progressOptions.progress(
       total: tensors.reduce(0) { $0 + $1.byteCount }, common)
+    let bars = StatisticsReport.bars(forWidth: common.json ? nil : outputWidth)
     let options = StatisticsOptions(
-      largest: top, quantiles: try parts(), bars: histogram ? StatisticsReport.bars : nil)
+      largest: top, quantiles: try parts(), bars: histogram ? bars : nil)
     let found = try statistics(of: tensors, options: options) { progress.update($0) }
     progress.finish()
     let report = StatisticsReport(statistics: sorted(found), options: options)
