@@ -109,7 +109,7 @@ public struct Checkpoint: Sendable {
     self.files = files
     self.index = index?.path
     indexMetadata = index?.metadata
-    companions = source.companions(weights: files)
+    companions = try source.companions(weights: files)
     keepsOrder = contents.keepsOrder
     var stamps: [FilePath: FileStamp] = [:]
     for path in files + [self.index].compactMap(\.self) { stamps[path] = FileStamp(path) }

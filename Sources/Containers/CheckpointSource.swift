@@ -29,17 +29,18 @@ struct CheckpointSource {
     if status.type == .directory {
       folder = path
       weights = try Self.weights(in: path, format: format)
-      config = Self.config(in: path)
+      config = try Self.config(in: path)
       return
     }
     weights = try Self.weights(at: path, format: format)
-    let inFolder = Self.config(in: path.removingLastComponent())
+    let inFolder = try Self.config(in: path.removingLastComponent())
     if case .index = weights {
       folder = path.parent
       config = inFolder
     } else {
       folder = nil
-      config = Self.existing(path.appendingToName(".config.json")) ?? inFolder
+      let own = try Self.existing(path.appendingToName(".config.json"))
+      config = own ?? inFolder
     }
   }
 
@@ -47,15 +48,26 @@ struct CheckpointSource {
   /// GPT-2's.
   private static let configNames = ["config.json", "bert_config.json", "hparams.json"]
 
-  private static func config(in folder: FilePath) -> FilePath? {
+  private static func config(in folder: FilePath) throws(CheckpointError) -> FilePath? {
     for name in configNames {
-      if let path = existing(folder.appending(name)) { return path }
+      if let path = try existing(folder.appending(name)) { return path }
     }
     return nil
   }
 
-  private static func existing(_ path: FilePath) -> FilePath? {
-    path.linkStatus == nil ? nil : path
+  /// The path, if there is anything.
+  ///
+  /// - Throws: `CheckpointError` if that cannot be found out: a config that is there must not be left
+  ///   out because of an I/O error.
+  private static func existing(_ path: FilePath) throws(CheckpointError) -> FilePath? {
+    try systemCall("cannot examine", path) {
+      do {
+        _ = try path.stat(followTargetSymlink: false)
+        return path
+      } catch Errno.noSuchFileOrDirectory, Errno.notDirectory, Errno.fileNameTooLong {
+        return nil
+      }
+    }
   }
 
   private static func weights(
@@ -73,7 +85,7 @@ struct CheckpointSource {
     in folder: FilePath, format: ContainerFormat?
   ) throws(CheckpointError) -> Weights {
     for name in usualNames {
-      guard let path = existing(folder.appending(name)) else { continue }
+      guard let path = try existing(folder.appending(name)) else { continue }
       return try weights(at: path, format: format)
     }
     let found = try FolderContents(folder)
@@ -96,16 +108,32 @@ struct CheckpointSource {
   }
 
   /// The small files that travel with a folder: not weights, not hidden, no folders.
-  func companions(weights: [FilePath]) -> [FilePath] {
-    guard let folder, let names = try? names(in: folder) else { return [] }
-    return names.filter { name in
+  ///
+  /// - Throws: `CheckpointError` if the folder cannot be listed.
+  func companions(weights: [FilePath]) throws(CheckpointError) -> [FilePath] {
+    guard let folder else { return [] }
+    var companions: [FilePath] = []
+    for name in try names(in: folder) {
       let path = folder.appending(name)
       guard !name.isHidden, name.string != "config.json", !weights.contains(path),
         !name.string.hasSuffix(".index.json"), !isWeightExtension(name.extension),
-        let status = path.status, status.type == .regular, status.size <= Limits.companion
-      else { return false }
-      return !isContainer(path)
-    }.map { folder.appending($0) }
+        let status = try Self.target(of: path), status.type == .regular,
+        status.size <= Limits.companion, !isContainer(path)
+      else { continue }
+      companions.append(path)
+    }
+    return companions
+  }
+
+  /// What a path leads to, links followed, or `nil` if nothing.
+  private static func target(of path: FilePath) throws(CheckpointError) -> Stat? {
+    try systemCall("cannot examine", path) {
+      do {
+        return try path.stat()
+      } catch Errno.noSuchFileOrDirectory, Errno.tooManySymbolicLinkLevels {
+        return nil
+      }
+    }
   }
 }
 

@@ -45,6 +45,8 @@ extension Metadata {
 
   /// Appends the pairs as a compact JSON object, without a second copy of it.
   func appendJSON(to text: inout [UInt8]) {
+    let size = entries.reduce(64) { $0 + $1.key.utf8.count + $1.value.utf8.count + 6 }
+    text.reserveCapacity(text.count + size)
     text.append(UInt8(ascii: "{"))
     for (number, entry) in entries.enumerated() {
       if number > 0 { text.append(UInt8(ascii: ",")) }

@@ -24,6 +24,9 @@ final class TFZBytes: ChunkedBytes {
 
   var chunkSize: Int { archive.index.chunkUnits * stream.unit.width }
 
+  /// Chunks that were read last or are being decoded, and what the decoders need.
+  var workingMemory: Int { (4 + 3 * Workers.count) * chunkSize + (16 << 20) }
+
   /// The SHA-256 that the file has of the bytes, in lower-case hexadecimal.
   var storedDigest: String? {
     stream.digest.map { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
