@@ -157,13 +157,22 @@ public enum TemporaryFiles {
 }
 
 /// Removes a file, or a folder with the files in it; goes no deeper, since we do not either.
+///
+/// Nothing can be done about an error, except to try once more.
 func removeTree(_ path: FilePath) {
-  if path.linkStatus?.type == .directory {
+  for _ in 0..<2 {
+    if unsafe removed(path, unlink) { return }
     for name in (try? names(in: path)) ?? [] {
-      unsafe path.appending(name).withPlatformString { _ = unsafe unlink($0) }
+      _ = unsafe removed(path.appending(name), unlink)
     }
-    unsafe path.withPlatformString { _ = unsafe rmdir($0) }
-  } else {
-    unsafe path.withPlatformString { _ = unsafe unlink($0) }
+    if unsafe removed(path, rmdir) { return }
   }
+}
+
+/// Whether nothing is at a path after it was removed.
+private func removed(
+  _ path: FilePath, _ remove: (UnsafePointer<CChar>) -> Int32
+) -> Bool {
+  let result = unsafe path.withPlatformString { unsafe remove($0) }
+  return result == 0 || errno == ENOENT
 }
