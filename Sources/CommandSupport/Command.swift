@@ -1,4 +1,5 @@
 public import ArgumentParser
+internal import Kernels
 internal import TensorCore
 
 /// What a command's exit code means, the same in all commands.
@@ -46,6 +47,7 @@ extension Verb {
 
 /// Parses the command line, runs the command, prints errors as one line each, and exits.
 public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
+  Parallel.endIdleThreads()
   ignorePipeSignals()
   removeTemporariesOnInterrupt()
   let name = Root.configuration.commandName ?? "tfkit"

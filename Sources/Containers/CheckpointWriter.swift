@@ -126,6 +126,8 @@ public struct CheckpointWriter: Sendable {
     _ plan: WritePlan, progress: (Int) -> Void = { _ in },
     beforeCommit: (Unnamed) throws(CheckpointError) -> Void = { _ in }
   ) throws(CheckpointError) -> Int {
+    // What an earlier run has left takes room already.
+    if !isResumable { try plan.checkFreeSpace(in: destination.parent) }
     let parent = try TargetFolder(of: destination)
     if !isResumable { try parent.whileLocked { () throws(CheckpointError) in removeLeftovers() } }
     var written = 0

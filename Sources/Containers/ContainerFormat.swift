@@ -1,4 +1,4 @@
-import TensorCore
+public import TensorCore
 
 /// A way to store tensors as bytes. It knows names, dtypes and shapes, and no model.
 ///
@@ -12,6 +12,9 @@ public struct ContainerFormat: Sendable {
   public let canShard: Bool
   /// Whether it has a place for config.json and the other small files of a folder.
   public internal(set) var holdsFiles = false
+
+  /// The most memory that writing tensors takes beside that for reading them, if worth mentioning.
+  var memoryForWriting: @Sendable (_ tensors: [Tensor]) -> Int = { _ in 0 }
 
   /// Whether a file that begins so is one.
   let matches: @Sendable (_ head: [UInt8]) -> Bool
@@ -40,6 +43,11 @@ public struct ContainerFormat: Sendable {
 
   /// How many bytes of a file `recognized` wants to see.
   static let headSize = 512
+}
+
+extension ContainerFormat {
+  /// The most memory that writing `tensors` takes beside two buffers and what reading them takes.
+  public func workingMemory(for tensors: [Tensor]) -> Int { memoryForWriting(tensors) }
 }
 
 extension ContainerFormat: Equatable, CustomStringConvertible {

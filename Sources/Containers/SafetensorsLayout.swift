@@ -16,7 +16,10 @@ struct SafetensorsLayout: FileLayout {
     if let head = try contents.originalHead {
       tensors = contents.tensors
       header = head
-      byteCount = tensors.reduce(head.count) { $0 + $1.byteCount }
+      var total: Int? = head.count
+      for tensor in tensors { total = total?.addedIfFits(tensor.byteCount) }
+      guard let total else { throw CheckpointError(.overflow("the size of the file")) }
+      byteCount = total
       return
     }
     tensors = contents.keepsOrder ? contents.tensors : aligned(contents.tensors)

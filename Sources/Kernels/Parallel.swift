@@ -34,6 +34,16 @@ public enum Parallel {
     _ = blas_thread_shutdown_()
   }()
 
+  /// Ends the threads that OpenBLAS starts when it is loaded. Nothing uses them, and for their first
+  /// tenth of a second they spin, beside those that have work to do.
+  public static func endIdleThreads() {
+    // What it calls itself when a process forks; no header declares it. Where there is no such
+    // function, the threads fall asleep by and by.
+    guard let symbol = unsafe dlsym(nil, "blas_thread_shutdown_") else { return }
+    typealias Shutdown = @convention(c) () -> Int32
+    _ = unsafe unsafeBitCast(symbol, to: Shutdown.self)()
+  }
+
   /// Keeps OpenBLAS to the calling thread; before its first product.
   static func prepare() {
     singleThreadedBLAS

@@ -116,14 +116,15 @@ public struct Conversion: Sendable {
     }
     original = target.isVerified ? try comparable(source, model, options) : nil
     self.tensors = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
+    let format = try target.container
     do {
-      peakMemory = try MemoryUse.checked(cap: target.memory, of: self.tensors)
+      peakMemory = try MemoryUse.checked(cap: target.memory, of: self.tensors, to: format)
     } catch {
       throw error.inFile(displayed(source.path))
     }
     casts = try ledgers(of: tensors, target, file: displayed(source.path))
     writer = CheckpointWriter(
-      destination: target.destination, format: try target.container,
+      destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
       sources: source.allFiles, belongings: source.belongings,

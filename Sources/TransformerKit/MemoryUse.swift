@@ -1,11 +1,12 @@
+import Containers
 import TensorCore
 
 /// How much memory a conversion takes, and how a cap on it is kept.
 ///
 /// Nothing that grows with a tensor is ever whole in memory. What is: the process itself, two
 /// buffers on their way to the disk, what the tensors' bytes say they need while they are read
-/// (`TensorBytes.workingMemory`; slabs, for the most part), and for each tensor what the headers say
-/// of it.
+/// (`TensorBytes.workingMemory`; slabs, for the most part), what a container needs to compress them,
+/// and for each tensor what the headers say of it.
 public enum MemoryUse {
   /// The process with its libraries, before it does anything.
   private static let process = 32 << 20
@@ -21,22 +22,25 @@ public enum MemoryUse {
     Slab.size = min(max(free, 0) / 2, 1 << 30)
   }
 
-  /// The most memory that writing `tensors` takes, in bytes; whole MiB.
-  static func peak(of tensors: [Tensor]) -> Int {
+  /// The most memory that writing `tensors` to a container takes, in bytes; whole MiB.
+  static func peak(of tensors: [Tensor], to format: ContainerFormat) -> Int {
     let headers = tensors.reduce(0) { $0 + perTensor + 3 * $1.name.text.utf8.count }
     let reading = tensors.map(\.bytes.workingMemory).max() ?? 0
-    let needed = process + buffers + headers + reading
+    let writing = format.workingMemory(for: tensors)
+    let needed = process + buffers + headers + reading + writing
     return (needed + 0xFFFFF) & ~0xFFFFF
   }
 
   /// The same, checked against a cap.
   ///
   /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
-  static func checked(cap: Int?, of tensors: [Tensor]) throws(CheckpointError) -> Int {
-    let peak = peak(of: tensors)
+  static func checked(
+    cap: Int?, of tensors: [Tensor], to format: ContainerFormat
+  ) throws(CheckpointError) -> Int {
+    let peak = peak(of: tensors, to: format)
     guard let cap, peak > cap else { return peak }
     Slab.size = Slab.minimumSize
-    let smallest = Self.peak(of: tensors) >> 20
+    let smallest = Self.peak(of: tensors, to: format) >> 20
     throw CheckpointError(
       .malformed("needs \(smallest)MiB of memory at least, and --memory allows \(cap) bytes"))
   }

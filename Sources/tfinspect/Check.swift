@@ -9,7 +9,8 @@ struct Check: Verb {
   static let configuration = CommandConfiguration(
     abstract: "List everything that is wrong with a checkpoint, and what to do about it.",
     discussion: """
-      Looked for are: faults of the files, and an index that disagrees with its shards; tensors that \
+      Looked for are: faults of the files, checksums and digests of TFZ files that do not match, and \
+      an index that disagrees with its shards; tensors that \
       are missing, unexpected or misshapen for the model that the config declares; NaN, infinities \
       and constant matrices; tied weights that differ; layers that are copies of others; the same \
       weight in different types. Notes may surprise, and are no faults.

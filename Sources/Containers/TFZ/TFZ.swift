@@ -61,7 +61,7 @@ public enum TFZ {
   /// What is accepted before it is called an attack.
   enum Limits {
     /// Bytes of the index.
-    static let index = 64 << 20
+    static let index = 32 << 20
     static let tensors = 1 << 18
     static let files = 1 << 12
     static let origins = 1 << 16
@@ -87,6 +87,10 @@ extension ContainerFormat {
       },
       layout: { contents throws(CheckpointError) in try TFZLayout(contents, options) })
     format.holdsFiles = true
+    format.memoryForWriting = { tensors in
+      let sources = tensors.map { TFZLayout.Source($0, level: options.level) }
+      return TFZChunkGroup.workingMemory(sources, options)
+    }
     return format
   }
 }

@@ -131,12 +131,19 @@ final class TFZArchive: Sendable {
     do throws(CheckpointError) {
       try TFZDecoder.with(storedSize: length, size: target.count) {
         decoder throws(CheckpointError) in
-        let stored = unsafe UnsafeMutableRawBufferPointer(rebasing: decoder.stored[..<length])
-        var span = unsafe MutableRawSpan(_unsafeBytes: stored)
-        try source.read(at: start, into: &span)
-        try unsafe decoder.decode(
-          index.record(chunk, of: stream), UnsafeRawBufferPointer(stored), unit: stream.unit,
-          into: target)
+        let record = index.record(chunk, of: stream)
+        if let memory = source as? ByteArray {
+          try unsafe memory.bytes.span.bytes.withUnsafeBytes { bytes throws(CheckpointError) in
+            let stored = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
+            try unsafe decoder.decode(record, stored, unit: stream.unit, into: target)
+          }
+        } else {
+          let stored = unsafe UnsafeMutableRawBufferPointer(rebasing: decoder.stored[..<length])
+          var span = unsafe MutableRawSpan(_unsafeBytes: stored)
+          try source.read(at: start, into: &span)
+          try unsafe decoder.decode(
+            record, UnsafeRawBufferPointer(stored), unit: stream.unit, into: target)
+        }
       }
     } catch {
       throw error.inChunk(chunk, at: start)

@@ -24,6 +24,8 @@ final class TFZBytes: ChunkedBytes {
 
   var chunkSize: Int { archive.index.chunkUnits * stream.unit.width }
 
+  var isReadForwards: Bool { false }
+
   /// Chunks that were read last or are being decoded, and what the decoders need.
   var workingMemory: Int { (4 + 3 * Workers.count) * chunkSize + (16 << 20) }
 

@@ -47,22 +47,26 @@ import Synchronization
     Self.idle.withLock { if $0.count < 32 { $0.append(self) } }
   }
 
-  /// Compresses the first `size` bytes of `units`.
+  /// Compresses a chunk.
   ///
-  /// - Parameter target: gets the chunk's bytes in the file; it has room for `size` bytes.
+  /// - Parameters:
+  ///   - units: the chunk's units, for example in `self.units`; no more bytes than `take` was told.
+  ///   - target: gets the chunk's bytes in the file; it has room for as many bytes as `units` has.
   /// - Returns: how many these are, and their record.
   func encode(
-    size: Int, unit: TFZUnit, effort: Effort, into target: UnsafeMutableRawBufferPointer
+    _ units: UnsafeRawBufferPointer, unit: TFZUnit, effort: Effort,
+    into target: UnsafeMutableRawBufferPointer
   ) -> (length: Int, TFZRecord) {
+    let size = units.count
     let count = size / unit.width
-    guard let start = unsafe units.baseAddress, let planeStart = unsafe planes.baseAddress else {
+    guard let start = units.baseAddress, let planeStart = unsafe planes.baseAddress else {
       preconditionFailure("there is no chunk to compress")
     }
     let isSplit = unit.width > 1
     if isSplit {
       unsafe unit.split(start, count: count, into: planeStart.assumingMemoryBound(to: UInt8.self))
     }
-    let planes = unsafe isSplit ? planeStart : start
+    let planes = unsafe isSplit ? UnsafeRawPointer(planeStart) : start
     let spare = unsafe UnsafeMutableRawBufferPointer(start: planeStart + size, count: count)
     var entries: [UInt32] = []
     var filled = 0
@@ -111,16 +115,29 @@ import Synchronization
     if let level {
       _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level))
     } else {
-      // Hardly any search for repetitions: exponents have none, and looking for them costs time
-      // and makes the result larger. What remains is the Huffman coder.
-      _ = unsafe ZSTD_CCtx_setParameter(
-        context, ZSTD_c_strategy, Int32(bitPattern: ZSTD_fast.rawValue))
-      _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, 7)
-      _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, 6)
+      useEntropyOnly()
     }
     let size = unsafe ZSTD_compress2(
       context, target.baseAddress, plane.count - 1, plane.baseAddress, plane.count)
     return ZSTD_isError(size) == 0 ? size : nil
+  }
+}
+
+extension TFZEncoder {
+  /// Makes zstd hardly search for repetitions: exponents have none, and looking for them costs time
+  /// and makes the result larger. What remains is the Huffman coder.
+  private func useEntropyOnly() {
+    _ = unsafe ZSTD_CCtx_setParameter(
+      context, ZSTD_c_strategy, Int32(bitPattern: ZSTD_fast.rawValue))
+    _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, 7)
+    _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, 6)
+    // Larger steps between the places where it looks. zstd takes them for a wish not to code
+    // literals either, unless told otherwise, by a parameter that is called experimental
+    // (ZSTD_c_literalCompressionMode, to be enabled); where that is unknown, steps stay small.
+    let enabled = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam5, 1)
+    if ZSTD_isError(enabled) == 0 {
+      _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_targetLength, 4096)
+    }
   }
 }
 
@@ -140,8 +157,8 @@ private func isConstant(_ bytes: UnsafeRawBufferPointer) -> Bool {
 
 /// Whether a sample of the bytes has as many different ones as random bytes have.
 private func looksRandom(_ bytes: UnsafeRawBufferPointer) -> Bool {
-  let run = 256
-  let runs = 64
+  let run = 128
+  let runs = 32
   guard bytes.count >= run * runs else { return false }
   var counts = [UInt32](repeating: 0, count: 256)
   let distance = bytes.count / runs

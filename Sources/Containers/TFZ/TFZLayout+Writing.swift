@@ -21,7 +21,7 @@ extension TFZLayout {
   }
 
   /// Bytes of chunks that are on their way at the same time.
-  private static let groupSize = 32 << 20
+  fileprivate static let groupSize = 32 << 20
 
   /// Compresses and writes all chunks, in order; returns the records of each stream.
   private func writeChunks(
@@ -73,6 +73,32 @@ final class TFZChunkGroup: Sendable {
     let range: Range<Int>
   }
 
+  /// The most memory that all threads together work in.
+  private static let memory = 64 << 20
+
+  /// Bytes that a thread needs for a chunk: units, planes, an attempt, the result, and for zstd.
+  private static func workingMemory(_ size: Int, _ effort: TFZEncoder.Effort) -> Int {
+    switch effort {
+    case .entropy: 4 * size + (1 << 20)
+    case .level: 4 * size + (8 << 20)
+    }
+  }
+
+  /// How many threads may work on chunks that need so much.
+  private static func workers(_ chunkMemory: Int) -> Int {
+    min(Workers.count, max(1, memory / chunkMemory))
+  }
+
+  /// The most memory that writing these takes.
+  static func workingMemory(_ sources: [TFZLayout.Source], _ options: TFZ.Options) -> Int {
+    let largest =
+      sources.map {
+        let size = min(options.chunkUnits * $0.unit.width, $0.tensor.byteCount)
+        return workingMemory(size, $0.effort)
+      }.max() ?? 0
+    return largest == 0 ? 0 : workers(largest) * largest + TFZLayout.groupSize
+  }
+
   private let chunks: [Chunk]
   /// Used under the lock, except for writing to places that nobody else has.
   private nonisolated(unsafe) let sink: any TFZSink
@@ -97,7 +123,9 @@ final class TFZChunkGroup: Sendable {
 
   /// Compresses and writes all; returns their records.
   func write() throws(CheckpointError) -> [TFZRecord] {
-    try inParallel(min(Workers.count, chunks.count)) { _ throws(CheckpointError) in
+    let largest = chunks.map { Self.workingMemory($0.range.count, $0.source.effort) }.max() ?? 1
+    let workers = min(chunks.count, Self.workers(largest))
+    try inParallel(workers) { _ throws(CheckpointError) in
       while try writeNext() {}
     }
     return output.withLock { $0.records.compactMap(\.self) }
@@ -110,9 +138,7 @@ final class TFZChunkGroup: Sendable {
     guard let number = try readNext(into: encoder) else { return false }
     let chunk = chunks[number]
     let buffer = ScratchBuffer.take(chunk.range.count)
-    let (count, record) = unsafe encoder.encode(
-      size: chunk.range.count, unit: chunk.source.unit, effort: chunk.source.effort,
-      into: buffer.memory)
+    let (count, record) = unsafe encode(chunk, with: encoder, into: buffer.memory)
     for (buffer, count, offset) in try finish(number, buffer, count, record) {
       defer { buffer.release() }
       let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer.memory[..<count])
@@ -121,11 +147,31 @@ final class TFZChunkGroup: Sendable {
     return true
   }
 
+  /// Compresses a chunk that has been read, or is in memory anyway.
+  private func encode(
+    _ chunk: Chunk, with encoder: TFZEncoder, into target: UnsafeMutableRawBufferPointer
+  ) -> (Int, TFZRecord) {
+    func encode(_ units: UnsafeRawBufferPointer) -> (Int, TFZRecord) {
+      unsafe encoder.encode(
+        units, unit: chunk.source.unit, effort: chunk.source.effort, into: target)
+    }
+    if let memory = chunk.source.tensor.bytes as? ByteArray {
+      return unsafe memory.bytes.withUnsafeBytes { bytes in
+        unsafe encode(UnsafeRawBufferPointer(rebasing: bytes[chunk.range]))
+      }
+    }
+    return unsafe encode(UnsafeRawBufferPointer(rebasing: encoder.units[..<chunk.range.count]))
+  }
+
   private func readNext(into encoder: TFZEncoder) throws(CheckpointError) -> Int? {
     try nextToRead.withLock { next throws(CheckpointError) -> Int? in
       guard next < chunks.count else { return nil }
       let number = next
       let chunk = chunks[number]
+      if chunk.source.tensor.bytes is ByteArray {
+        next = number + 1
+        return number
+      }
       next = chunks.count  // unless all goes well
       var span = unsafe MutableRawSpan(_unsafeBytes: encoder.units)
       var target = span._mutatingExtracting(first: chunk.range.count)

@@ -30,6 +30,42 @@ extension TFZ {
   }
 }
 
+extension TFZ {
+  /// The bytes of all tensors, one after the other, decompressed on several threads.
+  ///
+  /// - Throws: `CheckpointError` if a tensor cannot be read.
+  public static func bytes(of tensors: [Tensor]) throws(CheckpointError) -> [UInt8] {
+    var pieces: [(bytes: any TensorBytes, range: Range<Int>, target: Int)] = []
+    var total = 0
+    for tensor in tensors {
+      let step = (tensor.bytes as? any ChunkedBytes)?.chunkSize ?? max(1, tensor.byteCount)
+      for start in stride(from: 0, to: tensor.byteCount, by: step) {
+        let range = start..<min(start + step, tensor.byteCount)
+        pieces.append((tensor.bytes, range, total + start))
+      }
+      total += tensor.byteCount
+    }
+    var failure: CheckpointError?
+    let result = unsafe [UInt8](unsafeUninitializedCapacity: total) { buffer, count in
+      let memory = UnsafeMutableRawBufferPointer(buffer)
+      do throws(CheckpointError) {
+        try inParallel(pieces.count) { index throws(CheckpointError) in
+          let (bytes, range, target) = pieces[index]
+          let place = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: memory[target..<target + range.count])
+          var span = unsafe MutableRawSpan(_unsafeBytes: place)
+          try bytes.read(at: range.lowerBound, into: &span)
+        }
+        count = total
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return result
+  }
+}
+
 /// A file in memory.
 @safe private final class MemorySink: TFZSink {
   private(set) var position = 0

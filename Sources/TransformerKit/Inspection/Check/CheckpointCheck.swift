@@ -19,6 +19,7 @@ public func check(
 ) throws(CheckpointError) -> CheckReport {
   var report = CheckReport()
   guard let checkpoint = try opened(path, options, &report) else { return report }
+  guard try report.checkIntegrity(checkpoint) else { return report }
   report.checkIndex(checkpoint)
   let graph = report.checkModel(checkpoint, options)
   let tensors = try checkpoint.choosing(selection).tensors.tensors
@@ -64,6 +65,15 @@ private func opened(
 }
 
 extension CheckReport {
+  /// Compares everything in a container that has checksums of everything; whether all is well.
+  fileprivate mutating func checkIntegrity(_ checkpoint: Checkpoint) throws(CheckpointError) -> Bool
+  {
+    let faults = try checkpoint.integrityFaults()
+    for fault in faults { add(.structure, fault.tensor, fault.description) }
+    isReadable = faults.isEmpty
+    return isReadable
+  }
+
   /// What the index says about itself.
   fileprivate mutating func checkIndex(_ checkpoint: Checkpoint) {
     guard let size = checkpoint.indexMetadata?["total_size"]?.int,

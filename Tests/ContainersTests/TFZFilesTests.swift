@@ -1,0 +1,112 @@
+import Containers
+import SystemPackage
+import TensorCore
+import TestSupport
+import Testing
+
+/// Files that Tools/tfz.py wrote are read as it reads them; what it refuses is refused.
+@Suite struct TFZFilesTests {
+  static let manifest = try? JSONValue(
+    parsing: readFile(fixture("containers/tfz/manifest.json")), grammar: .strict)
+
+  @Test func `every good file is in the manifest, every bad file has an expectation`() {
+    let good = fixtures("tfz", "good").map { $0.stem ?? "" }
+    #expect(Self.manifest?.members?.map(\.key).sorted() == good)
+    #expect(fixtures("tfz", "bad").map { $0.stem ?? "" } == expectedTFZFaults.keys.sorted())
+  }
+
+  @Test(arguments: fixtures("tfz", "good")) func `reads what is there`(_ path: FilePath) throws {
+    let expected = try #require(Self.manifest?[path.stem ?? ""]?.elements)
+    let checkpoint = try Checkpoint.open(path)
+    #expect(try checkpoint.integrityFaults().isEmpty)
+    let found = try checkpoint.tensors.tensors.map { try ReadTensor($0) }
+    #expect(found.count == expected.count)
+    for (tensor, facts) in zip(found, expected) {
+      #expect(TensorName(facts["name"]?.string ?? "?") == tensor.name)
+      #expect(facts["dtype"]?.string == tensor.dtype.name)
+      #expect(facts["shape"]?.elements?.compactMap(\.int) == tensor.shape)
+      #expect(facts["bytes"]?.string == hexadecimal(tensor.bytes))
+    }
+  }
+
+  @Test(arguments: fixtures("tfz", "bad")) func `refuses`(_ path: FilePath) throws {
+    let expected = try #require(expectedTFZFaults[path.stem ?? ""])
+    let found = try #require(error(reading: path))
+    #expect(found.file == path.string)
+    #expect(found.description.contains(expected.text), "\(found)")
+    #expect(found.category == expected.category, "\(found)")
+    #expect(!found.description.contains("\n"))
+  }
+
+  @Test(arguments: [
+    ("digest_wrong", "tensor \"a\": checksum of the SHA-256 does not match"),
+    ("origin_head_lies", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_no_json", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_length", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_metadata", "the head of an original safetensors file inside does not fit"),
+  ]) func `a check of everything finds`(_ name: String, _ text: String) throws {
+    let path = fixture("containers/tfz/lying/\(name).tfz")
+    let checkpoint = try Checkpoint.open(path)
+    let faults = try checkpoint.integrityFaults()
+    #expect(faults.count == 1)
+    #expect(faults.first?.description.contains(text) == true, "\(faults)")
+    #expect(faults.first?.file == path.string)
+    // Whoever wants the original file back is told as well.
+    guard name.hasPrefix("origin") else { return }
+    let scratch = ScratchFolder()
+    #expect(throws: CheckpointError.self) {
+      try write(checkpoint, to: scratch.path.appending("x.safetensors"), .safetensors)
+    }
+    #expect(scratch.names.isEmpty)
+  }
+
+  @Test func `says what it holds`() throws {
+    let files = try Checkpoint.open(fixture("containers/tfz/good/files.tfz"))
+    #expect(files.hasChecksums && files.hasDigests)
+    #expect(files.config?.value["model_type"]?.string == "x")
+    #expect(files.config?.path.string.hasSuffix("files.tfz/config.json") == true)
+    // What is no UTF-8 stays as it was.
+    #expect(
+      files.belongings.files.map(\.name) == [
+        Array("caf".utf8) + [0xE9] + Array(".txt".utf8), Array("a b".utf8),
+        Array("tokenizer.json".utf8),
+      ])
+    #expect(!(try Checkpoint.open(fixture("containers/tfz/good/order_undeclared.tfz")).keepsOrder))
+    let metadata = try Checkpoint.open(
+      fixture("containers/tfz/good/no_tensors_but_metadata.tfz")
+    ).metadata
+    #expect(metadata == ["format": "pt", "é": "e\u{301}"])
+    #expect(try Checkpoint.open(fixture("containers/tfz/good/nothing.tfz")).metadata == nil)
+    #expect(try Checkpoint.open(fixture("containers/tfz/good/empty_metadata.tfz")).metadata == [:])
+  }
+
+  @Test func `the example of the specification is what its page says`() throws {
+    let page = String(decoding: readFile(fixture("../docs/tfz.md")), as: UTF8.self)
+    let lines = page.split(separator: "\n").drop { $0 != "```" }.dropFirst().prefix { $0 != "```" }
+    var bytes: [UInt8] = []
+    for line in lines {
+      let words = line.split(separator: " ")
+      #expect(Int(words[0], radix: 16) == bytes.count || bytes.count > 0x83, "\(line)")
+      bytes += words.dropFirst().prefix { $0.utf8.count == 2 && UInt8($0, radix: 16) != nil }
+        .compactMap { UInt8($0, radix: 16) }
+    }
+    #expect(bytes == readFile(fixture("containers/tfz/good/example.tfz")))
+  }
+}
+
+/// Writes a checkpoint as a whole, as a conversion does.
+func write(
+  _ checkpoint: Checkpoint, to path: FilePath, _ format: ContainerFormat, isFolder: Bool = false
+) throws(CheckpointError) {
+  try CheckpointWriter(
+    destination: path, format: format, isFolder: isFolder, keepsOrder: checkpoint.keepsOrder,
+    sources: checkpoint.allFiles, belongings: checkpoint.belongings
+  ).write(
+    tensors: checkpoint.tensors.tensors, metadata: checkpoint.metadata,
+    config: checkpoint.config?.bytes, companions: checkpoint.companions)
+}
+
+private func hexadecimal(_ bytes: [UInt8]) -> String {
+  let digits = Array("0123456789abcdef")
+  return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+}
