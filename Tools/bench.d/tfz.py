@@ -312,7 +312,8 @@ def one_tensor(folder, rounds):
 
 def rate(byte_count, seconds):
     values = (byte_count / min(seconds) / 1e9, byte_count / statistics.median(seconds) / 1e9)
-    return " ({:.2f})".join(["{:.2f}", ""]).format(*values)
+    best, middle = ("<0.01" if value < 0.005 else f"{value:.2f}" for value in values)
+    return f"{best} ({middle})"
 
 
 def memory_table(measurements):

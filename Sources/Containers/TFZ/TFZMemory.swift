@@ -10,6 +10,7 @@ extension TFZ {
     let layout = try TFZLayout(Contents(tensors: tensors, metadata: metadata), options)
     var failure: CheckpointError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: layout.byteCount) { buffer, count in
+      unsafe adviseHugePages(UnsafeMutableRawBufferPointer(buffer))
       let sink = unsafe MemorySink(UnsafeMutableRawBufferPointer(buffer))
       do throws(CheckpointError) {
         try layout.write(to: sink as any TFZSink, progress: { _ in })
@@ -31,10 +32,13 @@ extension TFZ {
 }
 
 extension TFZ {
-  /// The bytes of all tensors, one after the other, decompressed on several threads.
+  /// Fills `buffer` with the bytes of all tensors, one after the other, on several threads.
   ///
+  /// - Precondition: the buffer has as many bytes as the tensors together.
   /// - Throws: `CheckpointError` if a tensor cannot be read.
-  public static func bytes(of tensors: [Tensor]) throws(CheckpointError) -> [UInt8] {
+  public static func read(
+    _ tensors: [Tensor], into buffer: inout MutableRawSpan
+  ) throws(CheckpointError) {
     var pieces: [(bytes: any TensorBytes, range: Range<Int>, target: Int)] = []
     var total = 0
     for tensor in tensors {
@@ -45,24 +49,16 @@ extension TFZ {
       }
       total += tensor.byteCount
     }
-    var failure: CheckpointError?
-    let result = unsafe [UInt8](unsafeUninitializedCapacity: total) { buffer, count in
-      let memory = UnsafeMutableRawBufferPointer(buffer)
-      do throws(CheckpointError) {
-        try inParallel(pieces.count) { index throws(CheckpointError) in
-          let (bytes, range, target) = pieces[index]
-          let place = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: memory[target..<target + range.count])
-          var span = unsafe MutableRawSpan(_unsafeBytes: place)
-          try bytes.read(at: range.lowerBound, into: &span)
-        }
-        count = total
-      } catch {
-        failure = error
+    precondition(buffer.byteCount == total, "the buffer has the size of the tensors")
+    try unsafe buffer.withUnsafeMutableBytes { memory throws(CheckpointError) in
+      try inParallel(pieces.count) { index throws(CheckpointError) in
+        let (bytes, range, target) = pieces[index]
+        let place = unsafe UnsafeMutableRawBufferPointer(
+          rebasing: memory[target..<target + range.count])
+        var span = unsafe MutableRawSpan(_unsafeBytes: place)
+        try bytes.read(at: range.lowerBound, into: &span)
       }
     }
-    if let failure { throw failure }
-    return result
   }
 }
 
