@@ -15,7 +15,7 @@ public struct Outcome: Sendable {
   /// Whether any output on the built-in probe or on the golden's inputs changes by more than
   /// rounding.
   public var showsOnProbe = false
-  /// Whether an output that the golden holds changes by more than rounding.
+  /// Whether an output that the golden holds changes by more than the golden's limit.
   public var showsInGolden = false
   /// What the comparison with the original says, a line each; empty if it finds no difference.
   public var pairLines: [String] = []
@@ -70,12 +70,12 @@ extension Subject {
       return outcome
     }
     if try ModelID(wrong.graph).digest == ModelID(model.graph).digest { return nil }
-    outcome.showsInGolden =
-      try largestChange(wrong.graph, golden.inputs) { name in
-        golden.outputs.contains { $0.name == name }
-      } > rounding
+    let change = try largestChange(wrong.graph, golden.inputs) { name in
+      golden.outputs.contains { $0.name == name }
+    }
+    outcome.showsInGolden = change > golden.precision.tolerance
     outcome.showsOnProbe =
-      try outcome.showsInGolden
+      try change > rounding
       || largestChange(wrong.graph, model.graph.architecture.probe, { _ in true }) > rounding
     try askPair(wrong, &outcome)
     try askGolden(wrong, &outcome)
