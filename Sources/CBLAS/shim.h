@@ -13,5 +13,3 @@ static inline const char *tfkit_blas_core_of_processor(void) {
 #endif
   return 0;
 }
-// Ends OpenBLAS's own threads. Exported for forking programs, and declared in no header.
-int blas_thread_shutdown_(void);

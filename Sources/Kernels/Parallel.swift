@@ -27,11 +27,10 @@ public enum Parallel {
 
   private static let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
-  /// Keeps OpenBLAS to the calling thread, and ends its own ones: they are there from the start, and
-  /// for tens of milliseconds take turns with our workers while they wait for products.
+  /// Keeps OpenBLAS to the calling thread, and ends its own ones.
   private static let singleThreadedBLAS: Void = {
     openblas_set_num_threads(1)
-    _ = blas_thread_shutdown_()
+    endIdleThreads()
   }()
 
   /// Ends the threads that OpenBLAS starts when it is loaded. Nothing uses them, and for their first

@@ -152,3 +152,17 @@ public func widenedHalf(_ half: UInt16) -> Float {
   }
   return Float(bitPattern: sign | (exponent + 112) << 23 | mantissa << 13)
 }
+
+extension ElementValue {
+  /// The value as a double, rounded if it has more digits; `nil` if it is complex.
+  public var number: Double? {
+    switch self {
+    case .bool(let value): Double(value)
+    case .integer(let value): Double(value)
+    case .unsigned(let value): Double(value)
+    case .single(let value): Double(value)
+    case .real(let value): value
+    case .complex: nil
+    }
+  }
+}

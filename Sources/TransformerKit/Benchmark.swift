@@ -43,10 +43,8 @@ public struct Benchmark: Sendable {
   }
 }
 
-private func median(_ values: [Double]) -> Double {
-  let sorted = values.sorted()
-  guard let last = sorted.last else { return 0 }
-  let middle = sorted.count / 2
-  return sorted.count.isMultiple(of: 2)
-    ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted.count > 1 ? sorted[middle] : last
+/// The median: the middle of the sorted numbers, or the mean of the two in the middle; 0 of none.
+public func median(_ numbers: [Double]) -> Double {
+  let sorted = numbers.sorted()
+  return sorted.isEmpty ? 0 : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }

@@ -12,8 +12,7 @@ struct Bench: Verb {
     discussion: """
       Everything is read into memory first; then the tensors are compressed into a TFZ file in \
       memory, and decompressed again into memory that is there, --repeat times. What comes back is \
-      compared. Nothing is \
-      written. Rates count uncompressed bytes.
+      compared. Nothing is written. Rates count uncompressed bytes.
 
       Examples:
         tfconvert bench model.safetensors
@@ -124,12 +123,6 @@ private struct Measurement {
   private static func summary(_ times: [Double]) -> JSONValue {
     ["min": .number(times.min() ?? 0), "median": .number(median(times))]
   }
-}
-
-/// The middle of the sorted numbers.
-private func median(_ numbers: [Double]) -> Double {
-  let sorted = numbers.sorted()
-  return sorted.isEmpty ? 0 : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }
 
 private func seconds() -> Double {

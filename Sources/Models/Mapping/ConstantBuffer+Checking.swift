@@ -52,17 +52,3 @@ extension ConstantBuffer {
 private func text(_ value: Double) -> String {
   Int(exactly: value).map { "\($0)" } ?? "\(value)"
 }
-
-extension ElementValue {
-  /// The value as a number, if it is real.
-  fileprivate var number: Double? {
-    switch self {
-    case .bool(let value): Double(value)
-    case .integer(let value): Double(value)
-    case .unsigned(let value): Double(value)
-    case .single(let value): Double(value)
-    case .real(let value): value
-    case .complex: nil
-    }
-  }
-}

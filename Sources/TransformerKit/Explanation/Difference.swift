@@ -40,12 +40,7 @@ public struct Difference: Equatable, Sendable {
       isMatrix && region.rows.count == 1
       ? "row \(region.rows[0])"
       : isMatrix && region.columns.count == 1 ? "column \(region.columns[0])" : nil
-    var (rest, index) = (place, [Int]())
-    for extent in x.shape.reversed() {
-      index.insert(rest % extent, at: 0)
-      rest /= extent
-    }
-    self.index = index
+    index = x.index(of: place)
   }
 
   /// The difference in words.

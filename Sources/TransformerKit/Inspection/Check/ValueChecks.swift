@@ -88,17 +88,3 @@ extension Tensor {
     return index
   }
 }
-
-extension ElementValue {
-  /// The value as a double, if it is real.
-  fileprivate var number: Double? {
-    switch self {
-    case .bool(let value): Double(value)
-    case .integer(let value): Double(value)
-    case .unsigned(let value): Double(value)
-    case .single(let value): Double(value)
-    case .real(let value): value
-    case .complex: nil
-    }
-  }
-}
