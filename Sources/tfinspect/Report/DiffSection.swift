@@ -39,12 +39,15 @@ struct DiffSection {
   private var heat: [Markup] {
     let moved = diff.changes.filter { $0.difference != nil }
     let roles = TensorRole.all(of: moved.map { ($0.b ?? $0.a)?.name ?? "" })
-    return LayerGrid.all(of: roles).map { grid in
-      let caption: Markup = """
-        ‖b − a‖ / ‖a‖ of what differs. The colour is its logarithm: white is 1e-6 or less, orange 0.1 or \
-        more. What is identical is left empty.
-        """
-      return grid.table(caption) { role in
+    let grids = LayerGrid.all(of: roles)
+    if grids.isEmpty { return [] }
+    let caption: Markup = """
+      <h3>Layers</h3><p class="caption">‖b − a‖ / ‖a‖ of what differs. The colour is its logarithm: from \
+      none at 1e-6 to orange at 0.1. What is identical is left empty.</p>
+
+      """
+    return [caption] + grids.map { grid in
+      grid.table { role in
         Dictionary(
           uniqueKeysWithValues: role.members.map { member in
             let value = moved[member.index].difference?.relativeNorm ?? 0
@@ -62,7 +65,7 @@ struct DiffSection {
     let rows = diff.changes.prefix(Self.most).map { change -> Markup in
       """
       <tr><td class="text mark m-\(change.kind.word == "changed" ? "changed" : "other")">\
-      \(change.kind.rawValue)</td><th scope="row">\(change.names)</th>\
+      \(change.kind.rawValue)</td><th scope="row">\(breakable(change.names))</th>\
       <td class="text">\(change.types)</td>\
       <td>\(change.difference.map { describe(number: $0.relativeNorm, digits: 3) } ?? "–")</td>\
       <td class="text">\(change.details)</td></tr>

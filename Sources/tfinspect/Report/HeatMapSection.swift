@@ -51,8 +51,12 @@ struct HeatMapSection {
         <input type="radio" name="heat" id="heat-\(measure.id)"\(checked)>\
         <label for="heat-\(measure.id)">\(measure.title)</label>
         """
-      let tables = grids.map { grid in grid.table(measure.caption) { cells(of: $0, measure) } }
-      panels += "<div class=\"panel\" id=\"panel-\(measure.id)\">\(tables)</div>\n"
+      let tables = grids.map { grid in grid.table { cells(of: $0, measure) } }
+      panels += """
+        <div class="panel" id="panel-\(measure.id)"><p class="caption">\(measure.caption)</p>
+        \(tables)</div>
+
+        """
     }
     return Section(
       id: "layers", title: "Layers",

@@ -42,16 +42,24 @@ struct HistogramSection {
         """)
   }
 
-  /// The layers of a role.
+  /// The layers of a role; in a line, where there is nothing to be drawn.
   private func row(_ role: TensorRole, _ members: [TensorRole.Member]) -> Markup {
+    let values = members.map { report.statistics[$0.index] }
+    if let value = values[0].minimum, values.allSatisfy({ $0.minimum == value && $0.maximum == value }) {
+      return """
+        <div class="role"><h3><code>\(breakable(role.pattern))</code> <span>all elements of \
+        \(members.count) layers are \(value.shortText)</span></h3></div>
+
+        """
+    }
     let ranges = members.compactMap { report.statistics[$0.index].histogram?.range }
     let low = ranges.map(\.lowerBound).min() ?? 0
     let high = ranges.map(\.upperBound).max() ?? 0
     let cells = members.map { member in
-      picture(member.index, "\(member.layer ?? 0)", in: low...high)
+      picture(member.index, "\(member.layer ?? 0)" as Markup, in: low...high)
     }
     return """
-      <div class="role"><h3><code>\(role.pattern)</code> <span>\(describe(number: low, digits: 3)) \
+      <div class="role"><h3><code>\(breakable(role.pattern))</code> <span>\(describe(number: low, digits: 3)) \
       to \(describe(number: high, digits: 3))</span></h3><div class="multiples">\(cells)</div></div>
 
       """
@@ -61,11 +69,11 @@ struct HistogramSection {
   private func alone(_ index: Int) -> Markup {
     let tensor = report.statistics[index]
     guard let range = tensor.histogram?.range else { return "" }
-    return picture(index, shortened(tensor.name.text, to: 40), in: range, isNamed: true)
+    return picture(index, breakable(shortened(tensor.name.text, to: 56)), in: range, isNamed: true)
   }
 
   private func picture(
-    _ index: Int, _ label: String, in range: ClosedRange<Double>, isNamed: Bool = false
+    _ index: Int, _ label: Markup, in range: ClosedRange<Double>, isNamed: Bool = false
   ) -> Markup {
     let tensor = report.statistics[index]
     guard let histogram = tensor.histogram else { return "" }
@@ -74,8 +82,10 @@ struct HistogramSection {
       let whole = range.upperBound / 2 - range.lowerBound / 2
       return whole > 0 ? (value / 2 - range.lowerBound / 2) / whole * Self.width : Self.width / 2
     }
-    let left = place(histogram.range.lowerBound)
-    let scale = max(place(histogram.range.upperBound) - left, 1.5) / Self.width
+    let isConstant = histogram.range.lowerBound == histogram.range.upperBound
+    let left = place(histogram.range.lowerBound) - (isConstant ? 1 : 0)
+    let scale = max(place(histogram.range.upperBound) - left, 2) / Self.width
+    let outline: Markup = isConstant ? "M0 0h96v44h-96z" : path(histogram.counts)
     let zero: Markup =
       range.lowerBound < 0 && range.upperBound > 0
       ? "<path class=\"zero\" d=\"M\(place(0)) 0v\(Self.height)\"/>" : ""
@@ -86,7 +96,7 @@ struct HistogramSection {
     return """
       <a class="\(isNamed ? "cell named" : "cell")" href="#t\(index)"><svg viewBox="0 0 96 44" \
       role="img"><title>\(text)</title>\(zero)<path class="bars" \
-      transform="translate(\(left) 0)scale(\(scale, digits: 3) 1)" d="\(path(histogram.counts))"/></svg>\
+      transform="translate(\(left) 0)scale(\(scale, digits: 3) 1)" d="\(outline)"/></svg>\
       <span>\(label)</span></a>
 
       """

@@ -34,12 +34,10 @@ struct LayerGrid {
 
   /// The table.
   ///
-  /// - Parameters:
-  ///   - caption: what the cells say.
-  ///   - row: gives the cells of a role's members, each with its text and its colour, from 0 to 8, where
-  ///     4 is none.
+  /// - Parameter row: gives the cells of a role's members, each with its text and its colour, from 0 to
+  ///   8, where 4 is none.
   func table(
-    _ caption: Markup, _ row: (TensorRole) -> [Int: (text: String, colour: Int)]
+    _ row: (TensorRole) -> [Int: (text: String, colour: Int)]
   ) -> Markup {
     let heads = layers.map { "<th scope=\"col\">\($0)</th>" as Markup }
     let rows = roles.map { role -> Markup in
@@ -55,8 +53,7 @@ struct LayerGrid {
     }
     let more: Markup = leftOut > 0 ? "<p>\(leftOut) more kinds of tensor are left out.</p>" : ""
     return """
-      <div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="heat">\
-      <caption>\(caption)</caption>
+      <div class="scroll" tabindex="0" role="group" aria-label="Layers of \(stack)*"><table class="heat">
       <thead><tr><th scope="col"><code>\(stack)*</code></th>\(heads)</tr></thead>
       <tbody>\(rows)</tbody></table></div>\(more)
 

@@ -83,6 +83,18 @@ func shortened(_ text: String, to limit: Int) -> String {
   return text.prefix(limit - 1 - tail) + "…" + text.suffix(tail)
 }
 
+/// A name that breaks after its dots and slashes, where there is no room.
+func breakable(_ name: String) -> Markup {
+  var (parts, part): ([Markup], String) = ([], "")
+  for character in name {
+    part.append(character)
+    guard "._/".contains(character) else { continue }
+    parts.append("\(part)<wbr>")
+    part = ""
+  }
+  return Markup(parts + ["\(part)"])
+}
+
 /// A shape, as it stands in pictures: `768 × 768`.
 func pictured(shape: [Int]) -> String {
   shape.isEmpty ? "scalar" : shape.map(String.init).joined(separator: " × ")

@@ -23,9 +23,9 @@ struct PictureSection {
 
 /// Boxes in boxes.
 ///
-/// Texts have a fixed size of 12 pixels at a width of 640; on a narrower screen the picture scrolls.
+/// Texts are 12 pixels high at a width of 480, and smaller on a narrower screen.
 struct ModelPicture {
-  private static let width = 640.0
+  private static let width = 480.0
   private static let padding = 10.0
   private static let gap = 8.0
   private static let titleHeight = 24.0
@@ -46,8 +46,8 @@ struct ModelPicture {
 
   var svg: Markup {
     """
-    <div class="scroll"><svg class="picture" viewBox="0 0 \(Self.width) \(height)" width="\(Self.width)" \
-    height="\(height)" role="img" aria-label="The parts of the model, as boxes">\(content)</svg></div>
+    <svg class="picture" viewBox="0 0 \(Self.width) \(height)" width="\(Self.width)" \
+    height="\(height)" role="img" aria-label="The parts of the model, as boxes">\(content)</svg>
     """
   }
 
@@ -98,9 +98,10 @@ struct ModelPicture {
     }
 
     private mutating func box(
-      _ node: ModelOutline, x: Double, y: Double, width: Double, depth: Int
+      _ outer: ModelOutline, x: Double, y: Double, width: Double, depth: Int
     ) -> (markup: Markup, height: Double) {
       boxes += 1
+      let (node, path) = onlyChild(of: outer)
       let characters = Int((width - 2 * padding) / 6.6)
       var lines = weightLines(node, characters)
       if node.isUnused { lines.append("not used by the head") }
@@ -121,12 +122,22 @@ struct ModelPicture {
         }
       }
       markup += frame(x, y, width - (node.times > 1 ? 4 : 0), height, kind)
-      markup += title(node, x + padding, y + 16, width: width - 2 * padding, characters)
+      markup += title(node, path, x + padding, y + 16, width: width - 2 * padding, characters)
       for (number, line) in lines.enumerated() {
         let baseline = y + titleHeight + 10 + Double(number) * lineHeight
         markup += "<text class=\"small\" x=\"\(x + padding)\" y=\"\(baseline)\">\(line)</text>"
       }
       return (markup + inside, height + (node.times > 1 ? 4 : 0))
+    }
+
+    /// A box that holds nothing but another one is not drawn: `encoder.blocks.0…11`.
+    private func onlyChild(of node: ModelOutline) -> (ModelOutline, path: String) {
+      var (node, path) = (node, node.name)
+      while node.parts.count == 1, node.weights.isEmpty, node.times == 1 {
+        node = node.parts[0]
+        path += "." + node.name
+      }
+      return (node, path)
     }
 
     private func frame(
@@ -139,12 +150,13 @@ struct ModelPicture {
 
     /// The name at the left; at the right how many, or how many parameters.
     private func title(
-      _ node: ModelOutline, _ x: Double, _ y: Double, width: Double, _ characters: Int
+      _ node: ModelOutline, _ path: String, _ x: Double, _ y: Double, width: Double,
+      _ characters: Int
     ) -> Markup {
       let count = describe(count: node.parameters)
       let right = node.times > 1 ? "\(node.times) × \(count)" : count
       let room = max(4, characters - right.count - 2)
-      let name = shortened(node.name, to: room)
+      let name = shortened(path, to: room)
       let kind = name.count + node.kind.count + 2 <= room ? node.kind : ""
       return """
         <text x="\(x)" y="\(y)"><tspan class="name">\(name)</tspan> <tspan class="small">\(kind)</tspan></text>\

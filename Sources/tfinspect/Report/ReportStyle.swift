@@ -63,8 +63,8 @@ let reportStyle: Markup = """
   .skip:focus { left: 1rem; top: .5rem; z-index: 2; background: var(--page); padding: .3rem; }
   section { margin: 0 0 2.4rem; }
   figure { margin: 0; }
-  figcaption, caption, .output, footer { color: var(--soft); font-size: .9rem; }
-  figcaption { max-width: 75ch; margin-bottom: .6rem; }
+  figcaption, .caption, .output, footer { color: var(--soft); font-size: .9rem; }
+  figcaption, .caption { max-width: 75ch; margin-bottom: .6rem; }
   .scroll { overflow-x: auto; max-width: 100%; }
   .good { color: var(--good); }
   .bad { color: var(--bad); }
@@ -95,6 +95,7 @@ let reportStyle: Markup = """
   svg .name { font-weight: 600; }
   svg .end { text-anchor: end; }
   svg .tick { font-size: 10.5px; fill: var(--soft); }
+  .picture { display: block; max-width: 100%; height: auto; }
   .box { stroke: var(--soft); stroke-width: .8; fill: var(--page); }
   .box.k-plain { fill: var(--panel); }
   .arrow { fill: none; stroke: var(--soft); stroke-width: 1.2; }
@@ -115,7 +116,6 @@ let reportStyle: Markup = """
   .output { min-height: 3em; overflow-wrap: anywhere; }
 
   .heat { font-variant-numeric: tabular-nums; margin-bottom: .8rem; }
-  .heat caption { text-align: left; padding-bottom: .4rem; }
   .heat td, .heat th { padding: .12rem .4rem; text-align: right; white-space: nowrap;
     border: 1px solid var(--page); }
   .heat th { font-weight: 400; }
@@ -140,13 +140,16 @@ let reportStyle: Markup = """
   .cell.named { width: 150px; }
   .cell:hover { background: var(--line); }
   .cell svg { display: block; width: 100%; }
-  .cell.named span { display: block; line-height: 1.25; padding: 2px 0 3px; overflow-wrap: anywhere; }
+  .cell.named span { display: block; line-height: 1.25; padding: 2px 0 3px; overflow-wrap: anywhere;
+    font-size: .76rem; }
   .bars { fill: var(--bars); }
   .zero { stroke: var(--soft); stroke-width: .7; stroke-dasharray: 2 2; }
 
   .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr));
     gap: 1rem 1.4rem; }
   .chart { min-width: 0; }
+  .chart .numbers th, .chart .numbers td { padding: .1rem .7rem .1rem 0; }
+  .chart .numbers thead th { vertical-align: bottom; line-height: 1.2; }
   .chart > svg { width: 100%; max-width: 420px; display: block; }
   .line { fill: none; stroke-width: 1.8; }
   .s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); stroke-dasharray: 6 3; }

@@ -54,12 +54,12 @@ struct SpectrumSection {
     let longest = role.spectra.map(\.values.count).max() ?? 0
     let name = role.role.members.count == 1 ? role.role.name : role.role.pattern
     return """
-      <div class="chart"><h3><code>\(name)</code></h3>
+      <div class="chart"><h3><code>\(breakable(name))</code></h3>
       <svg viewBox="0 0 300 170" role="img" aria-label="Singular values of \(name)">\
       \(scale.axes(longest))\(lines)</svg>
-      <table class="numbers"><thead><tr><th scope="col">layer</th><th scope="col">σ₁</th>\
-      <th scope="col">least σ</th><th scope="col">stable rank</th>\
-      <th scope="col">effective rank</th></tr></thead><tbody>\(rows)</tbody></table></div>
+      <table class="numbers"><thead><tr><th scope="col">Layer</th><th scope="col">σ₁</th>\
+      <th scope="col">Least σ</th><th scope="col">Stable<br>rank</th>\
+      <th scope="col">Effective<br>rank</th></tr></thead><tbody>\(rows)</tbody></table></div>
 
       """
   }

@@ -47,11 +47,12 @@ struct TreemapSection {
 
   /// Tensors of a layer together; others by the first part of their names.
   private var groups: [Group] {
+    let stacks = Set(report.roles.map { firstPart(of: $0.stack) })
     var order: [TensorName] = []
     var members: [TensorName: [Int]] = [:]
     for role in report.roles {
       for member in role.members {
-        let name = member.layer.map { role.stack + "\($0)" } ?? firstPart(of: role.name)
+        let name = member.layer.map { role.stack + "\($0)" } ?? group(of: role.name, stacks)
         let key = TensorName(name)
         if members[key] == nil { order.append(key) }
         members[key, default: []].append(member.index)
@@ -61,6 +62,14 @@ struct TreemapSection {
       let indices = (members[key] ?? []).sorted { (-size($0), $0) < (-size($1), $1) }
       return Group(name: key.text, size: indices.reduce(0) { $0 + size($1) }, indices: indices)
     }.sorted { ($1.size, $0.name) < ($0.size, $1.name) }
+  }
+
+  /// The first part, or two of them if layers have the first one too.
+  private func group(of name: String, _ stacks: Set<String>) -> String {
+    let first = firstPart(of: name)
+    let rest = name.dropFirst(first.count + 1)
+    guard stacks.contains(first), !rest.isEmpty else { return first }
+    return name.prefix(first.count + 1) + firstPart(of: String(rest))
   }
 
   private func firstPart(of name: String) -> String {
@@ -81,7 +90,7 @@ struct TreemapSection {
     var markup: Markup = ""
     for (number, place) in tiles.enumerated() {
       if number < large.count {
-        markup += link(large[number], in: group, place, of: total)
+        markup += link(large[number], in: group, place, of: total, isFirst: number == 0)
       } else {
         let text = "\(group.name): \(describe(small.count, "small tensor")), \(describe(count: rest))"
         markup +=
@@ -92,7 +101,9 @@ struct TreemapSection {
     return markup
   }
 
-  private func link(_ index: Int, in group: Group, _ tile: Tile, of total: Int) -> Markup {
+  private func link(
+    _ index: Int, in group: Group, _ tile: Tile, of total: Int, isFirst: Bool
+  ) -> Markup {
     let tensor = report.statistics[index]
     let percent = coordinate(Double(tensor.count) / Double(total) * 100, digits: 2)
     let text =
@@ -104,7 +115,7 @@ struct TreemapSection {
       ? String(name.dropFirst(group.name.count).drop { $0 == "." || $0 == "/" }) : name
     return """
       <a href="#t\(index)"><title>\(text)</title>\
-      \(cell(tile, kind: report.kinds[index], group.name, inner))</a>
+      \(cell(tile, kind: report.kinds[index], isFirst ? group.name : "", inner))</a>
       """
   }
 
@@ -112,13 +123,12 @@ struct TreemapSection {
   private func cell(_ tile: Tile, kind: TensorKind, _ first: String, _ second: String) -> Markup {
     // In pixels of a wide screen.
     let (wide, high) = (tile.width * 1100, tile.height * 520)
-    var texts: Markup = ""
-    if wide > 60, high > 18, !first.isEmpty {
-      let room = Int(wide / 6.4)
-      texts += "<text x=\"5\" y=\"14\">\(shortened(first, to: room))</text>"
-      if high > 34 {
-        texts += "<text class=\"small\" x=\"5\" y=\"28\">\(shortened(second, to: room))</text>"
-      }
+    var (texts, baseline): (Markup, Double) = ("", 15)
+    for (line, style) in [(first, "name"), (second, "small")] where !line.isEmpty {
+      guard wide > 44, high > baseline + 4 else { break }
+      let text = shortened(line, to: Int((wide - 8) / 7.2))
+      texts += "<text class=\"\(style)\" x=\"5\" y=\"\(baseline)\">\(text)</text>"
+      baseline += 14
     }
     return """
       <svg x="\(tile.x * 100, digits: 2)%" y="\(tile.y * 100, digits: 2)%" \
