@@ -36,46 +36,47 @@ struct Facts {
   /// is so.
   var rows: [(String, String)] {
     var rows: [(String, String)] = []
+    func add(_ what: String, _ text: String) { rows.append((what, text)) }
     let files = checkpoint.files.count
-    rows.append(("path", escaped(displayed(checkpoint.path))))
-    rows.append(("container", "\(checkpoint.format), \(describe(files, "file"))"))
+    add("path", escaped(displayed(checkpoint.path)))
+    add("container", "\(checkpoint.format), \(describe(files, "file"))")
     let bytes = checkpoint.tensors.byteCount
-    rows.append((
+    add(
       "tensors",
       "\(checkpoint.tensors.count), \(describe(bytes: bytes)) to load,"
-        + " \(describe(bytes: diskBytes)) on disk",
-    ))
+        + " \(describe(bytes: diskBytes)) on disk"
+    )
     for type in types {
-      rows.append((
+      add(
         "  \(type.dtype)",
         "\(describe(type.tensors, "tensor")), \(describe(count: type.elements)) elements,"
-          + " \(describe(bytes: type.bytes))",
-      ))
+          + " \(describe(bytes: type.bytes))"
+      )
     }
     if let graph = model?.graph {
-      rows.append((
+      add(
         "architecture",
         "\(type(of: graph.architecture).name), \(graph.architecture.head),"
-          + " by \(reasons.architecture)",
-      ))
-      rows.append(("dialect", "\(graph.dialect.name), by \(reasons.dialect)"))
+          + " by \(reasons.architecture)"
+      )
+      add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
       let count = graph.parameterCount
-      rows.append(("parameters", "\(describe(count: count)) (\(count)), tied weights counted once"))
+      add("parameters", "\(describe(count: count)) (\(count)), tied weights counted once")
       let summary = ModelSummary(graph)
-      for part in summary.parts { rows.append(("  \(part.name)", text(part, of: count))) }
-      if let cache = summary.cache { rows.append(("cache", text(cache))) }
+      for part in summary.parts { add("  \(part.name)", text(part, of: count)) }
+      if let cache = summary.cache { add("cache", text(cache)) }
       for dropped in graph.dropped {
-        rows.append(("no weight", "\(escaped(dropped.name.text)): \(dropped.reason)"))
+        add("no weight", "\(escaped(dropped.name.text)): \(dropped.reason)")
       }
     } else if let obstacle {
-      rows.append(("architecture", "not recognised: \(escaped(obstacle.problem.text))"))
-      for detail in obstacle.details { rows.append(("", escaped(detail))) }
+      add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
+      for detail in obstacle.details { add("", escaped(detail)) }
     }
     if let config = checkpoint.config {
-      rows.append(("config", escaped(displayed(config.path))))
+      add("config", escaped(displayed(config.path)))
     }
     for entry in checkpoint.metadata?.entries ?? [] {
-      rows.append(("metadata", escaped("\(entry.key) = \(entry.value)")))
+      add("metadata", escaped("\(entry.key) = \(entry.value)"))
     }
     return rows
   }

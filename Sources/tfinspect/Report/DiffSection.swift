@@ -46,17 +46,18 @@ struct DiffSection {
       none at 1e-6 to orange at 0.1. What is identical is left empty.</p>
 
       """
-    return [caption] + grids.map { grid in
-      grid.table { role in
-        Dictionary(
-          uniqueKeysWithValues: role.members.map { member in
-            let value = moved[member.index].difference?.relativeNorm ?? 0
-            let place = value > 0 ? (decimalLogarithm(value) + 6) / 5 : 0
-            let colour = 4 + Int((4 * min(1, max(0, place.isNaN ? 1 : place))).rounded())
-            return (member.index, (describe(number: value, digits: 2), colour))
-          })
+    return [caption]
+      + grids.map { grid in
+        grid.table { role in
+          Dictionary(
+            uniqueKeysWithValues: role.members.map { member in
+              let value = moved[member.index].difference?.relativeNorm ?? 0
+              let place = value > 0 ? (decimalLogarithm(value) + 6) / 5 : 0
+              let colour = 4 + Int((4 * min(1, max(0, place.isNaN ? 1 : place))).rounded())
+              return (member.index, (describe(number: value, digits: 2), colour))
+            })
+        }
       }
-    }
   }
 
   // MARK: One by one
@@ -65,7 +66,7 @@ struct DiffSection {
     let rows = diff.changes.prefix(Self.most).map { change -> Markup in
       """
       <tr><td class="text mark m-\(change.kind.word == "changed" ? "changed" : "other")">\
-      \(change.kind.rawValue)</td><th scope="row">\(breakable(change.names))</th>\
+      \(change.kind.rawValue)</td><th scope="row">\(change.names)</th>\
       <td class="text">\(change.types)</td>\
       <td>\(change.difference.map { describe(number: $0.relativeNorm, digits: 3) } ?? "–")</td>\
       <td class="text">\(change.details)</td></tr>

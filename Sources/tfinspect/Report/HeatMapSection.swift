@@ -60,7 +60,8 @@ struct HeatMapSection {
     }
     return Section(
       id: "layers", title: "Layers",
-      body: "<div class=\"tabs\" role=\"group\" aria-label=\"Statistic\">\(inputs)\n\(panels)</div>\n")
+      body:
+        "<div class=\"tabs\" role=\"group\" aria-label=\"Statistic\">\(inputs)\n\(panels)</div>\n")
   }
 
   private func cells(

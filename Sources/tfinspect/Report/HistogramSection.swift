@@ -45,7 +45,9 @@ struct HistogramSection {
   /// The layers of a role; in a line, where there is nothing to be drawn.
   private func row(_ role: TensorRole, _ members: [TensorRole.Member]) -> Markup {
     let values = members.map { report.statistics[$0.index] }
-    if let value = values[0].minimum, values.allSatisfy({ $0.minimum == value && $0.maximum == value }) {
+    if let value = values[0].minimum,
+      values.allSatisfy({ $0.minimum == value && $0.maximum == value })
+    {
       return """
         <div class="role"><h3><code>\(breakable(role.pattern))</code> <span>all elements of \
         \(members.count) layers are \(value.shortText)</span></h3></div>

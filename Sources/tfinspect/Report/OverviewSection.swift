@@ -34,7 +34,8 @@ struct OverviewSection {
     let parameters = report.model?.graph.parameterCount
     let faults = report.check.faults.count
     return [
-      figure(describe(count: parameters ?? elements), parameters == nil ? "elements" : "parameters"),
+      figure(
+        describe(count: parameters ?? elements), parameters == nil ? "elements" : "parameters"),
       figure("\(tensors.count)", tensors.count == 1 ? "tensor" : "tensors"),
       figure(describe(bytes: tensors.byteCount), "to load"),
       figure(types, "types"),
@@ -86,7 +87,8 @@ struct OverviewSection {
     }
     if check.faults.isEmpty {
       let model = check.model.map { "; it fits \($0)" } ?? ""
-      body += "<p class=\"good\">✓ No faults in \(describe(check.tensorCount, "tensor"))\(model).</p>"
+      body +=
+        "<p class=\"good\">✓ No faults in \(describe(check.tensorCount, "tensor"))\(model).</p>"
     }
     if !check.notes.isEmpty {
       let open = check.notes.count < 4 ? " open" : "" as Markup

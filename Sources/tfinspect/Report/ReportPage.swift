@@ -37,8 +37,7 @@ struct ReportPage {
   var html: String {
     let sections = sections
     let links = sections.map { "<a href=\"#\($0.id)\">\($0.title)</a>" as Markup }
-    return
-      ("""
+    let page: Markup = """
       <!DOCTYPE html>
       <html lang="en">
       <head>
@@ -64,7 +63,8 @@ struct ReportPage {
       </body>
       </html>
 
-      """ as Markup).text
+      """
+    return page.text
   }
 
   private var title: String {

@@ -176,6 +176,7 @@ let reportStyle: Markup = """
     header > h1, main, footer, nav { padding-left: .8rem; padding-right: .8rem; }
     nav { position: static; }
     .treemap { height: 420px; }
+    .treemap .small { display: none; }
     .cell { width: 68px; }
     .cell.named { width: 46%; }
     .facts th { white-space: normal; }

@@ -110,7 +110,8 @@ struct SpectrumSection {
       var text: Markup = ""
       for point in 0..<count {
         let index = count > 1 ? point * (values.count - 1) / (count - 1) : 0
-        let x = left + (right - left) * (values.count > 1 ? Double(index) / Double(values.count - 1) : 0)
+        let x =
+          left + (right - left) * (values.count > 1 ? Double(index) / Double(values.count - 1) : 0)
         let value = values[index]
         let height = value > 0 ? y(decimalLogarithm(value)) : bottom
         text += "\(point == 0 ? "M" : "L")\(x) \(height)"

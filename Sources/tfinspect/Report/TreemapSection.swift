@@ -33,7 +33,7 @@ struct TreemapSection {
         <ul class="legend">\(legend)</ul>
         <svg class="treemap" width="100%" height="520" role="group" aria-label="Tensors by size" \
         data-output="map-output">\(drawn)</svg>
-        <p class="output"><output id="map-output">Point at a tile, or go through them by the tabulator.\
+        <p class="output"><output id="map-output">Point at a tile, or go through them with the Tab key.\
         </output></p></figure>
 
         """)
@@ -92,7 +92,8 @@ struct TreemapSection {
       if number < large.count {
         markup += link(large[number], in: group, place, of: total, isFirst: number == 0)
       } else {
-        let text = "\(group.name): \(describe(small.count, "small tensor")), \(describe(count: rest))"
+        let text =
+          "\(group.name): \(describe(small.count, "small tensor")), \(describe(count: rest))"
         markup +=
           "<g><title>\(text)</title>\(cell(place, kind: .other, large.isEmpty ? group.name : "", ""))</g>"
       }
@@ -126,7 +127,7 @@ struct TreemapSection {
     var (texts, baseline): (Markup, Double) = ("", 15)
     for (line, style) in [(first, "name"), (second, "small")] where !line.isEmpty {
       guard wide > 44, high > baseline + 4 else { break }
-      let text = shortened(line, to: Int((wide - 8) / 7.2))
+      let text = end(of: line, Int((wide - 8) / 7.2))
       texts += "<text class=\"\(style)\" x=\"5\" y=\"\(baseline)\">\(text)</text>"
       baseline += 14
     }
@@ -135,6 +136,13 @@ struct TreemapSection {
       width="\(tile.width * 100, digits: 2)%" height="\(tile.height * 100, digits: 2)%">\
       <rect class="tile k-\(kind.rawValue)" width="100%" height="100%"/>\(texts)</svg>
       """
+  }
+
+  /// The end of a name, where names differ. What is a weight need not be called so.
+  private func end(of name: String, _ room: Int) -> String {
+    var name = escaped(name)
+    if name.hasSuffix(".weight") { name.removeLast(7) }
+    return name.count > room ? "…" + name.suffix(max(1, room - 1)) : name
   }
 
   private func frame(_ tile: Tile) -> Markup {

@@ -54,7 +54,9 @@ public struct ModelReport: Sendable {
     self.checkpoint = chosen
     self.check = check
     let known = graph.map { TensorKind.kinds(of: $0) } ?? [:]
-    kinds = tensors.map { known[$0.name] ?? (graph == nil ? TensorKind(guessing: $0.name) : .other) }
+    kinds = tensors.map { tensor in
+      known[tensor.name] ?? (graph == nil ? TensorKind(guessing: tensor.name) : .other)
+    }
     roles = TensorRole.all(of: tensors.map(\.name))
     outline =
       graph.map { ModelOutline($0) }

@@ -58,7 +58,8 @@ private struct LayerName {
 
   init?(_ name: String) {
     var start = name.startIndex
-    for part in name.split(omittingEmptySubsequences: false, whereSeparator: { ".,/".contains($0) }) {
+    let parts = name.split(omittingEmptySubsequences: false) { $0 == "." || $0 == "/" }
+    for part in parts {
       start = part.startIndex
       let digits = part.reversed().prefix { $0.isASCII && $0.isNumber }.count
       let begin = part.index(part.endIndex, offsetBy: -digits)

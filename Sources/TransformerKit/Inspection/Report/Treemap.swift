@@ -38,7 +38,9 @@ public struct Tile: Equatable, Sendable {
       tiles += cut
       rest = remaining
     }
-    return tiles.map { Tile(x: $0.x / aspect, y: $0.y, width: $0.width / aspect, height: $0.height) }
+    return tiles.map { tile in
+      Tile(x: tile.x / aspect, y: tile.y, width: tile.width / aspect, height: tile.height)
+    }
   }
 
   /// How many areas make the squarest row along a side of that length.
@@ -60,7 +62,8 @@ public struct Tile: Equatable, Sendable {
     let sum = areas.reduce(0, +)
     let isUpright = width >= height
     let side = isUpright ? height : width
-    let thickness = side > 0 ? sum / side : 0
+    // Not more than there is, however the areas were rounded.
+    let thickness = side > 0 ? min(sum / side, max(width, height)) : 0
     var (tiles, position): ([Tile], Double) = ([], 0)
     for area in areas {
       let length = sum > 0 ? side * area / sum : 0
