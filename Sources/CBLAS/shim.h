@@ -1,5 +1,13 @@
 #pragma once
 #include <cblas.h>
+#include <stddef.h>
+
+/// LAPACK: the eigenvalues of a symmetric matrix, in ascending order. OpenBLAS has it, and cblas.h does
+/// not declare it. The last two are the lengths of the texts, which Fortran's compilers pass unseen.
+extern void dsyevd_(const char *jobz, const char *uplo, const blasint *n, double *a,
+                    const blasint *lda, double *w, double *work, const blasint *lwork,
+                    blasint *iwork, const blasint *liwork, blasint *info, size_t jobz_length,
+                    size_t uplo_length);
 
 /// The kernels of OpenBLAS that this processor can run, at least: a name that OPENBLAS_CORETYPE takes,
 /// or NULL where OpenBLAS has no choice of the kind.

@@ -86,7 +86,7 @@ struct DiffReport {
 
 extension TensorChange.Kind {
   /// What happened, as a participle.
-  fileprivate var word: String {
+  var word: String {
     switch self {
     case .added: "only in B"
     case .removed: "only in A"
@@ -111,13 +111,13 @@ extension TensorChange {
   fileprivate var mark: String { styled(kind.rawValue, kind.style) }
 
   /// The name, or both.
-  fileprivate var names: String {
+  var names: String {
     let both = [a, b].compactMap { $0.map { escaped($0.name.text) } }
     return both.first == both.last ? both.first ?? "" : both.joined(separator: " → ")
   }
 
   /// Type and shape, or what they were and are.
-  fileprivate var types: String {
+  var types: String {
     let sides = [a, b].compactMap(\.self)
     func joined(_ texts: [String]) -> String {
       texts.first == texts.last ? texts.first ?? "" : texts.joined(separator: " → ")
@@ -126,7 +126,7 @@ extension TensorChange {
   }
 
   /// What is to be said about the elements.
-  fileprivate var details: String {
+  var details: String {
     var parts: [String] = []
     if let copyOf { parts.append("a copy of \(escaped(copyOf.text))") }
     if let rearrangement { parts.append(rearrangement.text) }

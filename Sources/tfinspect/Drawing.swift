@@ -57,7 +57,7 @@ struct Drawing {
     var kind = node.kind.rawValue
     if times > 1 { kind += " × \(times)" }
     if !slots.isEmpty && slots.allSatisfy(\.isUnused) { kind += ", not used by the head" }
-    let groups = all ? node.modules.map { [$0] } : runs(of: node.modules)
+    let groups = all ? node.modules.map { [$0] } : runsOfAlike(node.modules)
     let modules = groups.map { group in
       let name =
         group.count == 1 ? group[0].name : "\(group[0].name)…\(group[group.count - 1].name)"
@@ -85,23 +85,4 @@ struct Drawing {
       tree.tensor.map { describe(shape: $0.shape) } ?? "", describe(count: tree.oneElementCount),
       tree.children.map { Drawing($0, name: $0.name) })
   }
-}
-
-/// Groups of modules that follow each other and look alike.
-private func runs(of modules: [ModuleNode]) -> [[ModuleNode]] {
-  var groups: [[ModuleNode]] = []
-  for module in modules {
-    if let last = groups.last?.last, module.kind == .block, isAlike(last, module) {
-      groups[groups.count - 1].append(module)
-    } else {
-      groups.append([module])
-    }
-  }
-  return groups
-}
-
-private func isAlike(_ a: ModuleNode, _ b: ModuleNode) -> Bool {
-  a.kind == b.kind && a.modules.count == b.modules.count && a.slots.count == b.slots.count
-    && zip(a.slots, b.slots).allSatisfy { $0.shape == $1.shape && $0.role == $1.role }
-    && zip(a.modules, b.modules).allSatisfy { $0.name == $1.name && isAlike($0, $1) }
 }

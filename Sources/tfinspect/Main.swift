@@ -27,6 +27,6 @@ struct TFInspect: ParsableCommand {
     subcommands: [
       Ls.self, Tree.self, Info.self, Show.self, Stats.self, Diff.self, Check.self,
       Hash.self,
-      ID.self,
+      ID.self, Report.self,
     ])
 }

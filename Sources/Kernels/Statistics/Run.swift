@@ -107,7 +107,7 @@ struct Run {
     var position = offset
     while position < end {
       let magnitude = Element.magnitude(Element.load(bytes, at: position))
-      Element.count(magnitude, below: Element.leastNonzero, in: &zero)
+      Element.count(zerosOf: magnitude, in: &zero)
       Element.count(magnitude, below: leastNormal, in: &small)
       position += 8 * Element.width
     }

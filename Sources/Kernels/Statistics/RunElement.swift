@@ -10,8 +10,6 @@ protocol RunElement {
   static var width: Int { get }
   /// Binary digits of an element.
   static var digits: Int { get }
-  /// The smallest positive number.
-  static var leastNonzero: Double { get }
   /// The eight elements from byte `offset` on.
   static func load(_ bytes: RawSpan, at offset: Int) -> Lanes
   /// The same as doubles.
@@ -24,6 +22,8 @@ protocol RunElement {
   static func larger(_ old: Lanes, _ new: Lanes) -> Lanes
   /// Adds 1 to the lanes of `count` where those of `lanes` are below a limit.
   static func count(_ lanes: Lanes, below limit: Double, in count: inout Lanes)
+  /// Adds 1 to the lanes of `count` where those of `lanes` are zero.
+  static func count(zerosOf lanes: Lanes, in count: inout Lanes)
 }
 
 /// The types that load as single precision.
@@ -49,6 +49,12 @@ extension SingleRunElement {
   }
 
   @inline(__always)
+  static func count(zerosOf lanes: SIMD8<Float>, in count: inout SIMD8<Float>) {
+    let (none, one) = (SIMD8<Float>(repeating: 0), SIMD8<Float>(repeating: 1))
+    count += none.replacing(with: one, where: lanes .== none)
+  }
+
+  @inline(__always)
   static func count(_ lanes: SIMD8<Float>, below limit: Double, in count: inout SIMD8<Float>) {
     let (none, one) = (SIMD8<Float>(repeating: 0), SIMD8<Float>(repeating: 1))
     count += none.replacing(with: one, where: lanes .< SIMD8(repeating: Float(limit)))
@@ -57,7 +63,6 @@ extension SingleRunElement {
 
 /// IEEE 754 binary32.
 enum SingleElement: SingleRunElement {
-  static let leastNonzero = 0x1p-149
   static let width = 4
   static let digits = 24
 
@@ -69,7 +74,6 @@ enum SingleElement: SingleRunElement {
 
 /// The upper half of binary32.
 enum BrainElement: SingleRunElement {
-  static let leastNonzero = 0x1p-133
   static let width = 2
   static let digits = 8
 
@@ -82,7 +86,6 @@ enum BrainElement: SingleRunElement {
 
 /// IEEE 754 binary16.
 enum HalfElement: SingleRunElement {
-  static let leastNonzero = 0x1p-24
   static let width = 2
   static let digits = 11
 
@@ -103,7 +106,6 @@ enum HalfElement: SingleRunElement {
 
 /// IEEE 754 binary64.
 enum DoubleElement: RunElement {
-  static let leastNonzero = Double.leastNonzeroMagnitude
   static let width = 8
   static let digits = 53
 
@@ -129,6 +131,12 @@ enum DoubleElement: RunElement {
   @inline(__always)
   static func larger(_ old: SIMD8<Double>, _ new: SIMD8<Double>) -> SIMD8<Double> {
     new.replacing(with: old, where: old .> new)
+  }
+
+  @inline(__always)
+  static func count(zerosOf lanes: SIMD8<Double>, in count: inout SIMD8<Double>) {
+    let (none, one) = (SIMD8<Double>(repeating: 0), SIMD8<Double>(repeating: 1))
+    count += none.replacing(with: one, where: lanes .== none)
   }
 
   @inline(__always)

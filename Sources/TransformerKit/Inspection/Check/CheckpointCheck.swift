@@ -34,13 +34,7 @@ public func check(
     report.addUnreadable(fresh.tensors.tensors, instead: error)
     return report
   }
-  // Optimisers leave what they like.
-  let weights = zip(tensors, found).filter { !isTrainingState($0.0.name.text) }
-  let (stored, values) = (weights.map(\.0), weights.map(\.1))
-  try report.checkValues(stored, values, graph)
-  try report.checkDuplicates(stored, values, graph)
-  if let graph { report.checkTies(graph) }
-  report.checkTypes(stored, graph)
+  try report.checkElements(tensors, found, graph)
   return report
 }
 
@@ -65,9 +59,21 @@ private func opened(
 }
 
 extension CheckReport {
+  /// What the elements show.
+  mutating func checkElements(
+    _ tensors: [Tensor], _ found: [TensorStatistics], _ graph: WeightGraph?
+  ) throws(CheckpointError) {
+    // Optimisers leave what they like.
+    let weights = zip(tensors, found).filter { !isTrainingState($0.0.name.text) }
+    let (stored, values) = (weights.map(\.0), weights.map(\.1))
+    try checkValues(stored, values, graph)
+    try checkDuplicates(stored, values, graph)
+    if let graph { checkTies(graph) }
+    checkTypes(stored, graph)
+  }
+
   /// Compares everything in a container that has checksums of everything; whether all is well.
-  fileprivate mutating func checkIntegrity(_ checkpoint: Checkpoint) throws(CheckpointError) -> Bool
-  {
+  mutating func checkIntegrity(_ checkpoint: Checkpoint) throws(CheckpointError) -> Bool {
     let faults = try checkpoint.integrityFaults()
     for fault in faults { add(.structure, fault.tensor, fault.description) }
     isReadable = faults.isEmpty
@@ -75,7 +81,7 @@ extension CheckReport {
   }
 
   /// What the index says about itself.
-  fileprivate mutating func checkIndex(_ checkpoint: Checkpoint) {
+  mutating func checkIndex(_ checkpoint: Checkpoint) {
     guard let size = checkpoint.indexMetadata?["total_size"]?.int,
       size != checkpoint.tensors.byteCount
     else { return }
@@ -85,7 +91,7 @@ extension CheckReport {
   }
 
   /// Holds the tensors against the model that the config declares.
-  fileprivate mutating func checkModel(
+  mutating func checkModel(
     _ checkpoint: Checkpoint, _ options: OpenOptions
   ) -> WeightGraph? {
     do throws(CheckpointError) {

@@ -1,0 +1,75 @@
+internal import CBLAS
+
+/// AᵀA or A·Aᵀ of a matrix that comes in parts, whichever is smaller, and from it A's singular values.
+///
+/// What is summed are products of doubles, so the squares of singular values are as precise as doubles
+/// are beside the largest of them: singular values below about 1e-7 of the largest are not resolved.
+/// That is where single precision ends anyway.
+public struct GramMatrix {
+  /// Rows, and columns.
+  public let order: Int
+  private var elements: [Double]
+
+  /// Zero.
+  public init(order: Int) {
+    self.order = order
+    elements = [Double](repeating: 0, count: order * order)
+  }
+
+  /// Adds AᵀA of some rows of A: `[count, order]`, row after row.
+  public mutating func add(rows: [Double], count: Int) {
+    precondition(rows.count == count * order, "rows of another width")
+    add(rows, CblasTrans, inner: count, stride: order)
+  }
+
+  /// Adds A·Aᵀ of some columns of A: `[order, count]`, row after row.
+  public mutating func add(columns: [Double], count: Int) {
+    precondition(columns.count == count * order, "columns of another height")
+    add(columns, CblasNoTrans, inner: count, stride: count)
+  }
+
+  private mutating func add(
+    _ part: [Double], _ transposition: CBLAS_TRANSPOSE, inner: Int, stride: Int
+  ) {
+    guard order > 0, inner > 0 else { return }
+    Parallel.prepare()
+    unsafe part.withUnsafeBufferPointer { part in
+      unsafe elements.withUnsafeMutableBufferPointer { sum in
+        unsafe cblas_dsyrk(
+          CblasRowMajor, CblasUpper, transposition, blasint(order), blasint(inner), 1,
+          part.baseAddress, blasint(stride), 1, sum.baseAddress, blasint(order))
+      }
+    }
+  }
+
+  /// A's singular values, the largest first; `nil` if LAPACK finds none, because something is not
+  /// finite.
+  public consuming func singularValues() -> [Double]? {
+    var values = [Double](repeating: 0, count: order)
+    // What is above the diagonal in rows is below it in Fortran's columns.
+    let status = Self.eigenvalues(of: &elements, order: order, into: &values)
+    guard status == 0 else { return nil }
+    return values.reversed().map { max(0, $0).squareRoot() }
+  }
+
+  /// LAPACK's status.
+  private static func eigenvalues(
+    of matrix: inout [Double], order: Int, into values: inout [Double]
+  ) -> blasint {
+    if order == 0 { return 0 }
+    func solve(_ work: inout [Double], _ whole: inout [blasint], _ size: (Int, Int)) -> blasint {
+      var (n, status) = (blasint(order), blasint(0))
+      var (workSize, wholeSize) = (blasint(size.0), blasint(size.1))
+      unsafe dsyevd_(
+        "N", "L", &n, &matrix, &n, &values, &work, &workSize, &whole, &wholeSize, &status, 1, 1)
+      return status
+    }
+    var (work, whole): ([Double], [blasint]) = ([0], [0])
+    // It says first what it would like to have.
+    let status = solve(&work, &whole, (-1, -1))
+    guard status == 0 else { return status }
+    work = [Double](repeating: 0, count: Int(work[0]))
+    whole = [blasint](repeating: 0, count: max(1, Int(whole[0])))
+    return solve(&work, &whole, (work.count, whole.count))
+  }
+}

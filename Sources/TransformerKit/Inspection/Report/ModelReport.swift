@@ -1,0 +1,77 @@
+public import Containers
+import Models
+public import TensorCore
+
+/// What a page about a checkpoint shows.
+public struct ModelReport: Sendable {
+  /// The files.
+  public let checkpoint: Checkpoint
+  /// The model, if it is known.
+  public let model: Model?
+  /// Why it is not.
+  public let obstacle: CheckpointError?
+  /// What is wrong.
+  public let check: CheckReport
+  /// The statistics of the chosen tensors, in the order of the files.
+  public let statistics: [TensorStatistics]
+  /// What each of them is for.
+  public let kinds: [TensorKind]
+  /// Which of them do the same in different layers.
+  public let roles: [TensorRole]
+  /// The parts of the model, or of the tensors' names.
+  public let outline: ModelOutline
+  /// Singular values of some of them.
+  public let spectra: Spectra
+
+  /// How finely a histogram is drawn.
+  public static let bars = 48
+
+  /// Finds everything out, in one pass over all bytes and another one over the matrices that are chosen
+  /// for their spectra. A container with checksums of everything is compared with them before.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: all of it.
+  ///   - options: how to understand it.
+  ///   - selection: the tensors that are shown.
+  ///   - progress: hears how many bytes of the first pass are done.
+  /// - Throws: `CheckpointError` when bytes cannot be read.
+  public init(
+    _ checkpoint: Checkpoint, options: OpenOptions = OpenOptions(),
+    selection: TensorSelection = TensorSelection(),
+    progress: @escaping (Int) -> Void = { _ in }
+  ) throws(CheckpointError) {
+    let chosen = try checkpoint.choosing(selection)
+    let tensors = chosen.tensors.tensors
+    var check = CheckReport()
+    let isSound = try check.checkIntegrity(checkpoint)
+    check.checkIndex(checkpoint)
+    let graph = isSound ? check.checkModel(checkpoint, options) : nil
+    check.tensorCount = tensors.count
+    statistics = try TransformerKit.statistics(
+      of: tensors, options: StatisticsOptions(bars: Self.bars), progress: progress)
+    try check.checkElements(tensors, statistics, graph)
+    (model, obstacle) = Self.understood(checkpoint, options)
+    self.checkpoint = chosen
+    self.check = check
+    let known = graph.map { TensorKind.kinds(of: $0) } ?? [:]
+    kinds = tensors.map { tensor in
+      known[tensor.name] ?? (graph == nil ? TensorKind(guessing: tensor.name) : .other)
+    }
+    roles = TensorRole.all(of: tensors.map(\.name))
+    outline =
+      graph.map { ModelOutline($0) }
+      ?? ModelOutline(NameTree(tensors), name: "")
+    spectra = try Spectra(tensors, statistics, roles: roles)
+  }
+
+  /// The model that a checkpoint holds, or why it is not known.
+  public static func understood(
+    _ checkpoint: Checkpoint, _ options: OpenOptions
+  ) -> (Model?, CheckpointError?) {
+    do throws(CheckpointError) {
+      return (try Model(checkpoint, options: options), nil)
+    } catch {
+      return (nil, error)
+    }
+  }
+}

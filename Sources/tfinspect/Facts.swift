@@ -1,0 +1,168 @@
+import CommandSupport
+import Containers
+import Models
+import SystemPackage
+import TensorCore
+import TransformerKit
+
+/// What is known about a checkpoint.
+struct Facts {
+  let checkpoint: Checkpoint
+  let model: Model?
+  let obstacle: CheckpointError?
+  private let options: RecognitionOptions
+  private let types: [(dtype: DType, tensors: Int, elements: Int, bytes: Int)]
+
+  init(
+    _ checkpoint: Checkpoint, _ model: Model?, _ obstacle: CheckpointError?,
+    _ options: RecognitionOptions
+  ) {
+    self.checkpoint = checkpoint
+    self.options = options
+    self.model = model
+    self.obstacle = obstacle
+    let byType = Dictionary(grouping: checkpoint.tensors.tensors, by: \.dtype)
+    types = byType.map { dtype, tensors in
+      (
+        dtype, tensors.count, tensors.reduce(0) { $0 + $1.elementCount },
+        tensors.reduce(0) { $0 + $1.byteCount }
+      )
+    }.sorted { $0.bytes == $1.bytes ? $0.dtype.name < $1.dtype.name : $0.bytes > $1.bytes }
+  }
+
+  private var elementCount: Int { types.reduce(0) { $0 + $1.elements } }
+
+  /// The facts for people: what it is about, two spaces before a part of what stands above; and what
+  /// is so.
+  var rows: [(String, String)] {
+    var rows: [(String, String)] = []
+    func add(_ what: String, _ text: String) { rows.append((what, text)) }
+    let files = checkpoint.files.count
+    add("path", escaped(displayed(checkpoint.path)))
+    add("container", "\(checkpoint.format), \(describe(files, "file"))")
+    let bytes = checkpoint.tensors.byteCount
+    add(
+      "tensors",
+      "\(checkpoint.tensors.count), \(describe(bytes: bytes)) to load,"
+        + " \(describe(bytes: diskBytes)) on disk"
+    )
+    for type in types {
+      add(
+        "  \(type.dtype)",
+        "\(describe(type.tensors, "tensor")), \(describe(count: type.elements)) elements,"
+          + " \(describe(bytes: type.bytes))"
+      )
+    }
+    if let graph = model?.graph {
+      add(
+        "architecture",
+        "\(type(of: graph.architecture).name), \(graph.architecture.head),"
+          + " by \(reasons.architecture)"
+      )
+      add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
+      let count = graph.parameterCount
+      add("parameters", "\(describe(count: count)) (\(count)), tied weights counted once")
+      let summary = ModelSummary(graph)
+      for part in summary.parts { add("  \(part.name)", text(part, of: count)) }
+      if let cache = summary.cache { add("cache", text(cache)) }
+      for dropped in graph.dropped {
+        add("no weight", "\(escaped(dropped.name.text)): \(dropped.reason)")
+      }
+    } else if let obstacle {
+      add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
+      for detail in obstacle.details { add("", escaped(detail)) }
+    }
+    if let config = checkpoint.config {
+      add("config", escaped(displayed(config.path)))
+    }
+    for entry in checkpoint.metadata?.entries ?? [] {
+      add("metadata", escaped("\(entry.key) = \(entry.value)"))
+    }
+    return rows
+  }
+
+  /// `85.1 M, 77.8 %, 12 blocks`.
+  private func text(_ part: ModelSummary.Part, of total: Int) -> String {
+    var text = describe(count: part.parameters)
+    let tenths = total == 0 ? 0 : Int((Double(part.parameters) / Double(total) * 1000).rounded())
+    text += ", \(tenths / 10).\(tenths % 10) %"
+    if part.blocks > 0 { text += ", " + describe(part.blocks, "block") }
+    return text
+  }
+
+  private func text(_ cache: ModelSummary.Cache) -> String {
+    var text = "keys and values take \(describe(bytes: cache.perToken)) a token"
+    if cache.perEncoderToken > 0 {
+      text += ", and \(describe(bytes: cache.perEncoderToken)) a token of the encoder"
+    }
+    return text + ", in \(cache.dtype)"
+  }
+
+  /// How the model was recognised.
+  private var reasons: (architecture: String, dialect: String) {
+    let isDeclared = checkpoint.config?.value["model_type"] != nil
+    return (
+      options.architecture != nil
+        ? "--architecture" : isDeclared ? "model_type of the config" : "the tensors' names",
+      options.dialect != nil ? "--from-dialect" : "the tensors' names"
+    )
+  }
+
+  /// The bytes of the files that hold the weights.
+  private var diskBytes: Int {
+    checkpoint.files.reduce(0) { $0 + Int((try? $1.stat())?.size ?? 0) }
+  }
+
+  var json: JSONValue {
+    let types: [JSONValue] = types.map {
+      [
+        "dtype": .string($0.dtype.name), "tensors": .number($0.tensors),
+        "elements": .number($0.elements), "bytes": .number($0.bytes),
+      ]
+    }
+    let metadata = checkpoint.metadata.map { metadata in
+      JSONValue.object(metadata.entries.map { JSONValue.Member($0.key, .string($0.value)) })
+    }
+    let graph = model?.graph
+    let summary = graph.map { ModelSummary($0) }
+    return [
+      "schema": "tfinspect.info/1",
+      "path": .string(displayed(checkpoint.path)),
+      "container": .string(checkpoint.format.name),
+      "files": .array(checkpoint.files.map { .string(displayed($0)) }),
+      "config": checkpoint.config.map { .string(displayed($0.path)) } ?? .null,
+      "tensors": .number(checkpoint.tensors.count),
+      "elements": .number(elementCount),
+      "bytes": .number(checkpoint.tensors.byteCount),
+      "disk_bytes": .number(diskBytes),
+      "dtypes": .array(types),
+      "architecture": graph.map { .string(type(of: $0.architecture).name) } ?? .null,
+      "head": graph.map { .string($0.architecture.head) } ?? .null,
+      "dialect": graph.map { .string($0.dialect.name) } ?? .null,
+      "parameters": graph.map { .number($0.parameterCount) } ?? .null,
+      "modules": .array(summary?.parts.map(json) ?? []),
+      "cache": summary?.cache.map(json) ?? .null,
+      "faults": .array(faults.map { .string($0) }),
+      "metadata": metadata ?? .null,
+    ]
+  }
+
+  private func json(_ part: ModelSummary.Part) -> JSONValue {
+    [
+      "name": .string(part.name), "kind": .string(part.kind),
+      "parameters": .number(part.parameters), "blocks": .number(part.blocks),
+    ]
+  }
+
+  private func json(_ cache: ModelSummary.Cache) -> JSONValue {
+    [
+      "bytes_per_token": .number(cache.perToken),
+      "bytes_per_encoder_token": .number(cache.perEncoderToken), "dtype": .string(cache.dtype),
+    ]
+  }
+
+  /// Why the model is not recognised.
+  private var faults: [String] {
+    obstacle.map { $0.details.isEmpty ? [$0.problem.text] : $0.details } ?? []
+  }
+}

@@ -1,0 +1,101 @@
+import TensorCore
+
+/// A piece of HTML or SVG, in which every text from a file means itself.
+///
+/// What stands in the literal is markup; what is interpolated is text, unless it is markup already. So
+/// nothing can be forgotten: `"<td>\(name)</td>"` is safe whatever the name is.
+struct Markup: ExpressibleByStringInterpolation {
+  /// The markup.
+  private(set) var text: String
+
+  init(stringLiteral text: String) {
+    self.text = text
+  }
+
+  init(stringInterpolation: Interpolation) {
+    text = stringInterpolation.text
+  }
+
+  /// One after the other.
+  init(_ parts: [Markup]) {
+    text = parts.map(\.text).joined()
+  }
+
+  static func += (a: inout Markup, b: Markup) { a.text += b.text }
+
+  struct Interpolation: StringInterpolationProtocol {
+    fileprivate var text = ""
+
+    init(literalCapacity: Int, interpolationCount: Int) {
+      text.reserveCapacity(literalCapacity + 16 * interpolationCount)
+    }
+
+    mutating func appendLiteral(_ markup: String) { text += markup }
+    mutating func appendInterpolation(_ markup: Markup) { text += markup.text }
+    mutating func appendInterpolation(_ parts: [Markup]) {
+      for part in parts { text += part.text }
+    }
+    mutating func appendInterpolation(_ number: Int) { text += "\(number)" }
+    mutating func appendInterpolation(_ plain: String) { text += quoted(plain) }
+
+    /// A coordinate, with a digit or two behind the point.
+    mutating func appendInterpolation(_ number: Double, digits: Int = 1) {
+      text += coordinate(number, digits: digits)
+    }
+  }
+}
+
+/// Text that means itself in HTML, in attributes too; what hides or acts on text is made visible.
+private func quoted(_ plain: String) -> String {
+  var result = ""
+  for scalar in escaped(plain).unicodeScalars {
+    switch scalar {
+    case "&": result += "&amp;"
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "\"": result += "&quot;"
+    case "'": result += "&#39;"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+/// A number of pixels or of percents, without needless digits.
+func coordinate(_ number: Double, digits: Int) -> String {
+  let unit = [1, 10, 100, 1000][digits]
+  guard number.isFinite else { return "0" }
+  let scaled = Int((number * Double(unit)).rounded())
+  let (whole, rest) = scaled.magnitude.quotientAndRemainder(dividingBy: UInt(unit))
+  let sign = scaled < 0 ? "-" : ""
+  if rest == 0 { return "\(sign)\(whole)" }
+  var fraction = String(rest)
+  fraction = String(repeating: "0", count: digits - fraction.count) + fraction
+  while fraction.last == "0" { fraction.removeLast() }
+  return "\(sign)\(whole == 0 ? "" : "\(whole)").\(fraction)"
+}
+
+/// A text that is at most so long; what is cut away is the middle, where names are alike.
+func shortened(_ text: String, to limit: Int) -> String {
+  let text = escaped(text)
+  guard text.count > limit, limit > 3 else { return String(text.prefix(max(limit, 1))) }
+  let tail = (limit - 1) * 2 / 3
+  return text.prefix(limit - 1 - tail) + "…" + text.suffix(tail)
+}
+
+/// A name that breaks after its dots and slashes, where there is no room.
+func breakable(_ name: String) -> Markup {
+  var (parts, part): ([Markup], String) = ([], "")
+  for character in name {
+    part.append(character)
+    guard "._/".contains(character) else { continue }
+    parts.append("\(part)<wbr>")
+    part = ""
+  }
+  return Markup(parts + ["\(part)"])
+}
+
+/// A shape, as it stands in pictures: `768 × 768`.
+func pictured(shape: [Int]) -> String {
+  shape.isEmpty ? "scalar" : shape.map(String.init).joined(separator: " × ")
+}

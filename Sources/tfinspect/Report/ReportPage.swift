@@ -1,0 +1,118 @@
+import CommandSupport
+import Containers
+import SystemPackage
+import TensorCore
+import TransformerKit
+
+/// A second checkpoint, and how the first one differs from it.
+struct Comparison {
+  let checkpoint: Checkpoint
+  let diff: CheckpointDiff
+  let options: OpenOptions
+}
+
+/// A part of the page.
+struct Section {
+  /// What links to it say.
+  let id: String
+  let title: String
+  let body: Markup
+
+  var html: Markup {
+    "<section id=\"\(id)\" aria-labelledby=\"h-\(id)\"><h2 id=\"h-\(id)\">\(title)</h2>\n\(body)</section>\n"
+  }
+}
+
+/// The page about a checkpoint. It says nothing that changes from run to run.
+struct ReportPage {
+  let report: ModelReport
+  let comparison: Comparison?
+  let options: OpenOptions
+
+  init(_ report: ModelReport, _ comparison: Comparison?, options: OpenOptions) {
+    (self.report, self.comparison, self.options) = (report, comparison, options)
+  }
+
+  /// The whole file.
+  var html: String {
+    let sections = sections
+    let links = sections.map { "<a href=\"#\($0.id)\">\($0.title)</a>" as Markup }
+    let page: Markup = """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta http-equiv="Content-Security-Policy" content="\(policy)">
+      <meta name="viewport" content="width=device-width, initial-scale=1">
+      <meta name="color-scheme" content="light dark">
+      <meta name="generator" content="tfinspect \(toolVersion)">
+      <link rel="icon" href="data:,">
+      <title>\(title)</title>
+      <style>\(reportStyle)</style>
+      </head>
+      <body>
+      <a class="skip" href="#main">Skip to the content</a>
+      <header>
+      <h1>\(title)</h1>
+      <nav aria-label="Sections">\(links)<button type="button" id="theme" hidden>Theme: system</button></nav>
+      </header>
+      <main id="main">
+      \(sections.map(\.html))</main>
+      <footer>Written by tfinspect \(toolVersion). Statistics are those of the finite elements.</footer>
+      <script>\(reportScript)</script>
+      </body>
+      </html>
+
+      """
+    return page.text
+  }
+
+  private var title: String {
+    guard let comparison else { return name(of: report.checkpoint) }
+    return "\(name(of: report.checkpoint)) and \(name(of: comparison.checkpoint))"
+  }
+
+  private func name(of checkpoint: Checkpoint) -> String {
+    let path = checkpoint.path.lexicallyNormalized()
+    return path.lastComponent.map { displayed(FilePath(root: nil, [$0])) } ?? displayed(path)
+  }
+
+  private var sections: [Section] {
+    [
+      OverviewSection(report: report, comparison: comparison, options: options).section,
+      comparison.map { DiffSection(diff: $0.diff).section },
+      PictureSection(report: report).section,
+      TreemapSection(report: report).section,
+      HeatMapSection(report: report).section,
+      HistogramSection(report: report).section,
+      SpectrumSection(report: report).section,
+      TensorSection(report: report).section,
+    ].compactMap(\.self)
+  }
+
+  /// Nothing may be loaded or run but what is in the page, whatever names got into it.
+  private var policy: String {
+    "default-src 'none'; img-src data:; style-src '\(digest(reportStyle.text))';"
+      + " script-src '\(digest(reportScript.text))'; base-uri 'none'; form-action 'none'"
+  }
+
+  private func digest(_ text: String) -> String {
+    var sha = SHA256()
+    sha.update(Array(text.utf8))
+    return "sha256-" + base64(sha.finalizedBytes())
+  }
+}
+
+/// Bytes as text, RFC 4648.
+private func base64(_ bytes: [UInt8]) -> String {
+  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+  var text = ""
+  for start in stride(from: 0, to: bytes.count, by: 3) {
+    let group = bytes[start..<min(start + 3, bytes.count)]
+    let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
+    for place in 0..<4 {
+      text.append(place <= group.count ? digits[bits >> (18 - 6 * place) & 63] : "=")
+    }
+  }
+  return text
+}

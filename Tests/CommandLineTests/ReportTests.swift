@@ -1,0 +1,129 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct ReportTests {
+  private let scratch = ScratchFolder()
+
+  private static let models = [
+    "bert/base", "bert/sharded", "bert/google_base", "gpt2/lm", "t5/model",
+    "inspect/values.safetensors",
+  ]
+
+  @Test(arguments: models)
+  func `is well-formed, complete, and needs nothing else`(_ name: String) throws {
+    let page = try ReportPage(fixture(name).string, in: scratch)
+    #expect(page.faults.isEmpty, "\(page.faults)")
+    let sections = page.tags.filter { $0.name == "section" }.compactMap { $0["id"] }
+    let wanted = ["overview", "picture", "map", "layers", "histograms", "spectra", "tensors"]
+    #expect(sections == (name.hasPrefix("inspect") ? wanted.filter { $0 != "layers" } : wanted))
+    expectSelfContained(page)
+    // Markup that was taken for text.
+    #expect(!page.text.contains("&lt;"))
+  }
+
+  private func expectSelfContained(_ page: ReportPage) {
+    let ids = page.tags.compactMap { $0["id"] }
+    #expect(Set(ids).count == ids.count)
+    for tag in page.tags {
+      #expect(!["img", "iframe", "object", "embed", "base", "image", "use"].contains(tag.name))
+      for (name, value) in tag.attributes {
+        #expect(!name.hasPrefix("on") && !["src", "style", "srcset", "action"].contains(name))
+        guard name == "href" else { continue }
+        #expect(
+          value == "data:," || value.hasPrefix("#") && ids.contains(String(value.dropFirst())))
+      }
+    }
+    #expect(page.tags.count { $0.name == "script" } == 1)
+    #expect(page.tags.count { $0.name == "style" } == 1)
+    for word in ["http:", "https:", "url(", "@import"] { #expect(!page.text.contains(word)) }
+  }
+
+  @Test func `the numbers are those of stats`() throws {
+    let path = fixture("bert/base").string
+    let page = try ReportPage(path, in: scratch)
+    let lines = try output("stats", path, "-q")
+    #expect(lines.count == 39 && page.rows.count == 39)
+    for (index, line) in lines.enumerated() {
+      // Name, type, shape, then the numbers from the least to the norm.
+      let cells = line.replacing(#/  +/#, with: "\t").split(separator: "\t").map(String.init)
+      let row = try #require(page.rows["t\(index)"])
+      #expect(row[0] == cells[0] && row[1] == cells[1])
+      #expect(Array(row.dropFirst(4).prefix(5)) == Array(cells.dropFirst(3).prefix(5)), "\(row)")
+    }
+  }
+
+  private func output(_ arguments: String...) throws -> [String] {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: commandFolder.appending("tfinspect").string)
+    process.arguments = arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+
+  @Test func `is the same again, whatever the number of threads`() throws {
+    let path = fixture("t5/model").string
+    let first = try ReportPage(path, "-T", "1", in: scratch).text
+    #expect(try first == ReportPage(path, "-T", "2", in: scratch).text)
+    #expect(try first == ReportPage(path, in: scratch).text)
+  }
+
+  /// Names that try to be markup, in every place where a page could put them.
+  private static let names = [
+    "</script><img src=x onerror=alert(1)>", "\"><svg onload=alert(1)>", "' onfocus='alert(1)",
+    "a&amp;b", "</title></style><script>alert(1)</script>", "layers.0.<b>w</b>",
+    "layers.1.<b>w</b>",
+    "<!--", "--><h1>", "javascript:alert(1)", "\u{202E}<i>\u{1B}[31m",
+  ]
+
+  @Test func `names are text, whatever they are`() throws {
+    let path = try evilCheckpoint("evil <b>.safetensors", value: 1)
+    let other = try evilCheckpoint("other <b>.safetensors", value: 2)
+    for page in [
+      try ReportPage(path.string, in: scratch),
+      try ReportPage(path.string, other.string, in: scratch),
+    ] {
+      #expect(page.faults.isEmpty, "\(page.faults)")
+      expectSelfContained(page)
+      let tags = Set(page.tags.map(\.name))
+      #expect(!tags.contains("i"))
+      #expect(page.tags.count { $0.name == "h1" } == 1)
+      let shown = Set(page.rows.values.compactMap(\.first))
+      for name in Self.names where !name.contains("\u{1B}") && name != "a&amp;b" {
+        #expect(shown.contains(name), "\(name)")
+      }
+      #expect(page.text.contains("a&amp;amp;b"))
+      #expect(page.text.contains("\\u{202e}&lt;i&gt;\\u{1b}[31m"))
+      #expect(!page.text.contains("\u{1B}") && !page.text.contains("\u{202E}"))
+    }
+  }
+
+  private func evilCheckpoint(_ file: String, value: Float) throws -> FilePath {
+    var header: [String: Any] = ["__metadata__": ["</style><i>": "</script><i>"]]
+    var bytes: [UInt8] = []
+    for name in Self.names {
+      let start = bytes.count
+      for index in 0..<16 { bytes += littleEndian((value + Float(index)).bitPattern) }
+      header[name] = ["dtype": "F32", "shape": [4, 4], "data_offsets": [start, bytes.count]]
+    }
+    var text = Array(try JSONSerialization.data(withJSONObject: header))
+    text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
+    return scratch.write(littleEndian(UInt64(text.count)) + text + bytes, to: file)
+  }
+
+  @Test func `of two, it says what diff says`() throws {
+    let (a, b) = (fixture("inspect/a.safetensors"), fixture("inspect/b.safetensors"))
+    let page = try ReportPage(a.string, b.string, in: scratch)
+    #expect(page.faults.isEmpty)
+    expectSelfContained(page)
+    let summary = try #require(output("diff", a.string, b.string).last)
+    #expect(page.text.contains("Compared by the names in the files. \(summary)."))
+    let same = try ReportPage(a.string, a.string, in: scratch)
+    #expect(same.text.contains("29 tensors identical."))
+  }
+}
