@@ -21,3 +21,12 @@ static inline const char *tfkit_blas_core_of_processor(void) {
 #endif
   return 0;
 }
+
+/// What OpenBLAS calls itself when a process forks; its headers do not declare it. NULL where it was
+/// built without threads.
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+
+/// Ends the threads that OpenBLAS has started when it was loaded.
+static inline void tfkit_end_blas_threads(void) {
+  if (blas_thread_shutdown_) blas_thread_shutdown_();
+}

@@ -36,11 +36,7 @@ public enum Parallel {
   /// Ends the threads that OpenBLAS starts when it is loaded. Nothing uses them, and for their first
   /// tenth of a second they spin, beside those that have work to do.
   public static func endIdleThreads() {
-    // What it calls itself when a process forks; no header declares it. Where there is no such
-    // function, the threads fall asleep by and by.
-    guard let symbol = unsafe dlsym(nil, "blas_thread_shutdown_") else { return }
-    typealias Shutdown = @convention(c) () -> Int32
-    _ = unsafe unsafeBitCast(symbol, to: Shutdown.self)()
+    tfkit_end_blas_threads()
   }
 
   /// Keeps OpenBLAS to the calling thread; before its first product.

@@ -1,0 +1,126 @@
+"""Build the commands with everything but glibc, libstdc++ and libgcc inside.
+
+SwiftPM asks pkg-config how to link a C library. Here it is answered with a folder that holds static
+archives and nothing else, so that the linker cannot choose a shared library.
+"""
+
+import dataclasses
+import os
+import re
+import subprocess
+from pathlib import Path
+
+COMMANDS = ["tfconvert", "tfinspect", "tfverify"]
+
+# pkg-config's module: the archive
+ARCHIVES = {
+    "json-c": "libjson-c.a",
+    "zlib": "libz.a",
+    "libzstd": "libzstd.a",
+    "libxxhash": "libxxhash.a",
+    "libcrypto": "libcrypto.a",
+    "openblas": "libopenblas.a",
+}
+
+# What the commands may need at run time.
+SHARED = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "libstdc++.so.6", "libgcc_s.so.1"}
+
+
+class ReleaseError(Exception):
+    """Why there is no release."""
+
+
+def output(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=True, **options).stdout
+
+
+@dataclasses.dataclass
+class Library:
+    """A static archive, and the Debian package that it is from."""
+
+    module: str
+    archive: Path
+    package: str
+
+    def fact(self, field):
+        """A field of the package, as dpkg knows it: Version, Source, Homepage."""
+        return output("dpkg-query", "--show", f"--showformat=${{{field}}}", self.package)
+
+    def copyright(self):
+        return Path("/usr/share/doc", self.package.partition(":")[0], "copyright").read_text()
+
+
+@dataclasses.dataclass
+class Build:
+    """The static build of the package in a folder."""
+
+    root: Path
+
+    @property
+    def scratch(self):
+        return self.root / ".build" / "static"
+
+    def libraries(self):
+        """The archives of the C libraries, found where pkg-config has the libraries."""
+        found = []
+        for module, name in ARCHIVES.items():
+            folders = output("pkg-config", "--libs-only-L", module).replace("-L", "").split()
+            places = [Path(folder, name) for folder in folders]
+            places.append(Path(output("clang", f"--print-file-name={name}").strip()))
+            archive = next((place.resolve() for place in places if place.is_file()), None)
+            if archive is None:
+                raise ReleaseError(f"{name}: not found; install the static library of {module}")
+            owner = output("dpkg", "--search", archive).split(": ")[0]
+            found.append(Library(module, archive, owner))
+        return found
+
+    def commands(self, libraries):
+        """The commands, stripped, in a folder of their own."""
+        environment = os.environ | {"PKG_CONFIG_PATH": str(self.link_folder(libraries))}
+        arguments = [
+            "swift", "build", "--configuration", "release", "--static-swift-stdlib",
+            "--package-path", str(self.root), "--scratch-path", str(self.scratch),
+            "-Xlinker", "--no-export-dynamic",
+        ]
+        for command in COMMANDS:
+            subprocess.run([*arguments, "--product", command], env=environment, check=True)
+        built = Path(output(*arguments, "--show-bin-path", env=environment).strip())
+        folder = self.scratch / "stripped"
+        folder.mkdir(exist_ok=True)
+        for command in COMMANDS:
+            subprocess.run(["strip", "-o", folder / command, built / command], check=True)
+            check_needed(folder / command)
+        return [folder / command for command in COMMANDS]
+
+    def link_folder(self, libraries):
+        """A folder of the archives, and pkg-config's files that point to it."""
+        folder = self.scratch / "link"
+        folder.mkdir(parents=True, exist_ok=True)
+        for library in libraries:
+            name = ARCHIVES[library.module]
+            if (folder / name).resolve() != library.archive:
+                (folder / name).unlink(missing_ok=True)
+                (folder / name).symlink_to(library.archive)
+            flags = output("pkg-config", "--cflags", library.module).strip()
+            version = output("pkg-config", "--modversion", library.module).strip()
+            (folder / f"{library.module}.pc").write_text(
+                f"Name: {library.module}\nDescription: {name}\nVersion: {version}\n"
+                f"Cflags: {flags}\nLibs: -L{folder} -l{name.removeprefix('lib').removesuffix('.a')}\n"
+            )
+        return folder
+
+
+def check_needed(command):
+    """Refuses a command that needs a shared library which not every system has."""
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "--dynamic", "--wide", command)))
+    if needed - SHARED:
+        raise ReleaseError(f"{command}: needs {', '.join(sorted(needed - SHARED))} at run time")
+
+
+def newest_glibc(commands):
+    """The version of glibc that the commands need, as two numbers."""
+    versions = set()
+    for command in commands:
+        text = output("readelf", "--version-info", "--wide", command)
+        versions |= {(int(a), int(b)) for a, b in re.findall(r"GLIBC_(\d+)\.(\d+)", text)}
+    return max(versions)
