@@ -27,54 +27,59 @@ public enum Activation: String, Sendable, CaseIterable {
   }
 }
 
+/// How many elements a worker maps at a time.
+private let elementsPerPiece = 1 << 14
+
 /// `activation(x)` for every element.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
 public func apply<Scalar: ComputeScalar>(
-  _ activation: Activation, to x: NDArray<Scalar>
+  _ activation: Activation, to x: consuming NDArray<Scalar>
 ) -> NDArray<Scalar> {
-  switch activation {
-  // Hendrycks, Gimpel: "Gaussian Error Linear Units", arXiv 1606.08415, §2: x·Φ(x).
-  case .gelu: mapped(x) { gelu($0) }
-  // The same section's approximation by tanh.
-  case .geluTanh: mapped(x) { geluTanh($0, scale: Scalar((2 / Double.pi).squareRoot())) }
-  // The approximation with √(2/π) rounded to ten digits.
-  case .geluFast: mapped(x) { geluTanh($0, scale: 0.7978845608) }
-  // The same section's approximation by a sigmoid.
-  case .quickGELU: mapped(x) { $0 * sigmoid(1.702 * $0) }
-  case .gelu10: mapped(x) { clamp(gelu($0), -10, 10) }
-  case .relu: mapped(x) { maximum($0, 0) }
-  case .relu2: mapped(x) { maximum($0, 0) * maximum($0, 0) }
-  case .relu6: mapped(x) { clamp($0, 0, 6) }
-  case .leakyReLU: mapped(x) { $0.replacing(with: 0.01 * $0, where: $0 .< 0) }
-  // Elfwing, Uchibe, Doya: arXiv 1702.03118; "swish" in Ramachandran et al., arXiv 1710.05941.
-  case .silu: mapped(x) { $0 * sigmoid($0) }
-  // Misra: arXiv 1908.08681, x·tanh(ln(1 + eˣ)).
-  case .mish:
-    mapped(x) { $0 * Scalar.tanh(each($0) { $0 > 20 ? $0 : Scalar.log1p(Scalar.exp($0)) }) }
-  // Howard et al.: arXiv 1905.02244, §5.2: x·relu6(x + 3)/6.
-  case .hardSwish: mapped(x) { $0 * clamp($0 + 3, 0, 6) / 6 }
-  case .sigmoid: mapped(x) { sigmoid($0) }
-  case .tanh: mapped(x) { Scalar.tanh($0) }
-  case .linear: x
-  }
-}
-
-/// How many elements a worker maps at a time.
-private let elementsPerPiece = 1 << 14
-
-@inline(always)
-private func mapped<Scalar: ComputeScalar>(
-  _ x: NDArray<Scalar>, _ function: (SIMD8<Scalar>) -> SIMD8<Scalar>
-) -> NDArray<Scalar> {
-  var y = x
+  if activation == .linear { return x }
   let ranges = pieces(of: x.elements.count, size: elementsPerPiece)
-  unsafe y.elements.withUnsafeMutableBufferPointer { values in
+  unsafe x.elements.withUnsafeMutableBufferPointer { values in
     Parallel.forEach(count: ranges.count) { piece in
-      unsafe replaceEach(UnsafeMutableBufferPointer(rebasing: values[ranges[piece]]), function)
+      unsafe apply(activation, to: UnsafeMutableBufferPointer(rebasing: values[ranges[piece]]))
     }
   }
-  return y
+  return x
+}
+
+/// `activation(x)` for every element, in place, on the calling thread.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+func apply<Scalar: ComputeScalar>(
+  _ activation: Activation, to x: UnsafeMutableBufferPointer<Scalar>
+) {
+  switch activation {
+  // Hendrycks, Gimpel: "Gaussian Error Linear Units", arXiv 1606.08415, §2: x·Φ(x).
+  case .gelu: unsafe replaceEach(x) { gelu($0) }
+  // The same section's approximation by tanh.
+  case .geluTanh:
+    unsafe replaceEach(x) { geluTanh($0, scale: Scalar((2 / Double.pi).squareRoot())) }
+  // The approximation with √(2/π) rounded to ten digits.
+  case .geluFast: unsafe replaceEach(x) { geluTanh($0, scale: 0.7978845608) }
+  // The same section's approximation by a sigmoid.
+  case .quickGELU: unsafe replaceEach(x) { $0 * sigmoid(1.702 * $0) }
+  case .gelu10: unsafe replaceEach(x) { clamp(gelu($0), -10, 10) }
+  case .relu: unsafe replaceEach(x) { maximum($0, 0) }
+  case .relu2: unsafe replaceEach(x) { maximum($0, 0) * maximum($0, 0) }
+  case .relu6: unsafe replaceEach(x) { clamp($0, 0, 6) }
+  case .leakyReLU: unsafe replaceEach(x) { $0.replacing(with: 0.01 * $0, where: $0 .< 0) }
+  // Elfwing, Uchibe, Doya: arXiv 1702.03118; "swish" in Ramachandran et al., arXiv 1710.05941.
+  case .silu: unsafe replaceEach(x) { $0 * sigmoid($0) }
+  // Misra: arXiv 1908.08681, x·tanh(ln(1 + eˣ)).
+  case .mish:
+    unsafe replaceEach(x) {
+      $0 * Scalar.tanh(each($0) { $0 > 20 ? $0 : Scalar.log1p(Scalar.exp($0)) })
+    }
+  // Howard et al.: arXiv 1905.02244, §5.2: x·relu6(x + 3)/6.
+  case .hardSwish: unsafe replaceEach(x) { $0 * clamp($0 + 3, 0, 6) / 6 }
+  case .sigmoid: unsafe replaceEach(x) { sigmoid($0) }
+  case .tanh: unsafe replaceEach(x) { Scalar.tanh($0) }
+  case .linear: break
+  }
 }
 
 @inline(always)

@@ -18,12 +18,14 @@ public struct AttentionMask: Sendable {
   }
 }
 
-/// How many queries a piece has. Scores take this many rows for each worker, never the whole square.
-private let queriesPerPiece = 64
+/// How many queries a tile has.
+private let queriesPerTile = 128
 
 /// Scaled dot-product attention with several heads: `softmax(q·kᵀ·scale + bias)·v` for each head.
 ///
-/// Vaswani et al.: "Attention Is All You Need", arXiv 1706.03762, eq. 1 and §3.2.2.
+/// Vaswani et al.: "Attention Is All You Need", arXiv 1706.03762, eq. 1 and §3.2.2. Scores are computed
+/// tile by tile with a running softmax, so that memory does not grow with queries × keys: Dao,
+/// "FlashAttention-2", arXiv 2307.08691, algorithm 1.
 ///
 /// - Parameters:
 ///   - query: `[batch, queries, heads × head size]`, heads side by side.
@@ -31,7 +33,8 @@ private let queriesPerPiece = 64
 ///   - value: `[batch, keys, heads × value size]`
 ///   - heads: the number of heads.
 ///   - scale: what scores are multiplied by, usually head size^−½.
-///   - bias: `[heads, queries, keys]`, added to the scaled scores of every batch member.
+///   - bias: `[heads, queries + keys − 1]`, added to the scaled scores of every batch member: that of
+///     query `q` and key `k` is element `queries − 1 − q + k`, so it depends on their distance alone.
 ///   - mask: which keys each query sees.
 /// - Returns: `[batch, queries, heads × value size]`
 @specialized(where Scalar == Float)
@@ -44,81 +47,71 @@ public func attention<Scalar: ComputeScalar>(
   let (width, valueWidth) = (query.width, value.width)
   let (headSize, valueSize) = (width / heads, valueWidth / heads)
   precondition(key.width == width && key.shape[0] == batch && value.shape[1] == keys)
-  precondition(bias.map { $0.shape == [heads, queries, keys] } ?? true)
+  precondition(bias.map { $0.shape == [heads, queries + keys - 1] } ?? true)
   precondition(mask.keys.map { $0.shape == [batch, keys] } ?? true)
-  var result = NDArray(shape: [batch, queries, valueWidth], repeating: Scalar(0))
-  if result.elements.isEmpty || keys == 0 { return result }
+  let shape = [batch, queries, valueWidth]
+  if shape.contains(0) || keys == 0 { return NDArray(shape: shape, repeating: 0) }
 
-  let ranges = pieces(of: queries, size: queriesPerPiece)
-  unsafe query.elements.withUnsafeBufferPointer { q in
-    unsafe key.elements.withUnsafeBufferPointer { k in
-      unsafe value.elements.withUnsafeBufferPointer { v in
-        unsafe result.elements.withUnsafeMutableBufferPointer { out in
-          guard let q = q.baseAddress, let k = k.baseAddress, let v = v.baseAddress,
-            let out = out.baseAddress
-          else { return }
-          Parallel.forEach(count: batch * heads * ranges.count) { piece in
-            let range = ranges[piece % ranges.count]
-            let head = piece / ranges.count % heads
-            let member = piece / ranges.count / heads
-            let firstRow = member * queries + range.lowerBound
-            var scores = [Scalar](repeating: 0, count: range.count * keys)
-            unsafe scores.withUnsafeMutableBufferPointer { scores in
-              guard let s = scores.baseAddress else { return }
-              unsafe Scalar.product(
-                rows: range.count, columns: keys, inner: headSize,
-                a: q + firstRow * width + head * headSize, strideA: width,
-                b: k + member * keys * width + head * headSize, strideB: width, transposeB: true,
-                c: s, strideC: keys)
-              for (row, query) in range.enumerated() {
-                let row = unsafe UnsafeMutableBufferPointer(start: s + row * keys, count: keys)
-                let biasRow = bias?.row(head * queries + query)
-                unsafe finish(row, query, member, scale: Scalar(scale), bias: biasRow, mask: mask)
-                unsafe softmax(row)
-              }
-              unsafe Scalar.product(
-                rows: range.count, columns: valueSize, inner: keys,
-                a: s, strideA: keys,
-                b: v + member * keys * valueWidth + head * valueSize, strideB: valueWidth,
-                transposeB: false,
-                c: out + firstRow * valueWidth + head * valueSize, strideC: valueWidth)
-            }
-          }
-        }
+  let ranges = pieces(of: queries, size: queriesPerTile)
+  let visible = (0..<batch).map { VisibleKeys(mask, of: $0, count: keys) }
+  // Numbers, so that they are compared eight at a time.
+  let isPadded = mask.keys?.elements.contains(false) ?? false
+  let hidden = isPadded ? mask.keys?.elements.map { $0 ? Scalar(0) : 1 } : nil
+  let strip = queries + keys - 1
+  return unsafe NDArray(shape: shape) { out in
+    unsafe withPointers(
+      to: [query.elements, key.elements, value.elements, bias?.elements ?? [], hidden ?? []]
+    ) { pointers in
+      let (q, k, v) = unsafe (pointers[0], pointers[1], pointers[2])
+      let (b, h) = unsafe (pointers[3], pointers[4])
+      Parallel.forEach(
+        count: batch * heads * ranges.count,
+        scratch: { RunningSoftmax<Scalar>(queries: min(queries, queriesPerTile), keys: keys) }
+      ) { softmax, piece in
+        let range = ranges[piece % ranges.count]
+        let head = piece / ranges.count % heads
+        let member = piece / ranges.count / heads
+        let firstRow = member * queries + range.lowerBound
+        unsafe softmax.attend(
+          queries: range,
+          query: HeadRows(
+            start: q + firstRow * width + head * headSize, width: headSize, stride: width),
+          key: HeadRows(
+            start: k + member * keys * width + head * headSize, width: headSize, stride: width),
+          value: HeadRows(
+            start: v + member * keys * valueWidth + head * valueSize, width: valueSize,
+            stride: valueWidth),
+          scale: Scalar(scale), bias: bias == nil ? nil : b + head * strip + queries - 1,
+          visible: visible[member], hidden: hidden == nil ? nil : h + member * keys,
+          result: out + firstRow * valueWidth + head * valueSize)
       }
     }
   }
-  return result
 }
 
-/// Scales a row of scores, adds its bias, and masks it.
-@inline(always)
-private func finish<Scalar: ComputeScalar>(
-  _ scores: UnsafeMutableBufferPointer<Scalar>, _ query: Int, _ member: Int,
-  scale: Scalar, bias: ArraySlice<Scalar>?, mask: AttentionMask
-) {
-  for i in scores.indices { unsafe scores[i] *= scale }
-  if let bias {
-    for i in scores.indices { unsafe scores[i] += bias[bias.startIndex + i] }
-  }
-  if let allowed = mask.keys?.row(member) {
-    for i in scores.indices where !allowed[allowed.startIndex + i] {
-      unsafe scores[i] = -Scalar.greatestFiniteMagnitude
-    }
-  }
-  if mask.isCausal {
-    for i in min(mask.firstQuery + query + 1, scores.count)..<scores.count {
-      unsafe scores[i] = -Scalar.greatestFiniteMagnitude
-    }
-  }
-}
+/// How many keys the queries of one batch member may attend to.
+struct VisibleKeys: Sendable {
+  private let count: Int
+  private let firstVisible: Int
+  private let isCausal: Bool
+  private let firstQuery: Int
 
-/// `softmax(x)ᵢ = e^(xᵢ − max) / Σ e^(xⱼ − max)`, in place.
-@inline(always)
-private func softmax<Scalar: ComputeScalar>(_ x: UnsafeMutableBufferPointer<Scalar>) {
-  var largest = -Scalar.infinity
-  for i in x.indices where unsafe x[i] > largest { largest = unsafe x[i] }
-  unsafe replaceEach(x) { Scalar.exp($0 - largest) }
-  let scale = unsafe 1 / laneSum(of: x)
-  for i in x.indices { unsafe x[i] *= scale }
+  init(_ mask: AttentionMask, of member: Int, count: Int) {
+    let allowed = mask.keys?.row(member)
+    firstVisible = allowed.map { ($0.firstIndex(of: true) ?? $0.endIndex) - $0.startIndex } ?? 0
+    self.count = count
+    isCausal = mask.isCausal
+    firstQuery = mask.firstQuery
+  }
+
+  /// How many keys come before those that are hidden for being later than a query.
+  func end(of query: Int) -> Int {
+    isCausal ? min(firstQuery + query + 1, count) : count
+  }
+
+  /// How many keys the queries have to do with: all, if the first of them sees none and so attends to
+  /// all alike.
+  func end(of queries: Range<Int>) -> Int {
+    firstVisible < end(of: queries.lowerBound) ? end(of: queries.upperBound - 1) : count
+  }
 }

@@ -15,11 +15,12 @@ public protocol ComputeScalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendabl
   /// - Parameters:
   ///   - a: `[rows, inner]`, rows `strideA` elements apart.
   ///   - b: `[inner, columns]`, or `[columns, inner]` if `transposeB`, rows `strideB` apart.
-  ///   - c: `[rows, columns]`, rows `strideC` apart; overwritten.
+  ///   - c: `[rows, columns]`, rows `strideC` apart.
+  ///   - accumulates: whether the product is added to `c`; if not, `c` is overwritten.
   @unsafe static func product(
     rows: Int, columns: Int, inner: Int, a: UnsafePointer<Self>, strideA: Int,
     b: UnsafePointer<Self>, strideB: Int, transposeB: Bool,
-    c: UnsafeMutablePointer<Self>, strideC: Int)
+    c: UnsafeMutablePointer<Self>, strideC: Int, accumulates: Bool)
 
   /// eˣ
   static func exp(_ x: Self) -> Self
@@ -42,13 +43,14 @@ extension Float: ComputeScalar {
   @unsafe public static func product(
     rows: Int, columns: Int, inner: Int, a: UnsafePointer<Float>, strideA: Int,
     b: UnsafePointer<Float>, strideB: Int, transposeB: Bool,
-    c: UnsafeMutablePointer<Float>, strideC: Int
+    c: UnsafeMutablePointer<Float>, strideC: Int, accumulates: Bool
   ) {
     let start = ProductClock.start()
+    // OpenBLAS refuses rows of no elements.
     unsafe cblas_sgemm(
       CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
-      blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(strideA),
-      b, blasint(strideB), 0, c, blasint(strideC))
+      blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(max(1, strideA)),
+      b, blasint(max(1, strideB)), accumulates ? 1 : 0, c, blasint(strideC))
     ProductClock.stop(start)
   }
 
@@ -62,13 +64,14 @@ extension Double: ComputeScalar {
   @unsafe public static func product(
     rows: Int, columns: Int, inner: Int, a: UnsafePointer<Double>, strideA: Int,
     b: UnsafePointer<Double>, strideB: Int, transposeB: Bool,
-    c: UnsafeMutablePointer<Double>, strideC: Int
+    c: UnsafeMutablePointer<Double>, strideC: Int, accumulates: Bool
   ) {
     let start = ProductClock.start()
+    // OpenBLAS refuses rows of no elements.
     unsafe cblas_dgemm(
       CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
-      blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(strideA),
-      b, blasint(strideB), 0, c, blasint(strideC))
+      blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(max(1, strideA)),
+      b, blasint(max(1, strideB)), accumulates ? 1 : 0, c, blasint(strideC))
     ProductClock.stop(start)
   }
 

@@ -24,6 +24,19 @@ public struct NDArray<Element: Sendable>: Sendable {
     elements = Array(repeating: value, count: shape.reduce(1, *))
   }
 
+  /// An array that `fill` fills.
+  ///
+  /// - Parameter fill: assigns every element, of which none has a value before.
+  @unsafe @inline(__always)
+  init(shape: [Int], fill: (UnsafeMutablePointer<Element>) -> Void) {
+    self.shape = shape
+    let count = shape.reduce(1, *)
+    elements = unsafe Array(unsafeUninitializedCapacity: max(1, count)) { buffer, initialized in
+      if let start = buffer.baseAddress { unsafe fill(start) }
+      initialized = count
+    }
+  }
+
   /// The extent of the innermost axis, 1 for a scalar.
   public var width: Int { shape.last ?? 1 }
 
@@ -57,4 +70,25 @@ extension NDArray {
         start + columns.lowerBound..<start + columns.upperBound, with: part.row(row))
     }
   }
+}
+
+/// Arrays that `fill` fills, as `NDArray(shape:fill:)`.
+@unsafe @inline(__always)
+func arrays<Element: Sendable>(
+  shapes: [[Int]], fill: ([UnsafeMutablePointer<Element>]) -> Void
+) -> [NDArray<Element>] {
+  func with(
+    _ rest: ArraySlice<[Int]>, _ starts: [UnsafeMutablePointer<Element>]
+  ) -> [NDArray<Element>] {
+    guard let shape = rest.first else {
+      unsafe fill(starts)
+      return []
+    }
+    var others: [NDArray<Element>] = []
+    let first = unsafe NDArray<Element>(shape: shape) { start in
+      others = unsafe with(rest.dropFirst(), starts + [start])
+    }
+    return [first] + others
+  }
+  return unsafe with(shapes[...], [])
 }

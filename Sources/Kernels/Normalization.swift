@@ -1,3 +1,6 @@
+/// How many rows a worker normalises at a time.
+private let rowsPerPiece = 16
+
 /// Layer normalisation over the last axis.
 ///
 /// `(x − mean) / √(variance + ε) · w + b`, the variance being the mean square deviation (divided by
@@ -15,21 +18,15 @@ public func layerNorm<Scalar: ComputeScalar>(
 ) -> NDArray<Scalar> {
   let width = x.width
   precondition(weight.elements.count == width && bias.elements.count == width)
-  var y = x
-  guard width > 0 else { return y }
-  unsafe y.elements.withUnsafeMutableBufferPointer { values in
+  return unsafe normalised(x) { y in
     let w = weight.elements.span
     let b = bias.elements.span
-    Parallel.forEach(count: values.count / width) { row in
-      let x = unsafe UnsafeMutableBufferPointer(rebasing: values[row * width..<(row + 1) * width])
-      let mean = unsafe laneSum(of: x) / Scalar(width)
-      for i in 0..<width { unsafe x[i] -= mean }
-      let variance = unsafe laneSumOfSquares(of: x) / Scalar(width)
-      let scale = 1 / (variance + Scalar(epsilon)).squareRoot()
-      for i in 0..<width { unsafe x[i] = x[i] * scale * w[i] + b[i] }
-    }
+    let mean = unsafe laneSum(of: y) / Scalar(width)
+    for i in 0..<width { unsafe y[i] -= mean }
+    let variance = unsafe laneSumOfSquares(of: y) / Scalar(width)
+    let scale = 1 / (variance + Scalar(epsilon)).squareRoot()
+    for i in 0..<width { unsafe y[i] = y[i] * scale * w[i] + b[i] }
   }
-  return y
 }
 
 /// Root-mean-square normalisation over the last axis: no mean is subtracted, nothing is added.
@@ -48,18 +45,31 @@ public func rmsNorm<Scalar: ComputeScalar>(
 ) -> NDArray<Scalar> {
   let width = x.width
   precondition(weight.elements.count == width)
-  var y = x
-  guard width > 0 else { return y }
-  unsafe y.elements.withUnsafeMutableBufferPointer { values in
+  return unsafe normalised(x) { y in
     let w = weight.elements.span
-    Parallel.forEach(count: values.count / width) { row in
-      let x = unsafe UnsafeMutableBufferPointer(rebasing: values[row * width..<(row + 1) * width])
-      let meanSquare = unsafe laneSumOfSquares(of: x) / Scalar(width)
-      let scale = 1 / (meanSquare + Scalar(epsilon)).squareRoot()
-      for i in 0..<width { unsafe x[i] = x[i] * scale * w[i] }
+    let meanSquare = unsafe laneSumOfSquares(of: y) / Scalar(width)
+    let scale = 1 / (meanSquare + Scalar(epsilon)).squareRoot()
+    for i in 0..<width { unsafe y[i] = y[i] * scale * w[i] }
+  }
+}
+
+/// A copy of `x`, of which `normalise` has changed every row.
+@inline(always)
+private func normalised<Scalar: ComputeScalar>(
+  _ x: NDArray<Scalar>, _ normalise: (UnsafeMutableBufferPointer<Scalar>) -> Void
+) -> NDArray<Scalar> {
+  let width = x.width
+  let ranges = pieces(of: x.rows, size: rowsPerPiece)
+  return unsafe NDArray(shape: x.shape) { start in
+    Parallel.forEach(count: width > 0 ? ranges.count : 0) { piece in
+      for row in ranges[piece] {
+        let y = unsafe UnsafeMutableBufferPointer(start: start + row * width, count: width)
+        let elements = x.elements.span
+        for i in 0..<width { unsafe y[i] = elements[row * width + i] }
+        unsafe normalise(y)
+      }
     }
   }
-  return y
 }
 
 /// The sum of `values`, in eight lanes: a fixed order on every machine, and a smaller error than one

@@ -48,21 +48,32 @@ public enum Parallel {
   ///
   /// The calls run at the same time, so each must write only to places of its own.
   package static func forEach(count: Int, _ body: (Int) -> Void) {
+    forEach(count: count, scratch: {}) { _, index in body(index) }
+  }
+
+  /// Likewise, with something in which each worker keeps what its next call uses again.
+  package static func forEach<Scratch>(
+    count: Int, scratch: () -> Scratch, _ body: (inout Scratch, Int) -> Void
+  ) {
     prepare()
     let workers = min(workers, count)
     if workers <= 1 {
-      for index in 0..<count { body(index) }
+      var scratch = scratch()
+      for index in 0..<count { body(&scratch, index) }
       return
     }
     let next = Atomic<Int>(0)
     withoutActuallyEscaping(body) { body in
-      // Callers write to disjoint places, index by index.
-      nonisolated(unsafe) let body = body
-      DispatchQueue.concurrentPerform(iterations: workers) { _ in
-        while true {
-          let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          if index >= count { return }
-          unsafe body(index)
+      withoutActuallyEscaping(scratch) { scratch in
+        // Callers write to disjoint places, index by index.
+        nonisolated(unsafe) let (body, scratch) = (body, scratch)
+        DispatchQueue.concurrentPerform(iterations: workers) { _ in
+          var own = unsafe scratch()
+          while true {
+            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            if index >= count { return }
+            unsafe body(&own, index)
+          }
         }
       }
     }
@@ -72,4 +83,24 @@ public enum Parallel {
 /// The pieces of `count` items in steps of `size`: shapes alone decide how work is cut.
 func pieces(of count: Int, size: Int) -> [Range<Int>] {
   stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+}
+
+/// Calls `body` with where the elements of each array are; of an empty one, nowhere to read.
+@inline(__always)
+func withPointers<Element, Result>(
+  to arrays: [[Element]], _ body: ([UnsafePointer<Element>]) -> Result
+) -> Result {
+  func with(
+    _ rest: ArraySlice<[Element]>, _ pointers: [UnsafePointer<Element>]
+  ) -> Result {
+    guard let first = rest.first else { return unsafe body(pointers) }
+    return unsafe first.withUnsafeBufferPointer { buffer in
+      let aligned = unsafe UnsafePointer<Element>(bitPattern: MemoryLayout<Element>.alignment)
+      guard let start = unsafe buffer.baseAddress ?? aligned else {
+        preconditionFailure("no alignment is 0")
+      }
+      return unsafe with(rest.dropFirst(), pointers + [start])
+    }
+  }
+  return unsafe with(arrays[...], [])
 }

@@ -1,16 +1,35 @@
 /// How many columns (output features) a piece of a product has at most.
-private let mostColumnsPerPiece = 256
+private let mostColumnsPerPiece = 1024
 /// How many rows (positions) a piece of a product has.
-private let rowsPerPiece = 256
+private let rowsPerPiece = 512
 
 /// How many columns a piece has, of a matrix of so many. Shapes alone decide it, because the cut decides
 /// bits: a multiple of four pieces, so that several cores have the same to do.
+///
+/// Pieces are as large as that allows: OpenBLAS copies both factors of each product before it begins.
 public func columnsPerPiece(of columns: Int) -> Int {
-  guard columns > mostColumnsPerPiece else { return mostColumnsPerPiece }
-  let count = (columns + mostColumnsPerPiece - 1) / mostColumnsPerPiece
-  let pieces = (count + 3) / 4 * 4
-  // Whole vectors, whatever the machine's are.
-  return ((columns + pieces - 1) / pieces + 15) / 16 * 16
+  let pieces = (columns + 4 * mostColumnsPerPiece - 1) / (4 * mostColumnsPerPiece) * 4
+  // Whole vectors, whatever the machine's are, and not so few that copying takes longest.
+  return max(64, ((columns + pieces - 1) / max(1, pieces) + 15) / 16 * 16)
+}
+
+/// A linear map, with a function after it.
+public struct Projection<Scalar: ComputeScalar>: Sendable {
+  /// `[out, in]`
+  public let weight: NDArray<Scalar>
+  /// `[out]`, or `nil`
+  public let bias: NDArray<Scalar>?
+  /// What is applied to the results.
+  public let activation: Activation
+
+  /// Puts a linear map together.
+  public init(
+    weight: NDArray<Scalar>, bias: NDArray<Scalar>?, activation: Activation = .linear
+  ) {
+    self.weight = weight
+    self.bias = bias
+    self.activation = activation
+  }
 }
 
 /// `x·Wᵀ + b`: the linear layer.
@@ -27,39 +46,113 @@ public func linear<Scalar: ComputeScalar>(
   _ x: NDArray<Scalar>, weight: NDArray<Scalar>, bias: NDArray<Scalar>?,
   columnsPerPiece size: Int? = nil
 ) -> NDArray<Scalar> {
-  let (rows, inner, columns) = (x.rows, x.width, weight.rows)
-  precondition(weight.width == inner, "a linear layer's input has the wrong width")
-  precondition(bias.map { $0.elements.count == columns } ?? true, "a bias has the wrong length")
-  var y = NDArray(shape: x.shape.dropLast() + [columns], repeating: Scalar(0))
-  if y.elements.isEmpty { return y }
+  project(x, by: Projection(weight: weight, bias: bias), columnsPerPiece: size)
+}
 
-  let rowPieces = pieces(of: rows, size: rowsPerPiece)
-  let columnPieces = pieces(of: columns, size: size ?? columnsPerPiece(of: columns))
-  unsafe x.elements.withUnsafeBufferPointer { a in
-    unsafe weight.elements.withUnsafeBufferPointer { b in
-      unsafe y.elements.withUnsafeMutableBufferPointer { c in
-        guard let c = c.baseAddress else { return }
-        Parallel.forEach(count: rowPieces.count * columnPieces.count) { piece in
-          let r = rowPieces[piece / columnPieces.count]
-          let k = columnPieces[piece % columnPieces.count]
-          let corner = unsafe c + r.lowerBound * columns + k.lowerBound
-          if inner > 0, let a = a.baseAddress, let b = b.baseAddress {
-            unsafe Scalar.product(
-              rows: r.count, columns: k.count, inner: inner,
-              a: a + r.lowerBound * inner, strideA: inner,
-              b: b + k.lowerBound * inner, strideB: inner, transposeB: true,
-              c: corner, strideC: columns)
-          }
-          guard let bias else { return }
-          // While the piece is still near.
-          let addend = bias.elements.span
-          for row in 0..<r.count {
-            let y = unsafe corner + row * columns
-            for column in 0..<k.count { unsafe y[column] += addend[k.lowerBound + column] }
-          }
-        }
+/// `activation(x·Wᵀ + b) + y`
+///
+/// - Parameters:
+///   - x: `[…, in]`
+///   - addend: `[…, out]`: `y`, or `nil` for nothing.
+///   - columnsPerPiece: how the product is cut; given when the weight is a part of a larger matrix.
+/// - Returns: `[…, out]`
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func project<Scalar: ComputeScalar>(
+  _ x: NDArray<Scalar>, by projection: Projection<Scalar>, adding addend: NDArray<Scalar>? = nil,
+  columnsPerPiece size: Int? = nil
+) -> NDArray<Scalar> {
+  let columns = projection.weight.rows
+  let shape = Array(x.shape.dropLast()) + [columns]
+  projection.check(inputWidth: x.width)
+  precondition(addend.map { $0.shape == shape } ?? true, "the terms of a sum differ in shape")
+  let cut = Cut(rows: x.rows, columns: columns, columnsPerPiece: size)
+  return unsafe NDArray(shape: shape) { y in
+    unsafe withPointers(to: [x.elements, projection.weight.elements, addend?.elements ?? []]) {
+      let (x, weight, addend) = unsafe ($0[0], $0[1], addend == nil ? nil : $0[2])
+      Parallel.forEach(count: cut.count) { piece in
+        unsafe projection.compute(cut[piece], x: x, weight: weight, addend: addend, y: y)
       }
     }
   }
-  return y
+}
+
+/// `activation(x·Wᵀ + b)` for several maps of the same vectors, all at once.
+///
+/// - Parameter x: `[…, in]`
+/// - Returns: for each map `[…, out]`
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func project<Scalar: ComputeScalar>(
+  _ x: NDArray<Scalar>, by projections: [Projection<Scalar>]
+) -> [NDArray<Scalar>] {
+  let columns = projections.map(\.weight.rows)
+  for projection in projections { projection.check(inputWidth: x.width) }
+  let cuts = columns.map { Cut(rows: x.rows, columns: $0) }
+  let owners = cuts.indices.flatMap { Array(repeating: $0, count: cuts[$0].count) }
+  let firsts = cuts.indices.map { index in cuts[..<index].reduce(0) { $0 + $1.count } }
+  return unsafe arrays(shapes: columns.map { x.shape.dropLast() + [$0] }) { ys in
+    unsafe withPointers(to: [x.elements] + projections.map(\.weight.elements)) { pointers in
+      Parallel.forEach(count: owners.count) { piece in
+        let owner = owners[piece]
+        unsafe projections[owner].compute(
+          cuts[owner][piece - firsts[owner]], x: pointers[0], weight: pointers[1 + owner],
+          addend: nil, y: ys[owner])
+      }
+    }
+  }
+}
+
+/// How a product's result is cut into pieces.
+private struct Cut {
+  private let rows: [Range<Int>]
+  private let columns: [Range<Int>]
+
+  init(rows: Int, columns: Int, columnsPerPiece size: Int? = nil) {
+    self.rows = pieces(of: rows, size: rowsPerPiece)
+    self.columns = pieces(of: columns, size: size ?? columnsPerPiece(of: columns))
+  }
+
+  var count: Int { rows.count * columns.count }
+
+  subscript(piece: Int) -> (rows: Range<Int>, columns: Range<Int>) {
+    (rows[piece / columns.count], columns[piece % columns.count])
+  }
+}
+
+extension Projection {
+  fileprivate func check(inputWidth: Int) {
+    precondition(weight.width == inputWidth, "a linear layer's input has the wrong width")
+    precondition(
+      bias.map { $0.elements.count == weight.rows } ?? true, "a bias has the wrong length")
+  }
+
+  /// Computes a piece of `activation(x·Wᵀ + b) + addend`; all that follows the product while the piece
+  /// is still near.
+  @inline(__always)
+  fileprivate func compute(
+    _ piece: (rows: Range<Int>, columns: Range<Int>), x: UnsafePointer<Scalar>,
+    weight start: UnsafePointer<Scalar>, addend: UnsafePointer<Scalar>?,
+    y: UnsafeMutablePointer<Scalar>
+  ) {
+    let (inner, stride, width) = (weight.width, weight.rows, piece.columns.count)
+    let corner = piece.rows.lowerBound * stride + piece.columns.lowerBound
+    unsafe Scalar.product(
+      rows: piece.rows.count, columns: width, inner: inner,
+      a: x + piece.rows.lowerBound * inner, strideA: inner,
+      b: start + piece.columns.lowerBound * inner, strideB: inner, transposeB: true,
+      c: y + corner, strideC: stride, accumulates: false)
+    for row in 0..<piece.rows.count {
+      let first = corner + row * stride
+      let y = unsafe UnsafeMutableBufferPointer(start: y + first, count: width)
+      if let bias {
+        let bias = bias.elements.span
+        for i in 0..<width { unsafe y[i] += bias[piece.columns.lowerBound + i] }
+      }
+      unsafe apply(activation, to: y)
+      if let addend = unsafe addend {
+        for i in 0..<width { unsafe y[i] += addend[first + i] }
+      }
+    }
+  }
 }

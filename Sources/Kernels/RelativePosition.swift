@@ -103,8 +103,7 @@ private struct Natural {
   }
 }
 
-/// What is added to scores for the distance between query and key: `bias[h, q, k] =
-/// table[bucket(k − q), h]`.
+/// What is added to scores for the distance between query and key: `table[bucket(k − q), h]`.
 ///
 /// - Parameters:
 ///   - table: `[buckets, heads]`
@@ -112,24 +111,16 @@ private struct Natural {
 ///   - queries: how many queries there are.
 ///   - keys: how many keys there are.
 ///   - firstQuery: the position of the first query among the keys.
-/// - Returns: `[heads, queries, keys]`
+/// - Returns: `[heads, queries + keys − 1]`, from the last query and the first key on, as `attention`
+///   takes it.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
 public func relativeBias<Scalar: ComputeScalar>(
   table: NDArray<Scalar>, buckets: RelativeBuckets, queries: Int, keys: Int, firstQuery: Int
 ) -> NDArray<Scalar> {
   let heads = table.width
-  var elements: [Scalar] = []
-  elements.reserveCapacity(heads * queries * keys)
-  // All offsets that occur, from that of the last query to the first key on.
   let firstOffset = -(firstQuery + queries - 1)
   let rows = (0..<max(0, queries + keys - 1)).map { buckets(firstOffset + $0) }
-  for head in 0..<heads {
-    let strip = rows.map { table.elements[$0 * heads + head] }
-    for query in 0..<queries {
-      let start = queries - 1 - query
-      elements += strip[start..<start + keys]
-    }
-  }
-  return NDArray(shape: [heads, queries, keys], elements: elements)
+  let elements = (0..<heads).flatMap { head in rows.map { table.elements[$0 * heads + head] } }
+  return NDArray(shape: [heads, rows.count], elements: elements)
 }

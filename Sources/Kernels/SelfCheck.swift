@@ -25,7 +25,7 @@ private func fault<Scalar: ComputeScalar>(in _: Scalar.Type, tolerance: Double) 
             unsafe Scalar.product(
               rows: rows, columns: columns, inner: inner, a: a, strideA: inner,
               b: b, strideB: transposeB ? inner : columns, transposeB: transposeB,
-              c: c, strideC: columns)
+              c: c, strideC: columns, accumulates: false)
           }
         }
       }

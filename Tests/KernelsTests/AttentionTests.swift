@@ -34,6 +34,10 @@ private let cases: [AttentionCase] = [
   AttentionCase(queries: 1, keys: 33, hasMask: true, isCausal: true, firstQuery: 32),
   AttentionCase(queries: 3, keys: 10, isCausal: true, firstQuery: 7),
   AttentionCase(queries: 70, keys: 80, hasBias: true, isCausal: true, firstQuery: 10),
+  // Several tiles of queries and of keys.
+  AttentionCase(batch: 1, queries: 130, keys: 1100, heads: 2, hasBias: true, hasMask: true),
+  AttentionCase(batch: 1, queries: 140, keys: 1030, heads: 1, isCausal: true, firstQuery: 890),
+  AttentionCase(queries: 600, keys: 600, heads: 1, hasBias: true, hasMask: true, isCausal: true),
 ]
 
 @Suite struct AttentionTests {
@@ -48,7 +52,7 @@ private let cases: [AttentionCase] = [
     let query = randoms.array(form.batch, form.queries, form.heads * form.headSize, of: Scalar.self)
     let key = randoms.array(form.batch, form.keys, form.heads * form.headSize, of: Scalar.self)
     let value = randoms.array(form.batch, form.keys, form.heads * form.valueSize, of: Scalar.self)
-    let bias = randoms.array(form.heads, form.queries, form.keys, of: Scalar.self)
+    let bias = randoms.array(form.heads, form.queries + form.keys - 1, of: Scalar.self)
     var mask = AttentionMask(isCausal: form.isCausal, firstQuery: form.firstQuery)
     if form.hasMask { mask.keys = randoms.mask(form.batch, form.keys) }
     let result = attention(

@@ -110,7 +110,7 @@ func naiveAttention<Scalar: Precision>(
           let score = (0..<size).reduce(0) { sum, i in
             sum + query.at(member, q, head * size + i) * key.at(member, k, head * size + i)
           }
-          return exp(score * scale + (bias?.at(head, q, k) ?? 0))
+          return exp(score * scale + (bias?.at(head, queries - 1 - q + k) ?? 0))
         }
         for k in 0..<keys {
           let isPadding = !(mask.keys?.elements[member * keys + k] ?? true)

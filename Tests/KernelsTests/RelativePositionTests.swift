@@ -56,12 +56,12 @@ import Testing
       let buckets = RelativeBuckets(count: 6, maxDistance: 5, isBidirectional: isBidirectional)
       let bias = relativeBias(
         table: table, buckets: buckets, queries: queries, keys: keys, firstQuery: first)
-      #expect(bias.shape == [3, queries, keys])
+      #expect(bias.shape == [3, queries + keys - 1])
       for head in 0..<3 {
         for query in 0..<queries {
           for key in 0..<keys {
             let row = buckets(key - (first + query))
-            #expect(bias.at(head, query, key) == table.at(row, head))
+            #expect(bias.at(head, queries - 1 - query + key) == table.at(row, head))
           }
         }
       }

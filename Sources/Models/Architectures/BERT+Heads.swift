@@ -77,7 +77,8 @@ extension BERT {
     let name = task == .preTraining ? "prediction_logits" : "logits"
     return Stage("mlm_head", outputs: [.final(name)]) { scope throws(CheckpointError) in
       let scope = scope.module("mlm_head", .head)
-      let transform = try Linear(scope.module("transform", .linear), in: width, out: width)
+      let transform = try Linear(
+        scope.module("transform", .linear), in: width, out: width, activation: activation)
       let norm = try LayerNorm(
         scope.module("norm", .layerNorm), width: width, epsilon: epsilon)
       // Untied files of transformers 5 hold two biases, and only the decoder's is used.
@@ -88,7 +89,7 @@ extension BERT {
         tiedTo: isTied ? "embeddings.word.weight" : nil)
       let bias = try decoder.weight("bias", [vocabulary], .bias, tiedTo: "mlm_head.bias")
       return { states throws(CheckpointError) in
-        let x = norm(apply(activation, to: transform(states["hidden"])))
+        let x = norm(transform(states["hidden"]))
         states[name] = try weight.product(with: x, bias: bias)  // [batch, length, vocabulary]
       }
     }

@@ -138,8 +138,8 @@ public struct BERT: Architecture {
           keys: states.inputs.mask("attention_mask"), isCausal: isCausal,
           firstQuery: states.firstPosition)
         var x = states["hidden"]
-        x = attentionNorm(add(attention(x, mask: mask, &states), x))
-        x = feedForwardNorm(add(feedForward(x), x))
+        x = attentionNorm(attention(x, mask: mask, adding: x, &states))
+        x = feedForwardNorm(feedForward(x, adding: x))
         states["hidden"] = x
       }
     }
@@ -151,10 +151,11 @@ public struct BERT: Architecture {
     let isUnused = unused.contains("pooler")
     return Stage("pooler", outputs: outputs) { scope throws(CheckpointError) in
       let dense = try Linear(
-        scope.module("pooler", .linear, isUnused: isUnused), in: width, out: width)
+        scope.module("pooler", .linear, isUnused: isUnused), in: width, out: width,
+        activation: .tanh)
       return { states throws(CheckpointError) in
         guard !isUnused else { return }
-        states["pooler_output"] = apply(.tanh, to: dense(position(0, of: states["hidden"])))
+        states["pooler_output"] = dense(position(0, of: states["hidden"]))
       }
     }
   }

@@ -138,8 +138,8 @@ public struct GPT2: Architecture {
           keys: states.inputs.mask("attention_mask"), isCausal: true,
           firstQuery: states.firstPosition)
         var x = states["hidden"]
-        x = add(x, attention(attentionNorm(x), mask: mask, &states))
-        x = add(x, feedForward(feedForwardNorm(x)))
+        x = attention(attentionNorm(x), mask: mask, adding: x, &states)
+        x = feedForward(feedForwardNorm(x), adding: x)
         states["hidden"] = x
       }
     }

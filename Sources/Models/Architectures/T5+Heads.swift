@@ -68,12 +68,13 @@ extension T5 {
   private func sequenceClassification<Scalar>() -> Stage<Scalar> {
     Stage("classification_head", outputs: [.final("logits")]) { scope throws(CheckpointError) in
       let scope = scope.module("classification_head", .head)
-      let dense = try Linear(scope.module("dense", .linear), in: width, out: width)
+      let dense = try Linear(
+        scope.module("dense", .linear), in: width, out: width, activation: .tanh)
       let output = try Linear(scope.module("output", .linear), in: width, out: labels)
       return { states throws(CheckpointError) in
         let last = endPositions(in: states.inputs.required("input_ids")).map { $0.last ?? 0 }
         let x = selectPositions(last, of: states[Stack.decoder.state])  // [batch, width]
-        states["logits"] = output(apply(.tanh, to: dense(x)))  // [batch, labels]
+        states["logits"] = output(dense(x))  // [batch, labels]
       }
     }
   }

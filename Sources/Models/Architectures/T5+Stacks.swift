@@ -51,7 +51,7 @@ extension T5 {
         states[stack.state] = try word(ids)  // [batch, length, width]
         let first = stack == .decoder ? states.firstPosition : 0
         states[stack.bias] = bias(
-          queries: ids.width, keys: first + ids.width, firstQuery: first)  // [heads, query, key]
+          queries: ids.width, keys: first + ids.width, firstQuery: first)  // [heads, distance]
       }
     }
   }
@@ -80,13 +80,14 @@ extension T5 {
           keys: states.inputs.mask(stack.mask), isCausal: isDecoder,
           firstQuery: isDecoder ? states.firstPosition : 0)
         var x = states[stack.state]
-        x = add(x, attention(attentionNorm(x), mask: mask, bias: states[stack.bias], &states))
+        x = attention(
+          attentionNorm(x), mask: mask, bias: states[stack.bias], adding: x, &states)
         if let cross, let crossNorm {
           let mask = AttentionMask(keys: states.inputs.mask(Stack.encoder.mask))
           let source = states[Stack.encoder.state]
-          x = add(x, cross(crossNorm(x), over: source, mask: mask, &states))
+          x = cross(crossNorm(x), over: source, mask: mask, adding: x, &states)
         }
-        x = add(x, feedForward(feedForwardNorm(x)))
+        x = feedForward(feedForwardNorm(x), adding: x)
         states[stack.state] = x
       }
     }

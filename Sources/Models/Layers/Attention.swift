@@ -37,14 +37,16 @@ public struct Attention<Scalar: ComputeScalar> {
   /// - Parameters:
   ///   - x: `[batch, queries, width]`
   ///   - mask: over all keys, those that came before included.
-  ///   - bias: `[heads, queries, keys]`, added to the scores.
+  ///   - bias: `[heads, queries + keys − 1]`, added to the scores. See `Kernels.attention`.
+  ///   - addend: `[batch, queries, width]`, added to the result.
   /// - Returns: `[batch, queries, width]`
   func callAsFunction(
     _ x: NDArray<Scalar>, mask: AttentionMask, bias: NDArray<Scalar>? = nil,
-    _ states: inout States<Scalar>
+    adding addend: NDArray<Scalar>, _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
-    let pair = states.extendKeysAndValues(at: path, by: KeysAndValues(key(x), value(x)))
-    return attend(x, to: pair, mask: mask, bias: bias)
+    let parts = project(x, by: [query.projection, key.projection, value.projection])
+    let pair = states.extendKeysAndValues(at: path, by: KeysAndValues(parts[1], parts[2]))
+    return attend(parts[0], to: pair, mask: mask, bias: bias, adding: addend)
   }
 
   /// Attention of a sequence to another one, which stays the same while `states` keeps its keys.
@@ -52,24 +54,26 @@ public struct Attention<Scalar: ComputeScalar> {
   /// - Parameters:
   ///   - x: `[batch, queries, width]`
   ///   - source: `[batch, keys, width]`
+  ///   - addend: `[batch, queries, width]`, added to the result.
   /// - Returns: `[batch, queries, width]`
   func callAsFunction(
     _ x: NDArray<Scalar>, over source: NDArray<Scalar>, mask: AttentionMask,
-    _ states: inout States<Scalar>
+    adding addend: NDArray<Scalar>, _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
     let pair = states.keepKeysAndValues(at: path) {
-      KeysAndValues(key(source), value(source))
+      let parts = project(source, by: [key.projection, value.projection])
+      return KeysAndValues(parts[0], parts[1])
     }
-    return attend(x, to: pair, mask: mask, bias: nil)
+    return attend(query(x), to: pair, mask: mask, bias: nil, adding: addend)
   }
 
   private func attend(
-    _ x: NDArray<Scalar>, to pair: KeysAndValues<Scalar>, mask: AttentionMask,
-    bias: NDArray<Scalar>?
+    _ queries: NDArray<Scalar>, to pair: KeysAndValues<Scalar>, mask: AttentionMask,
+    bias: NDArray<Scalar>?, adding addend: NDArray<Scalar>
   ) -> NDArray<Scalar> {
-    output(
-      attention(
-        query: query(x), key: pair.keys, value: pair.values, heads: heads, scale: scale,
-        bias: bias, mask: mask))
+    let x = attention(
+      query: queries, key: pair.keys, value: pair.values, heads: heads, scale: scale, bias: bias,
+      mask: mask)
+    return output(x, adding: addend)
   }
 }

@@ -9,7 +9,6 @@ public struct FeedForward<Scalar: ComputeScalar> {
   let gate: Linear<Scalar>?
   let up: Linear<Scalar>
   let down: Linear<Scalar>
-  let activation: Activation
 
   /// - Parameters:
   ///   - width: of the stream it reads and writes.
@@ -20,15 +19,23 @@ public struct FeedForward<Scalar: ComputeScalar> {
   ) throws(CheckpointError) {
     gate =
       isGated
-      ? try Linear(scope.module("gate", .linear), in: width, out: hidden, bias: bias) : nil
-    up = try Linear(scope.module("up", .linear), in: width, out: hidden, bias: bias)
+      ? try Linear(
+        scope.module("gate", .linear), in: width, out: hidden, bias: bias, activation: activation)
+      : nil
+    up = try Linear(
+      scope.module("up", .linear), in: width, out: hidden, bias: bias,
+      activation: isGated ? .linear : activation)
     down = try Linear(scope.module("down", .linear), in: hidden, out: width, bias: bias)
-    self.activation = activation
   }
 
   /// `[…, width]` to the same.
-  func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
-    guard let gate else { return down(apply(activation, to: up(x))) }
-    return down(multiply(apply(activation, to: gate(x)), up(x)))
+  ///
+  /// - Parameter addend: `[…, width]`, added to the result.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>
+  ) -> NDArray<Scalar> {
+    guard let gate else { return down(up(x), adding: addend) }
+    let parts = project(x, by: [gate.projection, up.projection])
+    return down(multiply(parts[0], parts[1]), adding: addend)
   }
 }

@@ -1,21 +1,26 @@
 public import Kernels
 import TensorCore
 
-/// `y = x·Wᵀ + b`
+/// `y = activation(x·Wᵀ + b)`
 public struct Linear<Scalar: ComputeScalar> {
-  let weight: NDArray<Scalar>  // [out, in]
-  let bias: NDArray<Scalar>?  // [out]
+  let projection: Projection<Scalar>
 
   /// Asks `scope` for `weight` `[out, in]` and, unless told otherwise, `bias` `[out]`.
   init(
-    _ scope: WeightScope<Scalar>, in input: Int, out output: Int, bias hasBias: Bool = true
+    _ scope: WeightScope<Scalar>, in input: Int, out output: Int, bias hasBias: Bool = true,
+    activation: Activation = .linear
   ) throws(CheckpointError) {
-    weight = try scope.weight("weight", [output, input], .linear)
-    bias = hasBias ? try scope.weight("bias", [output], .bias) : nil
+    let weight = try scope.weight("weight", [output, input], .linear)
+    let bias = hasBias ? try scope.weight("bias", [output], .bias) : nil
+    projection = Projection(weight: weight, bias: bias, activation: activation)
   }
 
   /// `[…, in]` to `[…, out]`
-  func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
-    linear(x, weight: weight, bias: bias)
+  ///
+  /// - Parameter addend: `[…, out]`, added to the result.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>? = nil
+  ) -> NDArray<Scalar> {
+    project(x, by: projection, adding: addend)
   }
 }

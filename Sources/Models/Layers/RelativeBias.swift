@@ -18,7 +18,7 @@ public struct RelativeBias<Scalar: ComputeScalar> {
     self.isBidirectional = isBidirectional
   }
 
-  /// The bias for each pair: `[heads, queries, keys]`.
+  /// The bias for each distance: `[heads, queries + keys − 1]`, as `Kernels.attention` takes it.
   ///
   /// - Parameter firstQuery: the position of the first query among the keys.
   func callAsFunction(queries: Int, keys: Int, firstQuery: Int) -> NDArray<Scalar> {
