@@ -1,4 +1,8 @@
 public import ArgumentParser
+public import Containers
+public import SystemPackage
+public import TensorCore
+public import TransformerKit
 
 /// How much memory a command may take.
 public struct MemoryOptions: ParsableArguments {
@@ -12,4 +16,32 @@ public struct MemoryOptions: ParsableArguments {
 
   /// The cap in bytes, if there is one.
   public var cap: Int? { memory?.bytes }
+}
+
+extension MemoryOptions {
+  /// Keeps the cap while models run, or refuses.
+  ///
+  /// - Returns: whether there is also room to look for the cause of a difference.
+  /// - Throws: `CheckpointError` about `path` that names the smallest cap with which it would work.
+  @discardableResult
+  public func keep(
+    _ needed: VerificationMemory, for path: FilePath
+  ) throws(CheckpointError) -> Bool {
+    do {
+      return try needed.keep(cap)
+    } catch {
+      throw error.inFile(displayed(path))
+    }
+  }
+
+  /// Keeps the cap while tensors are read piece by piece, or refuses.
+  ///
+  /// - Throws: `CheckpointError` about the checkpoint that names the smallest cap.
+  public func keep(reading checkpoints: Checkpoint...) throws(CheckpointError) {
+    do {
+      try MemoryUse.check(cap: cap, reading: checkpoints.flatMap(\.tensors.tensors))
+    } catch {
+      throw error.inFile(displayed(checkpoints[0].path))
+    }
+  }
 }

@@ -13,24 +13,19 @@ package final class FortranOrderBytes: TensorBytes {
   private let member: StoredMember?
   private let shape: [Int]
   private let width: Int
-  /// The axis that a block has a range of.
-  private let axis: Int
-  /// How many indices of `axis` a block has, except the last one.
-  private let extent: Int
-  /// Elements under one index of `axis`.
-  private let inner: Int
+  /// Bytes of a block, if not those of any slab.
+  private let blockSize: Int?
   /// The block that was gathered last.
   private let block = Slab()
 
   /// Bytes that are read at once from the source when only some of them are wanted.
-  private static let windowSize = 1 << 20
+  fileprivate static let windowSize = 1 << 20
 
   /// Views `source`, which holds `shape` elements of `width` bytes; no extent is zero.
   convenience init(
     _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember?
   ) {
-    self.init(
-      source, shape: shape, width: width, member: member, blockSize: Slab.size)
+    self.init(source, shape: shape, width: width, member: member, blockSize: nil)
   }
 
   /// The same, with blocks of another size.
@@ -41,22 +36,35 @@ package final class FortranOrderBytes: TensorBytes {
   }
 
   private init(
-    _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember?, blockSize: Int
+    _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember?, blockSize: Int?
   ) {
     self.source = source
     self.member = member
-    self.shape = shape
+    // Axes of one index change nothing.
+    let axes = shape.filter { $0 > 1 }
+    self.shape = axes.isEmpty ? [1] : axes
     self.width = width
     count = source.count
+    self.blockSize = blockSize
+  }
+
+  /// How the array is cut into blocks.
+  private struct Cut {
+    /// The axis that a block has a range of.
     var axis = 0
-    var inner = shape.dropFirst().reduce(1, *)
-    while axis < shape.count - 1, inner * width > blockSize {
-      axis += 1
-      inner /= shape[axis]
+    /// How many indices of `axis` a block has, except the last one.
+    let extent: Int
+    /// Elements under one index of `axis`.
+    var inner: Int
+
+    init(_ shape: [Int], width: Int, blockSize: Int) {
+      inner = shape.dropFirst().reduce(1, *)
+      while axis < shape.count - 1, inner * width > blockSize {
+        axis += 1
+        inner /= shape[axis]
+      }
+      extent = max(1, min(shape[axis], blockSize / (inner * width)))
     }
-    self.axis = axis
-    self.inner = inner
-    extent = max(1, min(shape[axis], blockSize / (inner * width)))
   }
 
   package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
@@ -74,12 +82,13 @@ package final class FortranOrderBytes: TensorBytes {
     around position: Int
   ) throws(CheckpointError) -> (start: Int, bytes: [UInt8]) {
     try member?.verify()
+    let cut = Cut(shape, width: width, blockSize: blockSize ?? Slab.size)
+    let (axis, inner) = (cut.axis, cut.inner)
     let row = position / width / inner
     let index = row % shape[axis]
-    let first = index - index % extent
-    let length = min(extent, shape[axis] - first)
+    let first = index - index % cut.extent
+    let length = min(cut.extent, shape[axis] - first)
     let firstRow = row - index + first
-    var bytes = [UInt8](repeating: 0, count: length * inner * width)
     // Where the block's first element is in the source, whose first axis has stride 1.
     var start = 0
     var prefix = firstRow / shape[axis]
@@ -91,21 +100,41 @@ package final class FortranOrderBytes: TensorBytes {
       prefix /= outer
     }
     start += first * stride
-    var column = 0
-    var indices = [Int](repeating: 0, count: shape.count - axis - 1)
-    let rowStride = stride * shape[axis]
-    for number in 0..<inner {
-      try copyRun(
-        from: start + number * rowStride, stride: stride, count: length, to: &bytes, at: column)
-      column = advance(&indices, column: column)
+    var block = Block(width: width, inner: inner, length: length)
+    if axis == 0 {
+      // Runs of neighbours, one for each index of all other axes.
+      try gather(&block, from: start)
+    } else {
+      var column = 0
+      var indices = [Int](repeating: 0, count: shape.count - axis - 1)
+      for number in 0..<inner {
+        try block.copyRun(
+          source, from: start + number * stride * shape[axis], stride: stride, at: column)
+        column = advance(&indices, axis: axis, column: column)
+      }
     }
-    return (firstRow * inner * width, bytes)
+    return (firstRow * inner * width, block.bytes)
+  }
+
+  /// Fills a block of some indices of the first axis.
+  private func gather(_ block: inout Block, from start: Int) throws(CheckpointError) {
+    // The runs under all indices of the second axis stand side by side in the source.
+    let count = shape.count > 1 ? shape[1] : 1
+    let step = shape.dropFirst(2).reduce(1, *)
+    var column = 0
+    var indices = [Int](repeating: 0, count: max(0, shape.count - 2))
+    for number in 0..<step {
+      try block.copyRuns(
+        source, from: start + number * count * shape[0], distance: shape[0],
+        to: (count, column, step))
+      column = advance(&indices, axis: 1, column: column)
+    }
   }
 
   /// Moves to the next element in the source's order, and returns its place in the target's.
-  private func advance(_ indices: inout [Int], column: Int) -> Int {
+  private func advance(_ indices: inout [Int], axis: Int, column: Int) -> Int {
     var column = column
-    for (number, extent) in shape[(axis + 1)...].enumerated() {
+    for (number, extent) in shape.dropFirst(axis + 1).enumerated() {
       let stride = shape[(axis + 2 + number)...].reduce(1, *)
       indices[number] += 1
       column += stride
@@ -115,23 +144,82 @@ package final class FortranOrderBytes: TensorBytes {
     }
     return column
   }
+}
 
-  /// Copies `count` elements, `stride` apart in the source, to every `inner`-th place of the block.
-  private func copyRun(
-    from start: Int, stride: Int, count: Int, to target: inout [UInt8], at column: Int
+/// Some rows of an array in C order, while they are gathered.
+private struct Block {
+  let width: Int
+  /// Elements of a row.
+  let inner: Int
+  /// Rows.
+  let length: Int
+  private(set) var bytes: [UInt8]
+  /// What was read from the source and waits for being scattered.
+  private var window: [UInt8] = []
+
+  init(width: Int, inner: Int, length: Int) {
+    self.width = width
+    self.inner = inner
+    self.length = length
+    bytes = [UInt8](repeating: 0, count: length * inner * width)
+  }
+
+  /// Copies runs of `length` neighbours, `distance` from one to the next in the source, to columns.
+  mutating func copyRuns(
+    _ source: any TensorBytes, from start: Int, distance: Int,
+    to columns: (count: Int, first: Int, step: Int)
   ) throws(CheckpointError) {
-    let perWindow = max(1, (Self.windowSize / width - 1) / stride + 1)
-    var done = 0
-    while done < count {
-      let some = min(perWindow, count - done)
-      let first = (start + done * stride) * width
-      let window = try source.read(first..<first + ((some - 1) * stride + 1) * width)
-      for number in 0..<some {
-        let from = number * stride * width
-        let to = ((done + number) * inner + column) * width
-        for byte in 0..<width { target[to + byte] = window[from + byte] }
+    let room = FortranOrderBytes.windowSize / width
+    // What can only be read forwards is read run by run.
+    let tile =
+      source.isReadForwards
+      ? max(1, min(Scattering.runsPerTile, room / length)) : Scattering.runsPerTile
+    let part = min(length, room / tile)
+    for first in stride(from: 0, to: columns.count, by: tile) {
+      let runs = min(tile, columns.count - first)
+      for row in stride(from: 0, to: length, by: part) {
+        let count = min(part, length - row)
+        for number in 0..<runs {
+          let from = start + (first + number) * distance + row
+          try fill(source, from: from, count: count, at: number * count)
+        }
+        scatter(
+          Scattering(run: (count, inner), group: (runs, count, columns.step)),
+          at: row * inner + columns.first + first * columns.step)
       }
-      done += some
     }
+  }
+
+  /// Copies `length` elements, `stride` apart in the source, to a column.
+  mutating func copyRun(
+    _ source: any TensorBytes, from start: Int, stride: Int, at column: Int
+  ) throws(CheckpointError) {
+    let room = FortranOrderBytes.windowSize / width
+    let perWindow = max(1, (room - 1) / stride + 1)
+    for first in Swift.stride(from: 0, to: length, by: perWindow) {
+      let count = min(perWindow, length - first)
+      try fill(source, from: start + first * stride, count: (count - 1) * stride + 1, at: 0)
+      scatter(
+        Scattering(run: (1, 0), group: (count, stride, inner)), at: first * inner + column)
+    }
+  }
+
+  /// Reads elements into the window, from its element `place` on.
+  private mutating func fill(
+    _ source: any TensorBytes, from: Int, count: Int, at place: Int
+  ) throws(CheckpointError) {
+    if window.isEmpty { window = [UInt8](repeating: 0, count: FortranOrderBytes.windowSize) }
+    let width = width
+    var span = window.mutableSpan
+    var all = unsafe span.mutableBytes
+    var target = all._mutatingExtracting(place * width..<(place + count) * width)
+    try source.read(at: from * width, into: &target)
+  }
+
+  private mutating func scatter(_ scattering: Scattering, at start: Int) {
+    let (width, window) = (width, window)
+    var span = bytes.mutableSpan
+    var target = unsafe span.mutableBytes
+    scattering.move(unsafe window.span.bytes, to: &target, at: start, width: width)
   }
 }

@@ -80,6 +80,11 @@ final class InputFile: Sendable {
     try FileBytes(file: self, start: range.lowerBound, count: range.count).read(0..<range.count)
   }
 
+  /// Says that the bytes of `range` will be read soon.
+  func announce(_ range: Range<Int>) {
+    beginReadahead(descriptor, at: range.lowerBound, count: range.count)
+  }
+
   /// The first bytes, at most `count`.
   func head(_ count: Int) throws(CheckpointError) -> [UInt8] {
     try read(0..<min(count, size))
@@ -122,6 +127,10 @@ struct FileBytes: TensorBytes {
   let start: Int
   let count: Int
   var isReadForwards: Bool { false }
+
+  func announce(_ range: Range<Int>) {
+    file.announce(start + range.lowerBound..<start + range.upperBound)
+  }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")

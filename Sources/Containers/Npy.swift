@@ -87,6 +87,10 @@ struct ByteRange: TensorBytes {
 
   var workingMemory: Int { bytes.workingMemory }
 
+  func announce(_ range: Range<Int>) {
+    bytes.announce(start + range.lowerBound..<start + range.upperBound)
+  }
+
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")
     try bytes.read(at: start + offset, into: &buffer)

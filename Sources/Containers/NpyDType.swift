@@ -16,36 +16,75 @@ struct NpyDType: Equatable {
     "V2": .bf16, "f1": .f8e5m2,
   ]
 
-  /// Understands a type string.
+  /// Other spellings that numpy reads and that mean the same on every machine: characters of the array
+  /// module, with or without a byte order.
+  private static let characters: [String: String] = [
+    "?": "b1", "b": "i1", "B": "u1", "h": "i2", "H": "u2", "i": "i4", "I": "u4", "q": "i8",
+    "Q": "u8", "e": "f2", "f": "f4", "d": "f8", "F": "c8", "D": "c16",
+  ]
+
+  /// And numpy's names, which stand alone.
+  private static let names: [String: String] = [
+    "bool": "b1", "bool_": "b1", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2",
+    "int32": "i4", "uint32": "u4", "int64": "i8", "uint64": "u8", "float16": "f2",
+    "float32": "f4", "float64": "f8", "complex64": "c8", "complex128": "c16", "byte": "i1",
+    "ubyte": "u1", "short": "i2", "ushort": "u2", "intc": "i4", "uintc": "u4", "longlong": "i8",
+    "ulonglong": "u8", "half": "f2", "single": "f4", "double": "f8", "float": "f8",
+    "csingle": "c8", "cdouble": "c16", "complex": "c16",
+  ]
+
+  /// Spellings of integers whose size is that of the machine that reads them.
+  private static let machineDependent: Set<String> = [
+    "int", "uint", "int_", "intp", "uintp", "long", "ulong", "l", "L", "p", "P", "n", "N",
+  ]
+
+  /// Understands a type string. Without a byte order, and with `=` or `|`, numpy means the machine's,
+  /// which is little-endian wherever this runs.
   ///
   /// - Throws: `CheckpointError` of the category `unsupported` that says what the type is.
   init(_ descr: String) throws(CheckpointError) {
-    guard let order = descr.first, "<>|=".contains(order) else {
-      throw CheckpointError(.unsupported("dtype \"\(descr)\" does not say its byte order"))
-    }
-    let kind = String(descr.dropFirst())
+    let order = descr.first.flatMap { "<>|=".contains($0) ? $0 : nil }
+    let spelling = String(order == nil ? descr[...] : descr.dropFirst())
+    let kind = Self.kind(spelling, hasOrder: order != nil)
     guard let dtype = Self.known[kind] else {
       throw CheckpointError(.unsupported("dtype \"\(descr)\" \(Self.reason(kind))"))
     }
-    let width = dtype.byteWidth ?? 1
-    guard width == 1 || order != "=" && (order != "|" || kind == "V2") else {
-      throw CheckpointError(.unsupported("dtype \"\(descr)\" does not say its byte order"))
-    }
-    guard kind != "V2" || order != ">" else {
+    // What only ml_dtypes says is understood only as it says it.
+    if kind == "V2", order != "<" && order != "|" {
       throw CheckpointError(.unsupported("dtype \"\(descr)\" is raw bytes of unknown order"))
     }
+    guard kind != "f1" || order != nil else {
+      throw CheckpointError(.unsupported("dtype \"\(descr)\" is not known"))
+    }
     self.dtype = dtype
-    isBigEndian = order == ">" && width > 1
+    isBigEndian = order == ">" && (dtype.byteWidth ?? 1) > 1
+  }
+
+  /// The usual spelling of a type without its byte order.
+  private static func kind(_ spelling: String, hasOrder: Bool) -> String {
+    if !hasOrder, let kind = names[spelling] { return kind }
+    var rest = spelling[...]
+    // One of them is no array.
+    for one in ["1", "(1,)", "()"] where rest.hasPrefix(one) && rest.count > one.count {
+      rest = rest.dropFirst(one.count)
+      break
+    }
+    if rest.startIndex != spelling.startIndex, rest.hasPrefix("V") { return spelling }
+    if let kind = characters[String(rest)] { return kind }
+    // f04 is f4.
+    guard let letter = rest.first, "iufc".contains(letter) else { return String(rest) }
+    return String(letter) + rest.dropFirst().drop { $0 == "0" }
   }
 
   private static func reason(_ kind: String) -> String {
+    if machineDependent.contains(kind) { return "has another size on other machines" }
     switch kind.first {
     case "O": return "is objects, which are pickled: that can run code and is not read"
-    case "U", "S", "a": return "is text"
+    case "U", "S", "a", "s": return "is text"
     case "M", "m": return "is dates or times"
     case "V" where kind == "V1": return "is one raw byte, which may be any of the 8-bit floats"
     case "V": return "is raw bytes"
-    case "f", "c": return "is a floating-point type that only some machines have"
+    case "f", "c", "g", "G": return "is a floating-point type that only some machines have"
     default: return "is not known"
     }
   }

@@ -103,6 +103,8 @@ private struct PythonLiteral {
 
   private mutating func string() throws(CheckpointError) -> String {
     skipSpace()
+    // Python 2 marked its Unicode strings.
+    if peek == UInt8(ascii: "u") { position += 1 }
     guard let quote = peek, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
       throw fault("expected a string")
     }
@@ -167,7 +169,7 @@ private struct PythonLiteral {
   private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
 
   private mutating func skipSpace() {
-    while let byte = peek, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+    while let byte = peek, [0x20, 0x09, 0x0A, 0x0C, 0x0D].contains(byte) { position += 1 }
   }
 
   private mutating func take(_ character: Unicode.Scalar) -> Bool {

@@ -10,6 +10,7 @@ struct SwappedBytes: TensorBytes {
   var count: Int { bytes.count }
   var workingMemory: Int { bytes.workingMemory }
   var isReadForwards: Bool { bytes.isReadForwards }
+  func announce(_ range: Range<Int>) { bytes.announce(range) }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let size = buffer.byteCount

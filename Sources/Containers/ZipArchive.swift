@@ -97,6 +97,8 @@ final class StoredMember: TensorBytes {
     count = member.size
   }
 
+  func announce(_ range: Range<Int>) { data.announce(range) }
+
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     try data.read(at: offset, into: &buffer)
     let size = buffer.byteCount

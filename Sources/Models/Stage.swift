@@ -56,7 +56,7 @@ public struct StageOutput: Sendable, Equatable {
 public struct States<Scalar: ComputeScalar>: Sendable {
   /// The inputs, checked by the architecture.
   public private(set) var inputs: ModelInputs
-  private var arrays: [String: NDArray<Scalar>] = [:]
+  private var values: [String: StateValue<Scalar>] = [:]
   /// The keys and values of earlier inputs, if they are kept.
   var cache: KeyValueCache<Scalar>?
 
@@ -77,21 +77,36 @@ public struct States<Scalar: ComputeScalar>: Sendable {
 
   /// Forgets a state that no later stage reads.
   mutating func remove(_ name: String) {
-    arrays[name] = nil
+    values[name] = nil
   }
 
   /// The names of the states there are, sorted.
-  public var names: [String] { arrays.keys.sorted() }
+  public var names: [String] { values.keys.sorted() }
 
-  /// The state of that name.
+  /// The state of that name, which stages go on with.
   ///
-  /// - Precondition: an earlier stage has set it.
+  /// - Precondition: an earlier stage has set it, and not to scores over a vocabulary.
   public subscript(name: String) -> NDArray<Scalar> {
     get {
-      guard let array = arrays[name] else { preconditionFailure("no stage has set \(name)") }
+      guard case .array(let array) = value(of: name) else {
+        preconditionFailure("\(name) is not computed yet")
+      }
       return array
     }
-    set { arrays[name] = newValue }
+    set { values[name] = .array(newValue) }
+  }
+
+  /// The state of that name, scores over a vocabulary included.
+  ///
+  /// - Precondition: an earlier stage has set it.
+  public func value(of name: String) -> StateValue<Scalar> {
+    guard let value = values[name] else { preconditionFailure("no stage has set \(name)") }
+    return value
+  }
+
+  /// Sets a state to what may be computed later.
+  mutating func set(_ name: String, to value: StateValue<Scalar>) {
+    values[name] = value
   }
 }
 

@@ -48,13 +48,6 @@ final class ResidentTables<Scalar: ComputeScalar> {
 /// Unless its tables are to be resident it stays in its file and only the rows that are needed are
 /// read, so that the largest weights of a model never have to fit into memory.
 public struct WeightRows<Scalar: ComputeScalar> {
-  /// Rows that are multiplied at a time, about: whole pieces of the product with the whole matrix, so
-  /// that a resident table gives the same bits.
-  private static func rowsPerProduct(of count: Int) -> Int {
-    let piece = columnsPerPiece(of: count)
-    return max(1, 4096 / piece) * piece
-  }
-
   /// `nil` in a declaration.
   private let tensor: Tensor?
   private let owner: String
@@ -92,30 +85,14 @@ public struct WeightRows<Scalar: ComputeScalar> {
     return row.elements[...]
   }
 
-  /// `x·Wᵀ + b`, block of rows by block of rows: `[…, width]` to `[…, rows]`.
+  /// `x·Wᵀ + b`, computed when it is asked for: `[…, width]` to `[…, rows]`.
   ///
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   public func product(
     with x: NDArray<Scalar>, bias: NDArray<Scalar>?
-  ) throws(CheckpointError) -> NDArray<Scalar> {
-    guard let tensor else { return NDArray(shape: [0], elements: []) }
-    if let table = try resident?.table(of: owner, tensor) {
-      return linear(x, weight: table, bias: bias)
-    }
-    let (count, width) = (tensor.shape[0], tensor.shape[1])
-    var y = NDArray(shape: x.shape.dropLast() + [count], repeating: Scalar(0))
-    let size = Self.rowsPerProduct(of: count)
-    for start in stride(from: 0, to: count, by: size) {
-      let end = min(start + size, count)
-      var block = NDArray(shape: [end - start, width], repeating: Scalar(0))
-      try block.read(tensor, from: start * width)
-      let part = bias.map {
-        NDArray(shape: [end - start], elements: Array($0.elements[start..<end]))
-      }
-      let product = linear(
-        x, weight: block, bias: part, columnsPerPiece: columnsPerPiece(of: count))
-      y.replaceColumns(start..<end, by: product)
-    }
-    return y
+  ) throws(CheckpointError) -> StateValue<Scalar> {
+    guard let tensor else { return .array(NDArray(shape: [0], elements: [])) }
+    let table = try resident?.table(of: owner, tensor)
+    return .product(VocabularyProduct(x, weight: tensor, table: table, bias: bias))
   }
 }

@@ -64,16 +64,19 @@ public struct WeightScope<Scalar: ComputeScalar> {
   public func rows(
     _ name: String, _ shape: [Int], _ role: WeightRole, tiedTo tie: String? = nil
   ) -> WeightRows<Scalar> {
-    let slot = slot(name, shape, role, tie)
+    let slot = slot(name, shape, role, tie, isReadByRows: true)
     let tensor = visitor.visit(slot)
     return WeightRows(
       tensor: tensor, owner: visitor.owner(of: slot), resident: slot.isUnused ? nil : resident)
   }
 
   private func slot(
-    _ name: String, _ shape: [Int], _ role: WeightRole, _ tie: String?
+    _ name: String, _ shape: [Int], _ role: WeightRole, _ tie: String?,
+    isReadByRows: Bool = false
   ) -> WeightSlot {
-    WeightSlot(path: joined(name), shape: shape, role: role, tie: tie, isUnused: isUnused)
+    WeightSlot(
+      path: joined(name), shape: shape, role: role, tie: tie, isUnused: isUnused,
+      isReadByRows: isReadByRows)
   }
 
   private func joined(_ name: String) -> String {
@@ -143,4 +146,35 @@ final class Loading: WeightVisitor {
   }
 
   func owner(of slot: WeightSlot) -> String { graph.ties[slot.path] ?? slot.path }
+}
+
+/// Tells the system which bytes will be needed soon. Embeddings are left out, of which a stage needs
+/// some rows only.
+final class Announcing: WeightVisitor {
+  private let graph: WeightGraph
+  /// Of a matrix over a vocabulary the beginning is enough: the rest is read on in order.
+  private static let mostBytes = 32 << 20
+
+  init(_ graph: WeightGraph) {
+    self.graph = graph
+  }
+
+  func enter(_ path: String, _ kind: ModuleKind) {}
+
+  func visit(_ slot: WeightSlot) -> Tensor? {
+    if slot.role != .embedding, !slot.isUnused, let bytes = graph.tensor(at: slot.path)?.bytes {
+      bytes.announce(0..<min(bytes.count, Self.mostBytes))
+    }
+    return nil
+  }
+
+  func owner(of slot: WeightSlot) -> String { slot.path }
+}
+
+extension WeightGraph {
+  /// Lets the system bring a stage's weights from the disk while another stage runs.
+  public func announce<Scalar: ComputeScalar>(_ stage: Stage<Scalar>) {
+    // Nothing is read, so nothing can fail.
+    _ = try? stage.load(WeightScope(visitor: Announcing(self)))
+  }
 }

@@ -24,15 +24,19 @@ public struct WeightSlot: Sendable {
   public let tie: String?
   /// Whether no output of the declared head depends on it.
   public let isUnused: Bool
+  /// Whether it is never in memory as a whole, since it may be the largest.
+  public let isReadByRows: Bool
 
   package init(
-    path: String, shape: [Int], role: WeightRole, tie: String? = nil, isUnused: Bool = false
+    path: String, shape: [Int], role: WeightRole, tie: String? = nil, isUnused: Bool = false,
+    isReadByRows: Bool = false
   ) {
     self.path = path
     self.shape = shape
     self.role = role
     self.tie = tie
     self.isUnused = isUnused
+    self.isReadByRows = isReadByRows
   }
 
   /// How many numbers it has.

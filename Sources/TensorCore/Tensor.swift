@@ -16,6 +16,10 @@ public protocol TensorBytes: Sendable {
   /// - Throws: `CheckpointError` when the bytes cannot be had any more (I/O, truncation, checksum).
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError)
 
+  /// Says that the bytes of `range` will be read soon, so that the system can bring them from the disk
+  /// meanwhile. A hint: nothing waits for it, and where it is not known nothing happens.
+  func announce(_ range: Range<Int>)
+
   /// The most memory that reading takes at a time beside the buffer, in bytes, if it is worth
   /// mentioning.
   var workingMemory: Int { get }
@@ -23,6 +27,7 @@ public protocol TensorBytes: Sendable {
 
 extension TensorBytes {
   public var workingMemory: Int { 0 }
+  public func announce(_ range: Range<Int>) {}
   public var isReadForwards: Bool { true }
 
   /// The bytes of `range` in a new array.

@@ -74,8 +74,25 @@ public struct ArrayFile: Sendable {
 extension Tensor {
   /// Numbers in memory as a tensor of their own type.
   public init<Scalar: ComputeScalar>(name: TensorName, _ array: NDArray<Scalar>) {
-    let bytes = unsafe array.elements.withUnsafeBytes { unsafe Array($0) }
     let dtype: DType = Scalar.self == Float.self ? .f32 : .f64
-    self.init(name: name, dtype: dtype, shape: array.shape, bytes: ByteArray(bytes))
+    self.init(
+      name: name, dtype: dtype, shape: array.shape, bytes: NumberBytes(numbers: array.elements))
+  }
+}
+
+/// The bytes of numbers in memory.
+private struct NumberBytes<Scalar: ComputeScalar>: TensorBytes {
+  let numbers: [Scalar]
+
+  var count: Int { numbers.count * MemoryLayout<Scalar>.size }
+  var isReadForwards: Bool { false }
+
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    unsafe buffer.withUnsafeMutableBytes { target in
+      unsafe numbers.withUnsafeBytes { source in
+        unsafe target.copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: source[offset..<offset + target.count]))
+      }
+    }
   }
 }

@@ -72,7 +72,7 @@ public struct Conversion: Sendable {
   /// The container of the target.
   public var format: ContainerFormat { writer.format }
 
-  /// The most memory that the process takes for it, in bytes, without what `isVerified` needs.
+  /// The most memory that the process takes for it, in bytes, the comparison included.
   public let peakMemory: Int
 
   /// What the cast does to each tensor that is cast.
@@ -115,10 +115,16 @@ public struct Conversion: Sendable {
       translation = []
     }
     original = target.isVerified ? try comparable(source, model, options) : nil
-    self.tensors = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
+    let written = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
+    self.tensors = written
     let format = try target.container
     do {
-      peakMemory = try MemoryUse.checked(cap: target.memory, of: self.tensors, to: format)
+      let writing = try MemoryUse.checked(cap: target.memory, of: written, to: format)
+      let comparison = original.map {
+        VerificationMemory(verifying: $0.graph, in: format, written)
+      }
+      try comparison?.keep(target.memory)
+      peakMemory = max(writing, comparison?.peak ?? 0)
     } catch {
       throw error.inFile(displayed(source.path))
     }

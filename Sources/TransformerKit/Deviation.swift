@@ -1,4 +1,6 @@
 public import Kernels
+import Models
+import TensorCore
 
 #if canImport(Glibc)
   import Glibc
@@ -29,27 +31,101 @@ public struct Deviation: Sendable {
   /// Compares `values` with `expected`, element by element.
   ///
   /// - Precondition: the shapes are equal.
-  @specialized(where Value == Float, Expected == Float)
-  @specialized(where Value == Double, Expected == Double)
   public init<Value: ComputeScalar, Expected: ComputeScalar>(
     _ name: String, _ values: NDArray<Value>, from expected: NDArray<Expected>
   ) {
-    precondition(values.shape == expected.shape)
+    var meter = Meter(shape: values.shape)
+    meter.add(values, from: expected)
+    self.init(name, meter)
+  }
+
+  /// What a meter has measured.
+  private init(_ name: String, _ meter: Meter) {
     self.name = name
-    shape = values.shape
-    var (largestError, worst, scale, identical) = (0.0, 0, 0.0, Value.self == Expected.self)
+    shape = meter.shape
+    error = meter.error
+    scale = meter.scale
+    worstRow = position(of: meter.worst, in: meter.shape)
+    isIdentical = meter.isIdentical
+  }
+}
+
+extension Deviation {
+  /// Compares two states of one shape; scores over a vocabulary block by block, so that they are never
+  /// in memory as a whole.
+  ///
+  /// - Throws: `CheckpointError` when weights cannot be read.
+  init<Value: ComputeScalar, Expected: ComputeScalar>(
+    _ name: String, _ values: StateValue<Value>, from expected: StateValue<Expected>
+  ) throws(CheckpointError) {
+    precondition(values.shape == expected.shape)
+    var meter = Meter(shape: values.shape)
+    for columns in values.blocks ?? expected.blocks ?? [0..<(values.shape.last ?? 1)] {
+      let value = try values.block(columns)
+      meter.add(value, from: try expected.block(columns), at: columns.lowerBound)
+    }
+    self.init(name, meter)
+  }
+}
+
+/// Measures how far arrays are from each other, blocks of columns one after the other.
+private struct Meter {
+  let shape: [Int]
+  private(set) var error = 0.0
+  private(set) var scale = 0.0
+  private(set) var isIdentical = true
+  /// The flat index of the first element with the largest error.
+  private(set) var worst = 0
+
+  init(shape: [Int]) {
+    self.shape = shape
+  }
+
+  /// Adds the columns from `start` on, of all rows.
+  @specialized(where Value == Float, Expected == Float)
+  @specialized(where Value == Double, Expected == Double)
+  mutating func add<Value: ComputeScalar, Expected: ComputeScalar>(
+    _ values: NDArray<Value>, from expected: NDArray<Expected>, at start: Int = 0
+  ) {
+    precondition(values.shape == expected.shape)
+    if Value.self != Expected.self { isIdentical = false }
+    let (width, whole) = (values.width, shape.last ?? 1)
     for index in values.elements.indices {
       let (value, goal) = (Double(values.elements[index]), Double(expected.elements[index]))
       if goal.isFinite { scale = max(scale, abs(goal)) }
       if value.bitPattern == goal.bitPattern { continue }
-      identical = false
-      let error = distance(value, goal)
-      if error > largestError { (largestError, worst) = (error, index) }
+      isIdentical = false
+      let distance = distance(value, goal)
+      if distance < error || distance == 0 { continue }
+      let place = index / width * whole + start + index % width
+      if distance > error || place < worst { (error, worst) = (distance, place) }
     }
-    error = largestError
-    self.scale = scale
-    isIdentical = identical
-    worstRow = position(of: worst, in: values.shape)
+  }
+}
+
+extension StateValue {
+  /// The ranges of columns in which it is computed, unless it is there already.
+  fileprivate var blocks: [Range<Int>]? {
+    switch self {
+    case .array: nil
+    case .product(let product): product.blocks
+    }
+  }
+
+  /// Some columns of all rows.
+  fileprivate func block(_ columns: Range<Int>) throws(CheckpointError) -> NDArray<Scalar> {
+    switch self {
+    case .product(let product): return try product.block(columns)
+    case .array(let array):
+      if columns == 0..<array.width { return array }
+      var elements: [Scalar] = []
+      elements.reserveCapacity(array.rows * columns.count)
+      for row in 0..<array.rows {
+        let start = row * array.width
+        elements += array.elements[start + columns.lowerBound..<start + columns.upperBound]
+      }
+      return NDArray(shape: array.shape.dropLast() + [columns.count], elements: elements)
+    }
   }
 }
 

@@ -2,14 +2,25 @@ public import Kernels
 public import Models
 public import TensorCore
 
-/// A forward pass, stage by stage: only one stage's weights are in memory at a time.
+/// A forward pass, stage by stage: only one stage's weights are in memory at a time, and the system is
+/// told to bring those of the next one from the disk while it runs.
 public struct ForwardPass<Scalar: ComputeScalar> {
+  /// An output of the model.
+  public struct Output {
+    /// The framework's name of it.
+    public let name: String
+    /// What it is.
+    public let value: StateValue<Scalar>
+    /// Whether it is given only when all hidden states are asked for.
+    public let isHiddenState: Bool
+  }
+
   /// What a stage has done.
   public struct StageResult {
     /// The stage.
     public let name: String
     /// The outputs that are complete with it.
-    public let outputs: [NamedArray<Scalar>]
+    public let outputs: [Output]
     /// The states that are outputs.
     public let states: Set<String>
   }
@@ -34,10 +45,12 @@ public struct ForwardPass<Scalar: ComputeScalar> {
   public mutating func advance() throws(CheckpointError) -> StageResult? {
     guard let stage = stages.popFirst() else { return nil }
     let step = try stage.load(WeightScope(loading: graph))
+    if let next = stages.first { graph.announce(next) }
     try step(&states)
     let outputs = stage.outputs.map { output in
-      NamedArray(
-        name: output.name, array: states[output.state], isHiddenState: output.isHiddenState)
+      Output(
+        name: output.name, value: states.value(of: output.state),
+        isHiddenState: output.isHiddenState)
     }
     return StageResult(
       name: stage.name, outputs: outputs, states: Set(stage.outputs.map(\.state)))
@@ -52,7 +65,12 @@ public struct ForwardPass<Scalar: ComputeScalar> {
   ) throws(CheckpointError) -> [NamedArray<Scalar>] {
     var outputs: [NamedArray<Scalar>] = []
     while let result = try advance() {
-      outputs += result.outputs.filter { hiddenStates || !$0.isHiddenState }
+      for output in result.outputs where hiddenStates || !output.isHiddenState {
+        outputs.append(
+          NamedArray(
+            name: output.name, array: try output.value.array(),
+            isHiddenState: output.isHiddenState))
+      }
     }
     return outputs
   }

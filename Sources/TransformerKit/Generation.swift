@@ -47,7 +47,7 @@ public struct Generator<Scalar: ComputeScalar> {
       try step(&states)
       if !stage.runsOnce { steps.append(step) }
     }
-    logits = position(ids.width - 1, of: states["logits"])
+    logits = position(ids.width - 1, of: try states.value(of: "logits").array())
   }
 
   /// Adds given tokens, one a text, and computes what follows them.
@@ -93,7 +93,7 @@ public struct Generator<Scalar: ComputeScalar> {
     let seen = states.inputs[rules.ids]?.width ?? 0
     states.advance(by: seen, to: states.inputs.next(tokens, rules))
     for step in steps { try step(&states) }
-    logits = position(0, of: states["logits"])
+    logits = position(0, of: try states.value(of: "logits").array())
     pending = nil
   }
 

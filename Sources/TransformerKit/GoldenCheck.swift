@@ -84,9 +84,12 @@ extension Model {
     while let result = try pass.advance() {
       let others = Set(pass.states.names).subtracting(states).subtracting(result.states)
       states.formUnion(pass.states.names)
-      let lines = result.outputs.compactMap { output in
-        golden.outputs.first { $0.name == output.name }
-          .map { line(output, expected: $0, tolerance: tolerance) }
+      var lines: [GoldenReport.Line] = []
+      for output in result.outputs {
+        guard let expected = golden.outputs.first(where: { $0.name == output.name }) else {
+          continue
+        }
+        lines.append(try line(output.value, expected: expected, tolerance: tolerance))
       }
       stages.append(
         StageLines(stage: result.name, lines: lines, hasOtherStates: !others.isEmpty))
@@ -147,15 +150,15 @@ extension Model {
   }
 
   private func line(
-    _ output: NamedArray<Double>, expected: NamedArray<Double>, tolerance: Double
-  ) -> GoldenReport.Line {
-    guard output.array.shape == expected.array.shape else {
+    _ output: StateValue<Double>, expected: NamedArray<Double>, tolerance: Double
+  ) throws(CheckpointError) -> GoldenReport.Line {
+    guard output.shape == expected.array.shape else {
       return GoldenReport.Line(
         name: expected.name, deviation: nil,
-        fault: "the model's shape is \(describe(shape: output.array.shape)),"
+        fault: "the model's shape is \(describe(shape: output.shape)),"
           + " the golden's \(describe(shape: expected.array.shape))", isWithin: false)
     }
-    let deviation = Deviation(expected.name, output.array, from: expected.array)
+    let deviation = try Deviation(expected.name, output, from: .array(expected.array))
     // Written so that a NaN is not within any limit.
     let isWithin = deviation.relative <= tolerance
     return GoldenReport.Line(

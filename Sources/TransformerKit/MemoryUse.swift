@@ -1,5 +1,6 @@
 import Containers
-import TensorCore
+import Kernels
+public import TensorCore
 
 /// How much memory a conversion takes, and how a cap on it is kept.
 ///
@@ -14,6 +15,10 @@ public enum MemoryUse {
   private static let buffers = 8 << 20
   /// What is known of a tensor: entry, place, position in the table, header to be.
   private static let perTensor = 800
+  /// What a thread has of a tensor that it reads, and what it finds in it.
+  private static let perWorker = 8 << 20
+  /// What is known of a tensor, and what is reported of it.
+  private static let perReport = 4000
 
   /// Divides a cap before anything is opened: what is left beside the fixed parts goes to slabs, of
   /// which two may be in use at a time. With more memory, scattered elements are read in fewer passes.
@@ -31,6 +36,29 @@ public enum MemoryUse {
     return (needed + 0xFFFFF) & ~0xFFFFF
   }
 
+  /// Checks a cap for whoever reads tensors piece by piece, on several threads.
+  ///
+  /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
+  public static func check(cap: Int?, reading tensors: [Tensor]) throws(CheckpointError) {
+    guard let cap else { return }
+    if readingPeak(of: tensors) > cap { Slab.size = Slab.minimumSize }
+    let peak = readingPeak(of: tensors)
+    if peak > cap { throw tooSmall(cap, peak) }
+  }
+
+  private static func readingPeak(of tensors: [Tensor]) -> Int {
+    let headers = tensors.reduce(0) { $0 + perReport + 3 * $1.name.text.utf8.count }
+    let reading = tensors.map(\.bytes.workingMemory).max() ?? 0
+    let needed = process + Parallel.workers * perWorker + headers + 2 * reading
+    return (needed + 0xFFFFF) & ~0xFFFFF
+  }
+
+  /// What is said when a cap is too small.
+  static func tooSmall(_ cap: Int, _ peak: Int) -> CheckpointError {
+    CheckpointError(
+      .malformed("needs \(peak >> 20)MiB of memory at least, and --memory allows \(cap) bytes"))
+  }
+
   /// The same, checked against a cap.
   ///
   /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
@@ -40,8 +68,6 @@ public enum MemoryUse {
     let peak = peak(of: tensors, to: format)
     guard let cap, peak > cap else { return peak }
     Slab.size = Slab.minimumSize
-    let smallest = Self.peak(of: tensors, to: format) >> 20
-    throw CheckpointError(
-      .malformed("needs \(smallest)MiB of memory at least, and --memory allows \(cap) bytes"))
+    throw tooSmall(cap, Self.peak(of: tensors, to: format))
   }
 }

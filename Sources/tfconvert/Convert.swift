@@ -73,10 +73,6 @@ struct Convert: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if verify || certificate != nil, memory.cap != nil {
-      throw ValidationError(
-        "--memory does not cover what --verify runs; convert first, then use tfverify")
-    }
     guard TFZ.Options.levels.contains(level ?? 1) else {
       throw ValidationError("--level is from 1 to 19")
     }

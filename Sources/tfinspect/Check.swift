@@ -29,12 +29,13 @@ struct Check: Verb {
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var progressOptions: ProgressOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
     var progress: Progress?
     let report = try check(
-      source, options: sourceOptions.options, selection: selection.selection
+      source, options: sourceOptions.options, selection: selection.selection, memory: memory.cap
     ) { done, total in
       let bar = progress ?? progressOptions.progress(total: total, common)
       progress = bar

@@ -46,6 +46,7 @@ struct Diff: Verb {
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var progressOptions: ProgressOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -59,6 +60,7 @@ struct Diff: Verb {
     let second = try Checkpoint.open(b, options: sourceOptions.options)
     common.explain(first)
     common.explain(second)
+    try memory.keep(reading: first, second)
     let progress = progressOptions.progress(total: first.tensors.byteCount, common)
     let found = try diff(
       first, second, open: sourceOptions.options,

@@ -29,12 +29,14 @@ struct Hash: Verb {
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var progressOptions: ProgressOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
       .choosing(selection.selection)
     common.explain(checkpoint)
+    try memory.keep(reading: checkpoint)
     let manifest = try check.map { try Manifest($0) }
     let tensors = checkpoint.tensors.tensors
     let progress = progressOptions.progress(

@@ -24,11 +24,13 @@ struct ID: Verb {
   var source: FilePath
 
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
     let model = try Model(source, options: sourceOptions.options)
     common.explain(model)
+    try memory.keep(reading: model.checkpoint)
     let id = try ModelID(model.graph)
     if common.verbose { standardError(id.lines.joined(), terminator: "") }
     if common.json {

@@ -61,6 +61,7 @@ struct Stats: Verb {
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var progressOptions: ProgressOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -81,6 +82,7 @@ struct Stats: Verb {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
       .choosing(selection.selection)
     common.explain(checkpoint)
+    try memory.keep(reading: checkpoint)
     let tensors = checkpoint.tensors.tensors
     let progress = progressOptions.progress(
       total: tensors.reduce(0) { $0 + $1.byteCount }, common)

@@ -35,6 +35,7 @@ struct CheckVerb: Verb {
 
   @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
@@ -45,7 +46,7 @@ struct CheckVerb: Verb {
       let second = try Model(b, options: sourceOptions.options)
       common.explain(first)
       common.explain(second)
-      let report = try decoded.check(first, second, inputs: inputs)
+      let report = try decoded.check(first, second, inputs: inputs, memory: memory.cap)
       if common.json {
         standardOutput(json(report).text(pretty: true))
       } else {

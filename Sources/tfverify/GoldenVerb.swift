@@ -32,6 +32,7 @@ struct GoldenVerb: Verb {
 
   @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -45,7 +46,12 @@ struct GoldenVerb: Verb {
       try prepareArithmetic()
       let model = try Model(model, options: sourceOptions.options)
       common.explain(model)
-      let report = try model.check(Golden(golden), tolerance: tolerance)
+      let golden = try Golden(golden)
+      let hasRoom = try memory.keep(VerificationMemory(model.graph, golden), for: self.model)
+      let report = try model.check(golden, tolerance: tolerance, explaining: hasRoom)
+      if !hasRoom, !report.isVerified {
+        standardError("--memory leaves no room to look for causes")
+      }
       printAll(report)
       return (report.isVerified ? .success : .negative, report.testCases)
     }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import CommandSupport
 import Containers
+import Kernels
+import Models
 import SystemPackage
 import TensorCore
 import TransformerKit
@@ -20,6 +22,7 @@ struct Pair: Verb {
         tfverify bert-base/ bert-bf16/ --inputs inputs.npz
         tfverify a.safetensors b.safetensors --config config.json -q
         tfverify bert-base/ bert.npz --certificate bert.intoto.json --junit bert.xml
+        tfverify bert-base/ bert.npz -M 300MB
 
       A certificate says what was compared and proven, for `tfverify check`; it is written only if \
       the verdict is not "different".
@@ -45,6 +48,7 @@ struct Pair: Verb {
 
   @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
@@ -56,7 +60,12 @@ struct Pair: Verb {
       common.explain(second)
       let file = certificateFile(first, second)
       try file?.check()
-      let report = try compare(first, second)
+      let inputs = try inputs.map { try ArrayFile($0).inputs() }
+      let report =
+        switch precision {
+        case .f32: try compare(first, second, inputs, Float.self)
+        case .f64: try compare(first, second, inputs, Double.self)
+        }
       let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
       if let text { try file?.write(text) }
       printAll(report, certificate: text.map { _ in file?.path } ?? nil)
@@ -66,14 +75,18 @@ struct Pair: Verb {
     }
   }
 
-  private func compare(_ first: Model, _ second: Model) throws -> PairReport {
-    let inputs = try inputs.map { try ArrayFile($0).inputs() }
-    return switch precision {
-    case .f32:
-      try TransformerKit.compare(first, second, inputs: inputs, precision: Float.self)
-    case .f64:
-      try TransformerKit.compare(first, second, inputs: inputs, precision: Double.self)
+  private func compare<Scalar: ComputeScalar>(
+    _ first: Model, _ second: Model, _ inputs: ModelInputs?, _: Scalar.Type
+  ) throws -> PairReport {
+    let needed = VerificationMemory(
+      comparing: first.graph, second.graph, inputs: inputs, Scalar.self)
+    let hasRoom = try memory.keep(needed, for: a)
+    let report = try TransformerKit.compare(
+      first, second, inputs: inputs, precision: Scalar.self, explaining: hasRoom)
+    if !hasRoom, case .different = report.verdict {
+      standardError("--memory leaves no room to look for causes")
     }
+    return report
   }
 
   private func certificateFile(_ first: Model, _ second: Model) -> SmallFile? {

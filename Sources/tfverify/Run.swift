@@ -49,6 +49,7 @@ struct Run: Verb {
   var force = false
 
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -76,11 +77,16 @@ struct Run: Verb {
   ) throws {
     let file = output.map { displayed($0) }
     if let generate {
+      try memory.keep(
+        VerificationMemory(
+          generating: generate, model.graph, prompt: inputs, Scalar.self), for: self.model)
       var generator = try Generator<Scalar>(model.graph, prompt: inputs)
       try generator.generate(generate)
       try write([Tensor(name: "sequences", ids: generator.sequences)])
       return RunReport(file: file, common: common).print(sequences: generator.sequences)
     }
+    try memory.keep(
+      VerificationMemory(running: model.graph, inputs: inputs, Scalar.self), for: self.model)
     var pass = try ForwardPass<Scalar>(model.graph, inputs: inputs)
     let outputs = try pass.run(hiddenStates: hiddenStates)
     try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) })

@@ -46,6 +46,59 @@ import Testing
     #expect(readFile(FilePath(again)) == readFile(source))
   }
 
+  /// A GPT-2 of one narrow layer whose vocabulary is so large that the scores of the probe would take
+  /// 400 MB, and those of two models twice that.
+  private func makeWideModel() -> FilePath {
+    let (words, width) = (100_000, 64)
+    var header: [String] = []
+    var position = 0
+    func add(_ name: String, _ shape: Int...) {
+      let end = position + 4 * shape.reduce(1, *)
+      header.append(
+        #""transformer.\#(name)":{"dtype":"F32","shape":\#(shape),"data_offsets":[\#(position),\#(end)]}"#
+      )
+      position = end
+    }
+    add("wte.weight", words, width)
+    add("wpe.weight", 512, width)
+    for norm in ["h.0.ln_1", "h.0.ln_2", "ln_f"] {
+      add("\(norm).weight", width)
+      add("\(norm).bias", width)
+    }
+    for (layer, input, output) in [
+      ("attn.c_attn", width, 3 * width), ("attn.c_proj", width, width),
+      ("mlp.c_fc", width, 4 * width), ("mlp.c_proj", 4 * width, width),
+    ] {
+      add("h.0.\(layer).weight", input, output)
+      add("h.0.\(layer).bias", output)
+    }
+    let text = "{" + header.joined(separator: ",") + "}"
+    var bytes = littleEndian(UInt64(text.utf8.count)) + Array(text.utf8)
+    bytes.reserveCapacity(bytes.count + position)
+    var random = SeededGenerator(seed: 5)
+    for _ in 0..<position / 4 {
+      // From 2⁻⁴ to 2⁻³, with any sign.
+      let number = UInt32(truncatingIfNeeded: random.next())
+      bytes += littleEndian(0x3D80_0000 | number & 0x807F_FFFF)
+    }
+    let config = """
+      {"model_type":"gpt2","architectures":["GPT2LMHeadModel"],"vocab_size":\(words),\
+      "n_embd":\(width),"n_layer":1,"n_head":4,"n_positions":512}
+      """
+    scratch.write(Array(config.utf8), to: "wide.safetensors.config.json")
+    return scratch.write(bytes, to: "wide.safetensors")
+  }
+
+  @Test(.timeLimit(.minutes(5))) func `two models whose scores are larger than the cap`() throws {
+    let model = makeWideModel().string
+    let (_, free) = try run("tfverify", model, model, "-q")
+    #expect(free < 128 << 20, "\(free)")
+    let capped = try run("tfverify", model, model, "-q", "-M", "128MiB")
+    #expect(capped.status == 0 && capped.peak < 128 << 20, "\(capped)")
+    let refused = try run("tfverify", model, model, "-q", "-M", "40MiB")
+    #expect(refused.status == 2 << 8, "\(refused)")
+  }
+
   /// Runs a command, and says how it ended and how many bytes of memory it had at most.
   private func run(_ command: String, _ arguments: String...) throws -> (status: Int32, peak: Int) {
     let path = commandFolder.appending(command).string

@@ -27,7 +27,7 @@ import Testing
       let shape = (0..<Int.random(in: 1...4, using: &random)).map { _ in
         Int.random(in: 1...6, using: &random)
       }
-      let width = [1, 2, 4, 8].randomElement(using: &random) ?? 1
+      let width = [1, 2, 4, 8, 16].randomElement(using: &random) ?? 1
       let count = shape.reduce(1, *)
       let elements = (0..<count).map { _ in random.bytes(width) }
       let bytes = FortranOrderBytes(
@@ -39,5 +39,34 @@ import Testing
       #expect(try bytes.read(start..<end) == Array(expected[start..<end]), "seed \(seed)")
       #expect(try bytes.read(0..<expected.count) == expected, "seed \(seed), \(shape)")
     }
+  }
+
+  @Test(arguments: [
+    [300_000, 3, 2], [3, 200_000], [2, 3, 90_000], [1500, 1, 700], [70_000, 17],
+  ])
+  func `runs that are longer than what is read at once`(_ shape: [Int]) throws {
+    let count = shape.reduce(1, *)
+    // Each element is its own number.
+    var bytes = [UInt8](repeating: 0, count: 4 * count)
+    var index = [Int](repeating: 0, count: shape.count)
+    for place in 0..<count {
+      let number = zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 }
+      for byte in 0..<4 {
+        bytes[4 * place + byte] = UInt8(truncatingIfNeeded: number >> (8 * byte))
+      }
+      var axis = 0
+      while axis < shape.count {
+        index[axis] += 1
+        if index[axis] < shape[axis] { break }
+        index[axis] = 0
+        axis += 1
+      }
+    }
+    let view = FortranOrderBytes(ByteArray(bytes), shape: shape, width: 4, blockSize: 3 << 20)
+    let found = try view.read(0..<4 * count)
+    let isRight = (0..<count).allSatisfy { number in
+      (0..<4).allSatisfy { found[4 * number + $0] == UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+    }
+    #expect(isRight)
   }
 }

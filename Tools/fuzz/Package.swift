@@ -12,10 +12,14 @@ let package = Package(
     .package(name: "tfkit", path: "../.."),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
-  targets: [.target(name: "Support", dependencies: [tfkit, system])]
-    + ["Safetensors", "Npy", "Npz", "ShardIndex", "Config", "JSON", "Names"].map { name in
+  targets: [
+    .target(name: "Support", dependencies: [tfkit, system]),
+    .systemLibrary(name: "CFuzzXXHash", pkgConfig: "libxxhash"),
+  ]
+    + ["Safetensors", "Npy", "Npz", "TFZ", "ShardIndex", "Config", "JSON", "Names"].map { name in
       .executableTarget(
-        name: "Fuzz\(name)", dependencies: ["Support", tfkit, system],
+        name: "Fuzz\(name)",
+        dependencies: ["Support", tfkit, system] + (name == "TFZ" ? ["CFuzzXXHash"] : []),
         swiftSettings: [.unsafeFlags(["-parse-as-library"])])
     }
 )

@@ -371,7 +371,7 @@ def npy_bad() -> None:
         "raw_bytes": npy(np.zeros(2, "V3")),
         "code": raw_npy("__import__('os').system('false')", eight),
         "descr_expression": raw_npy(header(descr="'<' + 'f4'"), eight),
-        "descr_without_order": raw_npy(header(descr="'f4'"), eight),
+        "descr_machine_dependent": raw_npy(header(descr="'l'"), eight),
         "descr_unknown": raw_npy(header(descr="'<q4'"), eight),
         "key_twice": raw_npy(header(rest="'shape': (2,)"), eight),
         "key_unknown": raw_npy(header(rest="'name': 'x'"), eight),
@@ -388,6 +388,26 @@ def npy_bad() -> None:
     }
     for name, data in bad.items():
         put(f"npy/bad/{name}.npy", data)
+
+
+def npy_spellings() -> None:
+    """How numpy reads type strings: as which of its own, or not at all."""
+    sizes = [f"{kind}{size}" for kind in "iufcbV" for size in (1, 2, 3, 4, 8, 16, 32)]
+    more = "S4 U4 M8 m8 M8[s] O a4 e2 d8 f4,f4 f04 i08 01f4 2f4 -1f4 (2,)f4 f4x f+4 f".split()
+    ones = ["1f4", "1i8", "1?", "(1,)f4", "()f4", "1V2", "1"]
+    words = sorted({name for name in np.sctypeDict if isinstance(name, str)})
+    spellings = sizes + more + ones + words + list(np.typecodes["All"]) + list("?xyzjkNT") + [""]
+    known: dict[str, str | None] = {}
+    for order in ("", "<", ">", "|", "=", "!"):
+        for text in spellings:
+            header = "{'descr': %r, 'fortran_order': False, 'shape': (2,), }" % (order + text)
+            try:
+                array = np.lib.format.read_array(io.BytesIO(raw_npy(header, bytes(64))), allow_pickle=False)
+                known[order + text] = array.dtype.str if array.shape == (2,) else None
+            except (ValueError, TypeError, SyntaxError):
+                known[order + text] = None
+    lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(known[key])}" for key in sorted(known))
+    (ROOT / "npy" / "spellings.json").write_text("{\n" + lines + "\n}\n")
 
 
 # npz
@@ -657,6 +677,7 @@ def main() -> None:
     safetensors_bad()
     npy_good()
     npy_bad()
+    npy_spellings()
     npz_good()
     npz_bad()
     (ROOT / "manifest.json").write_text(json.dumps(MANIFEST, indent=1, ensure_ascii=False) + "\n")

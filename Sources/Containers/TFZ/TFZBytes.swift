@@ -34,6 +34,14 @@ final class TFZBytes: ChunkedBytes {
     stream.digest.map { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
   }
 
+  func announce(_ range: Range<Int>) {
+    guard let last = range.last else { return }
+    let starts = archive.index.chunkStarts
+    let first = stream.firstChunk
+    archive.source.announce(
+      starts[first + range.lowerBound / chunkSize]..<starts[first + last / chunkSize + 1])
+  }
+
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a stream")
     do throws(CheckpointError) {

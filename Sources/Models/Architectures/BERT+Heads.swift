@@ -90,7 +90,8 @@ extension BERT {
       let bias = try decoder.weight("bias", [vocabulary], .bias, tiedTo: "mlm_head.bias")
       return { states throws(CheckpointError) in
         let x = norm(transform(states["hidden"]))
-        states[name] = try weight.product(with: x, bias: bias)  // [batch, length, vocabulary]
+        // [batch, length, vocabulary]
+        states.set(name, to: try weight.product(with: x, bias: bias))
       }
     }
   }

@@ -43,7 +43,8 @@ extension Stage {
         tiedTo: isTied ? "embeddings.word.weight" : nil)
       return { states throws(CheckpointError) in
         let x = factor == 1 ? states[state] : scaled(states[state], by: factor)
-        states["logits"] = try head.product(with: x, bias: nil)  // [batch, length, vocabulary]
+        // [batch, length, vocabulary]
+        states.set("logits", to: try head.product(with: x, bias: nil))
       }
     }
   }

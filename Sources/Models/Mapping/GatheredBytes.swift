@@ -41,6 +41,15 @@ package final class GatheredBytes: TensorBytes {
     }
   }
 
+  /// All that the parts lie in, with what is between: a part is seldom scattered over much more.
+  package func announce(_ range: Range<Int>) {
+    for part in parts {
+      let first = part.move.sourceOffset
+      let last = part.move.axes.reduce(first) { $0 + ($1.extent - 1) * $1.source }
+      part.source.announce(first * width..<(last + 1) * width)
+    }
+  }
+
   package var workingMemory: Int {
     let deepest = parts.map(\.source.workingMemory).max() ?? 0
     return min(count, Slab.size) + Gathering.windowSize + deepest
@@ -117,10 +126,15 @@ private struct Gathering {
     let runAxis = outer.firstIndex { $0.source == 1 }
     let run = runAxis.map { outer.remove(at: $0) } ?? Move.Axis(extent: 1, source: 1, target: 1)
     outer.sort { $0.source > $1.source }
-    // Short runs that are close to each other are read together, with what is between them.
+    // Runs that are close to each other are read together, with what is between them; others too if
+    // their elements are scattered, since neighbours in the target come from several.
     var group = Move.Axis(extent: 1, source: 0, target: 0)
     if let last = outer.last, last.source * width <= Self.closeDistance {
       group = outer.removeLast()
+    } else if run.target != 1,
+      let nearest = outer.indices.min(by: { outer[$0].target < outer[$1].target })
+    {
+      group = outer.remove(at: nearest)
     }
     var counters = outer.map { _ in 0 }
     while true {
@@ -141,8 +155,12 @@ private struct Gathering {
   ) throws(CheckpointError) {
     if group.extent == 1 { return try copy(run, source, from: from, to: to) }
     let room = Self.windowSize / width
-    let perWindow = max(1, (room - min(run.extent, room)) / max(1, group.source) + 1)
-    if perWindow == 1 || run.extent > room {
+    let isClose = group.source * width <= Self.closeDistance
+    let perWindow =
+      isClose
+      ? max(1, (room - min(run.extent, room)) / max(1, group.source) + 1)
+      : min(Scattering.runsPerTile, room / max(1, run.extent))
+    if perWindow <= 1 || run.extent > room {
       for number in 0..<group.extent {
         try copy(
           run, source, from: from + number * group.source, to: to + number * group.target)
@@ -152,11 +170,17 @@ private struct Gathering {
     for first in stride(from: 0, to: group.extent, by: perWindow) {
       let number = min(perWindow, group.extent - first)
       let start = from + first * group.source
-      try fill((number - 1) * group.source + run.extent, source, from: start)
-      for index in 0..<number {
-        scatter(
-          run, windowStart: index * group.source, to: to + (first + index) * group.target)
+      if isClose {
+        try fill((number - 1) * group.source + run.extent, source, from: start)
+      } else {
+        for index in 0..<number {
+          try fill(
+            run.extent, source, from: start + index * group.source, at: index * run.extent)
+        }
       }
+      scatter(
+        run, (number, isClose ? group.source : run.extent, group.target),
+        to: to + first * group.target)
     }
   }
 
@@ -177,49 +201,31 @@ private struct Gathering {
       var some = run
       some.extent = min(room, run.extent - first)
       try fill(some.extent, source, from: from + first)
-      scatter(some, windowStart: 0, to: to + first * run.target)
+      scatter(some, (1, 0, 0), to: to + first * run.target)
     }
   }
 
-  /// Reads elements into the window.
+  /// Reads elements into the window, from its element `place` on.
   private mutating func fill(
-    _ count: Int, _ source: any TensorBytes, from: Int
+    _ count: Int, _ source: any TensorBytes, from: Int, at place: Int = 0
   ) throws(CheckpointError) {
     if window.isEmpty { window = [UInt8](repeating: 0, count: Self.windowSize) }
-    let (start, size) = (from * width, count * width)
+    let width = width
     var span = window.mutableSpan
     var all = unsafe span.mutableBytes
-    var target = all._mutatingExtracting(first: size)
-    try source.read(at: start, into: &target)
+    var target = all._mutatingExtracting(place * width..<(place + count) * width)
+    try source.read(at: from * width, into: &target)
   }
 
-  /// Moves a run from the window to its places.
-  private mutating func scatter(_ run: Move.Axis, windowStart: Int, to: Int) {
-    switch width {
-    case 1: scatter(run, UInt8.self, windowStart: windowStart, to: to)
-    case 2: scatter(run, UInt16.self, windowStart: windowStart, to: to)
-    case 4: scatter(run, UInt32.self, windowStart: windowStart, to: to)
-    default: scatter(run, UInt64.self, windowStart: windowStart, to: to)
-    }
-  }
-
-  private mutating func scatter<Element: FixedWidthInteger & BitwiseCopyable>(
-    _ run: Move.Axis, _: Element.Type, windowStart: Int, to: Int
+  /// Moves runs from the window to their places.
+  private mutating func scatter(
+    _ run: Move.Axis, _ group: (count: Int, source: Int, target: Int), to: Int
   ) {
-    let width = MemoryLayout<Element>.size
-    precondition(
-      (to + (run.extent - 1) * run.target + 1) * width <= bytes.count
-        && (windowStart + run.extent) * width <= window.count)
-    unsafe window.withUnsafeBytes { source in
-      unsafe bytes.withUnsafeMutableBytes { target in
-        for index in 0..<run.extent {
-          let element = unsafe source.loadUnaligned(
-            fromByteOffset: (windowStart + index) * width, as: Element.self)
-          unsafe target.storeBytes(
-            of: element, toByteOffset: (to + index * run.target) * width, as: Element.self)
-        }
-      }
-    }
+    let scattering = Scattering(run: (run.extent, run.target), group: group)
+    let (width, window) = (width, window)
+    var span = bytes.mutableSpan
+    var target = unsafe span.mutableBytes
+    scattering.move(unsafe window.span.bytes, to: &target, at: to, width: width)
   }
 }
 
@@ -229,6 +235,9 @@ struct ByteRange: TensorBytes {
   let start: Int
   let count: Int
   var isReadForwards: Bool { source.isReadForwards }
+  func announce(_ range: Range<Int>) {
+    source.announce(start + range.lowerBound..<start + range.upperBound)
+  }
 
   var workingMemory: Int { source.workingMemory }
 

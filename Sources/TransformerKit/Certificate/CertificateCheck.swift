@@ -8,12 +8,22 @@ extension Certificate.Decoded {
   /// are, ids, casts and the equality of all other weights in one pass over both, and what they
   /// compute on the certificate's probe.
   ///
-  /// - Parameter inputs: the file of inputs, if the certificate was made on one.
+  /// - Parameters:
+  ///   - inputs: the file of inputs, if the certificate was made on one.
+  ///   - memory: the most memory that the process may take, in bytes.
   /// - Throws: `CheckpointError` when something cannot be read, or inputs are needed.
   public func check(
-    _ a: Model, _ b: Model, inputs: FilePath? = nil
+    _ a: Model, _ b: Model, inputs: FilePath? = nil, memory: Int? = nil
   ) throws(CheckpointError) -> CertificateReport {
     let modelInputs = try self.modelInputs(inputs) ?? a.graph.architecture.probe
+    switch certificate.precision {
+    case .f32:
+      try VerificationMemory(comparing: a.graph, b.graph, inputs: modelInputs, Float.self)
+        .keep(memory)
+    case .f64:
+      try VerificationMemory(comparing: a.graph, b.graph, inputs: modelInputs, Double.self)
+        .keep(memory)
+    }
     let survey = try WeightSurvey(a.graph, b.graph)
     var claims = [
       Claim("certificate", expected: checksum, found: certificate.checksum, note: "not edited")

@@ -10,15 +10,21 @@ public import TensorCore
 ///   - path: a file, a shard index or a folder.
 ///   - options: how to understand it.
 ///   - selection: the tensors whose values are looked at. The model is checked whole.
+///   - memory: the most memory that the process may take, in bytes.
 ///   - progress: hears how many bytes are done, and of how many.
 /// - Throws: `CheckpointError` when there is nothing to check: no such file, no known container.
 public func check(
   _ path: FilePath, options: OpenOptions = OpenOptions(),
-  selection: TensorSelection = TensorSelection(),
+  selection: TensorSelection = TensorSelection(), memory: Int? = nil,
   progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
 ) throws(CheckpointError) -> CheckReport {
   var report = CheckReport()
   guard let checkpoint = try opened(path, options, &report) else { return report }
+  do {
+    try MemoryUse.check(cap: memory, reading: checkpoint.tensors.tensors)
+  } catch {
+    throw error.inFile(displayed(path))
+  }
   guard try report.checkIntegrity(checkpoint) else { return report }
   report.checkIndex(checkpoint)
   let graph = report.checkModel(checkpoint, options)

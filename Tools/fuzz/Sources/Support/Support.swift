@@ -11,9 +11,12 @@ import TensorCore
 /// What the optimiser must not throw away.
 nonisolated(unsafe) public var sink = 0
 
+/// A folder in memory, where there is one: on a disk that others write to, cutting a file can take seconds.
+public let memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+
 /// A file of the process's own, with the content that is wanted.
 private let file: (path: FilePath, descriptor: FileDescriptor) = {
-  let path = FilePath("/tmp/tfkit-fuzz.\(getpid())")
+  let path = FilePath("\(memory)/tfkit-fuzz.\(getpid())")
   do {
     let descriptor = try FileDescriptor.open(
       path, .readWrite, options: [.create, .truncate], permissions: .ownerReadWrite)

@@ -1,0 +1,79 @@
+public import Kernels
+import TensorCore
+
+/// The most memory that running a model takes, in bytes, as far as shapes tell it.
+public struct ForwardMemory: Sendable {
+  /// What stays from stage to stage: the states, and what is in them for all layers.
+  public private(set) var states = 0
+  /// What the largest stage takes while it runs: its weights, and what it computes.
+  public private(set) var stage = 0
+  /// What all outputs take, hidden states included.
+  public private(set) var outputs = 0
+  /// What all weights take, with those that are otherwise read by rows.
+  public private(set) var weights = 0
+  /// What keys and values of a token take in all layers, and whatever else is computed for it.
+  public private(set) var perToken = 0
+
+  /// Estimates a pass of `graph` over `inputs`, generously.
+  public init<Scalar: ComputeScalar>(_ graph: WeightGraph, _ inputs: ModelInputs, _: Scalar.Type) {
+    let size = MemoryLayout<Scalar>.size
+    let stages = graph.architecture.stages(Scalar.self).map { stage in
+      Shapes(stage, slots: declaredSlots(of: stage))
+    }
+    let width = stages.map(\.width).max() ?? 0
+    let tokens = inputs.arrays.values.map(\.elements.count).max() ?? 0
+    let length = inputs.arrays.values.map(\.width).max() ?? 0
+    for shapes in stages {
+      // The stream before and after, and two steps in between.
+      let computed = 4 * width + shapes.made
+      let block = shapes.words == 0 ? 0 : VocabularyProduct<Scalar>.wordsPerBlock
+      let scores = block * shapes.width + 2 * tokens * block
+      let tiles = Parallel.workers * 128 * min(length, 512)
+      stage = max(stage, size * (shapes.weights + tokens * computed + scores + tiles))
+      outputs += size * tokens * shapes.outputCount * max(shapes.words, shapes.width, width)
+      weights += size * (shapes.weights + shapes.tables)
+      perToken += size * computed
+    }
+    // Two stacks, and in each a table of relative distances.
+    let heads = graph.slots.filter { $0.path.hasSuffix("relative_bias.weight") && !$0.isUnused }
+    states = size * (3 * tokens * width + heads.reduce(0) { $0 + $1.shape[1] } * 2 * length)
+  }
+
+  /// What a stage declares, as numbers of elements.
+  private struct Shapes {
+    /// Weights that it has in memory.
+    var weights = 0
+    /// Tables that it reads by rows.
+    var tables = 0
+    /// The width of what it reads.
+    var width = 0
+    /// What its linear layers make of a token.
+    var made = 0
+    /// The words of the vocabulary over which it has scores.
+    var words = 0
+    var outputCount = 0
+
+    init<Scalar>(_ stage: Stage<Scalar>, slots: [WeightSlot]) {
+      outputCount = stage.outputs.count
+      for slot in slots where !slot.isUnused {
+        let last = slot.shape.last ?? 1
+        width = max(width, slot.shape.count > 1 ? last : 0)
+        if !slot.isReadByRows {
+          weights += slot.parameterCount
+          made += slot.role == .linear ? slot.shape[0] : 0
+          continue
+        }
+        tables += slot.parameterCount
+        if slot.role == .linear { words = max(words, slot.shape[0]) } else { made += 2 * last }
+      }
+    }
+  }
+}
+
+/// The weights that a stage asks for.
+private func declaredSlots<Scalar>(of stage: Stage<Scalar>) -> [WeightSlot] {
+  let declaration = Declaration()
+  // Declaring reads nothing, so nothing can fail.
+  _ = try? stage.load(WeightScope<Scalar>(visitor: declaration))
+  return declaration.slots
+}

@@ -1,0 +1,107 @@
+import Containers
+public import Kernels
+public import Models
+public import TensorCore
+
+/// How much memory running models takes, and how a cap on it is kept.
+///
+/// Of a model that runs, one stage's weights are in memory, what that stage computes, and the states;
+/// of two that run side by side, one stage at a time and the states of both. Weights that the file has
+/// in another order take slabs while they are read.
+public struct VerificationMemory {
+  /// The process with its libraries, before it does anything.
+  private static let process = 40 << 20
+  /// What is known of a weight and of its tensor.
+  private static let perWeight = 2500
+  /// What a comparison of weights has of each model at a time, in both types.
+  private static let comparison = 8 << 20
+
+  private let fixed: Int
+  private let graphs: [WeightGraph]
+
+  /// A comparison of two models on the same inputs.
+  public init<Scalar: ComputeScalar>(
+    comparing a: WeightGraph, _ b: WeightGraph, inputs: ModelInputs?, _: Scalar.Type
+  ) {
+    let inputs = inputs ?? a.architecture.probe
+    let (first, second) = (
+      ForwardMemory(a, inputs, Scalar.self), ForwardMemory(b, inputs, Scalar.self)
+    )
+    self.init(
+      first.states + second.states + max(first.stage, second.stage) + Self.comparison, [a, b])
+  }
+
+  /// The comparison of a model with what it is converted to: of the target it is only known that it has
+  /// the same weights, in a layout of its own.
+  init(verifying a: WeightGraph, in format: ContainerFormat, _ tensors: [Tensor]) {
+    let memory = ForwardMemory(a, a.architecture.probe, Float.self)
+    let largest = tensors.map(\.byteCount).max() ?? 0
+    let slab = min(largest, Slab.size) + (2 << 20)
+    self.init(
+      2 * memory.states + memory.stage + Self.comparison + slab
+        + format.workingMemory(for: tensors), [a, a])
+  }
+
+  /// A run whose outputs are kept.
+  public init<Scalar: ComputeScalar>(
+    running graph: WeightGraph, inputs: ModelInputs, _: Scalar.Type
+  ) {
+    let memory = ForwardMemory(graph, inputs, Scalar.self)
+    self.init(memory.states + memory.stage + memory.outputs, [graph])
+  }
+
+  /// A text that is continued by `count` tokens, with all weights in memory.
+  public init<Scalar: ComputeScalar>(
+    generating count: Int, _ graph: WeightGraph, prompt: ModelInputs, _: Scalar.Type
+  ) {
+    let memory = ForwardMemory(graph, prompt, Scalar.self)
+    let rows = prompt.arrays.values.map(\.rows).max() ?? 1
+    let tokens = (prompt.arrays.values.map(\.elements.count).max() ?? 0) + rows * count
+    self.init(
+      memory.states + memory.stage + memory.weights + memory.outputs + tokens * memory.perToken,
+      [graph])
+  }
+
+  /// A comparison with a golden, whose arrays are in memory.
+  public init(_ graph: WeightGraph, _ golden: Golden) {
+    let memory = ForwardMemory(graph, golden.inputs, Double.self)
+    let arrays = golden.outputs.reduce(0) { $0 + $1.array.elements.count * 8 }
+    self.init(memory.states + memory.stage + arrays, [graph])
+  }
+
+  private init(_ computed: Int, _ graphs: [WeightGraph]) {
+    let headers = graphs.reduce(0) { $0 + $1.slots.count * Self.perWeight }
+    fixed = Self.process + computed + headers
+    self.graphs = graphs
+  }
+
+  /// The most that is needed, in bytes; whole MiB. Smaller slabs need less, and more time.
+  public var peak: Int {
+    let reading = graphs.reduce(0) { $0 + ($1.readingMemory) }
+    return (fixed + reading + 0xFFFFF) & ~0xFFFFF
+  }
+
+  /// What looking for the cause of a difference takes beside that: copies of a weight.
+  private var explaining: Int {
+    5 * (graphs.flatMap(\.slots).map { $0.parameterCount * 4 }.max() ?? 0)
+  }
+
+  /// Keeps a cap, by smaller slabs if need be.
+  ///
+  /// - Returns: whether there is also room to look for the cause of a difference.
+  /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
+  @discardableResult
+  public func keep(_ cap: Int?) throws(CheckpointError) -> Bool {
+    guard let cap else { return true }
+    if peak > cap { Slab.size = Slab.minimumSize }
+    guard peak <= cap else { throw MemoryUse.tooSmall(cap, peak) }
+    return peak + explaining <= cap
+  }
+}
+
+extension WeightGraph {
+  /// The most that reading a weight takes beside the weight.
+  fileprivate var readingMemory: Int {
+    (2 << 20) + (slots.compactMap { tensor(at: $0.path)?.bytes.workingMemory }.max() ?? 0)
+  }
+}
