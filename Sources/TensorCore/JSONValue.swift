@@ -123,7 +123,7 @@ extension JSONValue {
     }
     defer { unsafe json_tokener_free(tokener) }
     // The terminating NUL tells json-c that a number at the end is complete.
-    let text = bytes + [0]
+    let text = joiningSurrogates(bytes) + [0]
     let root = unsafe text.withUnsafeBytes { buffer in
       unsafe json_tokener_parse_ex(
         tokener, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(text.count))

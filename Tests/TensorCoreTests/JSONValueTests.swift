@@ -13,6 +13,17 @@ import Testing
     try parsed(value.text(pretty: pretty))
   }
 
+  @Test(arguments: [
+    "T\u{10DCFF}", "\u{10DCFF}", "\u{E000}", "\u{F8FF}", "\u{F0000}", "\u{10FFFF}", "a\u{2028}b",
+    "\u{1D800}\u{2DC00}\u{1F600}", "\\\u{1D800}\\u1D800",
+  ])
+  func `private and invisible characters survive being written`(_ text: String) throws {
+    for value in [JSONValue.string(text), .array([.string(text)])] {
+      let written = Array(value.text(pretty: true).utf8)
+      #expect(try JSONValue(parsing: written, grammar: .strict) == value)
+    }
+  }
+
   @Test func `reads what a text says`() throws {
     let value = try parsed(
       #" {"z":[null,true,false,-1,18446744073709551615,0.5],"a":"\u00e9\n","":{}} "#)
@@ -20,6 +31,11 @@ import Testing
       value == [
         "z": [.null, true, false, -1, .uint(.max), .double(0.5)], "a": "é\n", "": .object([]),
       ])
+  }
+
+  @Test func `an escaped pair of surrogates is its character, whatever its lower half`() throws {
+    let text = #"["\ud836\udc00", "\\ud836\uD876\uDC00", "\ud83d\ude00\n"]"#
+    #expect(try parsed(text) == ["\u{1D800}", "\\ud836\u{2D800}", "\u{1F600}\n"])
   }
 
   @Test(arguments: [Int64.min, -1, 0, 1, 9_007_199_254_740_993, .max])
