@@ -13,13 +13,15 @@ a safetensors file of 900 MB with 400 tensors, sparse: its header is read, its t
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
+from bench_page import machine, write_section
 
 BIN = Path(os.environ["BENCH_BIN"])
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,23 +97,10 @@ def ratios(results):
                    f"`python -c 'import safetensors'` ({min(shares):.2f} to {max(shares):.2f}).")
 
 
-def machine(rounds):
-    model = platform.processor()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(": ")[2]
-            break
-    return (f"{model}, {os.cpu_count()} cores, {rounds} rounds; "
-            f"load of the machine at the start {os.getloadavg()[0]:.1f}.")
-
-
-def write(lines):
-    page = ROOT / "docs" / "performance.md"
-    text = page.read_text()
-    if START not in text:
-        raise SystemExit(f"bench: {page.name}: no place for the table: {START}")
-    before, _, rest = text.partition(START)
-    page.write_text(f"{before}{START}\n\n" + "\n".join(lines) + f"\n\n{END}{rest.partition(END)[2]}")
+def described(rounds):
+    where = machine()
+    return (f"{where['processor']}, {where['cores']} cores, {rounds} rounds; "
+            f"load of the machine at the start {where['load']:.1f}.")
 
 
 def main():
@@ -122,15 +111,15 @@ def main():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    described = machine(options.rounds)
+    description = described(options.rounds)
     results = measure(options.rounds, options.static)
     if options.json:
-        print(json.dumps({"schema": "bench.startup/1", "machine": described, "seconds": results}))
+        print(json.dumps({"schema": "bench.startup/1", "machine": description, "seconds": results}))
         return
-    lines = [described, "", *table(results), "", *ratios(results)]
+    lines = [description, "", *table(results), "", *ratios(results)]
     print("\n".join(lines))
     if options.write:
-        write(lines)
+        write_section(lines, START, END)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,9 @@ import warnings
 from pathlib import Path
 
 import numpy
+
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
+from bench_page import machine, write_section
 
 THREADS = 2
 BIN = Path(os.environ["BENCH_BIN"])
@@ -387,24 +389,6 @@ def tables(report):
     return lines
 
 
-def write_page(lines):
-    page = ROOT / "docs" / "performance.md"
-    text = page.read_text()
-    before, rest = text.split(START, 1)
-    _, after = rest.split(END, 1)
-    page.write_text(before + START + "\n\n" + "\n".join(lines) + "\n\n" + END + after)
-
-
-def machine():
-    name = platform.processor() or platform.machine()
-    try:
-        rows = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(r.split(":", 1)[1].strip() for r in rows if r.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return {"processor": name, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
-
-
 def main():
     parser = argparse.ArgumentParser(
         prog="Tools/bench tfz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -434,7 +418,7 @@ def main():
             report["tensor"] = one_tensor(folder, arguments.rounds)
     lines = tables(report)
     if arguments.write:
-        write_page(lines)
+        write_section(lines, START, END)
     print(json.dumps(report, indent=1) if arguments.json else "\n".join(lines))
 
 

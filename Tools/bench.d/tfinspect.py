@@ -1,8 +1,8 @@
 """tfinspect against Python: whole processes, one after the other, over and over.
 
-    Tools/bench inspect                   weights that it makes itself
-    Tools/bench inspect FILE.safetensors  this file
-    Tools/bench inspect --json            one JSON object instead of a table
+    Tools/bench tfinspect                   weights that it makes itself
+    Tools/bench tfinspect FILE.safetensors  this file
+    Tools/bench tfinspect --json            one JSON object instead of a table
 
 stats is held against numpy's min, max, mean and std of the same tensors, which safetensors reads; ls
 against a Python that imports safetensors and lists the names. Both start as processes, so Python's start
@@ -11,22 +11,20 @@ each round both run, so that whatever slows the machine slows both; a ratio is t
 its median and spread are told.
 """
 
-import sys
-
-# This file has the name of a module that others import, and stands in front of it.
-del sys.path[0]
-
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy
+
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
+from bench_page import machine
 
 BIN = Path(os.environ["BENCH_BIN"])
 
@@ -120,19 +118,9 @@ def table(report):
     return lines
 
 
-def machine():
-    name = platform.processor() or platform.machine()
-    try:
-        rows = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(r.split(":", 1)[1].strip() for r in rows if r.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return {"processor": name, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
-
-
 def main():
     parser = argparse.ArgumentParser(
-        prog="Tools/bench inspect", description=__doc__,
+        prog="Tools/bench tfinspect", description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", nargs="?", type=Path, help="a safetensors file; by default it makes one")
     parser.add_argument("--rounds", type=int, default=9)
@@ -142,7 +130,7 @@ def main():
                         help="where the file is made; a file system in memory by default")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    report = {"schema": "bench.inspect/1", "machine": machine(), "rounds": arguments.rounds}
+    report = {"schema": "bench.tfinspect/1", "machine": machine(), "rounds": arguments.rounds}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = arguments.file or Path(folder) / "model.safetensors"
         if not arguments.file:
