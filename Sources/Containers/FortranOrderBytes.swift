@@ -18,9 +18,6 @@ package final class FortranOrderBytes: TensorBytes {
   /// The block that was gathered last.
   private let block = Slab()
 
-  /// Bytes that are read at once from the source when only some of them are wanted.
-  fileprivate static let windowSize = 1 << 20
-
   /// Views `source`, which holds `shape` elements of `width` bytes; no extent is zero.
   convenience init(
     _ source: any TensorBytes, shape: [Int], width: Int, member: StoredMember?
@@ -74,7 +71,7 @@ package final class FortranOrderBytes: TensorBytes {
   }
 
   package var workingMemory: Int {
-    min(count, Slab.size) + Self.windowSize + source.workingMemory
+    min(count, Slab.size) + ElementWindow.size + source.workingMemory
   }
 
   /// The block that has byte `position` in it.
@@ -154,14 +151,14 @@ private struct Block {
   /// Rows.
   let length: Int
   private(set) var bytes: [UInt8]
-  /// What was read from the source and waits for being scattered.
-  private var window: [UInt8] = []
+  private var window: ElementWindow
 
   init(width: Int, inner: Int, length: Int) {
     self.width = width
     self.inner = inner
     self.length = length
     bytes = [UInt8](repeating: 0, count: length * inner * width)
+    window = ElementWindow(width: width)
   }
 
   /// Copies runs of `length` neighbours, `distance` from one to the next in the source, to columns.
@@ -169,7 +166,7 @@ private struct Block {
     _ source: any TensorBytes, from start: Int, distance: Int,
     to columns: (count: Int, first: Int, step: Int)
   ) throws(CheckpointError) {
-    let room = FortranOrderBytes.windowSize / width
+    let room = window.room
     // What can only be read forwards is read run by run.
     let tile =
       source.isReadForwards
@@ -181,10 +178,10 @@ private struct Block {
         let count = min(part, length - row)
         for number in 0..<runs {
           let from = start + (first + number) * distance + row
-          try fill(source, from: from, count: count, at: number * count)
+          try window.fill(from: source, from, count: count, at: number * count)
         }
-        scatter(
-          Scattering(run: (count, inner), group: (runs, count, columns.step)),
+        window.scatter(
+          Scattering(run: (count, inner), group: (runs, count, columns.step)), to: &bytes,
           at: row * inner + columns.first + first * columns.step)
       }
     }
@@ -194,32 +191,15 @@ private struct Block {
   mutating func copyRun(
     _ source: any TensorBytes, from start: Int, stride: Int, at column: Int
   ) throws(CheckpointError) {
-    let room = FortranOrderBytes.windowSize / width
+    let room = window.room
     let perWindow = max(1, (room - 1) / stride + 1)
     for first in Swift.stride(from: 0, to: length, by: perWindow) {
       let count = min(perWindow, length - first)
-      try fill(source, from: start + first * stride, count: (count - 1) * stride + 1, at: 0)
-      scatter(
-        Scattering(run: (1, 0), group: (count, stride, inner)), at: first * inner + column)
+      try window.fill(
+        from: source, start + first * stride, count: (count - 1) * stride + 1)
+      window.scatter(
+        Scattering(run: (1, 0), group: (count, stride, inner)), to: &bytes,
+        at: first * inner + column)
     }
-  }
-
-  /// Reads elements into the window, from its element `place` on.
-  private mutating func fill(
-    _ source: any TensorBytes, from: Int, count: Int, at place: Int
-  ) throws(CheckpointError) {
-    if window.isEmpty { window = [UInt8](repeating: 0, count: FortranOrderBytes.windowSize) }
-    let width = width
-    var span = window.mutableSpan
-    var all = unsafe span.mutableBytes
-    var target = all._mutatingExtracting(place * width..<(place + count) * width)
-    try source.read(at: from * width, into: &target)
-  }
-
-  private mutating func scatter(_ scattering: Scattering, at start: Int) {
-    let (width, window) = (width, window)
-    var span = bytes.mutableSpan
-    var target = unsafe span.mutableBytes
-    scattering.move(unsafe window.span.bytes, to: &target, at: start, width: width)
   }
 }

@@ -18,9 +18,6 @@ public struct AttentionMask: Sendable {
   }
 }
 
-/// How many queries a tile has.
-private let queriesPerTile = 128
-
 /// Scaled dot-product attention with several heads: `softmax(q·kᵀ·scale + bias)·v` for each head.
 ///
 /// Vaswani et al.: "Attention Is All You Need", arXiv 1706.03762, eq. 1 and §3.2.2. Scores are computed
@@ -52,7 +49,7 @@ public func attention<Scalar: ComputeScalar>(
   let shape = [batch, queries, valueWidth]
   if shape.contains(0) || keys == 0 { return NDArray(shape: shape, repeating: 0) }
 
-  let ranges = pieces(of: queries, size: queriesPerTile)
+  let ranges = pieces(of: queries, size: AttentionTile.queries)
   let visible = (0..<batch).map { VisibleKeys(mask, of: $0, count: keys) }
   // Numbers, so that they are compared eight at a time.
   let isPadded = mask.keys?.elements.contains(false) ?? false
@@ -66,7 +63,9 @@ public func attention<Scalar: ComputeScalar>(
       let (b, h) = unsafe (pointers[3], pointers[4])
       Parallel.forEach(
         count: batch * heads * ranges.count,
-        scratch: { RunningSoftmax<Scalar>(queries: min(queries, queriesPerTile), keys: keys) }
+        scratch: {
+          RunningSoftmax<Scalar>(queries: min(queries, AttentionTile.queries), keys: keys)
+        }
       ) { softmax, piece in
         let range = ranges[piece % ranges.count]
         let head = piece / ranges.count % heads

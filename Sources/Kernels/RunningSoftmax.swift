@@ -1,5 +1,8 @@
-/// How many keys a tile has.
-private let keysPerTile = 512
+/// How many queries and keys a tile of scores has at most. Each worker has one.
+package enum AttentionTile {
+  package static let queries = 128
+  package static let keys = 512
+}
 
 /// The part of a matrix's rows that belongs to one head.
 @safe struct HeadRows<Scalar: ComputeScalar> {
@@ -24,7 +27,7 @@ struct RunningSoftmax<Scalar: ComputeScalar> {
 
   /// Room for so many queries, and as many keys as a tile has at most.
   init(queries: Int, keys: Int) {
-    scores = Array(repeating: 0, count: queries * min(keys, keysPerTile))
+    scores = Array(repeating: 0, count: queries * min(keys, AttentionTile.keys))
     largest = Array(repeating: 0, count: queries)
     sums = largest
   }
@@ -49,7 +52,7 @@ struct RunningSoftmax<Scalar: ComputeScalar> {
     }
     unsafe scores.withUnsafeMutableBufferPointer { scores in
       guard let scores = scores.baseAddress else { return }
-      for keys in pieces(of: visible.end(of: queries), size: keysPerTile) {
+      for keys in pieces(of: visible.end(of: queries), size: AttentionTile.keys) {
         let isFirst = keys.lowerBound == 0
         unsafe Scalar.product(
           rows: queries.count, columns: keys.count, inner: query.width,
@@ -150,6 +153,6 @@ private func eight<Scalar: ComputeScalar>(
     return unsafe UnsafeRawPointer(start).loadUnaligned(as: SIMD8<Scalar>.self)
   }
   var lanes = SIMD8<Scalar>(repeating: unsafe start[0])
-  for lane in 1..<max(1, count) { lanes[lane] = unsafe start[lane] }
+  for lane in 1..<count { lanes[lane] = unsafe start[lane] }
   return lanes
 }

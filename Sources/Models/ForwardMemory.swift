@@ -28,7 +28,7 @@ public struct ForwardMemory: Sendable {
       let computed = 4 * width + shapes.made
       let block = shapes.words == 0 ? 0 : VocabularyProduct<Scalar>.wordsPerBlock
       let scores = block * shapes.width + 2 * tokens * block
-      let tiles = Parallel.workers * 128 * min(length, 512)
+      let tiles = Parallel.workers * AttentionTile.queries * min(length, AttentionTile.keys)
       stage = max(stage, size * (shapes.weights + tokens * computed + scores + tiles))
       outputs += size * tokens * shapes.outputCount * max(shapes.words, shapes.width, width)
       weights += size * (shapes.weights + shapes.tables)

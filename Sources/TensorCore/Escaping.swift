@@ -57,3 +57,21 @@ public func systemMessage(_ number: Int32) -> String {
   guard let text = unsafe strerror(number) else { return "error \(number)" }
   return unsafe String(cString: text)
 }
+
+/// Text that means itself in XML 1.0 and HTML, in attributes too. Characters that XML cannot hold, or
+/// that act on a terminal, become `\u{1b}`.
+public func markup(_ text: String) -> String {
+  var result = ""
+  for scalar in escaped(text).unicodeScalars {
+    switch scalar {
+    case "&": result += "&amp;"
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "\"": result += "&quot;"
+    case "'": result += "&#39;"
+    case "\u{FFFE}", "\u{FFFF}": result += "\\u{\(String(scalar.value, radix: 16))}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}

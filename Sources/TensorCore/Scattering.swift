@@ -60,3 +60,42 @@ package struct Scattering {
     }
   }
 }
+
+/// Elements that were read and wait for being scattered.
+package struct ElementWindow {
+  /// Bytes that are read at once where elements are scattered.
+  package static let size = 1 << 20
+  /// Bytes of an element.
+  private let width: Int
+  /// Empty before the first use.
+  private var bytes: [UInt8] = []
+
+  /// Room for elements of `width` bytes.
+  package init(width: Int) {
+    self.width = width
+  }
+
+  /// How many elements there is room for.
+  package var room: Int { Self.size / width }
+
+  /// Reads `count` elements of `source`, from its element `first` on, to the window's element `place`.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  package mutating func fill(
+    from source: any TensorBytes, _ first: Int, count: Int, at place: Int = 0
+  ) throws(CheckpointError) {
+    if bytes.isEmpty { bytes = [UInt8](repeating: 0, count: Self.size) }
+    let width = width
+    var span = bytes.mutableSpan
+    var all = unsafe span.mutableBytes
+    var target = all._mutatingExtracting(place * width..<(place + count) * width)
+    try source.read(at: first * width, into: &target)
+  }
+
+  /// Moves elements to their places in `target`, counted from element `start`.
+  package func scatter(_ scattering: Scattering, to target: inout [UInt8], at start: Int) {
+    var span = target.mutableSpan
+    var places = unsafe span.mutableBytes
+    scattering.move(unsafe bytes.span.bytes, to: &places, at: start, width: width)
+  }
+}

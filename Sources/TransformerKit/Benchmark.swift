@@ -22,24 +22,50 @@ public struct Benchmark: Sendable {
   public init<Scalar: ComputeScalar>(
     _ graph: WeightGraph, inputs: ModelInputs, count: Int, precision: Scalar.Type = Float.self
   ) throws(CheckpointError) {
-    let inputs = try graph.architecture.prepare(inputs)
-    let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
-    var steps: [Stage<Scalar>.Step] = []
-    for stage in graph.architecture.stages(Scalar.self) { steps.append(try stage.load(scope)) }
-    func pass() throws(CheckpointError) {
-      var states = States<Scalar>(inputs: inputs)
-      for step in steps { try step(&states) }
-    }
-    try pass()
+    let pass = try ResidentPass<Scalar>(graph, inputs: inputs)
+    func run() throws(CheckpointError) { _ = try pass.run() }
+    try run()
     var (times, products): ([Double], [Double]) = ([], [])
     for _ in 0..<max(1, count) {
       let start = DispatchTime.now().uptimeNanoseconds
-      let nanoseconds = try ProductClock.nanoseconds(in: pass)
+      let nanoseconds = try ProductClock.nanoseconds(in: run)
       times.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6)
       products.append(Double(nanoseconds) / Double(Parallel.workers) / 1e6)
     }
     milliseconds = times
     productMilliseconds = TransformerKit.median(products)
+  }
+}
+
+/// A forward pass with all weights in memory, which can run again and again.
+package struct ResidentPass<Scalar: ComputeScalar> {
+  private let inputs: ModelInputs
+  private let stages: [(step: Stage<Scalar>.Step, outputs: [StageOutput])]
+
+  /// Loads the model.
+  ///
+  /// - Throws: `CheckpointError` if the model cannot take the inputs, or weights cannot be read.
+  package init(_ graph: WeightGraph, inputs: ModelInputs) throws(CheckpointError) {
+    self.inputs = try graph.architecture.prepare(inputs)
+    let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
+    var stages: [(Stage<Scalar>.Step, [StageOutput])] = []
+    for stage in graph.architecture.stages(Scalar.self) {
+      stages.append((try stage.load(scope), stage.outputs.filter { !$0.isHiddenState }))
+    }
+    self.stages = stages
+  }
+
+  /// The outputs, hidden states left out. All are computed, scores over a vocabulary too.
+  ///
+  /// - Throws: `CheckpointError` when weights cannot be read.
+  package func run() throws(CheckpointError) -> [NDArray<Scalar>] {
+    var states = States<Scalar>(inputs: inputs)
+    var outputs: [NDArray<Scalar>] = []
+    for stage in stages {
+      try stage.step(&states)
+      for output in stage.outputs { outputs.append(try states.value(of: output.state).array()) }
+    }
+    return outputs
   }
 }
 

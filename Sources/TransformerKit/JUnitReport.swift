@@ -99,20 +99,3 @@ private func isPlain(_ character: Character) -> Bool {
 
 /// An attribute's value, quotes included.
 private func quoted(_ text: String) -> String { "\"\(markup(text))\"" }
-
-/// Text that means itself in XML 1.0. Characters that XML cannot hold, or that act on a terminal,
-/// become `\u{1b}`.
-private func markup(_ text: String) -> String {
-  var result = ""
-  for scalar in escaped(text).unicodeScalars {
-    switch scalar {
-    case "&": result += "&amp;"
-    case "<": result += "&lt;"
-    case ">": result += "&gt;"
-    case "\"": result += "&quot;"
-    case "\u{FFFE}", "\u{FFFF}": result += "\\u{\(String(scalar.value, radix: 16))}"
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
-}

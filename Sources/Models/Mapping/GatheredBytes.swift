@@ -52,7 +52,7 @@ package final class GatheredBytes: TensorBytes {
 
   package var workingMemory: Int {
     let deepest = parts.map(\.source.workingMemory).max() ?? 0
-    return min(count, Slab.size) + Gathering.windowSize + deepest
+    return min(count, Slab.size) + ElementWindow.size + deepest
   }
 
   /// The elements of a range, from all parts.
@@ -69,10 +69,8 @@ private struct Gathering {
   let width: Int
   private(set) var bytes: [UInt8]
   /// What was read from a source and waits for being scattered.
-  private var window: [UInt8] = []
+  private var window: ElementWindow
 
-  /// Bytes that are read at once where elements are scattered.
-  static let windowSize = 1 << 20
   /// Bytes from one run to the next up to which copying them is cheaper than another read.
   private static let closeDistance = 8 << 10
 
@@ -80,6 +78,7 @@ private struct Gathering {
     self.range = range
     self.width = width
     bytes = [UInt8](repeating: 0, count: range.count * width)
+    window = ElementWindow(width: width)
   }
 
   mutating func add(_ part: GatheredBytes.Part) throws(CheckpointError) {
@@ -154,7 +153,7 @@ private struct Gathering {
     _ run: Move.Axis, _ group: Move.Axis, _ source: any TensorBytes, from: Int, to: Int
   ) throws(CheckpointError) {
     if group.extent == 1 { return try copy(run, source, from: from, to: to) }
-    let room = Self.windowSize / width
+    let room = window.room
     let isClose = group.source * width <= Self.closeDistance
     let perWindow =
       isClose
@@ -171,11 +170,12 @@ private struct Gathering {
       let number = min(perWindow, group.extent - first)
       let start = from + first * group.source
       if isClose {
-        try fill((number - 1) * group.source + run.extent, source, from: start)
+        try window.fill(from: source, start, count: (number - 1) * group.source + run.extent)
       } else {
         for index in 0..<number {
-          try fill(
-            run.extent, source, from: start + index * group.source, at: index * run.extent)
+          try window.fill(
+            from: source, start + index * group.source, count: run.extent,
+            at: index * run.extent)
         }
       }
       scatter(
@@ -196,25 +196,13 @@ private struct Gathering {
       var target = all._mutatingExtracting(places)
       return try source.read(at: start, into: &target)
     }
-    let room = Self.windowSize / width
+    let room = window.room
     for first in stride(from: 0, to: run.extent, by: room) {
       var some = run
       some.extent = min(room, run.extent - first)
-      try fill(some.extent, source, from: from + first)
+      try window.fill(from: source, from + first, count: some.extent)
       scatter(some, (1, 0, 0), to: to + first * run.target)
     }
-  }
-
-  /// Reads elements into the window, from its element `place` on.
-  private mutating func fill(
-    _ count: Int, _ source: any TensorBytes, from: Int, at place: Int = 0
-  ) throws(CheckpointError) {
-    if window.isEmpty { window = [UInt8](repeating: 0, count: Self.windowSize) }
-    let width = width
-    var span = window.mutableSpan
-    var all = unsafe span.mutableBytes
-    var target = all._mutatingExtracting(place * width..<(place + count) * width)
-    try source.read(at: from * width, into: &target)
   }
 
   /// Moves runs from the window to their places.
@@ -222,10 +210,7 @@ private struct Gathering {
     _ run: Move.Axis, _ group: (count: Int, source: Int, target: Int), to: Int
   ) {
     let scattering = Scattering(run: (run.extent, run.target), group: group)
-    let (width, window) = (width, window)
-    var span = bytes.mutableSpan
-    var target = unsafe span.mutableBytes
-    scattering.move(unsafe window.span.bytes, to: &target, at: to, width: width)
+    window.scatter(scattering, to: &bytes, at: to)
   }
 }
 

@@ -36,29 +36,13 @@ struct Markup: ExpressibleByStringInterpolation {
       for part in parts { text += part.text }
     }
     mutating func appendInterpolation(_ number: Int) { text += "\(number)" }
-    mutating func appendInterpolation(_ plain: String) { text += quoted(plain) }
+    mutating func appendInterpolation(_ plain: String) { text += markup(plain) }
 
     /// A coordinate, with a digit or two behind the point.
     mutating func appendInterpolation(_ number: Double, digits: Int = 1) {
       text += coordinate(number, digits: digits)
     }
   }
-}
-
-/// Text that means itself in HTML, in attributes too; what hides or acts on text is made visible.
-private func quoted(_ plain: String) -> String {
-  var result = ""
-  for scalar in escaped(plain).unicodeScalars {
-    switch scalar {
-    case "&": result += "&amp;"
-    case "<": result += "&lt;"
-    case ">": result += "&gt;"
-    case "\"": result += "&quot;"
-    case "'": result += "&#39;"
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
 }
 
 /// A number of pixels or of percents, without needless digits.

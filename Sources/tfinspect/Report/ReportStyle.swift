@@ -1,3 +1,15 @@
+/// The colours on a dark page, which is chosen by the system or by the reader.
+private let darkColours: Markup = """
+  --page: #12161b; --ink: #e6e9ee; --soft: #a3acb8; --line: #343c46; --panel: #1b2128;
+  --link: #7cb7ff; --good: #6bd389; --bad: #ff8f86; --bars: #6ea0e0;
+  --embedding: #21476d; --attention: #69461a; --feed-forward: #2b5530; --norm: #4b3a6b;
+  --head: #6e3343; --other: #3a424d;
+  --d0: #1f5f99; --d1: #1d4b77; --d2: #1a3a5a; --d3: #182a3f;
+  --d5: #33281a; --d6: #4d3614; --d7: #6e4811; --d8: #8f560d;
+  --s0: #7cb7ff; --s1: #ffb05c; --s2: #6bd389;
+  color-scheme: dark;
+  """
+
 /// How the page looks: light or dark, on a wide screen, a narrow one and on paper.
 let reportStyle: Markup = """
 
@@ -12,25 +24,11 @@ let reportStyle: Markup = """
     color-scheme: light;
   }
   :root[data-theme="dark"] {
-    --page: #12161b; --ink: #e6e9ee; --soft: #a3acb8; --line: #343c46; --panel: #1b2128;
-    --link: #7cb7ff; --good: #6bd389; --bad: #ff8f86; --bars: #6ea0e0;
-    --embedding: #21476d; --attention: #69461a; --feed-forward: #2b5530; --norm: #4b3a6b;
-    --head: #6e3343; --other: #3a424d;
-    --d0: #1f5f99; --d1: #1d4b77; --d2: #1a3a5a; --d3: #182a3f;
-    --d5: #33281a; --d6: #4d3614; --d7: #6e4811; --d8: #8f560d;
-    --s0: #7cb7ff; --s1: #ffb05c; --s2: #6bd389;
-    color-scheme: dark;
+    \(darkColours)
   }
   @media screen and (prefers-color-scheme: dark) {
     :root:not([data-theme]) {
-      --page: #12161b; --ink: #e6e9ee; --soft: #a3acb8; --line: #343c46; --panel: #1b2128;
-      --link: #7cb7ff; --good: #6bd389; --bad: #ff8f86; --bars: #6ea0e0;
-      --embedding: #21476d; --attention: #69461a; --feed-forward: #2b5530; --norm: #4b3a6b;
-      --head: #6e3343; --other: #3a424d;
-      --d0: #1f5f99; --d1: #1d4b77; --d2: #1a3a5a; --d3: #182a3f;
-      --d5: #33281a; --d6: #4d3614; --d7: #6e4811; --d8: #8f560d;
-      --s0: #7cb7ff; --s1: #ffb05c; --s2: #6bd389;
-      color-scheme: dark;
+      \(darkColours)
     }
   }
   * { box-sizing: border-box; }
