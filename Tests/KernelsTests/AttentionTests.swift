@@ -100,6 +100,22 @@ private let cases: [AttentionCase] = [
     }
   }
 
+  @Test func `a causal query before any allowed key attends to keys of later tiles too`() {
+    var randoms = Randoms(seed: 11)
+    let (length, hidden) = (700, 3)
+    let x = randoms.array(1, length, 2, of: Double.self)
+    let keys = NDArray(shape: [1, length], elements: (0..<length).map { $0 >= hidden })
+    let mask = AttentionMask(keys: keys, isCausal: true)
+    let result = attention(query: x, key: x, value: x, heads: 1, scale: 1, mask: mask)
+    for column in 0..<2 {
+      let mean = (0..<length).reduce(0) { $0 + x.at(0, $1, column) } / Double(length)
+      for query in 0..<hidden { #expect(abs(result.at(0, query, column) - mean) < 1e-14) }
+      #expect(abs(result.at(0, hidden, column) - x.at(0, hidden, column)) < 1e-15)
+    }
+    let expected = naiveAttention(query: x, key: x, value: x, heads: 1, scale: 1, mask: mask)
+    #expect(result.error(from: expected) < 1e-12)
+  }
+
   @Test func `what is hidden has no influence at all`() {
     var randoms = Randoms(seed: 8)
     let query = randoms.array(1, 4, 6, of: Float.self)

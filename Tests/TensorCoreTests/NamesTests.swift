@@ -53,6 +53,11 @@ private let decomposed = "we\u{301}ight"
     #expect(escaped("\u{7F}\u{80}\u{9B}\u{9F}") == #"\u{7f}\u{80}\u{9b}\u{9f}"#)
   }
 
+  @Test func `text in markup means itself, and nothing else`() {
+    #expect(markup("<a b=\"c\" d='e'>&amp;") == "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;")
+    #expect(markup("\u{1B}[31m\u{FFFE}\u{FFFF}é") == #"\u{1b}[31m\u{fffe}\u{ffff}é"#)
+  }
+
   @Test func `what hides or turns text round becomes visible`() {
     #expect(escaped("\u{202E}txt\u{2066}\u{200F}") == #"\u{202e}txt\u{2066}\u{200f}"#)
     #expect(
