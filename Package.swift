@@ -65,7 +65,12 @@ let package = Package(
     .target(
       name: "Containers", dependencies: ["TensorCore", "CZlib", "CZstd", "CXXHash", system],
       swiftSettings: strict),
-    .target(name: "Kernels", dependencies: ["TensorCore", "CBLAS"], swiftSettings: optimized),
+    // Loops in C, which can be compiled for several instruction sets.
+    .target(
+      name: "CVector",
+      cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
+    .target(
+      name: "Kernels", dependencies: ["TensorCore", "CBLAS", "CVector"], swiftSettings: optimized),
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
     .target(
       name: "TransformerKit",

@@ -28,6 +28,7 @@ public struct AttentionMask: Sendable {
 ///   - query: `[batch, queries, heads × head size]`, heads side by side.
 ///   - key: `[batch, keys, heads × head size]`
 ///   - value: `[batch, keys, heads × value size]`
+///   - keys: how many positions of `key` and `value` count, if there is room for more in them.
 ///   - heads: the number of heads.
 ///   - scale: what scores are multiplied by, usually head size^−½.
 ///   - bias: `[heads, queries + keys − 1]`, added to the scaled scores of every batch member: that of
@@ -37,13 +38,15 @@ public struct AttentionMask: Sendable {
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
 public func attention<Scalar: ComputeScalar>(
-  query: NDArray<Scalar>, key: NDArray<Scalar>, value: NDArray<Scalar>,
+  query: NDArray<Scalar>, key: NDArray<Scalar>, value: NDArray<Scalar>, keys: Int? = nil,
   heads: Int, scale: Double, bias: NDArray<Scalar>? = nil, mask: AttentionMask
 ) -> NDArray<Scalar> {
-  let (batch, queries, keys) = (query.shape[0], query.shape[1], key.shape[1])
+  let (batch, queries, room) = (query.shape[0], query.shape[1], key.shape[1])
+  let keys = keys ?? room
   let (width, valueWidth) = (query.width, value.width)
   let (headSize, valueSize) = (width / heads, valueWidth / heads)
-  precondition(key.width == width && key.shape[0] == batch && value.shape[1] == keys)
+  precondition(key.width == width && key.shape[0] == batch)
+  precondition(value.shape[0] == batch && value.shape[1] == room && keys <= room)
   precondition(bias.map { $0.shape == [heads, queries + keys - 1] } ?? true)
   precondition(mask.keys.map { $0.shape == [batch, keys] } ?? true)
   let shape = [batch, queries, valueWidth]
@@ -76,9 +79,9 @@ public func attention<Scalar: ComputeScalar>(
           query: HeadRows(
             start: q + firstRow * width + head * headSize, width: headSize, stride: width),
           key: HeadRows(
-            start: k + member * keys * width + head * headSize, width: headSize, stride: width),
+            start: k + member * room * width + head * headSize, width: headSize, stride: width),
           value: HeadRows(
-            start: v + member * keys * valueWidth + head * valueSize, width: valueSize,
+            start: v + member * room * valueWidth + head * valueSize, width: valueSize,
             stride: valueWidth),
           scale: Scalar(scale), bias: bias == nil ? nil : b + head * strip + queries - 1,
           visible: visible[member], hidden: hidden == nil ? nil : h + member * keys,

@@ -1,4 +1,5 @@
 internal import CBLAS
+internal import CVector
 
 #if canImport(Glibc)
   internal import Glibc
@@ -31,13 +32,32 @@ public protocol ComputeScalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendabl
   /// The error function.
   static func erf(_ x: Self) -> Self
 
-  /// eˣ of eight numbers.
-  static func exp(_ x: SIMD8<Self>) -> SIMD8<Self>
-  /// The hyperbolic tangent of eight numbers.
-  static func tanh(_ x: SIMD8<Self>) -> SIMD8<Self>
-  /// The error function of eight numbers.
-  static func erf(_ x: SIMD8<Self>) -> SIMD8<Self>
+  /// Replaces every number x by e^(x − shift).
+  ///
+  /// - Returns: the sum of the results.
+  @unsafe static func exponentiate(
+    _ x: UnsafeMutableBufferPointer<Self>, shift: Self
+  ) -> Self
+  /// Replaces every number by its hyperbolic tangent.
+  @unsafe static func tanh(_ x: UnsafeMutableBufferPointer<Self>)
+  /// Replaces every number by its error function.
+  @unsafe static func erf(_ x: UnsafeMutableBufferPointer<Self>)
+
+  /// Makes products of queries and keys into scores: replaces every number x by x·scale + bias, or by the
+  /// most negative finite number where `hidden` is above 0.
+  ///
+  /// - Parameters:
+  ///   - bias: as many numbers as `x`, or `nil`.
+  ///   - hidden: as many numbers as `x`, or `nil`.
+  /// - Returns: the largest score, minus infinity if there is none. NaN is not larger than anything.
+  @unsafe static func score(
+    _ x: UnsafeMutableBufferPointer<Self>, scale: Self, bias: UnsafePointer<Self>?,
+    hidden: UnsafePointer<Self>?
+  ) -> Self
 }
+
+/// Up to how many rows a product takes as long as reading the matrix, which OpenBLAS would copy first.
+private let fewRows = 4
 
 extension Float: ComputeScalar {
   @unsafe public static func product(
@@ -46,12 +66,17 @@ extension Float: ComputeScalar {
     c: UnsafeMutablePointer<Float>, strideC: Int, accumulates: Bool
   ) {
     let start = ProductClock.start()
+    defer { ProductClock.stop(start) }
+    if transposeB && rows <= fewRows {
+      unsafe tfkit_multiply(
+        b, columns, strideB, inner, a, rows, strideA, c, strideC, accumulates ? 1 : 0)
+      return
+    }
     // OpenBLAS refuses rows of no elements.
     unsafe cblas_sgemm(
       CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(max(1, strideA)),
       b, blasint(max(1, strideB)), accumulates ? 1 : 0, c, blasint(strideC))
-    ProductClock.stop(start)
   }
 
   public static func exp(_ x: Float) -> Float { expf(x) }

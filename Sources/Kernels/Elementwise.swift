@@ -80,21 +80,21 @@ public func column<Scalar: ComputeScalar>(
   return NDArray(shape: Array(x.shape.dropLast()), elements: elements)
 }
 
-/// Each sequence of `a` with that of `b` behind it: `[batch, m, width]` and `[batch, n, width]` to
-/// `[batch, m + n, width]`.
+/// Replaces the positions from `first` on of every sequence of `y`, `[batch, length, width]`, by those of
+/// `x`.
+///
+/// - Precondition: `y` has so many sequences and positions.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)
-public func appendPositions<Scalar: ComputeScalar>(
-  _ a: NDArray<Scalar>, _ b: NDArray<Scalar>
-) -> NDArray<Scalar> {
-  let (batch, width) = (a.shape[0], a.width)
-  precondition(b.shape[0] == batch && b.width == width, "sequences of different kinds are joined")
-  let (sizeA, sizeB) = (a.shape[1] * width, b.shape[1] * width)
-  var elements: [Scalar] = []
-  elements.reserveCapacity(batch * (sizeA + sizeB))
-  for member in 0..<batch {
-    elements += a.elements[member * sizeA..<(member + 1) * sizeA]
-    elements += b.elements[member * sizeB..<(member + 1) * sizeB]
+public func replacePositions<Scalar: ComputeScalar>(
+  of y: inout NDArray<Scalar>, from first: Int, by x: NDArray<Scalar>
+) {
+  let (length, width, count) = (y.shape[1], y.width, x.shape[1])
+  precondition(x.shape[0] == y.shape[0] && x.width == width && first + count <= length)
+  for member in 0..<y.shape[0] {
+    let start = (member * length + first) * width
+    y.elements.replaceSubrange(
+      start..<start + count * width,
+      with: x.elements[member * count * width..<(member + 1) * count * width])
   }
-  return NDArray(shape: [batch, a.shape[1] + b.shape[1], width], elements: elements)
 }

@@ -67,16 +67,23 @@ public enum Parallel {
       withoutActuallyEscaping(scratch) { scratch in
         // Callers write to disjoint places, index by index.
         nonisolated(unsafe) let (body, scratch) = (body, scratch)
-        DispatchQueue.concurrentPerform(iterations: workers) { _ in
+        spread(over: workers) {
+          var index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          if index >= count { return }
           var own = unsafe scratch()
-          while true {
-            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-            if index >= count { return }
+          while index < count {
             unsafe body(&own, index)
+            index = next.wrappingAdd(1, ordering: .relaxed).oldValue
           }
         }
       }
     }
+  }
+
+  /// Runs `task` on several threads at once, on each once or more often.
+  private static func spread(over workers: Int, _ task: @escaping @Sendable () -> Void) {
+    if WorkerTeam.shared.run(helpers: workers - 1, task) { return }
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in task() }
   }
 }
 

@@ -68,10 +68,17 @@ public func project<Scalar: ComputeScalar>(
   precondition(addend.map { $0.shape == shape } ?? true, "the terms of a sum differ in shape")
   let cut = Cut(rows: x.rows, columns: columns, columnsPerPiece: size)
   return unsafe NDArray(shape: shape) { y in
-    unsafe withPointers(to: [x.elements, projection.weight.elements, addend?.elements ?? []]) {
-      let (x, weight, addend) = unsafe ($0[0], $0[1], addend == nil ? nil : $0[2])
+    unsafe withPointers(
+      to: [
+        x.elements, projection.weight.elements, projection.bias?.elements ?? [],
+        addend?.elements ?? [],
+      ]
+    ) {
+      let (x, weight, bias) = unsafe ($0[0], $0[1], $0[2])
+      let addend = unsafe addend == nil ? nil : $0[3]
       Parallel.forEach(count: cut.count) { piece in
-        unsafe projection.compute(cut[piece], x: x, weight: weight, addend: addend, y: y)
+        unsafe projection.compute(
+          cut[piece], x: x, weight: weight, bias: bias, addend: addend, y: y)
       }
     }
   }
@@ -92,12 +99,15 @@ public func project<Scalar: ComputeScalar>(
   let owners = cuts.indices.flatMap { Array(repeating: $0, count: cuts[$0].count) }
   let firsts = cuts.indices.map { index in cuts[..<index].reduce(0) { $0 + $1.count } }
   return unsafe arrays(shapes: columns.map { x.shape.dropLast() + [$0] }) { ys in
-    unsafe withPointers(to: [x.elements] + projections.map(\.weight.elements)) { pointers in
+    let (weights, biases) = (projections.map(\.weight), projections.map(\.bias))
+    unsafe withPointers(
+      to: [x.elements] + weights.map(\.elements) + biases.map { $0?.elements ?? [] }
+    ) { pointers in
       Parallel.forEach(count: owners.count) { piece in
         let owner = owners[piece]
         unsafe projections[owner].compute(
           cuts[owner][piece - firsts[owner]], x: pointers[0], weight: pointers[1 + owner],
-          addend: nil, y: ys[owner])
+          bias: pointers[1 + cuts.count + owner], addend: nil, y: ys[owner])
       }
     }
   }
@@ -127,32 +137,50 @@ extension Projection {
       bias.map { $0.elements.count == weight.rows } ?? true, "a bias has the wrong length")
   }
 
-  /// Computes a piece of `activation(x·Wᵀ + b) + addend`; all that follows the product while the piece
-  /// is still near.
+  /// Computes a piece of `activation(x·Wᵀ + b) + addend`. What a product is added to is there before it,
+  /// which saves writing zeros; what follows it is done while the piece is still near.
   @inline(__always)
   fileprivate func compute(
     _ piece: (rows: Range<Int>, columns: Range<Int>), x: UnsafePointer<Scalar>,
-    weight start: UnsafePointer<Scalar>, addend: UnsafePointer<Scalar>?,
-    y: UnsafeMutablePointer<Scalar>
+    weight start: UnsafePointer<Scalar>, bias: UnsafePointer<Scalar>,
+    addend: UnsafePointer<Scalar>?, y: UnsafeMutablePointer<Scalar>
   ) {
-    let (inner, stride, width) = (weight.width, weight.rows, piece.columns.count)
-    let corner = piece.rows.lowerBound * stride + piece.columns.lowerBound
+    let (inner, stride, columns) = (weight.width, weight.rows, piece.columns)
+    let bias = unsafe self.bias == nil ? nil : bias + columns.lowerBound
+    let isLinear = activation == .linear
+    for row in piece.rows {
+      let first = row * stride + columns.lowerBound
+      unsafe begin(
+        y + first, columns.count, bias: bias,
+        addend: isLinear ? addend.map { unsafe $0 + first } : nil)
+    }
     unsafe Scalar.product(
-      rows: piece.rows.count, columns: width, inner: inner,
+      rows: piece.rows.count, columns: columns.count, inner: inner,
       a: x + piece.rows.lowerBound * inner, strideA: inner,
-      b: start + piece.columns.lowerBound * inner, strideB: inner, transposeB: true,
-      c: y + corner, strideC: stride, accumulates: false)
-    for row in 0..<piece.rows.count {
-      let first = corner + row * stride
-      let y = unsafe UnsafeMutableBufferPointer(start: y + first, count: width)
-      if let bias {
-        let bias = bias.elements.span
-        for i in 0..<width { unsafe y[i] += bias[piece.columns.lowerBound + i] }
-      }
+      b: start + columns.lowerBound * inner, strideB: inner, transposeB: true,
+      c: y + piece.rows.lowerBound * stride + columns.lowerBound, strideC: stride,
+      accumulates: bias != nil || isLinear && addend != nil)
+    if isLinear { return }
+    for row in piece.rows {
+      let first = row * stride + columns.lowerBound
+      let y = unsafe UnsafeMutableBufferPointer(start: y + first, count: columns.count)
       unsafe apply(activation, to: y)
       if let addend = unsafe addend {
-        for i in 0..<width { unsafe y[i] += addend[first + i] }
+        for i in 0..<columns.count { unsafe y[i] += addend[first + i] }
       }
     }
+  }
+}
+
+/// Writes the sum of what is given to a row; nothing if nothing is given.
+@inline(__always)
+private func begin<Scalar: ComputeScalar>(
+  _ y: UnsafeMutablePointer<Scalar>, _ width: Int, bias: UnsafePointer<Scalar>?,
+  addend: UnsafePointer<Scalar>?
+) {
+  if let bias = unsafe bias, let addend = unsafe addend {
+    for i in 0..<width { unsafe y[i] = bias[i] + addend[i] }
+  } else if let only = unsafe bias ?? addend {
+    unsafe y.update(from: only, count: width)
   }
 }

@@ -106,33 +106,20 @@ struct RunningSoftmax<Scalar: ComputeScalar> {
   func weigh(
     scale: Scalar, largest: inout Scalar, sum: inout Scalar
   ) -> Scalar {
+    let seen = unsafe UnsafeMutableBufferPointer(start: scores, count: visible)
     let masked = -Scalar.greatestFiniteMagnitude
-    var lanes = SIMD8<Scalar>(repeating: visible < count ? masked : -.infinity)
-    for index in stride(from: 0, to: visible, by: 8) {
-      let count = min(8, visible - index)
-      var score = unsafe eight(scores + index, count) * scale
-      if let bias = unsafe bias { unsafe score += eight(bias + index, count) }
-      if let hidden = unsafe hidden {
-        score.replace(with: masked, where: unsafe eight(hidden + index, count) .> 0)
-      }
-      lanes.replace(with: score, where: score .> lanes)
-      if count == 8 {
-        unsafe UnsafeMutableRawPointer(scores + index).storeBytes(of: score, as: SIMD8<Scalar>.self)
-      } else {
-        for lane in 0..<count { unsafe scores[index + lane] = score[lane] }
-      }
-    }
     let before = largest
-    largest = max(before, lanes.max())
+    largest = max(
+      before, unsafe Scalar.score(seen, scale: scale, bias: bias, hidden: hidden),
+      visible < count ? masked : -.infinity)
     // If there are scores of minus infinity alone, no largest one can be subtracted.
     let shift = largest == -.infinity ? 0 : largest
-    let seen = unsafe UnsafeMutableBufferPointer(start: scores, count: visible)
-    unsafe replaceEach(seen) { Scalar.exp($0 - shift) }
+    let sumOfSeen = unsafe Scalar.exponentiate(seen, shift: shift)
     // Keys that are hidden for being later count only while no other key has a score.
     let rest = Scalar.exp(masked - shift)
     for index in visible..<count { unsafe scores[index] = rest }
     let factor = before == largest ? 1 : Scalar.exp(before - shift)
-    sum = unsafe sum * factor + laneSum(of: seen) + rest * Scalar(count - visible)
+    sum = sum * factor + sumOfSeen + rest * Scalar(count - visible)
     return factor
   }
 }
@@ -142,17 +129,4 @@ private func multiply<Scalar: ComputeScalar>(
   _ row: UnsafeMutablePointer<Scalar>, _ count: Int, by factor: Scalar
 ) {
   for i in 0..<count { unsafe row[i] *= factor }
-}
-
-/// Eight elements, of which the first `count` are read and the others are like the first.
-@inline(__always)
-private func eight<Scalar: ComputeScalar>(
-  _ start: UnsafePointer<Scalar>, _ count: Int
-) -> SIMD8<Scalar> {
-  if count == 8 {
-    return unsafe UnsafeRawPointer(start).loadUnaligned(as: SIMD8<Scalar>.self)
-  }
-  var lanes = SIMD8<Scalar>(repeating: unsafe start[0])
-  for lane in 1..<count { lanes[lane] = unsafe start[lane] }
-  return lanes
 }

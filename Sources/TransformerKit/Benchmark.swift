@@ -3,11 +3,11 @@ public import Kernels
 public import Models
 public import TensorCore
 
-/// How long a model's forward pass takes, weights in memory.
+/// How long a model's forward pass takes, or a token that it adds to a text; weights in memory.
 public struct Benchmark: Sendable {
-  /// The times of the passes, in milliseconds, in order.
+  /// The times of the passes or tokens, in milliseconds, in order.
   public let milliseconds: [Double]
-  /// What matrix products took of a pass, in milliseconds, the median: their time on all workers,
+  /// What matrix products took of each, in milliseconds, the median: their time on all workers,
   /// divided by the number of workers.
   public let productMilliseconds: Double
 
@@ -23,12 +23,33 @@ public struct Benchmark: Sendable {
     _ graph: WeightGraph, inputs: ModelInputs, count: Int, precision: Scalar.Type = Float.self
   ) throws(CheckpointError) {
     let pass = try ResidentPass<Scalar>(graph, inputs: inputs)
-    func run() throws(CheckpointError) { _ = try pass.run() }
-    try run()
+    try self.init(count) { () throws(CheckpointError) in _ = try pass.run() }
+  }
+
+  /// Loads a model, computes a prompt and one token more, and then `count` tokens one at a time, keys and
+  /// values of what came before being kept.
+  ///
+  /// - Throws: `CheckpointError` if the model does not continue texts or the prompt is too long, or weights
+  ///   cannot be read.
+  public init<Scalar: ComputeScalar>(
+    decoding graph: WeightGraph, prompt: ModelInputs, count: Int,
+    precision: Scalar.Type = Float.self
+  ) throws(CheckpointError) {
+    var generator = try Generator<Scalar>(graph, prompt: prompt)
+    let (texts, words) = (generator.sequences.rows, generator.logits.width)
+    try self.init(count) { () throws(CheckpointError) in
+      let length = generator.sequences.width
+      try generator.append((0..<texts).map { (length * 31 + $0) % words })
+    }
+  }
+
+  /// Runs `body` once to warm up, and then `count` times.
+  private init(_ count: Int, _ body: () throws(CheckpointError) -> Void) throws(CheckpointError) {
+    try body()
     var (times, products): ([Double], [Double]) = ([], [])
     for _ in 0..<max(1, count) {
       let start = DispatchTime.now().uptimeNanoseconds
-      let nanoseconds = try ProductClock.nanoseconds(in: run)
+      let nanoseconds = try ProductClock.nanoseconds(in: body)
       times.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6)
       products.append(Double(nanoseconds) / Double(Parallel.workers) / 1e6)
     }

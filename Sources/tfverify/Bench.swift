@@ -11,10 +11,13 @@ struct Bench: Verb {
     discussion: """
       The weights are loaded, the pass runs once to warm up and then as often as asked, on random \
       ids without padding, with the model's own head. MATMUL is what matrix products alone take.
+      With --decode a text of that length is continued token by token, keys and values being kept, \
+      and the times are those of the tokens.
 
       Examples:
         tfverify bench bert-base/
         tfverify bench gpt2/ --length 512 --repeat 20
+        tfverify bench gpt2/ --decode --repeat 100
         tfverify bench t5-base/ --batch 4 --decoder-length 32 --json
       """)
 
@@ -33,7 +36,10 @@ struct Bench: Verb {
       valueName: "n"))
   var decoderLength: Int?
 
-  @Option(help: ArgumentHelp("How often to run.", valueName: "n"))
+  @Flag(help: "Time the tokens that continue the texts, one after the other.")
+  var decode = false
+
+  @Option(help: ArgumentHelp("How often to run, or how many tokens to add.", valueName: "n"))
   var `repeat` = 10
 
   @OptionGroup var sourceOptions: SourceOptions
@@ -55,7 +61,10 @@ struct Bench: Verb {
     common.explain(model)
     let inputs = model.graph.architecture.sample(
       batch: batch, length: length, decoderLength: decoderLength ?? length)
-    let benchmark = try Benchmark(model.graph, inputs: inputs, count: `repeat`)
+    let benchmark =
+      decode
+      ? try Benchmark(decoding: model.graph, prompt: inputs, count: `repeat`)
+      : try Benchmark(model.graph, inputs: inputs, count: `repeat`)
     if common.json {
       standardOutput(json(benchmark, head: model.graph.architecture.head).text(pretty: true))
     } else if common.quiet {
@@ -66,7 +75,8 @@ struct Bench: Verb {
         ("MATMUL", .right), ("PEAK MEMORY", .right),
       ])
       table.add([
-        model.graph.architecture.head, "\(batch) × \(length)", text(benchmark.median) + " ms",
+        model.graph.architecture.head, "\(batch) × \(decode ? "1 after " : "")\(length)",
+        text(benchmark.median) + " ms",
         text(benchmark.minimum) + " ms", text(benchmark.productMilliseconds) + " ms",
         describe(bytes: peakMemory()),
       ])
@@ -85,6 +95,7 @@ struct Bench: Verb {
     [
       "schema": "tfverify.bench/1", "head": .string(head), "batch": .number(batch),
       "length": .number(length), "decoder_length": .number(decoderLength ?? length),
+      "decode": .bool(decode),
       "repeat": .number(`repeat`), "median_ms": .number(benchmark.median),
       "min_ms": .number(benchmark.minimum), "matmul_ms": .number(benchmark.productMilliseconds),
       "peak_rss_bytes": .number(peakMemory()),

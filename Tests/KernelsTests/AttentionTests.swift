@@ -63,6 +63,17 @@ private let cases: [AttentionCase] = [
       bias: form.hasBias ? bias : nil, mask: mask)
     #expect(result.shape == [form.batch, form.queries, form.heads * form.valueSize])
     #expect(result.error(from: expected) <= Scalar.tolerance, "seed 5")
+    let inMore = attention(
+      query: query, key: atTheBeginning(key), value: atTheBeginning(value), keys: form.keys,
+      heads: form.heads, scale: 0.7, bias: form.hasBias ? bias : nil, mask: mask)
+    #expect(inMore == result, "seed 5")
+  }
+
+  /// The positions with three more behind them, which are not numbers.
+  private func atTheBeginning<Scalar: Precision>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+    var longer = NDArray(shape: [x.shape[0], x.shape[1] + 3, x.width], repeating: Scalar.nan)
+    replacePositions(of: &longer, from: 0, by: x)
+    return longer
   }
 
   @Test func `a fully masked row attends to all keys alike, future ones included`() {

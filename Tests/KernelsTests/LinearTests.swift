@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct LinearTests {
   @Test(arguments: sizes, sizes) func `is the sum of products`(_ inner: Int, _ columns: Int) {
-    for rows in [1, 7, 300] {
+    // Up to four rows there is another kernel.
+    for rows in [1, 2, 3, 4, 5, 7, 300] {
       check(rows: rows, inner: inner, columns: columns, Float.self)
       check(rows: rows, inner: inner, columns: columns, Double.self)
     }
@@ -20,6 +21,10 @@ import Testing
     let y = linear(x, weight: weight, bias: bias)
     #expect(y.shape == [rows, columns])
     #expect(y.error(from: naiveLinear(x, weight, bias)) <= limit, "seed \(seed)")
+    let addend = randoms.array(rows, columns, of: Scalar.self)
+    let sum = project(x, by: Projection(weight: weight, bias: bias), adding: addend)
+    let goal = zip(naiveLinear(x, weight, bias), addend.elements).map { $0 + Double($1) }
+    #expect(sum.error(from: goal) <= limit, "seed \(seed)")
     let withoutBias = linear(x, weight: weight, bias: nil)
     #expect(withoutBias.error(from: naiveLinear(x, weight, nil)) <= limit, "seed \(seed)")
   }

@@ -1,4 +1,7 @@
+import Dispatch
+import Foundation
 import Kernels
+import Synchronization
 import TestSupport
 import Testing
 
@@ -65,6 +68,69 @@ import Testing
       Parallel.workers = -1
       #expect(Parallel.workers >= 1)
     }
+  }
+
+  @Test(arguments: [1, 2, 5]) func `every piece is done once, and by nobody else later`(
+    _ workers: Int
+  ) {
+    exclusively {
+      Parallel.workers = workers
+      defer { Parallel.workers = 0 }
+      for round in 0..<300 {
+        let counts = Mutex([Int](repeating: 0, count: 7))
+        Parallel.forEach(count: 7) { piece in counts.withLock { $0[piece] += 1 } }
+        #expect(counts.withLock(\.self) == [1, 1, 1, 1, 1, 1, 1], "round \(round)")
+        // Sometimes long enough for helpers to leave.
+        if round % 50 == 0 { usleep(2000) }
+      }
+    }
+  }
+
+  @Test func `several callers at once, and callers inside pieces, all get their pieces done`() {
+    exclusively {
+      Parallel.workers = 4
+      defer { Parallel.workers = 0 }
+      let counts = Mutex([Int](repeating: 0, count: 40))
+      DispatchQueue.concurrentPerform(iterations: 4) { caller in
+        for _ in 0..<50 {
+          Parallel.forEach(count: 2) { part in
+            Parallel.forEach(count: 5) { piece in
+              counts.withLock { $0[(caller * 2 + part) * 5 + piece] += 1 }
+            }
+          }
+        }
+      }
+      #expect(counts.withLock(\.self) == [Int](repeating: 50, count: 40))
+    }
+  }
+
+  @Test func `each worker has something of its own`() {
+    exclusively {
+      Parallel.workers = 3
+      defer { Parallel.workers = 0 }
+      let sums = Mutex<[Int]>([])
+      for _ in 0..<100 {
+        Parallel.forEach(count: 20, scratch: { 0 }) { (own: inout Int, piece) in
+          own += 1
+          sums.withLock { $0.append(own) }
+        }
+      }
+      // However they share the pieces, a worker's first piece finds nothing of others.
+      let firsts = sums.withLock { $0.count { $0 == 1 } }
+      #expect((100...300).contains(firsts))
+    }
+  }
+
+  @Test func `OpenBLAS is told to use the widest vectors, if it does not by itself`() {
+    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Zen") == "SkylakeX")
+    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Haswell") == "SkylakeX")
+    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Prescott") == "SkylakeX")
+    #expect(neglectedBLASCore(wanted: "Haswell", chosen: "Barcelona") == "Haswell")
+    #expect(neglectedBLASCore(wanted: "Haswell", chosen: "Zen") == nil)
+    #expect(neglectedBLASCore(wanted: "Haswell", chosen: "SkylakeX") == nil)
+    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "SkylakeX") == nil)
+    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Cooperlake") == nil)
+    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Sapphirerapids") == nil)
   }
 
   @Test func `this machine's products are right`() {

@@ -103,11 +103,12 @@ import Testing
       selectPositions([1, 2], of: choices) == NDArray(shape: [1, 2, 2], elements: [2, 3, 10, 11]))
   }
 
-  @Test func `positions are appended to each sequence`() {
-    let y = NDArray(shape: [2, 1, 2], elements: [20.0, 21, 22, 23])
-    let both = appendPositions(x, y)
-    #expect(both.shape == [2, 4, 2])
-    #expect(both.elements == [0, 1, 2, 3, 4, 5, 20, 21, 6, 7, 8, 9, 10, 11, 22, 23])
+  @Test func `positions of each sequence are replaced`() {
+    var y = x
+    replacePositions(
+      of: &y, from: 1, by: NDArray(shape: [2, 1, 2], elements: [20.0, 21, 22, 23]))
+    #expect(y.shape == [2, 3, 2])
+    #expect(y.elements == [0, 1, 20, 21, 4, 5, 6, 7, 22, 23, 10, 11])
   }
 
   @Test func `products and multiples are element by element`() {

@@ -72,8 +72,8 @@ public struct Attention<Scalar: ComputeScalar> {
     bias: NDArray<Scalar>?, adding addend: NDArray<Scalar>
   ) -> NDArray<Scalar> {
     let x = attention(
-      query: queries, key: pair.keys, value: pair.values, heads: heads, scale: scale, bias: bias,
-      mask: mask)
+      query: queries, key: pair.keys, value: pair.values, keys: pair.count, heads: heads,
+      scale: scale, bias: bias, mask: mask)
     return output(x, adding: addend)
   }
 }

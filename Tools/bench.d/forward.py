@@ -1,0 +1,226 @@
+"""The forward pass in single precision against PyTorch's eager mode.
+
+    Tools/bench forward                       BERT-base, GPT-2 124M and T5-base at 128 and 512 tokens
+    Tools/bench forward --models gpt2 --lengths 128 1024 --rounds 9
+    Tools/bench forward --json                one JSON object instead of tables
+    Tools/bench forward --write               also puts the tables into docs/performance.md
+
+The models have the published configurations and random weights, made here by transformers; what time a
+pass takes does not depend on the weights. Both sides have the weights in memory, two threads (--threads),
+one text without padding, and the outputs of BertModel, GPT2LMHeadModel and T5ForConditionalGeneration;
+T5's decoder reads as many tokens as its encoder. In each round every case is timed by the one and then by
+the other, several passes each, of which the median counts; the ratio of a round is that of its two
+medians, and the tables have the median of the rounds, the least and the most. *Products* is the time of
+the matrix products alone, as tfverify counts it.
+
+Decoding: GPT-2 continues a prompt of --prompt tokens one token at a time with its keys and values kept.
+The bound is reading every weight that a token needs once from memory, at the speed of a plain sum over
+a large array by as many threads.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
+from bench_page import machine, write_section
+
+BIN = Path(os.environ["BENCH_BIN"])
+START, END = "<!-- Tools/bench forward --write -->", "<!-- end of forward -->"
+NAMES = {"bert": "BERT-base", "gpt2": "GPT-2 124M", "t5": "T5-base"}
+
+
+def build(name):
+    """A model of the published configuration."""
+    import transformers as tf
+
+    if name == "bert":
+        return tf.BertModel(tf.BertConfig(attn_implementation="sdpa"))
+    if name == "gpt2":
+        return tf.GPT2LMHeadModel(tf.GPT2Config(attn_implementation="sdpa"))
+    return tf.T5ForConditionalGeneration(tf.T5Config(
+        d_model=768, d_ff=3072, num_layers=12, num_heads=12, decoder_start_token_id=0))
+
+
+def models(names, folder):
+    import torch
+
+    for number, name in enumerate(names):
+        torch.manual_seed(number)
+        model = build(name).eval()
+        model.save_pretrained(Path(folder, name))
+        yield name, model
+
+
+def framework_times(model, length, repeat):
+    """Milliseconds of each pass."""
+    import torch
+
+    ids = torch.randint(1, 30000, (1, length), generator=torch.Generator().manual_seed(length))
+    inputs = {"input_ids": ids}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids
+    times = []
+    with torch.inference_mode():
+        for number in range(repeat + 1):
+            start = time.perf_counter()
+            model(**inputs, use_cache=False) if hasattr(model.config, "use_cache") else model(**inputs)
+            if number:
+                times.append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def own(folder, options, repeat, threads):
+    command = [BIN / "tfverify", "bench", folder, "--json", "-T", str(threads),
+               "--repeat", str(repeat), *map(str, options)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def forward_round(loaded, lengths, folder, options, results):
+    for name, model in loaded.items():
+        for length in lengths:
+            ours = own(Path(folder, name), ["--length", length], options.repeat, options.threads)
+            theirs = statistics.median(framework_times(model, length, options.repeat))
+            results.setdefault((name, length), []).append({
+                "tfverify_ms": ours["median_ms"], "matmul_ms": ours["matmul_ms"], "torch_ms": theirs,
+                "peak_rss_bytes": ours["peak_rss_bytes"]})
+
+
+def framework_decoding(model, prompt, tokens):
+    """Milliseconds of each step but the first, which makes the cache."""
+    import torch
+
+    ids = torch.randint(1, 30000, (1, prompt), generator=torch.Generator().manual_seed(prompt))
+    times = []
+    with torch.inference_mode():
+        done = model(input_ids=ids, use_cache=True)
+        for _ in range(tokens):
+            ids = done.logits[:, -1].argmax(-1, keepdim=True)
+            start = time.perf_counter()
+            done = model(input_ids=ids, past_key_values=done.past_key_values, use_cache=True)
+            times.append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def bytes_per_second(threads):
+    """The speed of reading memory: sums over 512 MB, a part for each thread, by numpy."""
+    import numpy as np
+
+    parts = np.array_split(np.ones(1 << 26, dtype=np.float64), threads)
+    best = float("inf")
+    for _ in range(5):
+        workers = [threading.Thread(target=part.sum) for part in parts]
+        start = time.perf_counter()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        best = min(best, time.perf_counter() - start)
+    return sum(part.nbytes for part in parts) / best
+
+
+def weight_bytes(model):
+    """What a token needs of GPT-2's weights: all but the positions, of which it needs one row."""
+    total = sum(p.numel() * 4 for p in model.parameters())
+    return total - model.transformer.wpe.weight.numel() * 4
+
+
+def decoding_round(model, folder, options, results):
+    ours = own(folder, ["--length", options.prompt, "--decode"], options.tokens, options.threads)
+    theirs = statistics.median(framework_decoding(model, options.prompt, options.tokens))
+    bound = 1e3 * weight_bytes(model) / bytes_per_second(options.threads)
+    results.append({"tfverify_ms": ours["median_ms"], "torch_ms": theirs, "bound_ms": bound})
+
+
+def spread(values):
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def middle(rounds, key):
+    return statistics.median(one[key] for one in rounds)
+
+
+def shares(rounds, above, below):
+    return [one[above] / one[below] for one in rounds]
+
+
+def geometric_means(results):
+    """One of each round."""
+    for cases in zip(*results.values()):
+        yield statistics.geometric_mean(one["tfverify_ms"] / one["torch_ms"] for one in cases)
+
+
+def forward_table(results):
+    yield "| model | tokens | tfverify, ms | PyTorch, ms | against PyTorch | against its products |"
+    yield "|---|---|---|---|---|---|"
+    for (name, length), rounds in results.items():
+        yield (f"| {NAMES[name]} | {length} | {middle(rounds, 'tfverify_ms'):.1f}"
+               f" | {middle(rounds, 'torch_ms'):.1f}"
+               f" | {spread(shares(rounds, 'tfverify_ms', 'torch_ms'))}"
+               f" | {spread(shares(rounds, 'tfverify_ms', 'matmul_ms'))} |")
+    yield f"| geometric mean | | | | {spread(list(geometric_means(results)))} | |"
+
+
+def decoding_table(rounds):
+    yield "| | ms a token | tfverify takes |"
+    yield "|---|---|---|"
+    yield f"| tfverify | {middle(rounds, 'tfverify_ms'):.2f} | |"
+    for label, key in (("PyTorch", "torch_ms"), ("reading the weights once", "bound_ms")):
+        ratio = spread(shares(rounds, "tfverify_ms", key))
+        yield f"| {label} | {middle(rounds, key):.2f} | {ratio} × |"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="bench forward", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--lengths", nargs="+", type=int, default=[128, 512], metavar="N")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--repeat", type=int, default=7, help="passes of each in a round; %(default)s")
+    parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--prompt", type=int, default=128, help="of decoding; default: %(default)s")
+    parser.add_argument("--tokens", type=int, default=40, help="decoded a round; default: %(default)s")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+
+    import torch
+
+    torch.set_num_threads(options.threads)
+    where = machine()
+    results, decoding = {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = dict(models(options.models, folder))
+        for number in range(options.rounds + 1):
+            kept = number > 0  # the first round warms up
+            forward_round(loaded, options.lengths, folder, options, results if kept else {})
+            if "gpt2" in loaded:
+                decoding_round(loaded["gpt2"], Path(folder, "gpt2"), options, decoding if kept else [])
+    described = (f"{where['processor']}, {where['cores']} cores, {options.threads} threads, PyTorch"
+                 f" {torch.__version__}, {options.rounds} rounds of {options.repeat} passes; load of the"
+                 f" machine at the start {where['load']:.1f}.")
+    if options.json:
+        cases = [{"model": name, "length": length, "rounds": rounds}
+                 for (name, length), rounds in results.items()]
+        print(json.dumps({"schema": "bench.forward/1", "machine": described, "cases": cases,
+                          "decoding": decoding}))
+        return
+    lines = [described, "", *forward_table(results)]
+    if decoding:
+        lines += ["", f"Decoding with GPT-2, {options.tokens} tokens after {options.prompt}:", "",
+                  *decoding_table(decoding)]
+    print("\n".join(lines))
+    if options.write:
+        write_section(lines, START, END)
+
+
+if __name__ == "__main__":
+    main()
