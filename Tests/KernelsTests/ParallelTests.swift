@@ -121,18 +121,6 @@ import Testing
     }
   }
 
-  @Test func `OpenBLAS is told to use the widest vectors, if it does not by itself`() {
-    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Zen") == "SkylakeX")
-    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Haswell") == "SkylakeX")
-    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Prescott") == "SkylakeX")
-    #expect(neglectedBLASCore(wanted: "Haswell", chosen: "Barcelona") == "Haswell")
-    #expect(neglectedBLASCore(wanted: "Haswell", chosen: "Zen") == nil)
-    #expect(neglectedBLASCore(wanted: "Haswell", chosen: "SkylakeX") == nil)
-    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "SkylakeX") == nil)
-    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Cooperlake") == nil)
-    #expect(neglectedBLASCore(wanted: "SkylakeX", chosen: "Sapphirerapids") == nil)
-  }
-
   @Test func `this machine's products are right`() {
     #expect(arithmeticFault() == nil)
   }

@@ -204,7 +204,9 @@ def main():
             forward_round(loaded, options.lengths, folder, options, results if kept else {})
             if "gpt2" in loaded:
                 decoding_round(loaded["gpt2"], Path(folder, "gpt2"), options, decoding if kept else [])
-    described = (f"{where['processor']}, {where['cores']} cores, {options.threads} threads, PyTorch"
+    core = os.environ.get("OPENBLAS_CORETYPE")
+    kernels = f" OPENBLAS_CORETYPE={core}," if core else ""
+    described = (f"{where['processor']}, {where['cores']} cores, {options.threads} threads,{kernels} PyTorch"
                  f" {torch.__version__}, {options.rounds} rounds of {options.repeat} passes; load of the"
                  f" machine at the start {where['load']:.1f}.")
     if options.json:
