@@ -1,6 +1,7 @@
 internal import CBLAS
 internal import Dispatch
 internal import Synchronization
+package import TensorCore
 
 #if canImport(Glibc)
   internal import Glibc
@@ -84,6 +85,32 @@ public enum Parallel {
   private static func spread(over workers: Int, _ task: @escaping @Sendable () -> Void) {
     if WorkerTeam.shared.run(helpers: workers - 1, task) { return }
     DispatchQueue.concurrentPerform(iterations: workers) { _ in task() }
+  }
+}
+
+/// Calls `body` for each index below `count` on several cores, in no particular order.
+///
+/// - Returns: the results, in order.
+/// - Throws: an error of `body`; when several calls fail, that of the lowest index that was tried.
+package func inParallel<Result: Sendable>(
+  _ count: Int, _ body: (Int) throws(CheckpointError) -> Result
+) throws(CheckpointError) -> [Result] {
+  let state = Mutex<(results: [Result?], failure: (index: Int, error: CheckpointError)?)>(
+    (Array(repeating: nil, count: count), nil))
+  Parallel.forEach(count: count) { index in
+    if state.withLock({ $0.failure != nil }) { return }
+    do throws(CheckpointError) {
+      let result = try body(index)
+      state.withLock { $0.results[index] = result }
+    } catch {
+      state.withLock { state in
+        if state.failure.map({ index < $0.index }) ?? true { state.failure = (index, error) }
+      }
+    }
+  }
+  return try state.withLock { state throws(CheckpointError) in
+    if let failure = state.failure { throw failure.error }
+    return state.results.compactMap(\.self)
   }
 }
 

@@ -4,7 +4,7 @@ public import TensorCore
 /// What a model is: its modules and weights for a config, and its mathematics.
 ///
 /// Adding an architecture is one new file and one line in `allArchitectures`.
-public protocol Architecture: Sendable {
+public protocol Architecture: Sendable, Equatable {
   /// The name on the command line and in `model_type`: `bert`.
   static var name: String { get }
 
@@ -44,7 +44,9 @@ public protocol Architecture: Sendable {
   func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
 
   /// Inputs that show as many mistakes as inputs can: long, padded, ids from the whole vocabulary.
-  var probe: ModelInputs { get }
+  ///
+  /// - Parameter longest: how many positions they have at most.
+  func probe(longest: Int) -> ModelInputs
 
   /// Random ids without padding, as long as asked, whether the model takes that much or not.
   ///
@@ -56,6 +58,16 @@ public protocol Architecture: Sendable {
 public let allArchitectures: [any Architecture.Type] = [BERT.self, GPT2.self, T5.self]
 
 extension Architecture {
+  /// The built-in probe: long enough to show mistakes in positions.
+  public var probe: ModelInputs { probe(longest: 512) }
+
+  /// A probe for models that are known to be the same.
+  public var shortProbe: ModelInputs { probe(longest: 64) }
+
+  /// Whether the other one is of the same kind and has read the same from its config, so that the same
+  /// weights give the same outputs.
+  public func isSame(as other: any Architecture) -> Bool { other as? Self == self }
+
   public var mathematics: [(key: String, value: String)] { [] }
 
   /// None, unless an architecture has some.

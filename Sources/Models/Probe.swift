@@ -25,9 +25,6 @@ public let probeSeed: UInt64 = 0x7466_6B69_74  // "tfkit"
 
 /// Builds the arrays of a probe.
 struct ProbeMaker {
-  /// The longest probe: long enough to show mistakes in positions.
-  static let longest = 512
-
   private var generator = SplitMix64(seed: probeSeed)
 
   /// Random ids below `limit`.

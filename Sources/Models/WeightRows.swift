@@ -2,28 +2,71 @@ public import Kernels
 public import TensorCore
 
 extension NDArray where Element: ComputeScalar {
-  /// Reads a whole tensor into memory, converting chunk by chunk.
+  /// Reads a whole tensor into memory.
   ///
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   public init(reading tensor: Tensor) throws(CheckpointError) {
-    self.init(shape: tensor.shape, repeating: 0)
-    try read(tensor, from: 0)
+    var failure: CheckpointError?
+    let count = tensor.elementCount
+    let elements = unsafe [Element](unsafeUninitializedCapacity: count) { buffer, filled in
+      do throws(CheckpointError) {
+        unsafe try fill(UnsafeMutableBufferPointer(rebasing: buffer[..<count]), tensor, from: 0)
+        filled = count
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    self.init(shape: tensor.shape, elements: elements)
   }
 
   /// Fills the elements with those of `tensor` from element `first` on.
   mutating func read(_ tensor: Tensor, from first: Int) throws(CheckpointError) {
-    let width = tensor.dtype.bitWidth / 8
-    let elementsPerChunk = (1 << 20) / width
-    var position = 0
-    while position < elements.count {
-      let count = min(elementsPerChunk, elements.count - position)
-      let start = (first + position) * width
-      let bytes = try tensor.bytes.read(start..<start + count * width)
-      var values = elements.mutableSpan
-      var part = values._mutatingExtracting(position..<position + count)
-      tensor.dtype.widen(unsafe bytes.span.bytes, into: &part)
-      position += count
+    try unsafe elements.withUnsafeMutableBufferPointer { buffer throws(CheckpointError) in
+      try unsafe fill(buffer, tensor, from: first)
     }
+  }
+}
+
+/// Assigns the elements of `tensor` from element `first` on, a piece at a time, on several cores unless
+/// the bytes are best read from the first to the last.
+@unsafe private func fill<Scalar: ComputeScalar>(
+  _ buffer: UnsafeMutableBufferPointer<Scalar>, _ tensor: Tensor, from first: Int
+) throws(CheckpointError) {
+  let size = elementsPerPiece
+  let count = (buffer.count + size - 1) / size
+  func fillPiece(_ number: Int) throws(CheckpointError) {
+    let range = number * size..<min((number + 1) * size, buffer.count)
+    let piece = unsafe UnsafeMutableBufferPointer(rebasing: buffer[range])
+    let width = tensor.dtype.bitWidth / 8
+    let offset = (first + range.lowerBound) * width
+    if tensor.dtype == Scalar.dtype {
+      var bytes = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(piece))
+      try tensor.bytes.read(at: offset, into: &bytes)
+    } else {
+      let bytes = try tensor.bytes.read(offset..<offset + range.count * width)
+      var values = unsafe MutableSpan(_unsafeElements: piece)
+      tensor.dtype.widen(unsafe bytes.span.bytes, into: &values)
+    }
+  }
+  if tensor.bytes.isReadForwards || count < 2 {
+    for number in 0..<count { try fillPiece(number) }
+  } else {
+    _ = try inParallel(count) { number throws(CheckpointError) in try fillPiece(number) }
+  }
+}
+
+/// How many elements of a tensor are read at once: some that stay in a core's own cache.
+private let elementsPerPiece = 1 << 16
+
+extension ComputeScalar {
+  /// The type of stored elements that need no conversion, on a machine with the files' byte order.
+  fileprivate static var dtype: DType? {
+    #if _endian(little)
+      Self.self == Float.self ? .f32 : Self.self == Double.self ? .f64 : nil
+    #else
+      nil
+    #endif
   }
 }
 

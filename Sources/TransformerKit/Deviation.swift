@@ -131,11 +131,15 @@ extension StateValue {
 
 /// Whether two arrays have the same shape and the same bits.
 func hasEqualBits<Scalar: ComputeScalar>(_ a: NDArray<Scalar>, _ b: NDArray<Scalar>) -> Bool {
-  guard a.shape == b.shape else { return false }
-  return unsafe a.elements.withUnsafeBytes { x in
-    unsafe b.elements.withUnsafeBytes { y in
+  a.shape == b.shape && hasEqualBytes(a.elements, b.elements)
+}
+
+/// Whether as many elements of two arrays are the same, byte for byte.
+func hasEqualBytes<Element: BitwiseCopyable>(_ a: [Element], _ b: [Element]) -> Bool {
+  unsafe a.withUnsafeBytes { x in
+    unsafe b.withUnsafeBytes { y in
       guard let left = x.baseAddress, let right = y.baseAddress else { return x.count == y.count }
-      return unsafe memcmp(left, right, x.count) == 0
+      return unsafe x.count == y.count && memcmp(left, right, x.count) == 0
     }
   }
 }

@@ -1,3 +1,4 @@
+import Kernels
 import Models
 public import TensorCore
 
@@ -45,11 +46,20 @@ private let elementsPerChunk = 1 << 17
 /// - Throws: `CheckpointError` when bytes cannot be read.
 func relation(of b: Tensor, to a: Tensor) throws(CheckpointError) -> WeightRelation {
   guard a.shape == b.shape else { return .misshapen(a.shape, b.shape) }
-  var differing = DifferingElements()
-  for start in stride(from: 0, to: a.elementCount, by: elementsPerChunk) {
+  func compare(_ number: Int) throws(CheckpointError) -> DifferingElements {
+    let start = number * elementsPerChunk
     let range = start..<min(start + elementsPerChunk, a.elementCount)
     let (left, right) = (try a.bytes(of: range), try b.bytes(of: range))
+    var differing = DifferingElements()
     differing.add(wrongElements(left, a.dtype, right, b.dtype), at: start)
+    return differing
+  }
+  let chunks = (a.elementCount + elementsPerChunk - 1) / elementsPerChunk
+  var differing = DifferingElements()
+  if a.bytes.isReadForwards || b.bytes.isReadForwards {
+    for number in 0..<chunks { differing.add(try compare(number)) }
+  } else {
+    for part in try inParallel(chunks, compare) { differing.add(part) }
   }
   return differing.relation(a.dtype, b.dtype)
 }
@@ -63,6 +73,12 @@ struct DifferingElements {
   mutating func add(_ indices: [Int], at start: Int) {
     if count == 0, let index = indices.first { first = start + index }
     count += indices.count
+  }
+
+  /// Adds those of later chunks.
+  mutating func add(_ others: DifferingElements) {
+    if count == 0 { first = others.first }
+    count += others.count
   }
 
   /// What the weights are to each other when all chunks were compared.
@@ -81,7 +97,7 @@ func wrongElements(_ a: [UInt8], _ typeA: DType, _ b: [UInt8], _ typeB: DType) -
 
 /// The elements, `width` bytes each, that are not the same.
 private func differingElements(_ a: [UInt8], _ b: [UInt8], width: Int) -> [Int] {
-  if a == b { return [] }
+  if hasEqualBytes(a, b) { return [] }
   return (0..<a.count / width).filter { index in
     let start = index * width
     return a[start..<start + width] != b[start..<start + width]

@@ -30,33 +30,11 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
+from bench_models import NAMES, save
 from bench_page import machine, write_section
 
 BIN = Path(os.environ["BENCH_BIN"])
 START, END = "<!-- Tools/bench forward --write -->", "<!-- end of forward -->"
-NAMES = {"bert": "BERT-base", "gpt2": "GPT-2 124M", "t5": "T5-base"}
-
-
-def build(name):
-    """A model of the published configuration."""
-    import transformers as tf
-
-    if name == "bert":
-        return tf.BertModel(tf.BertConfig(attn_implementation="sdpa"))
-    if name == "gpt2":
-        return tf.GPT2LMHeadModel(tf.GPT2Config(attn_implementation="sdpa"))
-    return tf.T5ForConditionalGeneration(tf.T5Config(
-        d_model=768, d_ff=3072, num_layers=12, num_heads=12, decoder_start_token_id=0))
-
-
-def models(names, folder):
-    import torch
-
-    for number, name in enumerate(names):
-        torch.manual_seed(number)
-        model = build(name).eval()
-        model.save_pretrained(Path(folder, name))
-        yield name, model
 
 
 def framework_times(model, length, repeat):
@@ -198,7 +176,7 @@ def main():
     where = machine()
     results, decoding = {}, []
     with tempfile.TemporaryDirectory() as folder:
-        loaded = dict(models(options.models, folder))
+        loaded = dict(save(options.models, folder))
         for number in range(options.rounds + 1):
             kept = number > 0  # the first round warms up
             forward_round(loaded, options.lengths, folder, options, results if kept else {})

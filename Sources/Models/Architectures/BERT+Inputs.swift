@@ -15,9 +15,9 @@ extension BERT {
     return try reader.checked()
   }
 
-  public var probe: ModelInputs {
+  public func probe(longest: Int) -> ModelInputs {
     var maker = ProbeMaker()
-    let (batch, length) = (2, min(ProbeMaker.longest, positions))
+    let (batch, length) = (2, min(longest, positions))
     var inputs = ModelInputs([
       "input_ids": maker.ids(batch: batch, length: length, below: vocabulary),
       "attention_mask": maker.mask(batch: batch, length: length),

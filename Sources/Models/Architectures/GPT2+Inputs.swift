@@ -40,10 +40,10 @@ extension GPT2 {
     return try prepare(inputs)
   }
 
-  public var probe: ModelInputs {
+  public func probe(longest: Int) -> ModelInputs {
     var maker = ProbeMaker()
     let needsOneRow = task == .sequenceClassification && padToken == nil
-    let (batch, length) = (needsOneRow ? 1 : 2, min(ProbeMaker.longest, positions))
+    let (batch, length) = (needsOneRow ? 1 : 2, min(longest, positions))
     var inputs = ModelInputs([
       "input_ids": maker.ids(batch: batch, length: length, below: vocabulary),
       "attention_mask": maker.mask(batch: batch, length: length),

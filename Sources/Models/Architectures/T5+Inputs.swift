@@ -84,9 +84,9 @@ extension T5 {
     return inputs
   }
 
-  public var probe: ModelInputs {
+  public func probe(longest: Int) -> ModelInputs {
     var maker = ProbeMaker()
-    let (batch, length) = (2, ProbeMaker.longest)
+    let (batch, length) = (2, longest)
     var ids = maker.ids(batch: batch, length: length, below: vocabulary)
     let end = endTokens.first ?? 0
     if task == .sequenceClassification {

@@ -67,32 +67,6 @@ extension Tensor {
   }
 }
 
-/// Calls `body` for each index below `count` on several cores.
-///
-/// - Returns: the results, in order.
-/// - Throws: an error of `body`; when several calls fail, that of the lowest index that was tried.
-func inParallel<Result: Sendable>(
-  _ count: Int, _ body: (Int) throws(CheckpointError) -> Result
-) throws(CheckpointError) -> [Result] {
-  let state = Mutex<(results: [Result?], failure: (index: Int, error: CheckpointError)?)>(
-    (Array(repeating: nil, count: count), nil))
-  Parallel.forEach(count: count) { index in
-    if state.withLock({ $0.failure != nil }) { return }
-    do throws(CheckpointError) {
-      let result = try body(index)
-      state.withLock { $0.results[index] = result }
-    } catch {
-      state.withLock { state in
-        if state.failure.map({ index < $0.index }) ?? true { state.failure = (index, error) }
-      }
-    }
-  }
-  return try state.withLock { state throws(CheckpointError) in
-    if let failure = state.failure { throw failure.error }
-    return state.results.compactMap(\.self)
-  }
-}
-
 /// Counts the bytes that workers have done, and tells somebody.
 final class ByteCounter: Sendable {
   private let done = Mutex(0)
