@@ -4,6 +4,9 @@
 
 // What the loops have in common: sixteen numbers at a time, whatever the processor has registers for.
 
+// No multiplying and adding in one step, which not every processor can: the same bits on all of them.
+#pragma STDC FP_CONTRACT OFF
+
 #define LANES 16
 typedef float numbers __attribute__((ext_vector_type(LANES)));
 typedef uint32_t patterns __attribute__((ext_vector_type(LANES)));

@@ -4,8 +4,8 @@
 // Loops over numbers in single precision, compiled for several instruction sets, of which the processor's
 // is taken at run time: Swift compiles for one.
 //
-// They work in sixteen lanes whatever the processor has, so sums are added up in one order everywhere.
-// Where a processor multiplies and adds in one step, results differ in the last bit from where it does not.
+// They work in sixteen lanes whatever the processor has, so sums are added up in one order, and results have
+// the same bits everywhere.
 
 /// Replaces every number x by e^(x − shift), to a few units of the last place; below e^−87.3, where results
 /// are subnormal, by 0.
