@@ -105,7 +105,8 @@ struct NpzComment {
       try Metadata(checked: value, in: bytes, at: 0)
     }
     pieceBytes = try values["metadata_bytes"].map { value throws(CheckpointError) in
-      guard let count = (try? JSONValue(parsingChecked: Array(bytes[value])))?.int, count >= 0 else {
+      guard let count = (try? JSONValue(parsingChecked: Array(bytes[value])))?.int, count >= 0
+      else {
         throw CheckpointError(.malformed("the zip comment cannot be read"))
       }
       return count

@@ -63,7 +63,8 @@ struct Hash: Verb {
       let name = escaped(digest.name.text)
       if common.quiet { return "\(digest.digest)  \(name)" }
       let type = padded(digest.dtype.name, to: types)
-      return "\(digest.digest)  \(type)  \(padded(describe(shape: digest.shape), to: shapes))  \(name)"
+      return
+        "\(digest.digest)  \(type)  \(padded(describe(shape: digest.shape), to: shapes))  \(name)"
     }
   }
 

@@ -34,7 +34,8 @@ package final class GatheredBytes: TensorBytes {
   }
 
   package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    try slab.read(at: offset, into: &buffer, size: min(count, Slab.size)) { position throws(CheckpointError) in
+    try slab.read(at: offset, into: &buffer, size: min(count, Slab.size)) {
+      position throws(CheckpointError) in
       let start = position / Slab.size * Slab.size
       let end = min(start + Slab.size, count)
       return (start, try gather(start / width..<end / width))

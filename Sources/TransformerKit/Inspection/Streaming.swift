@@ -16,7 +16,9 @@ struct Stretch {
   private static let size = 4 << 20
 
   /// The elements of a stretch.
-  private static func length(_ dtype: DType) -> Int { size * 8 / dtype.bitWidth / granule * granule }
+  private static func length(_ dtype: DType) -> Int {
+    size * 8 / dtype.bitWidth / granule * granule
+  }
 
   /// How many stretches a tensor has.
   static func count(of tensor: Tensor) -> Int {
