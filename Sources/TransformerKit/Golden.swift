@@ -46,7 +46,8 @@ public struct Golden: Sendable {
   /// - Throws: `CheckpointError` if it is none, and what `check` throws.
   public init(
     _ path: FilePath,
-    _ check: (ModelInputs, Int) throws(CheckpointError) -> Void = { _, _ throws(CheckpointError) in }
+    _ check: (ModelInputs, Int) throws(CheckpointError) -> Void = { _, _ throws(CheckpointError) in
+    }
   ) throws(CheckpointError) {
     let file = try ArrayFile(path)
     let name = displayed(path)

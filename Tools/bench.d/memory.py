@@ -165,9 +165,11 @@ VERBS = ("ls", "stats", "hash", "check", "id")
 TARGETS = {"safetensors": "out.safetensors", "shards": "out/", "npz": "out.npz", "TFZ": "out.tfz"}
 
 
-def to_all(source, folder, options=()):
-    """Conversion of a source into every container, and inspection of it: what, and bytes."""
+def to_all(source, folder, options=(), without=()):
+    """Conversion of a source into every container but some: into what, and bytes."""
     for name, target in TARGETS.items():
+        if name in without:
+            continue
         more = ("--max-shard-size", "200MB") if name == "shards" else ()
         yield name, convert(source, f"{folder}/{target}", *more, *options)
         removed(folder / target)
@@ -198,14 +200,16 @@ def checkpoint(kind, folder):
         for dtype in ("bf16", "f16"):
             yield (f"safetensors, to {dtype}",
                    dict(to_all(source, folder, ("--dtype", dtype, "--allow-lossy"))))
-    yield "safetensors", dict(to_all(stored, folder)) | dict(inspected(stored))
+    # An npz of one member cannot carry much metadata.
+    without = ("npz",) if kind == "large metadata" else ()
+    yield "safetensors", dict(to_all(stored, folder, (), without)) | dict(inspected(stored))
     others = {"shards": (folder / "shards", "--max-shard-size", "200MB"),
               "TFZ": (folder / "model.tfz",), "npz": (folder / "model.npz",)}
-    if kind == "large metadata":
-        del others["npz"]  # an npz of one member cannot carry it
+    for name in without:
+        del others[name]
     for name, (target, *options) in others.items():
         convert(source, target, *options)
-        yield name, dict(to_all(target, folder)) | dict(inspected(target))
+        yield name, dict(to_all(target, folder, (), without)) | dict(inspected(target))
         if name == "npz" and kind != "many tensors":
             deflated = folder / "deflated.npz"
             made("deflated", target, deflated)
