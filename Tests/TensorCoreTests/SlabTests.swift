@@ -82,7 +82,7 @@ import Testing
     var span = bytes.mutableSpan
     var raw = unsafe span.mutableBytes
     #expect(throws: CheckpointError(.changedWhileRead)) {
-      try slab.read(at: 0, into: &raw) { _ throws(CheckpointError) in
+      try slab.read(at: 0, into: &raw, size: 1000) { _ throws(CheckpointError) in
         throw CheckpointError(.changedWhileRead)
       }
     }
