@@ -11,7 +11,7 @@ enum Limits {
   /// Bytes of a shard index.
   static let shardIndex = 100_000_000
   /// Bytes of a config.json.
-  static let config = 4 << 20
+  static let config = 3 << 20
   /// Bytes of a text that we read whole, such as a manifest.
   static let text = 100_000_000
   /// Bytes of a file that travels with the weights, such as tokenizer.json.

@@ -200,8 +200,8 @@ def checkpoint(kind, folder):
         for dtype in ("bf16", "f16"):
             yield (f"safetensors, to {dtype}",
                    dict(to_all(source, folder, ("--dtype", dtype, "--allow-lossy"))))
-    # An npz of one member cannot carry much metadata.
-    without = ("npz",) if kind == "large metadata" else ()
+    # An npz of one member cannot carry much metadata, nor the index of a TFZ.
+    without = ("npz", "TFZ") if kind == "large metadata" else ()
     yield "safetensors", dict(to_all(stored, folder, (), without)) | dict(inspected(stored))
     others = {"shards": (folder / "shards", "--max-shard-size", "200MB"),
               "TFZ": (folder / "model.tfz",), "npz": (folder / "model.npz",)}
