@@ -11,7 +11,8 @@ public struct JSONError: Error, Equatable, Sendable {
 /// json-c, which builds the values, keeps the last of duplicate keys, saturates large integers and
 /// accepts single quotes. Anything that two readers could understand differently is refused here
 /// first: duplicate keys at any level (compared after unescaping), invalid UTF-8, lone surrogates,
-/// numbers beyond 64 bits, a byte order mark, and nesting deeper than `maximumDepth`.
+/// numbers beyond 64 bits, a byte order mark, nesting deeper than `maximumDepth`, and objects of more
+/// than `maximumMembers`.
 public struct JSONScanner {
   /// How strict to be about what Python's `json` module writes although the standard forbids it.
   public enum Grammar: Sendable {
@@ -33,6 +34,8 @@ public struct JSONScanner {
 
   /// The deepest nesting accepted.
   public static let maximumDepth = 64
+  /// The most members of an object: all keys are kept, to find duplicates.
+  public static let maximumMembers = 1 << 20
 
   private let bytes: [UInt8]
   private let grammar: Grammar
@@ -185,6 +188,7 @@ public struct JSONScanner {
     depth: Int, member: (Member) -> Void
   ) throws(JSONError) {
     var keys = KeySet()
+    var count = 0
     position += 1
     skipSpace()
     if take("}") { return }
@@ -192,6 +196,11 @@ public struct JSONScanner {
       guard peek == UInt8(ascii: "\"") else { throw fault("expected a key in quotes") }
       let start = position
       let key = try string()
+      count += 1
+      guard count <= Self.maximumMembers else {
+        throw JSONError(
+          reason: "an object has more than \(Self.maximumMembers) members", offset: start)
+      }
       guard keys.insert(TensorName(key)) else {
         throw JSONError(reason: "duplicate key \"\(key)\"", offset: start)
       }
