@@ -79,9 +79,14 @@ private func finish<Root: ParsableCommand>(
   terminate(.failed)
 }
 
-/// One line for the error, at most one of advice, and one for each detail of a mapping's faults.
+/// One line for the error, at most one of advice, and one for each fault of a mapping.
 private func report(_ error: CheckpointError, command: String) {
+  guard error.category == .refused else {
+    standardError("\(command): \(error.withDetails)")
+    if let advice = error.advice, error.category != .failed { standardError(escaped(advice)) }
+    return
+  }
   standardError("\(command): \(error)")
-  for detail in error.details { standardError("  \(escaped(detail))") }
-  if let advice = error.advice, error.category != .failed { standardError(escaped(advice)) }
+  for detail in error.details { standardError("  \(escaped(abridged(detail, to: 1000)))") }
+  if let advice = error.advice { standardError(escaped(advice)) }
 }

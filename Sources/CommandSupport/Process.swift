@@ -169,3 +169,14 @@ public func peakMemory() -> Int {
     return usage.ru_maxrss
   #endif
 }
+
+/// Has large blocks of memory go back to the system as soon as they are free.
+///
+/// Otherwise glibc keeps blocks of up to 32 MiB for later, for each thread by itself, after the first one
+/// has been freed (mallopt(3), M_MMAP_THRESHOLD), and slabs of several threads add up. Blocks that
+/// are needed again and again, as in a forward pass, are better kept.
+public func returnLargeBlocks() {
+  #if canImport(Glibc)
+    _ = mallopt(M_MMAP_THRESHOLD, 8 << 20)
+  #endif
+}

@@ -65,10 +65,13 @@ package final class FortranOrderBytes: TensorBytes {
   }
 
   package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    try block.read(at: offset, into: &buffer) { position throws(CheckpointError) in
+    let size = min(count, blockSize ?? Slab.size)
+    try block.read(at: offset, into: &buffer, size: size) { position throws(CheckpointError) in
       try gather(around: position)
     }
   }
+
+  package var usesSlab: Bool { true }
 
   package var workingMemory: Int {
     min(count, Slab.size) + ElementWindow.size + source.workingMemory

@@ -44,8 +44,10 @@ extension Metadata {
   }
 
   /// Appends the pairs as a compact JSON object, without a second copy of it.
-  func appendJSON(to text: inout [UInt8]) {
-    let size = entries.reduce(64) { $0 + $1.key.utf8.count + $1.value.utf8.count + 6 }
+  ///
+  /// - Parameter rest: about how many bytes will be appended after it.
+  func appendJSON(to text: inout [UInt8], followedBy rest: Int = 0) {
+    let size = entries.reduce(64 + rest) { $0 + $1.key.utf8.count + $1.value.utf8.count + 6 }
     text.reserveCapacity(text.count + size)
     text.append(UInt8(ascii: "{"))
     for (number, entry) in entries.enumerated() {

@@ -4,14 +4,14 @@ import TensorCore
 enum Limits {
   /// Bytes of a safetensors header, as the reference implementation has it.
   static let safetensorsHeader = 100_000_000
-  /// Tensors of a file.
-  static let tensors = 400_000
+  /// Tensors of a file, or of an index.
+  static let tensors = 262_144
   /// Bytes of an npy header. Version 1 cannot have more than 65,535.
   static let npyHeader = 1_048_576
   /// Bytes of a shard index.
   static let shardIndex = 100_000_000
   /// Bytes of a config.json.
-  static let config = 4 << 20
+  static let config = 3 << 20
   /// Bytes of a text that we read whole, such as a manifest.
   static let text = 100_000_000
   /// Bytes of a file that travels with the weights, such as tokenizer.json.
@@ -24,7 +24,7 @@ enum Limits {
   static let zipMembers = tensors
   /// Bytes of the directory of a zip archive.
   static let zipDirectory = 128 << 20
-  /// Faults of one header that are collected before giving up.
+  /// Faults of a header, or of an index, that are collected; others are counted.
   static let reportedFaults = 1000
 
   /// Checks a tensor's name and rank.

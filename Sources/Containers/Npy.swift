@@ -86,6 +86,7 @@ struct ByteRange: TensorBytes {
   var isReadForwards: Bool { bytes.isReadForwards }
 
   var workingMemory: Int { bytes.workingMemory }
+  var usesSlab: Bool { bytes.usesSlab }
 
   func announce(_ range: Range<Int>) {
     bytes.announce(start + range.lowerBound..<start + range.upperBound)

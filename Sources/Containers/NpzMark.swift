@@ -89,18 +89,28 @@ struct NpzComment {
   /// Understands a comment; `nil` if it is somebody else's.
   init?(parsing bytes: [UInt8]) throws(CheckpointError) {
     guard bytes.starts(with: "{\"format\":\"tfkit.npz/".utf8) else { return nil }
-    guard let members = try? JSONScanner.members(of: bytes, grammar: .strict),
-      let json = try? JSONValue(parsingChecked: bytes), let format = json["format"]?.string
-    else { throw CheckpointError(.malformed("the zip comment cannot be read")) }
+    var values: [TensorName: Range<Int>] = [:]
+    do {
+      try JSONScanner.visitMembers(of: bytes, grammar: .strict) {
+        values[TensorName($0.key)] = $0.value
+      }
+    } catch {
+      throw CheckpointError(.malformed("the zip comment cannot be read"))
+    }
+    let format = values["format"].flatMap { JSONScanner.string(ofChecked: $0, in: bytes) }
     guard format == Self.format else {
-      throw CheckpointError(.unsupported("the npz is of a later version, \"\(format)\""))
+      throw CheckpointError(.unsupported("the npz is of a later version, \"\(format ?? "")\""))
     }
-    var inline: Metadata?
-    for member in members where TensorName(member.key) == "__metadata__" {
-      inline = try Metadata(safetensors: Array(bytes[member.value]), at: 0)
+    inline = try values["__metadata__"].map { value throws(CheckpointError) in
+      try Metadata(checked: value, in: bytes, at: 0)
     }
-    self.inline = inline
-    pieceBytes = json["metadata_bytes"]?.int
+    pieceBytes = try values["metadata_bytes"].map { value throws(CheckpointError) in
+      guard let count = (try? JSONValue(parsingChecked: Array(bytes[value])))?.int, count >= 0
+      else {
+        throw CheckpointError(.malformed("the zip comment cannot be read"))
+      }
+      return count
+    }
   }
 
   /// The metadata, wherever it is.

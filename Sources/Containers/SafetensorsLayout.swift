@@ -26,7 +26,7 @@ struct SafetensorsLayout: FileLayout {
     var text = UInt64(0).littleEndianBytes + "{".utf8
     if let metadata = contents.metadata {
       text += Array("\"__metadata__\":".utf8)
-      metadata.appendJSON(to: &text)
+      metadata.appendJSON(to: &text, followedBy: Self.entriesBound(tensors))
       text.append(UInt8(ascii: ","))
     }
     var position = 0
@@ -61,6 +61,11 @@ struct SafetensorsLayout: FileLayout {
     return jsonString(tensor.name.text)
       + ":{\"dtype\":\"\(tensor.dtype)\",\"shape\":[\(shape)],"
       + "\"data_offsets\":[\(range.lowerBound),\(range.upperBound)]}"
+  }
+
+  /// The bytes that all entries take, unless names are full of escapes.
+  private static func entriesBound(_ tensors: [Tensor]) -> Int {
+    tensors.reduce(64) { $0 + $1.name.text.utf8.count + 96 + 21 * $1.shape.count }
   }
 
   /// The bytes that `tensor` takes in a header, at most.

@@ -11,7 +11,7 @@ struct ShardIndex {
   /// What `metadata` says, such as `total_size`.
   private(set) var metadata: JSONValue?
   /// The names of the shards, sorted.
-  let shards: [String]
+  private(set) var shards: [String] = []
   /// For each tensor, which of `shards` has it.
   private(set) var placement: [TensorName: Int] = [:]
 
@@ -25,42 +25,62 @@ struct ShardIndex {
     }
     let bytes = try file.read(0..<file.size)
     do throws(CheckpointError) {
-      var map: [(name: String, shard: String)] = []
-      for member in try objectMembers(bytes, at: 0) {
-        let value = Array(bytes[member.value])
-        switch member.key {
-        case "weight_map": map = try Self.weightMap(value, at: member.value.lowerBound)
-        case "metadata": metadata = try? JSONValue(parsingChecked: value)
-        default: continue
+      var map: Range<Int>?
+      var metadata: Range<Int>?
+      do {
+        try JSONScanner.visitMembers(of: bytes, grammar: .strict) { member in
+          switch TensorName(member.key) {
+          case "weight_map": map = member.value
+          case "metadata": metadata = member.value
+          default: break
+          }
         }
+      } catch {
+        throw CheckpointError(.malformed(error.reason), offset: error.offset)
       }
-      guard !map.isEmpty else {
-        throw CheckpointError(.malformed("has no weight_map, so it is no shard index"))
+      guard let map else { throw Self.noMap }
+      self.metadata = metadata.flatMap {
+        try? JSONValue(parsing: Array(bytes[$0]), grammar: .strict)
       }
-      let shards = Set(map.map { TensorName($0.shard) }).sorted()
-      try Self.checkPaths(shards)
-      self.shards = shards.map(\.text)
-      let numbers = Dictionary(uniqueKeysWithValues: zip(shards, 0...))
-      for (name, shard) in map { placement[TensorName(name)] = numbers[TensorName(shard)] }
+      shards = try place(map, in: bytes)
     } catch {
       throw error.inFile(file.name)
     }
   }
 
-  private static func weightMap(
-    _ bytes: [UInt8], at start: Int
-  ) throws(CheckpointError) -> [(name: String, shard: String)] {
-    var map: [(name: String, shard: String)] = []
-    for member in try objectMembers(bytes, at: start) {
-      let value = try? JSONValue(parsingChecked: Array(bytes[member.value]))
-      guard let shard = value?.string else {
+  private static let noMap = CheckpointError(
+    .malformed("has no weight_map, so it is no shard index"))
+
+  /// Reads `weight_map`, whose text has been checked; returns the names of the shards, sorted.
+  private mutating func place(
+    _ map: Range<Int>, in bytes: [UInt8]
+  ) throws(CheckpointError) -> [String] {
+    guard let members = try? JSONScanner.members(ofChecked: map, in: bytes, grammar: .strict),
+      !members.isEmpty
+    else { throw Self.noMap }
+    guard members.count <= Limits.tensors else {
+      throw CheckpointError(
+        .limitExceeded("the number of tensors", limit: Limits.tensors, found: members.count))
+    }
+    var numbers: [TensorName: Int] = [:]
+    placement.reserveCapacity(members.count)
+    for member in members {
+      guard let shard = JSONScanner.string(ofChecked: member.value, in: bytes) else {
         throw CheckpointError(
           .malformed("weight_map: the file of \"\(member.key)\" is not a string"),
-          offset: start + member.value.lowerBound)
+          offset: member.value.lowerBound)
       }
-      map.append((member.key, shard))
+      let name = TensorName(shard)
+      let number = numbers[name] ?? numbers.count
+      numbers[name] = number
+      placement[TensorName(member.key)] = number
     }
-    return map
+    let sorted = numbers.keys.sorted()
+    try Self.checkPaths(sorted)
+    var rank = [Int](repeating: 0, count: sorted.count)
+    for (position, name) in sorted.enumerated() { rank[numbers[name] ?? 0] = position }
+    placement = placement.mapValues { rank[$0] }
+    return sorted.map(\.text)
   }
 
   /// Checks that each of `shards` is inside the index's folder.
@@ -82,11 +102,31 @@ struct ShardIndex {
       }
   }
 
+  /// What index and shards disagree about.
+  private struct Faults {
+    private var texts: [String] = []
+    private var count = 0
+
+    mutating func append(_ text: @autoclosure () -> String) {
+      count += 1
+      if count <= Limits.reportedFaults { texts.append(text()) }
+    }
+
+    /// The error that lists them, unless there are none.
+    var problem: CheckpointError? {
+      if count == 0 { return nil }
+      let rest = count - texts.count
+      return CheckpointError(
+        .malformed("index and shards disagree (\(count) \(count == 1 ? "fault" : "faults"))"),
+        details: texts + (rest > 0 ? ["and \(rest) more"] : []))
+    }
+  }
+
   /// Opens all shards, and checks that they and the index agree about every tensor.
   ///
-  /// - Throws: `CheckpointError` that lists all disagreements.
+  /// - Throws: `CheckpointError` that lists all disagreements, up to `Limits.reportedFaults`.
   func contents() throws(CheckpointError) -> (contents: Contents, files: [FilePath]) {
-    var faults: [String] = []
+    var faults = Faults()
     var contents = Contents(tensors: [])
     var origin = SafetensorsOrigin(shards: [], index: try CompanionFile(path))
     var files: [FilePath] = []
@@ -114,11 +154,7 @@ struct ShardIndex {
     for (name, number) in placement.sorted(by: { $0.key < $1.key }) where !found.contains(name) {
       faults.append("tensor \"\(name)\" is not in \"\(shards[number])\"")
     }
-    guard faults.isEmpty else {
-      throw CheckpointError(
-        .malformed("index and shards disagree (\(faults.count) faults)"), file: displayed(path),
-        details: faults)
-    }
+    if let problem = faults.problem { throw problem.inFile(displayed(path)) }
     if origin.shards.allSatisfy({ isPlainFileName($0.head.name) }),
       !shards.contains(where: { $0.utf8.contains(UInt8(ascii: "/")) })
     {
@@ -135,16 +171,5 @@ struct ShardIndex {
         .malformed("is \(format), but only safetensors has shards"), file: file.name)
     }
     return try format.contents(of: file)
-  }
-}
-
-/// The members of the object that `bytes` must be; they begin at byte `start` of the file.
-private func objectMembers(
-  _ bytes: [UInt8], at start: Int
-) throws(CheckpointError) -> [JSONScanner.Member] {
-  do {
-    return try JSONScanner.members(of: bytes, grammar: .strict)
-  } catch {
-    throw CheckpointError(.malformed(error.reason), offset: start + error.offset)
   }
 }

@@ -9,6 +9,7 @@ struct SwappedBytes: TensorBytes {
 
   var count: Int { bytes.count }
   var workingMemory: Int { bytes.workingMemory }
+  var usesSlab: Bool { bytes.usesSlab }
   var isReadForwards: Bool { bytes.isReadForwards }
   func announce(_ range: Range<Int>) { bytes.announce(range) }
 

@@ -20,12 +20,12 @@ public struct ForwardMemory: Sendable {
     let stages = graph.architecture.stages(Scalar.self).map { stage in
       Shapes(stage, slots: declaredSlots(of: stage))
     }
-    let width = stages.map(\.width).max() ?? 0
+    let width = stages.map(\.stream).max() ?? 0
     let tokens = inputs.arrays.values.map(\.elements.count).max() ?? 0
     let length = inputs.arrays.values.map(\.width).max() ?? 0
     for shapes in stages {
       // The stream before and after, and two steps in between.
-      let computed = 4 * width + shapes.made
+      let computed = 4 * max(width, shapes.stream) + shapes.made
       let block = shapes.words == 0 ? 0 : VocabularyProduct<Scalar>.wordsPerBlock
       let scores = block * shapes.width + 2 * tokens * block
       let tiles = Parallel.workers * AttentionTile.queries * min(length, AttentionTile.keys)
@@ -47,7 +47,9 @@ public struct ForwardMemory: Sendable {
     var tables = 0
     /// The width of what it reads.
     var width = 0
-    /// What its linear layers make of a token.
+    /// The width of what is normalised or looked up: what goes from stage to stage.
+    var stream = 0
+    /// What a module's linear layers make of a token, and what its activation makes of the widest.
     var made = 0
     /// The words of the vocabulary over which it has scores.
     var words = 0
@@ -55,17 +57,23 @@ public struct ForwardMemory: Sendable {
 
     init<Scalar>(_ stage: Stage<Scalar>, slots: [WeightSlot]) {
       outputCount = stage.outputs.count
+      var modules: [Substring: (sum: Int, largest: Int)] = [:]
       for slot in slots where !slot.isUnused {
+        if slot.role != .linear && slot.role != .bias { stream = max(stream, slot.shape.last ?? 0) }
         let last = slot.shape.last ?? 1
         width = max(width, slot.shape.count > 1 ? last : 0)
         if !slot.isReadByRows {
           weights += slot.parameterCount
-          made += slot.role == .linear ? slot.shape[0] : 0
+          guard slot.role == .linear else { continue }
+          let module = modules[slot.module, default: (0, 0)]
+          let size = slot.shape[0]
+          modules[slot.module] = (module.sum + size, max(module.largest, size))
           continue
         }
         tables += slot.parameterCount
         if slot.role == .linear { words = max(words, slot.shape[0]) } else { made += 2 * last }
       }
+      made += modules.values.map { $0.sum + $0.largest }.max() ?? 0
     }
   }
 }
@@ -76,4 +84,12 @@ private func declaredSlots<Scalar>(of stage: Stage<Scalar>) -> [WeightSlot] {
   // Declaring reads nothing, so nothing can fail.
   _ = try? stage.load(WeightScope<Scalar>(visitor: declaration))
   return declaration.slots
+}
+
+extension WeightSlot {
+  /// The path without the weight and its layer: what is computed in one module is in memory together.
+  fileprivate var module: Substring {
+    let layer = path.lastIndex(of: ".").map { path[..<$0] } ?? path[...]
+    return layer.lastIndex(of: ".").map { layer[..<$0] } ?? layer
+  }
 }

@@ -83,15 +83,26 @@ public struct CheckpointError: Error, Equatable, Sendable {
 }
 
 extension CheckpointError: CustomStringConvertible {
-  /// One line: file, tensor, offset and what is wrong. Control characters are escaped.
+  /// One line: file, tensor, offset and what is wrong. Control characters are escaped, and what makes
+  /// the line very long is left out.
   public var description: String {
     var place: [String] = []
     if let file { place.append(escaped(file)) }
-    var spot = tensor.map { "tensor \"\(escaped($0.text))\"" } ?? ""
+    var spot = tensor.map { "tensor \"\(escaped(abridged($0.text, to: 240)))\"" } ?? ""
     if let offset { spot += (spot.isEmpty ? "" : " ") + "at byte \(offset)" }
     if !spot.isEmpty { place.append(spot) }
-    place.append(escaped(problem.text))
+    place.append(escaped(abridged(problem.text, to: 1000)))
     return place.joined(separator: ": ")
+  }
+}
+
+extension CheckpointError {
+  /// The description and the first details, in one line.
+  public var withDetails: String {
+    guard !details.isEmpty else { return description }
+    let shown = details.prefix(3).map { escaped(abridged($0, to: 1000)) }
+    let rest = details.count - shown.count
+    return "\(self): " + (shown + (rest > 0 ? ["and \(rest) more"] : [])).joined(separator: "; ")
   }
 }
 

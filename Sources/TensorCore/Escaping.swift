@@ -21,6 +21,17 @@ public func escaped(_ text: String) -> String {
   return result
 }
 
+/// A text of at most about `limit` characters, of which the middle is left out if it is longer: names in
+/// files can have millions.
+public func abridged(_ text: String, to limit: Int) -> String {
+  let scalars = text.unicodeScalars
+  // A scalar takes one byte at least.
+  guard text.utf8.count > limit, scalars.count > limit else { return text }
+  let half = limit / 2
+  return String(scalars.prefix(half)) + "[\(scalars.count - 2 * half) characters]"
+    + String(scalars.suffix(half))
+}
+
 /// A JSON text with the same characters, beyond those that JSON itself escapes, as `\uXXXX`.
 func escapedForJSON(_ text: String) -> String {
   if text.utf8.allSatisfy({ $0 < 0x7F }) { return text }

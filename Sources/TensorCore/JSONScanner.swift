@@ -11,7 +11,8 @@ public struct JSONError: Error, Equatable, Sendable {
 /// json-c, which builds the values, keeps the last of duplicate keys, saturates large integers and
 /// accepts single quotes. Anything that two readers could understand differently is refused here
 /// first: duplicate keys at any level (compared after unescaping), invalid UTF-8, lone surrogates,
-/// numbers beyond 64 bits, a byte order mark, and nesting deeper than `maximumDepth`.
+/// numbers beyond 64 bits, a byte order mark, nesting deeper than `maximumDepth`, and objects of more
+/// than `maximumMembers`.
 public struct JSONScanner {
   /// How strict to be about what Python's `json` module writes although the standard forbids it.
   public enum Grammar: Sendable {
@@ -33,22 +34,23 @@ public struct JSONScanner {
 
   /// The deepest nesting accepted.
   public static let maximumDepth = 64
+  /// The most members of an object: all keys are kept, to find duplicates.
+  public static let maximumMembers = 1 << 20
 
   private let bytes: [UInt8]
   private let grammar: Grammar
-  /// Whether the outermost object's keys may hold NUL, because json-c, which cuts keys there, does not
-  /// see them.
-  private let splitsMembers: Bool
+  /// Down to which depth keys may hold NUL, because json-c, which cuts keys there, does not see them.
+  private let depthOfNULs: Int
   private var position: Int
   /// Where the text ends.
   private let limit: Int
   /// Where integers end that do not fit 64 bits.
   private var largeIntegerEnds: [Int] = []
 
-  private init(_ bytes: [UInt8], _ range: Range<Int>, grammar: Grammar, splitsMembers: Bool) {
+  private init(_ bytes: [UInt8], _ range: Range<Int>, grammar: Grammar, depthOfNULs: Int) {
     self.bytes = bytes
     self.grammar = grammar
-    self.splitsMembers = splitsMembers
+    self.depthOfNULs = depthOfNULs
     position = range.lowerBound
     limit = range.upperBound
   }
@@ -59,7 +61,7 @@ public struct JSONScanner {
   /// - Throws: `JSONError` for the first fault.
   @discardableResult
   public static func check(_ bytes: [UInt8], grammar: Grammar) throws(JSONError) -> [Int] {
-    var scanner = try start(bytes, grammar: grammar, splitsMembers: false)
+    var scanner = try start(bytes, grammar: grammar, depthOfNULs: 0)
     _ = try scanner.value(depth: 0)
     try scanner.end()
     return scanner.largeIntegerEnds
@@ -71,20 +73,20 @@ public struct JSONScanner {
   public static func members(
     of bytes: [UInt8], grammar: Grammar
   ) throws(JSONError) -> [Member] {
-    var scanner = try start(bytes, grammar: grammar, splitsMembers: true)
+    var scanner = try start(bytes, grammar: grammar, depthOfNULs: 1)
     return try scanner.members()
   }
 
   /// Checks the whole text, which must be an object, and shows the object's members in order.
   ///
   /// Needs less memory than `members(of:)` when there are very many. A fault may come after members
-  /// that were fine.
+  /// that were fine. Keys may hold NUL at every level: the values are not for json-c.
   ///
   /// - Throws: `JSONError` for the first fault.
   public static func visitMembers(
     of bytes: [UInt8], grammar: Grammar, _ visit: (Member) -> Void
   ) throws(JSONError) {
-    var scanner = try start(bytes, grammar: grammar, splitsMembers: true)
+    var scanner = try start(bytes, grammar: grammar, depthOfNULs: maximumDepth)
     guard scanner.peek == UInt8(ascii: "{") else { throw scanner.fault("expected an object") }
     try scanner.object(depth: 0, member: visit)
     try scanner.end()
@@ -96,13 +98,13 @@ public struct JSONScanner {
   public static func members(
     ofChecked value: Range<Int>, in bytes: [UInt8], grammar: Grammar
   ) throws(JSONError) -> [Member] {
-    var scanner = JSONScanner(bytes, value, grammar: grammar, splitsMembers: false)
+    var scanner = JSONScanner(bytes, value, grammar: grammar, depthOfNULs: maximumDepth)
     return try scanner.members()
   }
 
   /// The string that a checked value is, unescaped, or `nil` if it is none.
   public static func string(ofChecked value: Range<Int>, in bytes: [UInt8]) -> String? {
-    var scanner = JSONScanner(bytes, value, grammar: .strict, splitsMembers: false)
+    var scanner = JSONScanner(bytes, value, grammar: .strict, depthOfNULs: 0)
     guard scanner.peek == UInt8(ascii: "\"") else { return nil }
     return try? scanner.string()
   }
@@ -115,7 +117,7 @@ public struct JSONScanner {
   public static func naturalNumbers(
     ofChecked value: Range<Int>, in bytes: [UInt8], limit: Int
   ) -> (first: [Int], count: Int)? {
-    var scanner = JSONScanner(bytes, value, grammar: .strict, splitsMembers: false)
+    var scanner = JSONScanner(bytes, value, grammar: .strict, depthOfNULs: 0)
     var (numbers, count): ([Int], Int) = ([], 0)
     guard scanner.take("[") else { return nil }
     scanner.skipSpace()
@@ -154,13 +156,13 @@ public struct JSONScanner {
   }
 
   private static func start(
-    _ bytes: [UInt8], grammar: Grammar, splitsMembers: Bool
+    _ bytes: [UInt8], grammar: Grammar, depthOfNULs: Int
   ) throws(JSONError) -> JSONScanner {
     if let offset = firstInvalidUTF8(in: bytes) {
       throw JSONError(reason: "not valid UTF-8", offset: offset)
     }
     var scanner = JSONScanner(
-      bytes, 0..<bytes.count, grammar: grammar, splitsMembers: splitsMembers)
+      bytes, 0..<bytes.count, grammar: grammar, depthOfNULs: depthOfNULs)
     scanner.skipSpace()
     return scanner
   }
@@ -186,6 +188,7 @@ public struct JSONScanner {
     depth: Int, member: (Member) -> Void
   ) throws(JSONError) {
     var keys = KeySet()
+    var count = 0
     position += 1
     skipSpace()
     if take("}") { return }
@@ -193,10 +196,15 @@ public struct JSONScanner {
       guard peek == UInt8(ascii: "\"") else { throw fault("expected a key in quotes") }
       let start = position
       let key = try string()
+      count += 1
+      guard count <= Self.maximumMembers else {
+        throw JSONError(
+          reason: "an object has more than \(Self.maximumMembers) members", offset: start)
+      }
       guard keys.insert(TensorName(key)) else {
         throw JSONError(reason: "duplicate key \"\(key)\"", offset: start)
       }
-      if key.utf8.contains(0), !(splitsMembers && depth == 0) {
+      if key.utf8.contains(0), depth >= depthOfNULs {
         throw JSONError(reason: "a NUL in a key", offset: start)
       }
       skipSpace()

@@ -18,6 +18,9 @@ package final class Slab: Sendable {
 
   /// A slab is often made from another one.
   private static var budget: Int { 2 * size }
+  /// Two at a time may read bytes that use slabs: more would take each other's.
+  fileprivate static let firstTurn = Mutex(())
+  fileprivate static let secondTurn = Mutex(())
   private static let registry = Mutex<[Holder]>([])
 
   private struct Holder {
@@ -31,9 +34,11 @@ package final class Slab: Sendable {
 
   /// Fills `buffer` with the bytes from `offset` on.
   ///
-  /// - Parameter gather: puts the slab together that has a byte in it.
+  /// - Parameters:
+  ///   - size: the most bytes that a slab will have.
+  ///   - gather: puts the slab together that has a byte in it.
   package func read(
-    at offset: Int, into buffer: inout MutableRawSpan,
+    at offset: Int, into buffer: inout MutableRawSpan, size: Int,
     gather: (Int) throws(CheckpointError) -> (start: Int, bytes: [UInt8])
   ) throws(CheckpointError) {
     try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
@@ -43,6 +48,7 @@ package final class Slab: Sendable {
           let position = offset + done
           if !(content.start..<content.start + content.bytes.count).contains(position) {
             content = (0, [])
+            makeRoom(for: size)
             content = try gather(position)
             makeRoom(for: content.bytes.count)
           }
@@ -77,5 +83,18 @@ package final class Slab: Sendable {
   /// Forgets the bytes, unless somebody is reading them.
   private func giveUp() -> Bool {
     content.withLockIfAvailable { $0 = (0, []) } != nil
+  }
+}
+
+extension TensorBytes {
+  /// Runs `body`, which reads these bytes from the first to the last; beside one other at most, if they use
+  /// slabs.
+  package func inTurn<Result: Sendable>(
+    _ body: () throws(CheckpointError) -> Result
+  ) throws(CheckpointError) -> Result {
+    guard usesSlab else { return try body() }
+    let result = try Slab.firstTurn.withLockIfAvailable { _ throws(CheckpointError) in try body() }
+    if let result { return result }
+    return try Slab.secondTurn.withLock { _ throws(CheckpointError) in try body() }
   }
 }

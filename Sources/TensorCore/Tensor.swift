@@ -23,10 +23,20 @@ public protocol TensorBytes: Sendable {
   /// The most memory that reading takes at a time beside the buffer, in bytes, if it is worth
   /// mentioning.
   var workingMemory: Int { get }
+
+  /// Whether a slab is gathered from scattered elements for reading them (`Slab`).
+  var usesSlab: Bool { get }
+
+  /// The first bytes, at most `count`, for somebody who does not read on.
+  func beginning(_ count: Int) throws(CheckpointError) -> [UInt8]
 }
 
 extension TensorBytes {
   public var workingMemory: Int { 0 }
+  public var usesSlab: Bool { false }
+  public func beginning(_ count: Int) throws(CheckpointError) -> [UInt8] {
+    try read(0..<min(count, self.count))
+  }
   public func announce(_ range: Range<Int>) {}
   public var isReadForwards: Bool { true }
 
@@ -104,17 +114,22 @@ public struct Tensor: Sendable {
 }
 
 /// The number of elements of `shape`, or `nil` if it overflows or an extent is negative.
+///
+/// A zero extent makes the tensor empty, but the product of the others must fit as well, as numpy has
+/// it: products of some extents are needed for strides.
 public func checkedElementCount(of shape: [Int]) -> Int? {
-  // A zero extent makes the tensor empty, however large the others are.
-  guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
-  if shape.contains(0) { return 0 }
-  var count = 1
+  var (count, isEmpty) = (1, false)
   for extent in shape {
+    guard extent >= 0 else { return nil }
+    guard extent > 0 else {
+      isEmpty = true
+      continue
+    }
     let (product, overflow) = count.multipliedReportingOverflow(by: extent)
     if overflow { return nil }
     count = product
   }
-  return count
+  return isEmpty ? 0 : count
 }
 
 extension DType {

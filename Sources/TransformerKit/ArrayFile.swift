@@ -45,7 +45,17 @@ public struct ArrayFile: Sendable {
   /// The names of all tensors.
   var names: [TensorName] { checkpoint.tensors.tensors.map(\.name) }
 
+  /// Elements of an input, at most: far more than any model takes, and a compressed file can promise
+  /// a thousand times its size.
+  private static let inputLimit = 1 << 23
+
   private func integers(_ tensor: Tensor) throws(CheckpointError) -> NDArray<Int> {
+    guard tensor.elementCount <= Self.inputLimit else {
+      throw CheckpointError(
+        .limitExceeded(
+          "the number of elements of an input", limit: Self.inputLimit, found: tensor.elementCount),
+        file: file, tensor: tensor.name)
+    }
     let bytes = try tensor.bytes.read(0..<tensor.byteCount)
     var elements: [Int] = []
     elements.reserveCapacity(tensor.elementCount)

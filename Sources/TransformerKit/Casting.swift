@@ -56,6 +56,7 @@ struct CastBytes: TensorBytes {
   var isReadForwards: Bool { source.bytes.isReadForwards }
 
   var workingMemory: Int { castMemory(of: source) }
+  var usesSlab: Bool { source.bytes.usesSlab }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let width = to.bitWidth / 8

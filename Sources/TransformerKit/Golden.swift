@@ -41,8 +41,14 @@ public struct Golden: Sendable {
 
   /// Reads a golden.
   ///
-  /// - Throws: `CheckpointError` if it is none.
-  public init(_ path: FilePath) throws(CheckpointError) {
+  /// - Parameter check: is told the inputs and the number of elements of all outputs, before these are
+  ///   read, and throws if that is too much.
+  /// - Throws: `CheckpointError` if it is none, and what `check` throws.
+  public init(
+    _ path: FilePath,
+    _ check: (ModelInputs, Int) throws(CheckpointError) -> Void = { _, _ throws(CheckpointError) in
+    }
+  ) throws(CheckpointError) {
     let file = try ArrayFile(path)
     let name = displayed(path)
     let outputs = file.section("outputs/")
@@ -55,6 +61,7 @@ public struct Golden: Sendable {
         file: displayed(path), tensor: name)
     }
     inputs = try file.inputs()
+    try check(inputs, outputs.reduce(0) { $0 + $1.tensor.elementCount })
     var arrays: [NamedArray<Double>] = []
     for (name, tensor) in outputs {
       arrays.append(NamedArray(name: name, array: try file.numbers(tensor), isHiddenState: false))

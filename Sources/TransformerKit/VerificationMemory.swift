@@ -62,11 +62,14 @@ public struct VerificationMemory {
       [graph])
   }
 
-  /// A comparison with a golden, whose arrays are in memory.
-  public init(_ graph: WeightGraph, _ golden: Golden) {
-    let memory = ForwardMemory(graph, golden.inputs, Double.self)
-    let arrays = golden.outputs.reduce(0) { $0 + $1.array.elements.count * 8 }
-    self.init(memory.states + memory.stage + arrays, [graph])
+  /// A comparison with a golden, whose outputs are in memory.
+  ///
+  /// - Parameters:
+  ///   - inputs: those of the golden.
+  ///   - outputElements: how many numbers its outputs have.
+  public init(_ graph: WeightGraph, goldenWith inputs: ModelInputs, outputElements: Int) {
+    let memory = ForwardMemory(graph, inputs, Double.self)
+    self.init(memory.states + memory.stage + outputElements * 8, [graph])
   }
 
   private init(_ computed: Int, _ graphs: [WeightGraph]) {

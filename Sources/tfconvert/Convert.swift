@@ -93,6 +93,9 @@ struct Convert: Verb {
     guard isFolder(path) || !resume else {
       throw ValidationError("--resume is for folders: a single file is written in one go")
     }
+    guard isFolder(path) || maxShardSize == nil else {
+      throw ValidationError("--max-shard-size is for folders: end the target with a slash")
+    }
     let target = Conversion.Target(
       path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
       allowsLoss: allowLossy, isVerified: verify, certificate: certificate,

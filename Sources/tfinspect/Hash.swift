@@ -48,33 +48,35 @@ struct Hash: Verb {
       return report(faults, of: found.count)
     }
     if common.json {
-      standardOutput(json(found).text(pretty: true))
+      standardOutput("tfinspect.hash/1", listing: "tensors", found.lazy.map { json($0) })
     } else {
       standardOutput(lines: lines(found))
     }
     return .success
   }
 
-  private func lines(_ digests: [TensorDigest]) -> [String] {
-    if common.quiet { return digests.map { "\($0.digest)  \(escaped($0.name.text))" } }
-    var table = Table([("", .left), ("", .left), ("", .left), ("", .left)])
-    for digest in digests {
-      table.add([
-        digest.digest, digest.dtype.name, describe(shape: digest.shape),
-        escaped(digest.name.text),
-      ])
+  /// The lines, one at a time: a table of all could take much memory.
+  private func lines(_ digests: [TensorDigest]) -> some Sequence<String> {
+    let types = digests.reduce(0) { max($0, $1.dtype.name.count) }
+    let shapes = digests.reduce(0) { max($0, describe(shape: $1.shape).count) }
+    return digests.lazy.map { digest in
+      let name = escaped(digest.name.text)
+      if common.quiet { return "\(digest.digest)  \(name)" }
+      let type = padded(digest.dtype.name, to: types)
+      return
+        "\(digest.digest)  \(type)  \(padded(describe(shape: digest.shape), to: shapes))  \(name)"
     }
-    return table.lines(headings: false)
   }
 
-  private func json(_ digests: [TensorDigest]) -> JSONValue {
-    let tensors = digests.map { digest -> JSONValue in
-      [
-        "name": .string(digest.name.text), "dtype": .string(digest.dtype.name),
-        "shape": digest.shape.json, "sha256": .string(digest.digest),
-      ]
-    }
-    return ["schema": "tfinspect.hash/1", "tensors": .array(tensors)]
+  private func padded(_ text: String, to width: Int) -> String {
+    text + String(repeating: " ", count: width - text.count)
+  }
+
+  private func json(_ digest: TensorDigest) -> JSONValue {
+    [
+      "name": .string(digest.name.text), "dtype": .string(digest.dtype.name),
+      "shape": digest.shape.json, "sha256": .string(digest.digest),
+    ]
   }
 
   private func report(_ faults: [Manifest.Fault], of count: Int) -> ExitStatus {

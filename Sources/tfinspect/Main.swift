@@ -4,6 +4,7 @@ import CommandSupport
 @main
 enum Main {
   static func main() {
+    returnLargeBlocks()
     runCommand(TFInspect.self)
   }
 }

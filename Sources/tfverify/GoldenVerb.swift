@@ -46,8 +46,11 @@ struct GoldenVerb: Verb {
       try prepareArithmetic()
       let model = try Model(model, options: sourceOptions.options)
       common.explain(model)
-      let golden = try Golden(golden)
-      let hasRoom = try memory.keep(VerificationMemory(model.graph, golden), for: self.model)
+      var hasRoom = true
+      let golden = try Golden(golden) { inputs, count throws(CheckpointError) in
+        let needed = VerificationMemory(model.graph, goldenWith: inputs, outputElements: count)
+        hasRoom = try memory.keep(needed, for: self.model)
+      }
       let report = try model.check(golden, tolerance: tolerance, explaining: hasRoom)
       if !hasRoom, !report.isVerified {
         standardError("--memory leaves no room to look for causes")

@@ -24,7 +24,9 @@ import Testing
     let gathered = GatheredBytes(
       width: width, elementCount: rows * columns,
       parts: [GatheredBytes.Part(source: ByteArray(source), move: Move(reading: piece))])
+    let beginning = try gathered.beginning(11)
     let found = try gathered.read(0..<gathered.count)
+    #expect(gathered.usesSlab && beginning == Array(found.prefix(11)))
     var wrong = 0
     for column in 0..<columns {
       for row in 0..<rows {

@@ -105,6 +105,15 @@ private func fault(of bytes: [UInt8], _ grammar: JSONScanner.Grammar) -> JSONErr
 }
 
 @Suite struct JSONScannerTests {
+  @Test func `an object has a limited number of members`() {
+    func object(_ count: Int) -> [UInt8] {
+      Array("{\((0..<count).map { "\"\($0)\":0" }.joined(separator: ","))}".utf8)
+    }
+    let limit = JSONScanner.maximumMembers
+    #expect(throws: Never.self) { try JSONScanner.check(object(limit), grammar: .strict) }
+    #expect(throws: JSONError.self) { try JSONScanner.check(object(limit + 1), grammar: .strict) }
+  }
+
   @Test(arguments: attacks, [JSONScanner.Grammar.strict, .python])
   func `refuses what two readers could understand differently`(
     _ attack: BadJSON, _ grammar: JSONScanner.Grammar

@@ -18,12 +18,32 @@ import Testing
     var span = bytes.mutableSpan
     var raw = unsafe span.mutableBytes
     var count = 0
-    try slab.read(at: range.lowerBound, into: &raw) { position throws(CheckpointError) in
+    try slab.read(at: range.lowerBound, into: &raw, size: size) {
+      position throws(CheckpointError) in
       count += 1
       return Self.stretch(position / size * size, size)
     }
     gathered += count
     return bytes
+  }
+
+  @Test func `room is made before a slab is put together`() throws {
+    let usual = Slab.size
+    defer { Slab.size = usual }
+    Slab.size = Slab.minimumSize
+    let size = Slab.size
+    let slabs = (0..<3).map { _ in Slab() }
+    var gathered = 0
+    for slab in slabs[..<2] { _ = try Self.read(slab, 0..<10, size: size, gathered: &gathered) }
+    var bytes = [UInt8](repeating: 0, count: 10)
+    var span = bytes.mutableSpan
+    var raw = unsafe span.mutableBytes
+    try slabs[2].read(at: 0, into: &raw, size: size) { _ throws(CheckpointError) in
+      // The first one has been given up by now, and is put together again.
+      _ = try Self.read(slabs[0], 0..<10, size: size, gathered: &gathered)
+      return Self.stretch(0, size)
+    }
+    #expect(gathered == 3)
   }
 
   @Test func `reads across stretches, and puts each together once`() throws {
@@ -62,7 +82,7 @@ import Testing
     var span = bytes.mutableSpan
     var raw = unsafe span.mutableBytes
     #expect(throws: CheckpointError(.changedWhileRead)) {
-      try slab.read(at: 0, into: &raw) { _ throws(CheckpointError) in
+      try slab.read(at: 0, into: &raw, size: 1000) { _ throws(CheckpointError) in
         throw CheckpointError(.changedWhileRead)
       }
     }

@@ -71,6 +71,31 @@ private struct MadeGolden {
     #expect(far.lines.filter { !$0.isWithin }.map(\.name) == ["last_hidden_state"])
   }
 
+  @Test func `what outputs take is told before they are read`() throws {
+    let path = fixture("bert/base/golden.npz")
+    let all = try Golden(path)
+    var told = 0
+    let refusal = CheckpointError(.refused("too much"))
+    #expect(throws: refusal) {
+      _ = try Golden(path) { inputs, count throws(CheckpointError) in
+        told = count + inputs.arrays.count
+        throw refusal
+      }
+    }
+    let outputs = all.outputs.reduce(0) { $0 + $1.array.elements.count }
+    #expect(told == outputs + all.inputs.arrays.count)
+  }
+
+  @Test func `an input that no model takes is not read`() throws {
+    let scratch = ScratchFolder()
+    let path = scratch.path.appending("x.npz")
+    let count = (1 << 23) + 1
+    let zeros = Tensor("input_ids", .u8, [count], bytes: Array(repeating: 0, count: count))
+    try CheckpointWriter(destination: path, format: .npz).write(tensors: [zeros])
+    let found = #expect(throws: CheckpointError.self) { _ = try ArrayFile(path).inputs() }
+    #expect(found?.description.hasSuffix("is 8388609, the limit is 8388608") == true)
+  }
+
   @Test func `a limit of one's own replaces it`() throws {
     #expect(try report(nil, off: 0.1, tolerance: 0.11).isVerified)
     #expect(try !report(nil, off: 1e-7, tolerance: 1e-8).isVerified)

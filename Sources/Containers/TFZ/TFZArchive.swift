@@ -29,14 +29,18 @@ final class TFZArchive: Sendable {
     guard header.starts(with: TFZ.magic) else {
       throw CheckpointError(.malformed("does not begin as TFZ does"), offset: 0)
     }
-    let smallest = TFZ.headerSize + TFZ.footerSize
-    guard source.count >= smallest else {
-      throw CheckpointError(.truncated(needed: smallest, available: source.count), offset: 0)
+    // The version decides before anything else, even how long a file must be.
+    guard header.count >= 12 else {
+      throw CheckpointError(.truncated(needed: 12, available: header.count), offset: 0)
     }
     let version = littleEndian(header[8..<12])
     guard version == UInt64(TFZ.version) else {
       throw CheckpointError(
         .unsupported("is TFZ version \(version); known is version \(TFZ.version)"), offset: 8)
+    }
+    let smallest = TFZ.headerSize + TFZ.footerSize
+    guard source.count >= smallest else {
+      throw CheckpointError(.truncated(needed: smallest, available: source.count), offset: 0)
     }
     guard littleEndian(header[12..<16]) == 0 else {
       throw CheckpointError(.malformed("the header has bits that must be zero"), offset: 12)

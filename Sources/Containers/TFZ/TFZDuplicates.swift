@@ -18,7 +18,7 @@ struct TFZDuplicates {
   mutating func stream(of tensor: Tensor, otherwise stream: Int) throws(CheckpointError) -> Int? {
     let bytes = tensor.bytes
     do throws(CheckpointError) {
-      let beginning = try bytes.read(0..<min(Self.beginningSize, bytes.count))
+      let beginning = try bytes.beginning(Self.beginningSize)
       let key = Key(unit: tensor.dtype.tfzUnit, count: bytes.count, beginning: xxh3(beginning))
       let others = known[key, default: []]
       for other in others where try Self.areEqual(other.bytes, bytes) { return other.stream }

@@ -57,7 +57,10 @@ extension TFZLayout {
     guard options.keepsDigests else { return nil }
     let digests = Mutex(sources.map { _ in [UInt8]() })
     try inParallel(sources.count) { number throws(CheckpointError) in
-      let digest = try SHA256.bytes(of: sources[number].tensor)
+      let tensor = sources[number].tensor
+      let digest = try tensor.bytes.inTurn { () throws(CheckpointError) in
+        try SHA256.bytes(of: tensor)
+      }
       digests.withLock { $0[number] = digest }
     }
     return digests.withLock { $0 }
@@ -74,7 +77,7 @@ final class TFZChunkGroup: Sendable {
   }
 
   /// The most memory that all threads together work in.
-  private static let memory = 64 << 20
+  private static let memory = 40 << 20
 
   /// Bytes that a thread needs for a chunk: units, planes, an attempt, the result, and for zstd.
   private static func workingMemory(_ size: Int, _ effort: TFZEncoder.Effort) -> Int {

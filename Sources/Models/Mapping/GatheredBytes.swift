@@ -34,7 +34,8 @@ package final class GatheredBytes: TensorBytes {
   }
 
   package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    try slab.read(at: offset, into: &buffer) { position throws(CheckpointError) in
+    try slab.read(at: offset, into: &buffer, size: min(count, Slab.size)) {
+      position throws(CheckpointError) in
       let start = position / Slab.size * Slab.size
       let end = min(start + Slab.size, count)
       return (start, try gather(start / width..<end / width))
@@ -48,6 +49,13 @@ package final class GatheredBytes: TensorBytes {
       let last = part.move.axes.reduce(first) { $0 + ($1.extent - 1) * $1.source }
       part.source.announce(first * width..<(last + 1) * width)
     }
+  }
+
+  package var usesSlab: Bool { true }
+
+  package func beginning(_ count: Int) throws(CheckpointError) -> [UInt8] {
+    let count = min(count, self.count)
+    return Array(try gather(0..<(count + width - 1) / width).prefix(count))
   }
 
   package var workingMemory: Int {
@@ -225,6 +233,7 @@ struct ByteRange: TensorBytes {
   }
 
   var workingMemory: Int { source.workingMemory }
+  var usesSlab: Bool { source.usesSlab }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     try source.read(at: start + offset, into: &buffer)

@@ -25,15 +25,23 @@ public func digests(
   let counter = ByteCounter(progress)
   // The largest first, so that no core is left with one of them at the end.
   let order = tensors.indices.sorted { tensors[$0].byteCount > tensors[$1].byteCount }
+  var places = order
+  for (position, number) in order.enumerated() { places[number] = position }
   let results = try inParallel(order.count) { position throws(CheckpointError) in
     let tensor = tensors[order[position]]
-    var sha = SHA256()
-    try tensor.stream(of: 0..<tensor.elementCount) { bytes, _ in
-      sha.update(bytes)
-      counter.add(bytes.byteCount)
+    return try tensor.bytes.inTurn { () throws(CheckpointError) in
+      var sha = SHA256()
+      try tensor.stream(of: 0..<tensor.elementCount) { bytes, _ in
+        sha.update(bytes)
+        counter.add(bytes.byteCount)
+      }
+      return sha.finalized()
     }
-    return TensorDigest(
-      name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, digest: sha.finalized())
   }
-  return zip(order, results).sorted { $0.0 < $1.0 }.map(\.1)
+  return tensors.indices.map { number in
+    let tensor = tensors[number]
+    return TensorDigest(
+      name: tensor.name, dtype: tensor.dtype, shape: tensor.shape,
+      digest: results[places[number]])
+  }
 }

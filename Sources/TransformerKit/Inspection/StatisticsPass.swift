@@ -17,19 +17,39 @@ public func statistics(
 ) throws(CheckpointError) -> [TensorStatistics] {
   let counter = ByteCounter(progress)
   let groups = Stretch.groups(of: tensors)
-  let collectors = tensors.map { StatisticsCollector($0, options) }
-  _ = try inParallel(groups.count) { number throws(CheckpointError) in
-    for stretch in groups[number] {
-      let tensor = tensors[stretch.tensor]
-      var part = PartialStatistics(tensor.dtype, options)
-      try tensor.stream(of: stretch.elements) { bytes, first in
-        part.add(bytes, first: first)
-        counter.add(bytes.byteCount)
+  // Most tensors are one stretch: what is found of it is the result.
+  var collectors: [Int: StatisticsCollector] = [:]
+  for (number, tensor) in tensors.enumerated() {
+    let partCount = Stretch.count(of: tensor)
+    if partCount > 1 { collectors[number] = StatisticsCollector(tensor, options, partCount) }
+  }
+  let results = Mutex<[TensorStatistics?]>(Array(repeating: nil, count: tensors.count))
+  _ = try inParallel(groups.count) { index throws(CheckpointError) in
+    let number = groups[index][0].tensor
+    try tensors[number].bytes.inTurn { () throws(CheckpointError) in
+      for stretch in groups[index] {
+        var part = PartialStatistics(tensors[number].dtype, options)
+        try tensors[number].stream(of: stretch.elements) { bytes, first in
+          part.add(bytes, first: first)
+          counter.add(bytes.byteCount)
+        }
+        let result =
+          if let collector = collectors[number] {
+            try collector.take(part, at: stretch.elements.lowerBound)
+          } else { try tensors[number].summary([part], options) }
+        if let result { results.withLock { $0[number] = result } }
       }
-      try collectors[stretch.tensor].take(part, at: stretch.elements.lowerBound)
     }
   }
-  return try collectors.map { collector throws(CheckpointError) in try collector.result() }
+  var found = results.withLock { results in
+    defer { results = [] }
+    return results
+  }
+  // Tensors without elements have no stretch.
+  for number in found.indices where found[number] == nil {
+    found[number] = try tensors[number].summary([], options)
+  }
+  return found.compactMap(\.self)
 }
 
 /// The statistics of a stretch.
@@ -118,66 +138,63 @@ private func doubles(_ bytes: RawSpan) -> [Double] {
   }
 }
 
-/// Puts together what workers found out about one tensor.
+/// Puts together what workers found out about a tensor of several stretches.
 private final class StatisticsCollector: Sendable {
-  private struct State {
-    var parts: [Int: PartialStatistics] = [:]
-    var sketch: QuantileSketch?
-    var seen = 0
-    var result: TensorStatistics?
-  }
-
   private let tensor: Tensor
   private let options: StatisticsOptions
   private let partCount: Int
-  private let state = Mutex(State())
+  private let parts = Mutex<[Int: PartialStatistics]>([:])
+  private let sketch = Mutex<QuantileSketch?>(nil)
 
-  init(_ tensor: Tensor, _ options: StatisticsOptions) {
+  init(_ tensor: Tensor, _ options: StatisticsOptions, _ partCount: Int) {
     self.tensor = tensor
     self.options = options
-    partCount = Stretch.all(of: tensor, number: 0).count
+    self.partCount = partCount
   }
 
   /// Takes the part that begins at an element. The last one completes the result.
-  func take(_ part: PartialStatistics, at start: Int) throws(CheckpointError) {
-    try state.withLock { state throws(CheckpointError) in
-      var part = part
-      if let sketch = part.sketch {
-        if state.sketch == nil { state.sketch = sketch } else { state.sketch?.merge(sketch) }
-        part.sketch = nil
-      }
-      state.parts[start] = part
-      state.seen += 1
-      guard state.seen == partCount else { return }
-      state.result = try summary(state)
-      state = State(result: state.result)
+  func take(
+    _ part: PartialStatistics, at start: Int
+  ) throws(CheckpointError) -> TensorStatistics? {
+    var part = part
+    if let sketch = part.sketch {
+      self.sketch.withLock { if $0 == nil { $0 = sketch } else { $0?.merge(sketch) } }
+      part.sketch = nil
     }
-  }
-
-  func result() throws(CheckpointError) -> TensorStatistics {
-    try state.withLock { state throws(CheckpointError) in
-      if let result = state.result { return result }
-      return try summary(state)
+    let all = parts.withLock { parts -> [Int: PartialStatistics]? in
+      parts[start] = part
+      if parts.count < partCount { return nil }
+      defer { parts = [:] }
+      return parts
     }
+    guard let all else { return nil }
+    var sorted = all.sorted { $0.key < $1.key }.map(\.value)
+    sorted[0].sketch = sketch.withLock { $0 }
+    return try tensor.summary(sorted, options)
   }
+}
 
-  private func summary(_ state: State) throws(CheckpointError) -> TensorStatistics {
-    var total = PartialStatistics(tensor.dtype, StatisticsOptions(largest: options.largest))
-    for (_, part) in state.parts.sorted(by: { $0.key < $1.key }) { total.merge(part) }
+extension Tensor {
+  /// What the parts of a tensor, in order, say together. Only the first may have a sketch, of all.
+  fileprivate func summary(
+    _ parts: [PartialStatistics], _ options: StatisticsOptions
+  ) throws(CheckpointError) -> TensorStatistics {
+    var total = PartialStatistics(dtype, StatisticsOptions(largest: options.largest))
+    for part in parts { total.merge(part) }
     var result: TensorStatistics
     var range: ClosedRange<Double>?
     switch total.numbers {
     case .real(let real):
-      result = TensorStatistics(tensor, try rescaled(real))
+      result = TensorStatistics(self, try rescaled(real))
       if real.moments.count > 0 { range = real.moments.minimum...real.moments.maximum }
     case .integer(let integers):
-      result = TensorStatistics(tensor, integers)
+      result = TensorStatistics(self, integers)
       if let low = integers.minimum, let high = integers.maximum {
         range = Double(low)...Double(high)
       }
-    case .complex(let complex): result = TensorStatistics(tensor, complex)
+    case .complex(let complex): result = TensorStatistics(self, complex)
     }
-    guard let sketch = state.sketch, let range else { return result }
+    guard let sketch = parts.first?.sketch, let range else { return result }
     result.quantiles = sketch.quantiles(options.quantiles, within: range)
     result.quantileError = sketch.relativeError
     result.histogram = options.bars.map { bars in
@@ -190,17 +207,17 @@ private final class StatisticsCollector: Sendable {
   /// two.
   private func rescaled(_ real: RealStatistics) throws(CheckpointError) -> RealStatistics {
     let magnitude = real.moments.magnitude
-    guard tensor.dtype == .f64, magnitude > 0x1p480 || magnitude > 0 && magnitude < 0x1p-480 else {
+    guard dtype == .f64, magnitude > 0x1p480 || magnitude > 0 && magnitude < 0x1p-480 else {
       return real
     }
     // Exponents are from −1074 to 1023; neither end has a reciprocal that is normal.
     let exponent = min(1000, max(-1000, Int(magnitude.exponent)))
     let scale = Double(sign: .plus, exponent: -exponent, significand: 1)
     var total = PartialStatistics(.f64, StatisticsOptions())
-    for stretch in Stretch.all(of: tensor, number: 0) {
+    for stretch in Stretch.all(of: self, number: 0) {
       var part = PartialStatistics(.f64, StatisticsOptions())
       part.scale = scale
-      try tensor.stream(of: stretch.elements) { bytes, first in
+      try stream(of: stretch.elements) { bytes, first in
         part.add(bytes, first: first)
       }
       total.merge(part)

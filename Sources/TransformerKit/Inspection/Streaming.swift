@@ -15,9 +15,20 @@ struct Stretch {
   /// Bytes of a stretch.
   private static let size = 4 << 20
 
+  /// The elements of a stretch.
+  private static func length(_ dtype: DType) -> Int {
+    size * 8 / dtype.bitWidth / granule * granule
+  }
+
+  /// How many stretches a tensor has.
+  static func count(of tensor: Tensor) -> Int {
+    let length = length(tensor.dtype)
+    return (tensor.elementCount + length - 1) / length
+  }
+
   /// The stretches of a tensor.
   static func all(of tensor: Tensor, number: Int) -> [Stretch] {
-    let length = size * 8 / tensor.dtype.bitWidth / granule * granule
+    let length = length(tensor.dtype)
     return stride(from: 0, to: tensor.elementCount, by: length).map { start in
       Stretch(tensor: number, elements: start..<min(start + length, tensor.elementCount))
     }

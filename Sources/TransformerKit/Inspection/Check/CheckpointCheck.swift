@@ -70,8 +70,11 @@ extension CheckReport {
     _ tensors: [Tensor], _ found: [TensorStatistics], _ graph: WeightGraph?
   ) throws(CheckpointError) {
     // Optimisers leave what they like.
-    let weights = zip(tensors, found).filter { !isTrainingState($0.0.name.text) }
-    let (stored, values) = (weights.map(\.0), weights.map(\.1))
+    let weights = tensors.indices.filter { !isTrainingState(tensors[$0].name.text) }
+    // Usually all are, and copies of hundreds of thousands would take much memory.
+    let isAll = weights.count == tensors.count
+    let stored = isAll ? tensors : weights.map { tensors[$0] }
+    let values = isAll ? found : weights.map { found[$0] }
     try checkValues(stored, values, graph)
     try checkDuplicates(stored, values, graph)
     if let graph { checkTies(graph) }

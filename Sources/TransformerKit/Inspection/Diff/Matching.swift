@@ -128,11 +128,13 @@ struct Matching {
     let groups = Stretch.groups(of: tasks.map(\.tensor))
     let parts = try inParallel(groups.count) { number throws(CheckpointError) in
       let tensor = tasks[groups[number][0].tensor].tensor
-      var fingerprint = Fingerprint(tensor.dtype)
-      for stretch in groups[number] {
-        try tensor.stream(of: stretch.elements) { bytes, _ in fingerprint.add(bytes) }
+      return try tensor.bytes.inTurn { () throws(CheckpointError) in
+        var fingerprint = Fingerprint(tensor.dtype)
+        for stretch in groups[number] {
+          try tensor.stream(of: stretch.elements) { bytes, _ in fingerprint.add(bytes) }
+        }
+        return fingerprint
       }
-      return fingerprint
     }
     var totals: [Int: Fingerprint] = [:]
     for (group, part) in zip(groups, parts) {

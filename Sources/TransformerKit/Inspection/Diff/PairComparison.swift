@@ -69,9 +69,9 @@ private func overStretches<Result: Sendable>(
     }
   }
   let parts = try inParallel(groups.count) { number throws(CheckpointError) in
-    try groups[number].map { stretch throws(CheckpointError) in
-      let (a, b) = tensors[stretch.tensor]
-      return try body(a, b, stretch.elements)
+    let (a, b) = tensors[groups[number][0].tensor]
+    return try (a.bytes.usesSlab ? a : b).bytes.inTurn { () throws(CheckpointError) in
+      try groups[number].map { stretch throws(CheckpointError) in try body(a, b, stretch.elements) }
     }
   }
   var results: [Int: [Result]] = [:]
