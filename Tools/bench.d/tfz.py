@@ -2,6 +2,8 @@
 
     Tools/bench tfz                       random-initialised weights and those of MiniLM; f32, bf16, f16
     Tools/bench tfz FILE.safetensors ...  these files as they are
+    Tools/bench tfz --static FOLDER       whole processes with the commands there; by default those of a
+                                          release (.build/static/stripped), if Tools/release has made them
     Tools/bench tfz --json                one JSON object instead of tables
     Tools/bench tfz --write               also puts the tables into docs/performance.md
 
@@ -32,6 +34,7 @@ from bench_page import machine, write_section
 THREADS = 2
 BIN = Path(os.environ["BENCH_BIN"])
 ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / ".build" / "static" / "stripped"
 WIDTH = {"F32": 4, "BF16": 2, "F16": 2}
 EXPONENT = {"F32": 8, "BF16": 8, "F16": 5}
 START, END = "<!-- Tools/bench tfz --write -->", "<!-- end -->"
@@ -266,7 +269,7 @@ def peak_of(*command):
     return peak
 
 
-def processes(title, path, folder, rounds):
+def processes(title, path, folder, rounds, commands):
     """tfconvert both ways against cp of the raw file, all on the same file system."""
     packed, out, copy = folder / "p.tfz", folder / "out.safetensors", folder / "copy"
     results = {"cp": [], "compress": [], "decompress": []}
@@ -274,7 +277,7 @@ def processes(title, path, folder, rounds):
         for target in (packed, out, copy):
             target.unlink(missing_ok=True)
         results["cp"].append(run("cp", path, copy))
-        convert = (BIN / "tfconvert", "-q", "-T", THREADS)
+        convert = (commands / "tfconvert", "-q", "-T", THREADS)
         results["compress"].append(run(*convert, path, packed))
         results["decompress"].append(run(*convert, packed, out))
     assert out.read_bytes() == path.read_bytes(), "comes back different"
@@ -284,7 +287,7 @@ def processes(title, path, folder, rounds):
     return {"input": title, "bytes": path.stat().st_size, "peak": peak, "results": results}
 
 
-def one_tensor(folder, rounds):
+def one_tensor(folder, rounds, commands):
     """A tensor of 3 MB out of a TFZ file of 500 MB, as a file of its own."""
     random = numpy.random.default_rng(2)
     block = random.standard_normal((1024, 768), "float32") * numpy.float32(0.02)
@@ -294,15 +297,15 @@ def one_tensor(folder, rounds):
     tensors = [(f"t{k}", "F32", block.shape, (block.view("<u4") ^ k).view("<f4"))
                for k in range(count)]
     write_safetensors(raw, tensors)
-    run(BIN / "tfconvert", raw, packed, "-q")
+    run(commands / "tfconvert", raw, packed, "-q")
     raw.unlink()
     results = []
     for number in range(rounds):
         out = folder / "t.npy"
         out.unlink(missing_ok=True)
         name = f"t{(number * 37) % count}"
-        results.append(run(BIN / "tfconvert", packed, out, "--include", name, "-q"))
-    peak = peak_of(BIN / "tfconvert", packed, out, "--include", name, "-q", "-f")
+        results.append(run(commands / "tfconvert", packed, out, "--include", name, "-q"))
+    peak = peak_of(commands / "tfconvert", packed, out, "--include", name, "-q", "-f")
     out.unlink()
     size = packed.stat().st_size
     packed.unlink()
@@ -376,8 +379,9 @@ def tables(report):
         lines += ["TFZ against ZipNN, the median of the rounds, and the least and the most:", "",
                   *ratio_table(report["memory"]), ""]
     if report["processes"]:
-        lines += ["Whole processes on tmpfs, the fastest round; decompressing against `cp` of the raw"
-                  " file:", "", *process_table(report["processes"]), ""]
+        lines += [f"Whole processes on tmpfs, the fastest round, with {report['commands']};"
+                  " decompressing against `cp` of the raw file:", "",
+                  *process_table(report["processes"]), ""]
     if report["tensor"]:
         t = report["tensor"]
         seconds = sorted(r["seconds"] for r in t["results"])
@@ -399,10 +403,14 @@ def main():
     parser.add_argument("--no-processes", action="store_true", help="in memory only")
     parser.add_argument("--folder", default="/dev/shm" if os.path.isdir("/dev/shm") else None,
                         help="where files are written; a file system in memory by default")
+    parser.add_argument("--static", type=Path, default=STATIC, metavar="FOLDER")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     arguments = parser.parse_args()
+    is_static = (arguments.static / "tfconvert").exists()
+    commands = arguments.static if is_static else BIN
     report = {"schema": "bench.tfz/1", "machine": machine(), "threads": THREADS,
+              "commands": f"the commands of {'a release' if is_static else 'the development build'}",
               "rounds": arguments.rounds, "memory": [], "processes": [], "tensor": None}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
@@ -411,11 +419,11 @@ def main():
             print(f"bench: {title}", file=sys.stderr)
             report["memory"].append(measure(title, path, arguments.rounds, arguments.skip))
             if not arguments.no_processes:
-                report["processes"].append(processes(title, path, folder, arguments.rounds))
+                report["processes"].append(processes(title, path, folder, arguments.rounds, commands))
             if not inputs:
                 path.unlink()
         if not inputs and not arguments.no_processes:
-            report["tensor"] = one_tensor(folder, arguments.rounds)
+            report["tensor"] = one_tensor(folder, arguments.rounds, commands)
     lines = tables(report)
     if arguments.write:
         write_section(lines, START, END)

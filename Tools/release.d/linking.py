@@ -96,18 +96,29 @@ class Build:
         """A folder of the archives, and pkg-config's files that point to it."""
         folder = self.scratch / "link"
         folder.mkdir(parents=True, exist_ok=True)
+        self.compile_fortran(folder)
         for library in libraries:
             name = ARCHIVES[library.module]
             if (folder / name).resolve() != library.archive:
                 (folder / name).unlink(missing_ok=True)
                 (folder / name).symlink_to(library.archive)
             flags = output("pkg-config", "--cflags", library.module).strip()
+            needed = " -lfortran" if library.module == "openblas" else ""
             version = output("pkg-config", "--modversion", library.module).strip()
             (folder / f"{library.module}.pc").write_text(
                 f"Name: {library.module}\nDescription: {name}\nVersion: {version}\n"
-                f"Cflags: {flags}\nLibs: -L{folder} -l{name.removeprefix('lib').removesuffix('.a')}\n"
+                f"Cflags: {flags}\nLibs: -L{folder} -l{name.removeprefix('lib').removesuffix('.a')}"
+                f"{needed}\n"
             )
         return folder
+
+    def compile_fortran(self, folder):
+        """Our part of Fortran's runtime library, as an archive."""
+        made, archive = folder / "fortran.o", folder / "libfortran.a"
+        source = Path(__file__).with_name("fortran.c")
+        subprocess.run(["clang", "-O2", "-c", "-o", made, source], check=True)
+        archive.unlink(missing_ok=True)
+        subprocess.run(["ar", "rcD", archive, made], check=True)
 
 
 def check_needed(command):
