@@ -16,6 +16,9 @@ the matrix products alone, as tfverify counts it.
 Decoding: GPT-2 continues a prompt of --prompt tokens one token at a time with its keys and values kept.
 The bound is reading every weight that a token needs once from memory, at the speed of a plain sum over
 a large array by as many threads.
+
+Long texts: GPT2Model with two layers and 1000 words, up to 8192 positions, by tfverify alone. The scores of
+one layer, of which no more than tiles are ever in memory, would take the last column.
 """
 
 import argparse
@@ -118,6 +121,27 @@ def decoding_round(model, folder, options, results):
     results.append({"tfverify_ms": ours["median_ms"], "torch_ms": theirs, "bound_ms": bound})
 
 
+LONG = (512, 1024, 2048, 4096, 8192)
+
+
+def long_texts(folder, options):
+    """Seconds of a pass and peak memory by length."""
+    import transformers as tf
+
+    model = tf.GPT2Model(tf.GPT2Config(n_layer=2, vocab_size=1000, n_positions=LONG[-1]))
+    model.save_pretrained(Path(folder, "long"))
+    for length in LONG:
+        yield length, own(Path(folder, "long"), ["--length", length], 1, options.threads)
+
+
+def long_table(results):
+    yield "| positions | a pass, s | peak memory | scores of a layer |"
+    yield "|---|---|---|---|"
+    for length, result in results:
+        yield (f"| {length} | {result['median_ms'] / 1e3:.2f} | {result['peak_rss_bytes'] / 1e6:.0f} MB"
+               f" | {12 * length * length * 4 / 1e6:.0f} MB |")
+
+
 def spread(values):
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
@@ -177,6 +201,7 @@ def main():
     results, decoding = {}, []
     with tempfile.TemporaryDirectory() as folder:
         loaded = dict(save(options.models, folder))
+        long = list(long_texts(folder, options))
         for number in range(options.rounds + 1):
             kept = number > 0  # the first round warms up
             forward_round(loaded, options.lengths, folder, options, results if kept else {})
@@ -191,12 +216,13 @@ def main():
         cases = [{"model": name, "length": length, "rounds": rounds}
                  for (name, length), rounds in results.items()]
         print(json.dumps({"schema": "bench.forward/1", "machine": described, "cases": cases,
-                          "decoding": decoding}))
+                          "decoding": decoding, "long_texts": dict(long)}))
         return
     lines = [described, "", *forward_table(results)]
     if decoding:
         lines += ["", f"Decoding with GPT-2, {options.tokens} tokens after {options.prompt}:", "",
                   *decoding_table(decoding)]
+    lines += ["", "Long texts:", "", *long_table(long)]
     print("\n".join(lines))
     if options.write:
         write_section(lines, START, END)
