@@ -58,6 +58,7 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(name: "CMalloc"),
 
     // The library, in the order of the data: bytes, containers, arithmetic, models, use.
     .target(
@@ -76,7 +77,8 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", argumentParser, system,
+        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "CMalloc", argumentParser,
+        system,
       ],
       swiftSettings: strict),
     .executableTarget(
