@@ -58,6 +58,7 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(name: "CMalloc"),
 
     // Threads that start where they can run: Swift's modules of the system have no word for that.
     .target(name: "CThreads"),
@@ -85,7 +86,8 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", argumentParser, system,
+        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "CMalloc", argumentParser,
+        system,
       ],
       swiftSettings: strict),
     .executableTarget(

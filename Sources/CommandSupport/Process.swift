@@ -1,3 +1,4 @@
+internal import CMalloc
 internal import Containers
 internal import Kernels
 public import TensorCore
