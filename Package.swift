@@ -86,7 +86,8 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "CMalloc", argumentParser,
+        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "CMalloc",
+        argumentParser,
         system,
       ],
       swiftSettings: strict),
