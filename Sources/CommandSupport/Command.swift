@@ -47,6 +47,7 @@ extension Verb {
 
 /// Parses the command line, runs the command, prints errors as one line each, and exits.
 public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
+  occupyStandardDescriptors()
   Parallel.endIdleThreads()
   ignorePipeSignals()
   removeTemporariesOnInterrupt()
