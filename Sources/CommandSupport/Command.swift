@@ -53,6 +53,7 @@ public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
   removeTemporariesOnInterrupt()
   let name = Root.configuration.commandName ?? "tfkit"
   do {
+    try raiseDescriptorLimit()
     var command = try Root.parseAsRoot(arguments())
     try command.run()
     terminate(.success)

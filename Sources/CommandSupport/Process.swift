@@ -76,6 +76,26 @@ func occupyStandardDescriptors() {
   }
 }
 
+/// Lets the process open as many files as it may: shards are open together.
+///
+/// - Throws: `CheckpointError` if that is fewer than the system's own thread pool needs, which ends the
+///   process when it gets none.
+func raiseDescriptorLimit() throws(CheckpointError) {
+  let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  let (needed, wanted): (rlim_t, rlim_t) = (32, 65_536)
+  var limit = rlimit()
+  guard unsafe getrlimit(kind, &limit) == 0 else { return }
+  if limit.rlim_cur < wanted {
+    limit.rlim_cur = min(limit.rlim_max, wanted)
+    _ = unsafe setrlimit(kind, &limit)
+    _ = unsafe getrlimit(kind, &limit)
+  }
+  guard limit.rlim_cur >= needed else {
+    throw CheckpointError(
+      .malformed("only \(limit.rlim_cur) files may be open, and \(needed) are needed (ulimit -n)"))
+  }
+}
+
 /// A broken pipe and a file size limit become errors of `write` instead of killing the process.
 func ignorePipeSignals() {
   _ = signal(SIGPIPE, SIG_IGN)

@@ -50,7 +50,7 @@ final class TargetFolder {
     try TemporaryFiles.uninterrupted { () throws(CheckpointError) in
       do throws(CheckpointError) {
         try change.make()
-        try systemCall("cannot synchronise the folder of", target) {
+        try systemCall("cannot synchronise its folder", target) {
           try synchronizeFolder(descriptor)
         }
       } catch {

@@ -2,7 +2,7 @@
 
 import random, signal, subprocess, time
 from checker import Checker, fail
-from scenarios import SHARDS, Scenario, snapshot, start, tool
+from scenarios import TIMEOUT, SHARDS, Scenario, snapshot, start, tool
 
 NAMES = {signal.SIGKILL: "KILL", signal.SIGINT: "INT", signal.SIGTERM: "TERM"}
 CODES = {signal.SIGKILL: {-9}, signal.SIGINT: {130, -2}, signal.SIGTERM: {143, -15}}
@@ -15,7 +15,7 @@ def interrupted(folder, command, number, delay):
         text = process.communicate(timeout=delay)[1]
     except subprocess.TimeoutExpired:
         process.send_signal(number)
-        text = process.communicate(timeout=60)[1]
+        text = process.communicate(timeout=TIMEOUT)[1]
     return process.returncode, text.decode(errors="replace")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib, json, os, random, shutil, struct, subprocess
 
+TIMEOUT = 600  # seconds after which a run is taken to hang
 options = None  # the command line of Tools/faults
 
 
@@ -47,7 +48,7 @@ def start(folder, arguments, prefix=(), environment=None, **further):
 def tool(folder, arguments, prefix=(), environment=None):
     """Runs tfconvert; its exit status and what it printed on standard error."""
     process = start(folder, arguments, prefix, environment)
-    text = process.communicate(timeout=120)[1]
+    text = process.communicate(timeout=TIMEOUT)[1]
     return process.returncode, text.decode(errors="replace")
 
 
@@ -123,6 +124,7 @@ SHARDS = ["--max-shard-size", "300kB"]
 SCENARIOS = [
     Scenario("new file", "model.safetensors", config=False),
     Scenario("file replaced", "model.safetensors", True, config=False),
+    Scenario("large file", "model.safetensors", config=False, megabytes=10),
     Scenario("new npz with config", "model.npz"),
     Scenario("npz with config replaced", "model.npz", True),
     Scenario("new folder", "model/", arguments=SHARDS),
