@@ -47,11 +47,13 @@ extension Verb {
 
 /// Parses the command line, runs the command, prints errors as one line each, and exits.
 public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
+  occupyStandardDescriptors()
   Parallel.endIdleThreads()
   ignorePipeSignals()
   removeTemporariesOnInterrupt()
   let name = Root.configuration.commandName ?? "tfkit"
   do {
+    try raiseDescriptorLimit()
     var command = try Root.parseAsRoot(arguments())
     try command.run()
     terminate(.success)

@@ -66,6 +66,37 @@ private func write(_ text: String, to descriptor: Int32) -> Int32 {
   return 0
 }
 
+/// Gives the standard streams that were closed by whoever started the process something to be.
+///
+/// Otherwise the next file to be opened gets the number of one, and what is printed there goes into
+/// it: the target would be overwritten with messages. Writing to what is opened here fails, as it did.
+func occupyStandardDescriptors() {
+  for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] {
+    // The lowest free number is taken, so this one.
+    if fcntl(descriptor, F_GETFD) == -1, errno == EBADF { _ = unsafe open("/dev/null", O_RDONLY) }
+  }
+}
+
+/// Lets the process open as many files as it may: shards are open together.
+///
+/// - Throws: `CheckpointError` if that is fewer than the system's own thread pool needs, which ends the
+///   process when it gets none.
+func raiseDescriptorLimit() throws(CheckpointError) {
+  let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  let (needed, wanted): (rlim_t, rlim_t) = (32, 65_536)
+  var limit = rlimit()
+  guard unsafe getrlimit(kind, &limit) == 0 else { return }
+  if limit.rlim_cur < wanted {
+    limit.rlim_cur = min(limit.rlim_max, wanted)
+    _ = unsafe setrlimit(kind, &limit)
+    _ = unsafe getrlimit(kind, &limit)
+  }
+  guard limit.rlim_cur >= needed else {
+    throw CheckpointError(
+      .malformed("only \(limit.rlim_cur) files may be open, and \(needed) are needed (ulimit -n)"))
+  }
+}
+
 /// A broken pipe and a file size limit become errors of `write` instead of killing the process.
 func ignorePipeSignals() {
   _ = signal(SIGPIPE, SIG_IGN)
@@ -73,14 +104,33 @@ func ignorePipeSignals() {
 }
 
 /// Leaves nothing behind when interrupted, and exits as the shell expects: 128 and the signal.
+///
+/// A process inherits which signals are blocked, and programs that start others from a thread of a pool
+/// often have all of them blocked, without meaning it.
 func removeTemporariesOnInterrupt() {
-  for number in [SIGINT, SIGTERM, SIGHUP] {
+  var signals = sigset_t()
+  unsafe sigemptyset(&signals)
+  for number in [SIGINT, SIGTERM, SIGHUP] where number != SIGHUP || !isIgnored(number) {
+    unsafe sigaddset(&signals, number)
     _ = signal(number) { number in
       if TemporaryFiles.postpones(number) { return }
       TemporaryFiles.removeAll()
       _exit(128 + number)
     }
   }
+  _ = unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+}
+
+/// Whether whoever started the process wants it to go on in spite of a signal, as `nohup` does.
+private func isIgnored(_ number: Int32) -> Bool {
+  var action = sigaction()
+  guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+  #if canImport(Glibc)
+    let handler = unsafe action.__sigaction_handler.sa_handler
+  #else
+    let handler = unsafe action.__sigaction_u.__sa_handler
+  #endif
+  return unsafe unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
 }
 
 // MARK: Arguments that are not UTF-8

@@ -142,7 +142,6 @@ public struct CheckpointWriter: Sendable {
     } else {
       try writeFiles(plan, in: parent, progress: advance, beforeCommit: beforeCommit)
     }
-    try parent.finish()
     return resumedCount
   }
 
@@ -162,11 +161,8 @@ public struct CheckpointWriter: Sendable {
     for file in plan.files { try folder.write(file, progress: progress) }
     try folder.finish()
     try beforeCommit(Unnamed(path: folder.path, config: nil))
-    try parent.whileLocked { () throws(CheckpointError) in
-      try TemporaryFiles.uninterrupted { () throws(CheckpointError) in
-        try folder.commit(replacing: overwrite)
-      }
-    }
+    var change = FolderCommit(folder, isReplacing: overwrite)
+    try parent.commit(&change)
     return folder.resumedCount
   }
 
@@ -187,12 +183,7 @@ public struct CheckpointWriter: Sendable {
     let config = outputs.first { $0.target == configPath }?.file.path ?? configPath
     let isBeside = !format.holdsFiles && config.linkStatus != nil
     try beforeCommit(Unnamed(path: outputs[0].file.path, config: isBeside ? config : nil))
-    try parent.whileLocked { () throws(CheckpointError) in
-      try plan.checkConfig()
-      try TemporaryFiles.uninterrupted { () throws(CheckpointError) in
-        var commit = FileCommit(outputs, isReplacing: overwrite)
-        try commit.run()
-      }
-    }
+    var change = FileCommit(outputs, isReplacing: overwrite, of: plan)
+    try parent.commit(&change)
   }
 }

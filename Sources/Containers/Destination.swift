@@ -16,8 +16,9 @@ extension CheckpointWriter {
     guard let status = destination.linkStatus else { return }
     if isFolder {
       try checkFolder(status)
-    } else if destination.status?.type == .directory {
-      throw refusal("is a folder, and a file was to be written")
+    } else if let type = destination.status?.type, type != .regular {
+      // A device or a pipe must not give way to a file, even where it could.
+      throw refusal("is \(type.words), and a file was to be written")
     } else if !overwrite {
       throw refusal("exists already", advice: "--force replaces it")
     }
@@ -100,8 +101,8 @@ func rename(
   let how: RenameFlag = replacing ? .replace : .exclusive
   if how.rename(path, target) == 0 { return }
   // Some file systems can only replace.
-  if !replacing, errno == EINVAL || errno == ENOSYS || errno == ENOTSUP,
-    target.linkStatus == nil, RenameFlag.replace.rename(path, target) == 0
+  if !replacing, isRenamingUnsupported(errno), target.linkStatus == nil,
+    RenameFlag.replace.rename(path, target) == 0
   {
     return
   }
@@ -110,4 +111,9 @@ func rename(
       .refused("exists already"), file: displayed(target), advice: "--force replaces it")
   }
   throw CheckpointError(.system(errno, "cannot rename"), file: displayed(target))
+}
+
+/// Whether an error number says that a file system cannot rename in that way.
+func isRenamingUnsupported(_ number: Int32) -> Bool {
+  number == EINVAL || number == ENOSYS || number == ENOTSUP
 }

@@ -217,13 +217,7 @@ final class OutputFile {
   func close() throws(CheckpointError) {
     guard isOpen else { return }
     isOpen = false
-    try systemCall("cannot write", target) {
-      do {
-        try descriptor.close()
-      } catch Errno.interrupted {
-        // It is closed all the same, and its bytes are durable already.
-      }
-    }
+    try systemCall("cannot write", target) { try closeDurable(descriptor) }
   }
 
   /// The file has its name now, or belongs to a folder that has.

@@ -18,7 +18,7 @@ final class OutputFolder {
   /// How many files of an earlier run were found to be right.
   private(set) var resumedCount = 0
 
-  private let target: FilePath
+  fileprivate let target: FilePath
   private let isResumable: Bool
   private let registration: TemporaryFiles.Registration
   private let descriptor: FileDescriptor
@@ -120,38 +120,18 @@ final class OutputFolder {
         removeTree(path.appending(name))
       }
     }
-    try synchronize(path)
+    try synchronize(path, for: target)
   }
 
-  /// Gives the folder its name. What had the name before is gone, except files that are not ours.
-  func commit(replacing: Bool) throws(CheckpointError) {
-    let isThere = target.linkStatus != nil
-    let isFree = isThere ? try names(in: target).isEmpty : true
-    if isFree || !replacing {
-      // An empty folder is replaced in one step as well; one with files in it is not.
-      try rename(path, to: target, replacing: isThere)
-      keep()
-    } else {
-      try linkOthers()
-      try finish()
-      guard RenameFlag.exchange.rename(path, target) == 0 else {
-        throw CheckpointError(
-          .system(errno, "cannot exchange folders"), file: displayed(target),
-          advice: "remove the target first")
-      }
-      keep()
-      removeTree(path)
-    }
-  }
-
-  private func keep() {
+  /// The folder has its name now.
+  fileprivate func keep() {
     isKept = true
     for file in files { file.keep() }
     registration.forget()
   }
 
   /// Gives files of the old folder that have nothing to do with the checkpoint a place in the new.
-  private func linkOthers() throws(CheckpointError) {
+  fileprivate func linkOthers() throws(CheckpointError) {
     for name in try names(in: target) where !belongsToCheckpoint(name) {
       let new = path.appending(name)
       if new.linkStatus != nil { continue }
@@ -168,5 +148,53 @@ final class OutputFolder {
   private func belongsToCheckpoint(_ name: FilePath.Component) -> Bool {
     name.string == "config.json" || name.string.hasSuffix(".index.json")
       || name.extension.flatMap(ContainerFormat.withExtension) != nil
+  }
+}
+
+/// A folder that gets its name. What had the name before goes, except files that are not ours.
+struct FolderCommit: NameChange {
+  /// What was written.
+  let folder: OutputFolder
+  /// Whether a folder with files in it may be replaced.
+  let isReplacing: Bool
+  private var made: RenameFlag?
+  private var wasThere = false
+
+  init(_ folder: OutputFolder, isReplacing: Bool) {
+    self.folder = folder
+    self.isReplacing = isReplacing
+  }
+
+  mutating func make() throws(CheckpointError) {
+    let target = folder.target
+    wasThere = target.linkStatus != nil
+    let isFree = wasThere ? try names(in: target).isEmpty : true
+    if isFree || !isReplacing {
+      // An empty folder is replaced in one step as well; one with files in it is not.
+      try rename(folder.path, to: target, replacing: wasThere)
+      made = .replace
+    } else {
+      try folder.linkOthers()
+      try folder.finish()
+      guard RenameFlag.exchange.rename(folder.path, target) == 0 else {
+        throw CheckpointError(
+          .system(errno, "cannot exchange folders"), file: displayed(target),
+          advice: "remove the target first")
+      }
+      made = .exchange
+    }
+  }
+
+  func undo() {
+    guard let made else { return }
+    _ = made.rename(folder.target, folder.path)
+    if wasThere, made == .replace {
+      _ = unsafe folder.target.withPlatformString { unsafe mkdir($0, 0o777) }
+    }
+  }
+
+  func finish() {
+    folder.keep()
+    if made == .exchange { removeTree(folder.path) }
   }
 }

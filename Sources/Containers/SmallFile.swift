@@ -49,10 +49,6 @@ public struct SmallFile: Sendable {
       destination: path, format: .npy, overwrite: try mayReplace, sources: sources)
     try writer.checkDestination()
     try writer.checkFiles([path])
-    if let type = path.status?.type, type != .regular {
-      throw CheckpointError(
-        .refused("is \(type.words), and a file was to be written"), file: displayed(path))
-    }
     if isFolderExpected {
       _ = try systemCall("cannot create", path) { try path.parent.stat() }
     }
@@ -89,14 +85,8 @@ public struct SmallFile: Sendable {
     }
     try output.write(Array(text.utf8))
     try output.synchronize()
-    try folder.whileLocked { () throws(CheckpointError) in
-      try TemporaryFiles.uninterrupted { () throws(CheckpointError) in
-        try output.close()
-        try rename(output.path, to: path, replacing: try mayReplace)
-        output.keep()
-      }
-    }
-    try folder.finish()
+    var change = FileCommit([(output, path)], isReplacing: try mayReplace)
+    try folder.commit(&change)
   }
 
   /// The bytes of a file that may not be large.

@@ -34,8 +34,8 @@ public enum TemporaryFiles {
   private static let uninterruptible = Atomic(0)
   private static let postponed = Atomic<Int32>(0)
 
-  /// Whether a signal that should end the process has to wait, because a target is getting its name.
-  /// It is raised again as soon as that is done, which takes moments. Safe in a signal handler.
+  /// Whether a signal that should end the process has to wait, because a target is getting its name,
+  /// which takes moments. Safe in a signal handler.
   public static func postpones(_ signal: Int32) -> Bool {
     guard uninterruptible.load(ordering: .acquiring) > 0 else { return false }
     postponed.store(signal, ordering: .releasing)
@@ -43,16 +43,24 @@ public enum TemporaryFiles {
   }
 
   /// Does what would leave half a result if it were interrupted.
+  ///
+  /// A signal that comes meanwhile is raised again if the body fails. If it succeeds, the signal came
+  /// too late: what it should have prevented is done and durable, and the exit code says that.
   static func uninterrupted<Result>(
     _ body: () throws(CheckpointError) -> Result
   ) throws(CheckpointError) -> Result {
     uninterruptible.add(1, ordering: .acquiringAndReleasing)
-    defer {
+    do throws(CheckpointError) {
+      let result = try body()
+      uninterruptible.subtract(1, ordering: .acquiringAndReleasing)
+      postponed.store(0, ordering: .releasing)
+      return result
+    } catch {
       uninterruptible.subtract(1, ordering: .acquiringAndReleasing)
       let signal = postponed.exchange(0, ordering: .acquiringAndReleasing)
       if signal != 0 { raise(signal) }
+      throw error
     }
-    return try body()
   }
 
   // MARK: Registering

@@ -58,6 +58,29 @@ import Testing
     #expect(scratch.names == ["x"])
   }
 
+  @Test func `a pipe is not replaced, nor is a link to one`() throws {
+    let pipe = scratch.path.appending("pipe")
+    unsafe pipe.withPlatformString { _ = unsafe mkfifo($0, 0o600) }
+    makeLink("pipe", "link")
+    for name in ["pipe", "link"] {
+      let text = refusal { try writer(name, overwrite: true).write(tensors: [tensor]) }
+      #expect(text.contains("is a pipe, and a file was to be written"))
+    }
+    #expect(try pipe.stat().type == .fifo)
+    #expect(scratch.names == ["link", "pipe"])
+  }
+
+  @Test func `a replaced file's other name keeps the old bytes`() throws {
+    let old = scratch.write([1], to: "x")
+    unsafe old.withPlatformString { old in
+      unsafe scratch.path.appending("other").withPlatformString { _ = unsafe link(old, $0) }
+    }
+    try writer("x", overwrite: true).write(tensors: [tensor])
+    #expect(readFile(scratch.path.appending("other")) == [1])
+    #expect(try readAll(old) == [ReadTensor(tensor)])
+    #expect(scratch.names == ["other", "x"])
+  }
+
   @Test func `a file that appears meanwhile is not replaced`() {
     let text = refusal {
       try writer("x").write(

@@ -118,6 +118,16 @@ import Testing
     #expect(lines.contains { $0.hasPrefix("missing cls.predictions.") })
   }
 
+  @Test func `thousands of wrong names are listed in moments`() throws {
+    var model = TinyBERT()
+    model["num_hidden_layers"] = 1000
+    for layer in 0..<2000 { model.add("encoder.layer.\(layer).attention.selb.query.wieght", [1]) }
+    let start = ContinuousClock.now
+    let fault = try #require(model.fault())
+    #expect(fault.details.count > 17_000)
+    #expect(ContinuousClock.now - start < .seconds(10))
+  }
+
   @Test func `what is missing is named as the checkpoint would name it`() throws {
     var model = TinyBERT()
     model.rename("pooler.dense.bias", "pooler.dense.bais")

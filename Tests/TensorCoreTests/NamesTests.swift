@@ -102,6 +102,18 @@ private let decomposed = "we\u{301}ight"
     #expect(nearestName(to: typed, among: names.dropLast()) == nil)
   }
 
+  @Test func `prefers the nearer one, whatever the order`() {
+    for candidates in [["abcdefgx", "abcdefxx"], ["abcdefxx", "abcdefgx"]] {
+      #expect(nearestName(to: "abcdefgh", among: candidates) == "abcdefgx")
+    }
+  }
+
+  @Test func `does not compare what is long`() {
+    let name = String(repeating: "a", count: 256)
+    #expect(nearestName(to: name, among: [name + "b"]) == name + "b")
+    #expect(nearestName(to: name + "a", among: [name + "b"]) == nil)
+  }
+
   @Test func `needs candidates`() {
     #expect(nearestName(to: "a", among: []) == nil)
   }

@@ -202,6 +202,8 @@ struct Placing {
   }
 
   private mutating func listUnexpected(missing: [String]) {
+    // Every name is compared with every other: enough for models, not for ever.
+    var comparisons = 200_000
     for tensor in table.tensors where !used.contains(tensor.name) {
       let name = tensor.name.text
       let shape = describe(shape: tensor.shape)
@@ -214,7 +216,8 @@ struct Placing {
         }
         continue
       }
-      let near = nearestName(to: name, among: missing)
+      comparisons -= missing.count
+      let near = comparisons >= 0 ? nearestName(to: name, among: missing) : nil
       let hint = near.map { ": did you mean \(escaped($0))?" } ?? ""
       faults.append("unexpected   \(escaped(name)) \(shape)\(hint)")
     }
