@@ -60,8 +60,11 @@ let package = Package(
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .systemLibrary(name: "CMalloc"),
 
-    // Threads that start where they can run: Swift's modules of the system have no word for that.
+    // What Swift has no words for: threads that start on a given processor, and loops that are compiled
+    // for several instruction sets.
     .target(name: "CThreads"),
+    .target(
+      name: "CVector", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
     // The library, in the order of the data: bytes, containers, arithmetic, models, use.
     .target(
@@ -70,10 +73,6 @@ let package = Package(
       name: "Containers",
       dependencies: ["TensorCore", "CThreads", "CZlib", "CZstd", "CXXHash", system],
       swiftSettings: strict),
-    // Loops in C, which can be compiled for several instruction sets.
-    .target(
-      name: "CVector",
-      cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
     .target(
       name: "Kernels", dependencies: ["TensorCore", "CBLAS", "CVector"], swiftSettings: optimized),
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
@@ -87,8 +86,7 @@ let package = Package(
       name: "CommandSupport",
       dependencies: [
         "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "CMalloc",
-        argumentParser,
-        system,
+        argumentParser, system,
       ],
       swiftSettings: strict),
     .executableTarget(
