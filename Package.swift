@@ -59,11 +59,15 @@ let package = Package(
       name: "CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
 
+    // Threads that start where they can run: Swift's modules of the system have no word for that.
+    .target(name: "CThreads"),
+
     // The library, in the order of the data: bytes, containers, arithmetic, models, use.
     .target(
       name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
     .target(
-      name: "Containers", dependencies: ["TensorCore", "CZlib", "CZstd", "CXXHash", system],
+      name: "Containers",
+      dependencies: ["TensorCore", "CThreads", "CZlib", "CZstd", "CXXHash", system],
       swiftSettings: strict),
     .target(name: "Kernels", dependencies: ["TensorCore", "CBLAS"], swiftSettings: optimized),
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),

@@ -1,3 +1,4 @@
+import Synchronization
 import TensorCore
 
 /// Bytes that can be read anywhere, from several threads at once, best in whole chunks.
@@ -11,8 +12,8 @@ extension ChunkedBytes {
 }
 
 extension OutputFile {
-  /// The most bytes that are on their way between two reports of progress.
-  private static let groupSize = 32 << 20
+  /// The most pieces of a list, which takes memory. Between lists all threads wait for the last one.
+  private static let groupSize = 4096
 
   /// Appends the bytes of tensors, in order. Bytes in chunks are read on several threads.
   func copy(_ tensors: [Tensor], progress: (Int) -> Void) throws(CheckpointError) {
@@ -40,39 +41,38 @@ extension OutputFile {
     _ tensors: ArraySlice<Tensor>, progress: (Int) -> Void
   ) throws(CheckpointError) {
     var pieces: [Piece] = []
-    var size = 0
+    let queue = WriteQueue(writer)
+    let reporting = Mutex(())
     func flush() throws(CheckpointError) {
       try inParallel(pieces.count) { index throws(CheckpointError) in
-        try copy(pieces[index])
+        try copy(pieces[index], to: queue)
+        reporting.withLock { _ in progress(pieces[index].range.count) }
       }
-      progress(size)
       pieces = []
-      size = 0
     }
     for tensor in tensors {
       let step = (tensor.bytes as? any ChunkedBytes)?.chunkSize ?? Self.bufferSize
       for start in stride(from: 0, to: tensor.byteCount, by: step) {
         let range = start..<min(start + step, tensor.byteCount)
         pieces.append(Piece(tensor: tensor, range: range, target: try reserve(range.count)))
-        size += range.count
-        if size >= Self.groupSize { try flush() }
+        if pieces.count == Self.groupSize { try flush() }
       }
     }
     try flush()
   }
 
-  private func copy(_ piece: Piece) throws(CheckpointError) {
-    try ScratchBuffer.with(piece.range.count) { buffer throws(CheckpointError) in
+  private func copy(_ piece: Piece, to queue: WriteQueue) throws(CheckpointError) {
+    let buffer = ScratchBuffer.take(piece.range.count)
+    do throws(CheckpointError) {
       var span = unsafe MutableRawSpan(_unsafeBytes: buffer.memory)
       var target = span._mutatingExtracting(first: piece.range.count)
-      do throws(CheckpointError) {
-        try piece.tensor.bytes.read(at: piece.range.lowerBound, into: &target)
-      } catch {
-        var error = error
-        error.tensor = error.tensor ?? piece.tensor.name
-        throw error
-      }
-      try fill(target.bytes, at: piece.target)
+      try piece.tensor.bytes.read(at: piece.range.lowerBound, into: &target)
+    } catch {
+      buffer.release()
+      var error = error
+      error.tensor = error.tensor ?? piece.tensor.name
+      throw error
     }
+    try queue.write(buffer, count: piece.range.count, at: piece.target)
   }
 }

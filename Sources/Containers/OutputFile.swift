@@ -20,7 +20,7 @@ final class OutputFile {
   private let target: FilePath
   private let descriptor: FileDescriptor
   private let registration: TemporaryFiles.Registration
-  private let writer: WriteBehind
+  let writer: WriteBehind
   private var isOpen = true
   private var isKept = false
   /// What was appended last; its first `filled` bytes belong at `flushed`.
@@ -111,7 +111,16 @@ final class OutputFile {
 
   /// Takes the next `count` bytes of the file, to be filled later, and says where they begin.
   func reserve(_ count: Int) throws(CheckpointError) -> Int {
-    try flush()
+    if filled > 0 {
+      // Here and now: threads that are about to start should find the processors free.
+      try writer.finish()
+      var full: [UInt8] = []
+      swap(&full, &buffer)
+      defer { swap(&full, &buffer) }
+      try writer.write(unsafe full.span.bytes.extracting(first: filled), at: flushed)
+      flushed += filled
+      filled = 0
+    }
     defer { flushed += count }
     return flushed
   }
@@ -168,7 +177,10 @@ final class OutputFile {
   /// Sees to it that there is room in the buffer.
   private func makeRoom() throws(CheckpointError) {
     if filled > 0, filled == buffer.count { try flush() }
-    if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: Self.bufferSize) }
+    // Uninitialised: most files need little of it, and pages that nobody touches cost nothing.
+    if buffer.isEmpty {
+      buffer = unsafe [UInt8](unsafeUninitializedCapacity: Self.bufferSize) { $1 = $0.count }
+    }
   }
 
   /// Hands what has been appended to the writer.

@@ -21,22 +21,19 @@ import TensorCore
     let buffer = idle.withLock { $0.popLast() } ?? ScratchBuffer()
     if unsafe buffer.memory.count < size {
       unsafe buffer.memory.deallocate()
-      unsafe buffer.memory = .allocate(byteCount: size, alignment: 64)
+      unsafe buffer.memory = .allocate(byteCount: capacity(for: size), alignment: 64)
     }
     return buffer
+  }
+
+  /// What to allocate for `size` bytes: the next power of two. Pieces come in many sizes, and memory
+  /// that is exchanged for slightly more comes from the system page by page, again and again.
+  static func capacity(for size: Int) -> Int {
+    1 << (Int.bitWidth - max(size - 1, 0).leadingZeroBitCount)
   }
 
   /// Makes the buffer available to others.
   func release() {
     Self.idle.withLock { if $0.count < Self.most { $0.append(self) } }
-  }
-
-  /// Calls `body` with a buffer of at least `size` bytes.
-  static func with<Result>(
-    _ size: Int, _ body: (ScratchBuffer) throws(CheckpointError) -> Result
-  ) throws(CheckpointError) -> Result {
-    let buffer = take(size)
-    defer { buffer.release() }
-    return try body(buffer)
   }
 }

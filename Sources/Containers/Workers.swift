@@ -1,4 +1,4 @@
-import Dispatch
+import CThreads
 import Synchronization
 import TensorCore
 
@@ -23,6 +23,28 @@ public enum Workers {
     }
     set { limit.store(max(0, newValue), ordering: .relaxed) }
   }
+
+  /// Threads that help others, in all calls of `inParallel` together.
+  private static let helpers = Atomic<Int>(0)
+
+  /// Takes helpers, as many as there still may be, and says how many; give them back.
+  ///
+  /// Calls inside of calls find none: the number of threads is bounded, and their memory with it.
+  fileprivate static func takeHelpers(_ wanted: Int) -> Int {
+    var busy = helpers.load(ordering: .relaxed)
+    while true {
+      let taken = min(wanted, count - 1 - busy)
+      guard taken > 0 else { return 0 }
+      let (isDone, found) = helpers.weakCompareExchange(
+        expected: busy, desired: busy + taken, ordering: .relaxed)
+      if isDone { return taken }
+      busy = found
+    }
+  }
+
+  fileprivate static func giveBack(helpers count: Int) {
+    helpers.subtract(count, ordering: .relaxed)
+  }
 }
 
 /// Calls `body` once for each index below `count`, on several threads, started in rising order.
@@ -33,8 +55,9 @@ public enum Workers {
 func inParallel(
   _ count: Int, _ body: (Int) throws(CheckpointError) -> Void
 ) throws(CheckpointError) {
-  let workers = min(Workers.count, count)
-  if workers <= 1 {
+  let helpers = Workers.takeHelpers(count - 1)
+  defer { Workers.giveBack(helpers: helpers) }
+  if helpers == 0 {
     for index in 0..<count { try body(index) }
     return
   }
@@ -43,7 +66,7 @@ func inParallel(
   withoutActuallyEscaping(body) { body in
     // See above: what the calls share, they lock.
     nonisolated(unsafe) let body = body
-    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+    onThreads(1 + helpers) {
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
         if index >= count { return }
@@ -60,4 +83,26 @@ func inParallel(
     }
   }
   if let error = failure.withLock({ $0?.error }) { throw error }
+}
+
+/// Calls `body` on `count` threads at once, of which this is one, or on fewer if the system has no more.
+private func onThreads(_ count: Int, _ body: @Sendable () -> Void) {
+  withoutActuallyEscaping(body) { body in
+    let job = Job(body)
+    withExtendedLifetime(job) {
+      unsafe tfkit_on_threads(
+        UInt32(count),
+        { context in
+          guard let context = unsafe context else { return }
+          unsafe Unmanaged<Job>.fromOpaque(context).takeUnretainedValue().body()
+        }, Unmanaged.passUnretained(job).toOpaque())
+    }
+  }
+}
+
+/// What threads do.
+private final class Job: Sendable {
+  let body: @Sendable () -> Void
+
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }

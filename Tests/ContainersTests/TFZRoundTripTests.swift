@@ -37,6 +37,30 @@ import Testing
     }
   }
 
+  @Test func `gives back the same file on any number of threads`() throws {
+    let scratch = ScratchFolder()
+    var random = SeededGenerator(seed: 4)
+    let source = scratch.path.appending("x.safetensors")
+    try CheckpointWriter(destination: source, format: .safetensors).write(tensors: weights(&random))
+    let packed = scratch.path.appending("x.tfz")
+    let options = TFZ.Options(chunkUnits: 1024)
+    try write(Checkpoint.open(source), to: packed, .tfz(options))
+    for count in [1, 2, 3, 7, 16] {
+      let again = scratch.path.appending("\(count).safetensors")
+      try exclusively {
+        defer { Workers.count = 0 }
+        Workers.count = count
+        var heard = [0]
+        let checkpoint = try Checkpoint.open(packed)
+        try CheckpointWriter(
+          destination: again, format: .safetensors, belongings: checkpoint.belongings
+        ).write(tensors: checkpoint.tensors.tensors, progress: { heard.append($0) })
+        #expect(readFile(again) == readFile(source), "\(count) threads")
+        #expect(heard.last == readFile(again).count && heard == heard.sorted(), "\(count) threads")
+      }
+    }
+  }
+
   @Test func `any stretch of any tensor can be read`() throws {
     var random = SeededGenerator(seed: 5)
     let tensors = weights(&random)

@@ -129,8 +129,7 @@ final class TFZArchive: Sendable {
     let start = index.chunkStarts[stream.firstChunk + chunk]
     let length = index.chunkStarts[stream.firstChunk + chunk + 1] - start
     do throws(CheckpointError) {
-      try TFZDecoder.with(storedSize: length, size: target.count) {
-        decoder throws(CheckpointError) in
+      try TFZDecoder.with(size: target.count) { decoder throws(CheckpointError) in
         let record = index.record(chunk, of: stream)
         if let memory = source as? ByteArray {
           try unsafe memory.bytes.span.bytes.withUnsafeBytes { bytes throws(CheckpointError) in

@@ -26,8 +26,8 @@ final class TFZBytes: ChunkedBytes {
 
   var isReadForwards: Bool { false }
 
-  /// Chunks that were read last or are being decoded, and what the decoders need.
-  var workingMemory: Int { (4 + 3 * Workers.count) * chunkSize + (16 << 20) }
+  /// Chunks that were read last, are being decoded or wait to be written, and what the decoders need.
+  var workingMemory: Int { (4 + 3 * Workers.count + WriteQueue.most) * chunkSize + (16 << 20) }
 
   /// The SHA-256 that the file has of the bytes, in lower-case hexadecimal.
   var storedDigest: String? {

@@ -23,19 +23,18 @@ import TensorCore
     unsafe planes.deallocate()
   }
 
-  /// Calls `body` with a decoder for chunks of `storedSize` bytes in the file and `size` as units.
+  /// Calls `body` with a decoder for chunks of `size` bytes as units, and no more in the file.
   static func with<Result>(
-    storedSize: Int, size: Int, _ body: (TFZDecoder) throws(CheckpointError) -> Result
+    size: Int, _ body: (TFZDecoder) throws(CheckpointError) -> Result
   ) throws(CheckpointError) -> Result {
     let decoder = idle.withLock { $0.popLast() } ?? TFZDecoder()
     defer { idle.withLock { if $0.count < 32 { $0.append(decoder) } } }
-    if unsafe decoder.stored.count < storedSize {
-      unsafe decoder.stored.deallocate()
-      unsafe decoder.stored = .allocate(byteCount: storedSize, alignment: 64)
-    }
     if unsafe decoder.planes.count < size {
+      let capacity = ScratchBuffer.capacity(for: size)
+      unsafe decoder.stored.deallocate()
+      unsafe decoder.stored = .allocate(byteCount: capacity, alignment: 64)
       unsafe decoder.planes.deallocate()
-      unsafe decoder.planes = .allocate(byteCount: size, alignment: 64)
+      unsafe decoder.planes = .allocate(byteCount: capacity, alignment: 64)
     }
     return try body(decoder)
   }
