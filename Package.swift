@@ -66,9 +66,6 @@ let package = Package(
     .target(
       name: "CVector", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
-    // Threads that start where they can run: Swift's modules of the system have no word for that.
-    .target(name: "CThreads"),
-
     // The library, in the order of the data: bytes, containers, arithmetic, models, use.
     .target(
       name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
