@@ -89,12 +89,13 @@ extension Tensor {
     }
     var (offset, axes) = (0, [Piece.Axis]())
     for axis in shape.indices {
-      let stored = shape[(axis + 1)...].reduce(1, *)
-      offset += ranges[axis].lowerBound * stored
+      // Of an empty tensor, products of the other extents may overflow; they are not used then.
+      let stored = shape[(axis + 1)...].reduce(1, &*)
+      offset &+= ranges[axis].lowerBound &* stored
       axes.append(
         Piece.Axis(
           extent: newShape[axis], stored: stored,
-          canonical: newShape[(axis + 1)...].reduce(1, *)))
+          canonical: newShape[(axis + 1)...].reduce(1, &*)))
     }
     let count = newShape.reduce(1, *)
     let move = Move(reading: Piece(offset: offset, axes: count == 0 ? [] : axes))
