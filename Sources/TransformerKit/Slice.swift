@@ -57,6 +57,8 @@ extension Tensor {
   /// - Throws: `CheckpointError` when bytes cannot be read.
   public func values(in ranges: [Range<Int>]) throws(CheckpointError) -> [ElementValue] {
     var values: [ElementValue] = []
+    // The other ranges may have any length.
+    if ranges.contains(where: \.isEmpty) { return [] }
     guard let row = ranges.last, let width = dtype.byteWidth else { return try allValues(ranges) }
     for start in rowStarts(ranges.dropLast(), shape) {
       let first = start * (shape.last ?? 1) + row.lowerBound
