@@ -49,7 +49,7 @@ struct SafetensorsLayout: FileLayout {
     }
     if text.last == UInt8(ascii: ",") { text.removeLast() }
     text.append(UInt8(ascii: "}"))
-    header = try Self.framed(text)
+    header = try Self.framed(consume text)
     guard let total = position.addedIfFits(header.count) else {
       throw CheckpointError(.overflow("the size of the file"))
     }

@@ -55,9 +55,13 @@ struct ShardIndex {
   private mutating func place(
     _ map: Range<Int>, in bytes: [UInt8]
   ) throws(CheckpointError) -> [String] {
-    guard let members = try? JSONScanner.members(ofChecked: map, in: bytes, grammar: .strict),
-      !members.isEmpty
-    else { throw Self.noMap }
+    let members: [JSONScanner.Member]
+    do {
+      members = try JSONScanner.members(ofChecked: map, in: bytes, grammar: .strict)
+    } catch {
+      throw CheckpointError(.malformed("weight_map: \(error.reason)"), offset: error.offset)
+    }
+    if members.isEmpty { throw Self.noMap }
     guard members.count <= Limits.tensors else {
       throw CheckpointError(
         .limitExceeded("the number of tensors", limit: Limits.tensors, found: members.count))

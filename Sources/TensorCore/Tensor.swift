@@ -115,21 +115,15 @@ public struct Tensor: Sendable {
 
 /// The number of elements of `shape`, or `nil` if it overflows or an extent is negative.
 ///
-/// A zero extent makes the tensor empty, but the product of the others must fit as well, as numpy has
-/// it: products of some extents are needed for strides.
+/// Multiplied from the first extent on, as safetensors does: behind a zero, extents may be of any size.
 public func checkedElementCount(of shape: [Int]) -> Int? {
-  var (count, isEmpty) = (1, false)
+  var count = 1
   for extent in shape {
-    guard extent >= 0 else { return nil }
-    guard extent > 0 else {
-      isEmpty = true
-      continue
-    }
     let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-    if overflow { return nil }
+    if overflow || extent < 0 { return nil }
     count = product
   }
-  return isEmpty ? 0 : count
+  return count
 }
 
 extension DType {

@@ -57,6 +57,8 @@ extension Tensor {
   /// - Throws: `CheckpointError` when bytes cannot be read.
   public func values(in ranges: [Range<Int>]) throws(CheckpointError) -> [ElementValue] {
     var values: [ElementValue] = []
+    // The other ranges may have any length.
+    if ranges.contains(where: \.isEmpty) { return [] }
     guard let row = ranges.last, let width = dtype.byteWidth else { return try allValues(ranges) }
     for start in rowStarts(ranges.dropLast(), shape) {
       let first = start * (shape.last ?? 1) + row.lowerBound
@@ -89,12 +91,13 @@ extension Tensor {
     }
     var (offset, axes) = (0, [Piece.Axis]())
     for axis in shape.indices {
-      let stored = shape[(axis + 1)...].reduce(1, *)
-      offset += ranges[axis].lowerBound * stored
+      // Of an empty tensor, products of the other extents may overflow; they are not used then.
+      let stored = shape[(axis + 1)...].reduce(1, &*)
+      offset &+= ranges[axis].lowerBound &* stored
       axes.append(
         Piece.Axis(
           extent: newShape[axis], stored: stored,
-          canonical: newShape[(axis + 1)...].reduce(1, *)))
+          canonical: newShape[(axis + 1)...].reduce(1, &*)))
     }
     let count = newShape.reduce(1, *)
     let move = Move(reading: Piece(offset: offset, axes: count == 0 ? [] : axes))

@@ -55,7 +55,7 @@ struct Show: Verb {
         "schema": "tfinspect.show/1", "name": .string(tensor.name.text),
         "dtype": .string(tensor.dtype.name),
         "shape": .array(tensor.shape.map { .number($0) }), "slice": .array(bounds),
-        "values": nested(values.map(\.json)[...], shape: ranges.shape),
+        "values": values.isEmpty ? [] : nested(values.map(\.json)[...], shape: ranges.shape),
       ]
       standardOutput(report.text(pretty: true))
       return .success
@@ -65,7 +65,7 @@ struct Show: Verb {
       standardOutput(
         "\(escaped(tensor.name.text))  \(tensor.dtype) \(describe(shape: tensor.shape))\(part)")
     }
-    printRows(values.map(\.text), shape: ranges.shape)
+    if !values.isEmpty { printRows(values.map(\.text), shape: ranges.shape) }
     return .success
   }
 

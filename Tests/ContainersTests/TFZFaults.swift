@@ -2,7 +2,7 @@ import TensorCore
 
 /// What is said of each file of `Fixtures/containers/tfz/bad`.
 let expectedTFZFaults: [String: ExpectedFault] = [
-  "magic_only": "at byte 0: truncated: needs 48 bytes, 8 are left",
+  "magic_only": "at byte 0: truncated: needs 12 bytes, 8 are left",
   "magic_as_text": "does not begin as TFZ does",
   "header_only": "at byte 0: truncated: needs 48 bytes, 16 are left",
   "footer_only": "at byte 0: truncated: needs 48 bytes, 47 are left",

@@ -98,7 +98,7 @@ extension Tensor {
   /// The tensor with its axes in another order: axis `i` of the result is axis `axes[i]` of this one.
   fileprivate func permuted(_ axes: [Int]) -> Tensor {
     func strides(_ shape: [Int]) -> [Int] {
-      shape.indices.map { shape[($0 + 1)...].reduce(1, *) }
+      shape.indices.map { shape[($0 + 1)...].reduce(1, &*) }
     }
     let newShape = axes.map { shape[$0] }
     let (old, new) = (strides(shape), strides(newShape))
