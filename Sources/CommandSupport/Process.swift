@@ -211,6 +211,9 @@ private func startAgain() {
 
 /// The most memory that the process has taken so far, in bytes.
 public func peakMemory() -> Int {
+  #if os(Linux)
+    if let peak = peakOfProgram() { return peak }
+  #endif
   var usage = rusage()
   #if canImport(Glibc)
     _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -220,6 +223,24 @@ public func peakMemory() -> Int {
     return usage.ru_maxrss
   #endif
 }
+
+#if os(Linux)
+  /// The peak since the program was started: proc(5), VmHWM, in units of 1024 bytes. What getrusage(2)
+  /// counts begins earlier, with what the parent process had when it forked.
+  private func peakOfProgram() -> Int? {
+    let descriptor = unsafe open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 8192)
+    let count = unsafe read(descriptor, &bytes, bytes.count)
+    let lines = bytes.prefix(max(0, count)).split(separator: UInt8(ascii: "\n"))
+    guard let line = lines.first(where: { $0.starts(with: Array("VmHWM:".utf8)) }) else {
+      return nil
+    }
+    let digits = line.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    return Int(String(decoding: digits, as: UTF8.self)).map { $0 << 10 }
+  }
+#endif
 
 /// Has large blocks of memory go back to the system as soon as they are free.
 ///

@@ -128,7 +128,8 @@ def long_texts(folder, options):
     """Seconds of a pass and peak memory by length."""
     import transformers as tf
 
-    model = tf.GPT2Model(tf.GPT2Config(n_layer=2, vocab_size=1000, n_positions=LONG[-1]))
+    model = tf.GPT2Model(tf.GPT2Config(
+        n_layer=2, vocab_size=1000, n_positions=LONG[-1], bos_token_id=None, eos_token_id=None))
     model.save_pretrained(Path(folder, "long"))
     for length in LONG:
         yield length, own(Path(folder, "long"), ["--length", length], 1, options.threads)
