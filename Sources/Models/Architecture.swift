@@ -34,6 +34,10 @@ public protocol Architecture: Sendable, Equatable {
   /// - Throws: `CheckpointError` with every fault.
   func prepare(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
 
+  /// Prepared inputs without the padding that none of the head's outputs depends on, hidden states being
+  /// no outputs.
+  func withoutPadding(_ inputs: ModelInputs) -> ModelInputs
+
   /// How the head continues a text, or `nil` if it does not.
   var generation: GenerationRules? { get }
 
@@ -72,6 +76,8 @@ extension Architecture {
 
   /// None, unless an architecture has some.
   public var dimensions: [String: Int] { [:] }
+
+  public func withoutPadding(_ inputs: ModelInputs) -> ModelInputs { inputs }
 
   public var generation: GenerationRules? { nil }
 

@@ -67,7 +67,8 @@ package struct ResidentPass<Scalar: ComputeScalar> {
   ///
   /// - Throws: `CheckpointError` if the model cannot take the inputs, or weights cannot be read.
   package init(_ graph: WeightGraph, inputs: ModelInputs) throws(CheckpointError) {
-    self.inputs = try graph.architecture.prepare(inputs)
+    let architecture = graph.architecture
+    self.inputs = architecture.withoutPadding(try architecture.prepare(inputs))
     let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
     var stages: [(Stage<Scalar>.Step, [StageOutput])] = []
     for stage in graph.architecture.stages(Scalar.self) {

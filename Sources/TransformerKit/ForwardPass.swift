@@ -56,13 +56,16 @@ public struct ForwardPass<Scalar: ComputeScalar> {
       name: stage.name, outputs: outputs, states: Set(stage.outputs.map(\.state)))
   }
 
-  /// Runs all stages and returns the outputs, in order.
+  /// Runs all stages and returns the outputs, in order. Padding that none of them depends on is not
+  /// computed.
   ///
+  /// - Precondition: no stage has run yet.
   /// - Parameter hiddenStates: whether hidden states are among them.
   /// - Throws: `CheckpointError` as `advance` does.
   public mutating func run(
     hiddenStates: Bool
   ) throws(CheckpointError) -> [NamedArray<Scalar>] {
+    if !hiddenStates { states = States(inputs: graph.architecture.withoutPadding(states.inputs)) }
     var outputs: [NamedArray<Scalar>] = []
     while let result = try advance() {
       for output in result.outputs where hiddenStates || !output.isHiddenState {

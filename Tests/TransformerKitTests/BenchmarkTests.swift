@@ -16,6 +16,47 @@ import TransformerKit
     #expect(try resident.run() == expected)
   }
 
+  @Test(
+    arguments: ["bert/sequence_classification", "bert/next_sentence"], [[6, 4], [3, 3], [10, 2]])
+  func `a head on the pooled state does not compute what is padding in every row`(
+    _ folder: String, _ lengths: [Int]
+  ) throws {
+    let graph = try openModel(folder).graph
+    var (short, whole) = try (pass(graph, lengths), pass(graph, lengths))
+    let (some, all) = try (short.run(hiddenStates: false), whole.run(hiddenStates: true))
+    #expect(short.states["hidden"].shape[1] == lengths.max())
+    #expect(whole.states["hidden"].shape[1] == 10)
+    let logits = try #require(all.first { $0.name == "logits" }).array
+    #expect(some.map(\.name) == ["logits"])
+    for (x, y) in zip(some[0].array.elements, logits.elements) { #expect(abs(x - y) < 1e-12) }
+  }
+
+  @Test func `a row of nothing but padding attends to all of it, and other heads have positions`()
+    throws
+  {
+    for (folder, lengths) in [
+      ("bert/sequence_classification", [6, 0]), ("bert/masked_lm", [6, 4]), ("bert/base", [6, 4]),
+      ("bert/pretraining", [6, 4]),
+    ] {
+      var pass = try pass(try openModel(folder).graph, lengths)
+      _ = try pass.run(hiddenStates: false)
+      #expect(pass.states["hidden"].shape[1] == 10)
+    }
+  }
+
+  /// Two texts of ten ids, of which so many are no padding.
+  private func pass(
+    _ graph: WeightGraph, _ lengths: [Int]
+  ) throws -> ForwardPass<Double> {
+    let mask = lengths.flatMap { length in (0..<10).map { $0 < length ? 1 : 0 } }
+    return try ForwardPass(
+      graph,
+      inputs: ModelInputs([
+        "input_ids": NDArray(shape: [2, 10], elements: (0..<20).map { $0 % 7 + 1 }),
+        "attention_mask": NDArray(shape: [2, 10], elements: mask),
+      ]))
+  }
+
   @Test func `the median is in the middle`() {
     #expect(median([]) == 0)
     #expect(median([3]) == 3)
