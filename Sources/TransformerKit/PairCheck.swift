@@ -43,16 +43,19 @@ public struct PairReport: Sendable {
 /// come from the cast.
 ///
 /// - Parameters:
-///   - inputs: what to run on; if not given, the built-in probe of A, or a short one if the models are one
-///     computation.
+///   - inputs: what to run on; the built-in probe of A if not given.
+///   - isBrief: whether a short probe does, if none is given and the models are one computation. Not for
+///     a certificate, which is checked on the whole probe.
 ///   - explaining: whether to look for the causes of differences.
 /// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
 public func compare<Scalar: ComputeScalar>(
   _ a: Model, _ b: Model, inputs: ModelInputs? = nil, precision: Scalar.Type = Float.self,
-  explaining: Bool = true
+  isBrief: Bool = false, explaining: Bool = true
 ) throws(CheckpointError) -> PairReport {
   let weights = try compareWeights(a.graph, b.graph)
-  let inputs = inputs ?? probe(a.graph, b.graph, weights)
+  let isShort = isBrief && isOneComputation(a.graph, b.graph, weights)
+  let inputs =
+    inputs ?? (isShort ? a.graph.architecture.shortProbe : a.graph.architecture.probe)
   let cast = castType(of: weights)
   let (outputs, divergence) = try compareBehaviour(
     a.graph, b.graph, inputs, cast: cast, Scalar.self)
@@ -75,15 +78,13 @@ public func compare<Scalar: ComputeScalar>(
     explanations: explanations)
 }
 
-/// What to run two models on. If the same was read from their configs, and all weights are the same bits,
-/// outputs can only be the same: then a short text is enough to see that both run.
-private func probe(
+/// Whether the same was read from both configs, and all weights are the same bits: then outputs can only be
+/// the same, and a short text is enough to see that both run.
+private func isOneComputation(
   _ a: WeightGraph, _ b: WeightGraph, _ weights: [PairReport.Weight]
-) -> ModelInputs {
-  let isOneComputation =
-    a.architecture.isSame(as: b.architecture)
+) -> Bool {
+  a.architecture.isSame(as: b.architecture)
     && weights.allSatisfy { $0.relation == .identical }
-  return isOneComputation ? a.architecture.shortProbe : a.architecture.probe
 }
 
 /// What two models do on the same inputs, and where they part.

@@ -82,7 +82,8 @@ struct Pair: Verb {
       comparing: first.graph, second.graph, inputs: inputs, Scalar.self)
     let hasRoom = try memory.keep(needed, for: a)
     let report = try TransformerKit.compare(
-      first, second, inputs: inputs, precision: Scalar.self, explaining: hasRoom)
+      first, second, inputs: inputs, precision: Scalar.self, isBrief: certificate == nil,
+      explaining: hasRoom)
     if !hasRoom, case .different = report.verdict {
       standardError("--memory leaves no room to look for causes")
     }

@@ -27,6 +27,42 @@ extension PairReport.Verdict {
     #expect(report.weights.map(\.path) == model.graph.slots.map(\.path))
   }
 
+  /// The length of the texts that two models ran on, as their outputs show it.
+  private func length(of report: PairReport) -> Int? { report.outputs.first?.shape[1] }
+
+  @Test(arguments: ["bert/long", "t5/v10"])
+  func `one computation needs no long text, unless somebody asks`(_ name: String) throws {
+    let model = try openModel(name)
+    let (brief, whole) = try (
+      compare(model, openModel(name), isBrief: true), compare(model, openModel(name))
+    )
+    #expect(brief.verdict == .identical && length(of: brief) == 64)
+    let full = model.graph.architecture.probe["input_ids"]?.width
+    #expect(whole.verdict == .identical && length(of: whole) == full && (full ?? 0) > 64)
+    var inputs = model.graph.architecture.probe(longest: 9)
+    let given = try compare(model, openModel(name), inputs: inputs, isBrief: true)
+    #expect(length(of: given) == 9)
+    inputs["input_ids"] = nil
+    #expect(throws: CheckpointError.self) { try compare(model, model, inputs: inputs) }
+  }
+
+  @Test(arguments: ["hidden_act", "layer_norm_eps", "weight"])
+  func `models that differ in anything run the whole probe`(_ change: String) throws {
+    let original = try openModel("bert/long")
+    var variant = try Variant("long")
+    switch change {
+    case "hidden_act": variant["hidden_act"] = "relu"
+    case "layer_norm_eps": variant["layer_norm_eps"] = .number(1e-3)
+    default:
+      let name = "encoder.layer.0.output.dense.bias"
+      let found = variant.tensors.map(\.name.text).first { $0.hasSuffix(name) } ?? name
+      variant.set(found, floats: try variant.floats(found).map { $0 + 1 })
+    }
+    let report = try compare(original, try variant.model(), isBrief: true)
+    #expect(report.verdict.isDifferent)
+    #expect(length(of: report) == original.graph.architecture.probe["input_ids"]?.width)
+  }
+
   @Test(arguments: ["gamma", "prefix", "order", "npz", "metadata", "unknown keys"])
   func `what only looks different is identical`(_ change: String) throws {
     let original = try openModel("bert/masked_lm")
