@@ -44,6 +44,14 @@ import TransformerKit
     }
   }
 
+  @Test func `a decoder's first position may see all of the padding`() throws {
+    var variant = try Variant("sequence_classification")
+    variant["is_decoder"] = .bool(true)
+    var pass = try pass(try variant.model().graph, [6, 4])
+    _ = try pass.run(hiddenStates: false)
+    #expect(pass.states["hidden"].shape[1] == 10)
+  }
+
   /// Two texts of ten ids, of which so many are no padding.
   private func pass(
     _ graph: WeightGraph, _ lengths: [Int]

@@ -16,9 +16,10 @@ extension BERT {
   }
 
   /// A head on the pooled state sees the first position alone, and that sees no padding: positions that
-  /// are padding in every row are left out. A row of nothing but padding attends to all of it.
+  /// are padding in every row are left out. A row of nothing but padding attends to all of it, and so does
+  /// a decoder's first position if it is padding.
   public func withoutPadding(_ inputs: ModelInputs) -> ModelInputs {
-    guard task.modules.contains("pooler"), task != .preTraining,
+    guard task.modules.contains("pooler"), task != .preTraining, !isDecoder,
       let mask = inputs.mask("attention_mask")
     else { return inputs }
     var longest = 0
