@@ -1,5 +1,6 @@
 import Kernels
 import Models
+import TensorCore
 import Testing
 import TransformerKit
 
