@@ -11,8 +11,12 @@
 typedef float numbers __attribute__((ext_vector_type(LANES)));
 typedef uint32_t patterns __attribute__((ext_vector_type(LANES)));
 
-// One copy of a function for each instruction set. Only Linux takes its pick when a program is loaded.
-#if defined(__x86_64__) && defined(__linux__)
+// One copy of a function for each instruction set. Only Linux takes its pick when a program is loaded, and
+// not with ThreadSanitizer, which is not ready by then.
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__x86_64__) && defined(__linux__) && !__has_feature(thread_sanitizer)
 #define EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define EACH_PROCESSOR
