@@ -82,7 +82,11 @@ func occupyStandardDescriptors() {
 /// - Throws: `CheckpointError` if that is fewer than the system's own thread pool needs, which ends the
 ///   process when it gets none.
 func raiseDescriptorLimit() throws(CheckpointError) {
-  let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  #if canImport(Glibc)
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  #else
+    let kind = RLIMIT_NOFILE
+  #endif
   let (needed, wanted): (rlim_t, rlim_t) = (32, 65_536)
   var limit = rlimit()
   guard unsafe getrlimit(kind, &limit) == 0 else { return }
