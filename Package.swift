@@ -41,30 +41,31 @@ let package = Package(
   targets: [
     // C libraries, found through pkg-config.
     .systemLibrary(
-      name: "CJSON", pkgConfig: "json-c",
+      name: "CJSON", path: "Sources/System/CJSON", pkgConfig: "json-c",
       providers: [.apt(["libjson-c-dev"]), .brew(["json-c"])]),
     .systemLibrary(
-      name: "CZlib", pkgConfig: "zlib",
+      name: "CZlib", path: "Sources/System/CZlib", pkgConfig: "zlib",
       providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
-      name: "CZstd", pkgConfig: "libzstd",
+      name: "CZstd", path: "Sources/System/CZstd", pkgConfig: "libzstd",
       providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
     .systemLibrary(
-      name: "CXXHash", pkgConfig: "libxxhash",
+      name: "CXXHash", path: "Sources/System/CXXHash", pkgConfig: "libxxhash",
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
     .systemLibrary(
-      name: "CCrypto", pkgConfig: "libcrypto",
+      name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .systemLibrary(
-      name: "CBLAS", pkgConfig: "openblas",
+      name: "CBLAS", path: "Sources/System/CBLAS", pkgConfig: "openblas",
       providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
-    .systemLibrary(name: "CMalloc"),
+    .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
 
     // What Swift has no words for: threads that start on a given processor, and loops that are compiled
     // for several instruction sets.
-    .target(name: "CThreads"),
+    .target(name: "CThreads", path: "Sources/System/CThreads"),
     .target(
-      name: "CVector", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
+      name: "CVector", path: "Sources/System/CVector",
+      cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
 
     // The library, in the order of the data: bytes, containers, arithmetic, models, use.
     .target(

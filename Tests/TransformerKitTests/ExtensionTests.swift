@@ -31,15 +31,15 @@ import Testing
     "ggufGPT2", "huggingFaceT5", "t5xScanned", "meshTF", "ggufT5",
   ])
   func `a dialect is known to its file and one list`(_ name: String) {
-    let lines = lines(with: ".\(name)", outsideOf: "Models/Dialects/")
+    let lines = lines(with: ".\(name)", outsideOf: "Models/Families/")
     #expect(lines.count == 1, "\(lines)")
   }
 
   @Test(arguments: ["BERT", "GPT2", "T5"])
   func `an architecture is known to its files, its dialects and one list`(_ name: String) {
-    let lines = lines(with: "\(name).self", outsideOf: "Models/Architectures/")
+    let lines = lines(with: "\(name).self", outsideOf: "Models/Families/")
     #expect(lines.count == 1, "\(lines)")
-    let others = self.lines(with: "\(name).", outsideOf: "Models/Architectures/")
+    let others = self.lines(with: "\(name).", outsideOf: "Models/Families/")
       .filter { !$0.contains("\(name).name") && !$0.contains("\(name).self") && !$0.contains("//") }
       .filter { $0.contains(" \(name).") || $0.contains("(\(name).") }
     #expect(others == [])

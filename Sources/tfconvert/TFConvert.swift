@@ -30,6 +30,6 @@ struct TFConvert: ParsableCommand {
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Convert.self, List.self, Bench.self],
+    subcommands: [Convert.self, List.self, CompressionBench.self],
     defaultSubcommand: Convert.self)
 }

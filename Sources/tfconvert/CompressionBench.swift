@@ -6,7 +6,7 @@ import SystemPackage
 import TensorCore
 import TransformerKit
 
-struct Bench: Verb {
+struct CompressionBench: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Measure how small and how fast TFZ is, in memory, on the tensors of SRC.",
     discussion: """

@@ -26,6 +26,6 @@ struct TFVerify: ParsableCommand {
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Pair.self, GoldenVerb.self, CheckVerb.self, Run.self, Bench.self],
+    subcommands: [Pair.self, GoldenVerb.self, CheckVerb.self, Run.self, ForwardBench.self],
     defaultSubcommand: Pair.self)
 }

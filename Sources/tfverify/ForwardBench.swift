@@ -5,7 +5,7 @@ import SystemPackage
 import TensorCore
 import TransformerKit
 
-struct Bench: Verb {
+struct ForwardBench: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Time the forward pass in single precision.",
     discussion: """
