@@ -1,4 +1,4 @@
-"""Writes Fixtures/gpt2/nanogpt*: python Tools/oracle/nanogpt.py FOLDER [CASE ...]
+"""Writes Fixtures/gpt2/nanogpt*: python Tools/oracle/gpt2_nanogpt.py FOLDER [CASE ...]
 
 FOLDER is a copy of the original code, karpathy/nanoGPT at 3adf61e154c3 (2025-11-12): model.py is
 run as it is with torch 2.13.0, in float64. Its own `GPT.from_pretrained` converts a random Hugging

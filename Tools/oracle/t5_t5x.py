@@ -1,4 +1,4 @@
-"""Writes Fixtures/t5/t5x_*: python Tools/oracle/t5x.py FOLDER [CASE ...]
+"""Writes Fixtures/t5/t5x_*: python Tools/oracle/t5_t5x.py FOLDER [CASE ...]
 
 FOLDER is a copy of the original code, google-research/t5x at cc342d419ec3 (2026-04-21):
 t5x/examples/t5 and t5x/examples/scalable_t5 (network.py, layers.py), adafactor.py, optimizers.py

@@ -1,4 +1,4 @@
-"""Writes Fixtures/bert/google_*: python Tools/oracle/google_bert.py FOLDER [CASE ...]
+"""Writes Fixtures/bert/google_*: python Tools/oracle/bert_google.py FOLDER [CASE ...]
 
 FOLDER is a copy of the original code, google-research/bert at eedf5716ce12 (2020-03-11):
 modeling.py, run_pretraining.py, run_classifier.py, run_squad.py and optimization.py are run as they

@@ -1,4 +1,4 @@
-"""Writes Fixtures/t5/mesh_*: python Tools/oracle/mesh_t5.py [CASE ...]
+"""Writes Fixtures/t5/mesh_*: python Tools/oracle/t5_mesh.py [CASE ...]
 
 The original code is the package mesh-tensorflow 0.1.21 (transformer/transformer.py,
 transformer_layers.py, attention.py), with TensorFlow 2.15.1 (requirements-tf.txt), in float64,

@@ -1,4 +1,4 @@
-"""Writes Fixtures/gpt2/openai: python Tools/oracle/openai_gpt2.py FOLDER
+"""Writes Fixtures/gpt2/openai: python Tools/oracle/gpt2_openai.py FOLDER
 
 FOLDER is a copy of the original code, openai/gpt-2 at 9b63575ef427 (2024-01-26): src/model.py is
 run as it is, in float64 (tf1.py), with TensorFlow 2.15.1 (requirements-tf.txt). It creates the
