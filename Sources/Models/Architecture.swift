@@ -3,7 +3,7 @@ public import TensorCore
 
 /// What a model is: its modules and weights for a config, and its mathematics.
 ///
-/// Adding an architecture is one new file and one line in `allArchitectures`.
+/// Adding one is a folder in `Families/` and one line in `Family.all`: see docs/adding.md.
 public protocol Architecture: Sendable, Equatable {
   /// The name on the command line and in `model_type`: `bert`.
   static var name: String { get }
@@ -57,9 +57,6 @@ public protocol Architecture: Sendable, Equatable {
   /// - Parameter decoderLength: the length of what a decoder beside an encoder reads.
   func sample(batch: Int, length: Int, decoderLength: Int) -> ModelInputs
 }
-
-/// The architectures that there are.
-public let allArchitectures: [any Architecture.Type] = [BERT.self, GPT2.self, T5.self]
 
 extension Architecture {
   /// The built-in probe: long enough to show mistakes in positions.

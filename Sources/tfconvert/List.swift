@@ -30,8 +30,8 @@ struct List: Verb {
     let rows: [[String]] =
       switch subject {
       case .formats: ContainerFormat.all.map { [$0.name, ".\($0.fileExtension)"] }
-      case .dialects: Dialect.all.map { [$0.fullName, $0.architecture] }
-      case .architectures: allArchitectures.map { [$0.name] }
+      case .dialects: Family.all.dialects.map { [$0.fullName, $0.architecture] }
+      case .architectures: Family.all.architectures.map { [$0.name] }
       }
     if json {
       let names: [JSONValue] = rows.map { .array($0.map { .string($0) }) }

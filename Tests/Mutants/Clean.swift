@@ -22,7 +22,7 @@ extension Subject {
       outcomes.append(try ask(write(own, config: config, to: format), as: format.name))
     }
     outcomes.append(try ask(write(own, config: config, maxShardSize: 4096), as: "shards"))
-    for dialect in Dialect.all where dialect.architecture == graph.dialect.architecture {
+    for dialect in Family.all.dialects where dialect.architecture == graph.dialect.architecture {
       guard let tensors = try? graph.translated(to: dialect.fullName).map(\.tensor) else {
         continue
       }

@@ -27,7 +27,7 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
     #expect(foreignCases.count >= 20)
     let shown = Set(
       foreignCases.compactMap { try? Model(fixture($0), options: options).graph.dialect.fullName })
-    let all = Set(Dialect.all.map(\.fullName)).subtracting(["huggingface"])
+    let all = Set(Family.all.dialects.map(\.fullName)).subtracting(["huggingface"])
     #expect(shown == all)
   }
 
@@ -47,7 +47,7 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
     let graph = try Model(fixture(name), options: options).graph
     let id = try ModelID(graph).digest
     var count = 0
-    for dialect in Dialect.all where dialect.architecture == graph.dialect.architecture {
+    for dialect in Family.all.dialects where dialect.architecture == graph.dialect.architecture {
       guard let tensors = try translated(graph, to: dialect) else { continue }
       let table = try TensorTable(tensors)
       let type = type(of: graph.architecture)

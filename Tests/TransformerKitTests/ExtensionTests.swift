@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What docs/adding.md promises: one new file, and one line in a list.
+/// What docs/adding.md promises: one folder, and one line in a list.
 @Suite struct ExtensionTests {
   private let sources = fixture().removingLastComponent().appending("Sources")
 
@@ -46,9 +46,9 @@ import Testing
   }
 
   @Test func `every dialect belongs to a known architecture`() {
-    let names = allArchitectures.map { $0.name }
-    for dialect in Dialect.all { #expect(names.contains(dialect.architecture)) }
-    let full = Dialect.all.map { "\($0.architecture) \($0.fullName)" }
+    let names = Family.all.architectures.map { $0.name }
+    for dialect in Family.all.dialects { #expect(names.contains(dialect.architecture)) }
+    let full = Family.all.dialects.map { "\($0.architecture) \($0.fullName)" }
     #expect(Set(full).count == full.count)
   }
 }

@@ -2,7 +2,7 @@ package import TensorCore
 
 /// How one ecosystem names and lays out the weights of one architecture: a table of invertible rules.
 ///
-/// Adding a dialect is one new file and one line in `all`.
+/// Adding one is a file in its family's folder, and its name among the family's dialects.
 public struct Dialect: Sendable {
   /// The name on the command line: `huggingface`.
   public let name: String
@@ -10,7 +10,7 @@ public struct Dialect: Sendable {
   public var fullName: String { variant.map { "\(name)-\($0)" } ?? name }
   /// The architecture's name.
   public let architecture: String
-  /// Which of the ecosystem's forms this is, if it has several; the first one in `all` is written.
+  /// Which of the ecosystem's forms this is, if it has several; the family's first one is written.
   public let variant: String?
   /// What each stored tensor is made of.
   package private(set) var rules: [Rule]
@@ -55,18 +55,6 @@ public struct Dialect: Sendable {
     var dialect = self
     dialect.rules = rules
     return dialect
-  }
-
-  /// All dialects, of all architectures.
-  public static let all: [Dialect] = [
-    .huggingFaceBERT, .googleBERT, .ggufBERT,
-    .huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2,
-    .huggingFaceT5, .t5x, .t5xScanned, .meshTF, .ggufT5,
-  ]
-
-  /// The dialects of an architecture.
-  static func all(of architecture: String) -> [Dialect] {
-    all.filter { $0.architecture == architecture }
   }
 }
 

@@ -4,16 +4,17 @@ import TensorCore
 ///
 /// - Throws: `CheckpointError` of the category unsupported.
 func recognizedArchitecture(
-  _ config: JSONValue?, _ table: TensorTable, named name: String?
+  _ config: JSONValue?, _ table: TensorTable, named name: String?, among families: [Family]
 ) throws(CheckpointError) -> any Architecture.Type {
-  let known = allArchitectures.map { $0.name }.joined(separator: ", ")
+  let architectures = families.architectures
+  let known = architectures.map { $0.name }.joined(separator: ", ")
   if let name = name ?? config?["model_type"]?.string {
-    if let type = allArchitectures.first(where: { $0.name == name }) { return type }
+    if let type = architectures.first(where: { $0.name == name }) { return type }
     throw CheckpointError(
       .unsupported("the architecture \"\(name)\" is not supported; supported are: \(known)"))
   }
-  let shown = Set(Dialect.all.filter { $0.isShown(by: table) }.map(\.architecture))
-  let candidates = allArchitectures.filter { shown.contains($0.name) }
+  let shown = Set(families.dialects.filter { $0.isShown(by: table) }.map(\.architecture))
+  let candidates = architectures.filter { shown.contains($0.name) }
   if candidates.count == 1 { return candidates[0] }
   throw CheckpointError(
     .unsupported("neither a config.json nor the tensors' names show the architecture"),
@@ -24,9 +25,9 @@ func recognizedArchitecture(
 ///
 /// - Throws: `CheckpointError` of the category unsupported.
 func recognizedDialect(
-  of architecture: String, _ table: TensorTable, named name: String?
+  of architecture: String, _ table: TensorTable, named name: String?, among families: [Family]
 ) throws(CheckpointError) -> Dialect {
-  let dialects = Dialect.all(of: architecture)
+  let dialects = families.dialects(of: architecture)
   let asked = name.map { name in dialects.filter { $0.name == name } } ?? dialects
   let known = distinct(dialects.map(\.name)).joined(separator: ", ")
   guard let first = asked.first else {
@@ -49,9 +50,9 @@ func recognizedDialect(
 ///
 /// - Throws: `CheckpointError` of the category unsupported.
 func writtenDialect(
-  named name: String, of architecture: String
+  named name: String, of architecture: String, among families: [Family]
 ) throws(CheckpointError) -> Dialect {
-  let dialects = Dialect.all(of: architecture)
+  let dialects = families.dialects(of: architecture)
   if let dialect = dialects.first(where: { $0.name == name || $0.fullName == name }) {
     return dialect
   }

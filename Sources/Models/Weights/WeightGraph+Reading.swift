@@ -6,16 +6,20 @@ public struct RecognitionOptions: Sendable {
   public var architecture: String?
   /// The dialect, instead of what the names show.
   public var dialect: String?
+  /// The families that a checkpoint may be of.
+  public var families: [Family]
   /// Whether optimiser slots and step counters are left out instead of refused.
   public var dropsTrainingState: Bool
 
   /// Options; nothing given means: recognise it.
   public init(
-    architecture: String? = nil, dialect: String? = nil, dropsTrainingState: Bool = false
+    architecture: String? = nil, dialect: String? = nil, dropsTrainingState: Bool = false,
+    families: [Family] = Family.all
   ) {
     self.architecture = architecture
     self.dialect = dialect
     self.dropsTrainingState = dropsTrainingState
+    self.families = families
   }
 }
 
@@ -31,8 +35,11 @@ extension WeightGraph {
   public init(
     _ table: TensorTable, config: JSONValue?, options: RecognitionOptions = RecognitionOptions()
   ) throws(CheckpointError) {
-    let type = try recognizedArchitecture(config, table, named: options.architecture)
-    let dialect = try recognizedDialect(of: type.name, table, named: options.dialect)
+    let families = options.families
+    let type = try recognizedArchitecture(
+      config, table, named: options.architecture, among: families)
+    let dialect = try recognizedDialect(
+      of: type.name, table, named: options.dialect, among: families)
     guard let config else {
       throw CheckpointError(
         .unsupported("the \(type.name) model needs its config.json, which is not beside it"),
@@ -59,7 +66,7 @@ extension WeightGraph {
     self.init(
       config: usual, architecture: model, dialect: dialect, root: root, slots: slots,
       placements: placing.placements, ties: placing.ties, dropped: placing.dropped,
-      zeroed: placing.zeroed)
+      zeroed: placing.zeroed, families: options.families)
   }
 }
 

@@ -29,7 +29,8 @@ extension WeightGraph {
   /// - Throws: `CheckpointError`: unsupported if there is no such dialect for the architecture,
   ///   refused with every fault if a weight has no place in it.
   public func translated(to name: String) throws(CheckpointError) -> [Translated] {
-    let dialect = try writtenDialect(named: name, of: type(of: architecture).name)
+    let dialect = try writtenDialect(
+      named: name, of: type(of: architecture).name, among: families)
     let forms = StoredForms(dialect, slots: slots, dimensions: architecture.dimensions)
     var faults = forms.conflicts.map { "impossible   \($0)" }
     for (path, reason) in forms.homeless where ties[path] == nil {
@@ -65,7 +66,7 @@ extension WeightGraph {
 
   /// What a dialect's own code computes otherwise than the config says, a line each.
   public func inexpressible(in dialect: String) -> [String] {
-    let dialects = Dialect.all(of: type(of: architecture).name)
+    let dialects = families.dialects(of: type(of: architecture).name)
     guard let found = dialects.first(where: { $0.name == dialect || $0.fullName == dialect })
     else { return [] }
     return found.builtIn.compactMap { fact in
@@ -79,7 +80,7 @@ extension WeightGraph {
 
   /// The config file of a dialect's own ecosystem, and what is in it, if it has one.
   public func nativeConfig(of dialect: String) -> (fileName: String, content: JSONValue)? {
-    let dialects = Dialect.all(of: type(of: architecture).name)
+    let dialects = families.dialects(of: type(of: architecture).name)
     guard
       let native =
         dialects.first(where: { $0.name == dialect || $0.fullName == dialect })?.nativeConfig

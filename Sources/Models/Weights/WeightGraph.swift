@@ -42,12 +42,15 @@ public struct WeightGraph: Sendable {
   public let zeroed: [String]
 
   let placements: [String: Placement]
+  /// The families whose dialects it can be written in.
+  let families: [Family]
   private let slotsByPath: [String: WeightSlot]
 
   init(
     config: JSONValue, architecture: any Architecture, dialect: Dialect, root: ModuleNode,
     slots: [WeightSlot],
-    placements: [String: Placement], ties: [String: String], dropped: [Dropped], zeroed: [String]
+    placements: [String: Placement], ties: [String: String], dropped: [Dropped], zeroed: [String],
+    families: [Family]
   ) {
     self.config = config
     self.architecture = architecture
@@ -58,6 +61,7 @@ public struct WeightGraph: Sendable {
     self.ties = ties
     self.dropped = dropped
     self.zeroed = zeroed
+    self.families = families
     slotsByPath = Dictionary(slots.map { ($0.path, $0) }) { first, _ in first }
   }
 
@@ -84,7 +88,8 @@ public struct WeightGraph: Sendable {
     let found = slots.compactMap { slot in other.placement(at: slot.path).map { (slot.path, $0) } }
     return WeightGraph(
       config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
-      placements: Dictionary(uniqueKeysWithValues: found), ties: [:], dropped: [], zeroed: [])
+      placements: Dictionary(uniqueKeysWithValues: found), ties: [:], dropped: [], zeroed: [],
+      families: families)
   }
 }
 
@@ -100,7 +105,8 @@ extension WeightGraph {
     }
     return WeightGraph(
       config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
-      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed)
+      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed,
+      families: families)
   }
 }
 
@@ -117,7 +123,8 @@ extension WeightGraph {
     }
     return WeightGraph(
       config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
-      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed)
+      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed,
+      families: families)
   }
 }
 

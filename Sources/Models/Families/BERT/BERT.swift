@@ -1,6 +1,13 @@
 public import Kernels
 import TensorCore
 
+extension Family {
+  /// BERT and its dialects.
+  static let bert = Family(
+    members: [BERT.self],
+    dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT])
+}
+
 /// BERT: a bidirectional Transformer encoder with post-normalisation and learned positions.
 ///
 /// Devlin et al.: "BERT: Pre-training of Deep Bidirectional Transformers", arXiv 1810.04805. Names

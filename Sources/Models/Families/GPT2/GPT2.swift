@@ -1,6 +1,13 @@
 public import Kernels
 import TensorCore
 
+extension Family {
+  /// GPT-2 and its dialects.
+  static let gpt2 = Family(
+    members: [GPT2.self],
+    dialects: [.huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2])
+}
+
 /// GPT-2: a causal Transformer decoder with pre-normalisation and learned positions.
 ///
 /// Radford et al.: "Language Models are Unsupervised Multitask Learners", 2019, §2.3. Names of heads,

@@ -1,6 +1,13 @@
 public import Kernels
 import TensorCore
 
+extension Family {
+  /// T5 and its dialects.
+  static let t5 = Family(
+    members: [T5.self],
+    dialects: [.huggingFaceT5, .t5x, .t5xScanned, .meshTF, .ggufT5])
+}
+
 /// T5: an encoder and a decoder with root-mean-square pre-normalisation, relative positions and no
 /// biases.
 ///

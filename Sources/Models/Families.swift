@@ -1,0 +1,35 @@
+/// An architecture with its variants, and all their dialects: what stands in one folder of `Families/`.
+public struct Family: Sendable {
+  /// Its members, each an architecture under a name of its own.
+  public let members: [any Architecture.Type]
+  /// Their dialects. Of several forms of one dialect, the first is written.
+  public let dialects: [Dialect]
+
+  /// A family.
+  package init(members: [any Architecture.Type], dialects: [Dialect]) {
+    self.members = members
+    self.dialects = dialects
+  }
+}
+
+extension Family {
+  /// The families that there are, a line each.
+  public static let all: [Family] = [
+    .bert,
+    .gpt2,
+    .t5,
+  ]
+}
+
+extension [Family] {
+  /// The architectures of all of them.
+  public var architectures: [any Architecture.Type] { flatMap(\.members) }
+
+  /// The dialects of all of them.
+  public var dialects: [Dialect] { flatMap(\.dialects) }
+
+  /// The dialects of an architecture.
+  package func dialects(of architecture: String) -> [Dialect] {
+    dialects.filter { $0.architecture == architecture }
+  }
+}
