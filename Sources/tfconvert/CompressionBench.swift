@@ -8,6 +8,7 @@ import TransformerKit
 
 struct CompressionBench: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "bench",
     abstract: "Measure how small and how fast TFZ is, in memory, on the tensors of SRC.",
     discussion: """
       Everything is read into memory first; then the tensors are compressed into a TFZ file in \

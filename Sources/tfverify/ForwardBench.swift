@@ -7,6 +7,7 @@ import TransformerKit
 
 struct ForwardBench: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "bench",
     abstract: "Time the forward pass in single precision.",
     discussion: """
       The weights are loaded, the pass runs once to warm up and then as often as asked, on random \

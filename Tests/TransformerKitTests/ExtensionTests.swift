@@ -26,23 +26,25 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    "huggingFaceBERT", "googleBERT", "ggufBERT", "huggingFaceGPT2", "openAIGPT2", "nanoGPT",
-    "ggufGPT2", "huggingFaceT5", "t5xScanned", "meshTF", "ggufT5",
-  ])
-  func `a dialect is known to its file and one list`(_ name: String) {
-    let lines = lines(with: ".\(name)", outsideOf: "Models/Families/")
-    #expect(lines.count == 1, "\(lines)")
+  /// The types of all architectures, by the names of their families' folders.
+  private static let families = fileNames(
+    in: fixture().removingLastComponent().appending("Sources/Models/Families"))
+
+  @Test(arguments: families)
+  func `a family is known to its folder and one line`(_ name: String) {
+    let value = lines(with: ".\(name.lowercased()),", outsideOf: "Models/Families/")
+    #expect(value.map { $0.filter { $0 != " " } } == [".\(name.lowercased()),"])
+    #expect(lines(with: "\(name).self", outsideOf: "Models/Families/") == [])
+    let members = lines(with: "\(name).", outsideOf: "Models/Families/")
+      .filter { $0.contains(" \(name).") || $0.contains("(\(name).") }
+      .filter { !$0.contains("//") }
+    #expect(members == [])
   }
 
-  @Test(arguments: ["BERT", "GPT2", "T5"])
-  func `an architecture is known to its files, its dialects and one list`(_ name: String) {
-    let lines = lines(with: "\(name).self", outsideOf: "Models/Families/")
-    #expect(lines.count == 1, "\(lines)")
-    let others = self.lines(with: "\(name).", outsideOf: "Models/Families/")
-      .filter { !$0.contains("\(name).name") && !$0.contains("\(name).self") && !$0.contains("//") }
-      .filter { $0.contains(" \(name).") || $0.contains("(\(name).") }
-    #expect(others == [])
+  @Test func `a dialect is known to its family alone`() {
+    #expect(lines(with: "static let huggingFace", outsideOf: "Models/Families/") == [])
+    #expect(lines(with: ": Dialect {", outsideOf: "Models/Families/") == [])
+    #expect(Self.families.count == Family.all.count)
   }
 
   @Test func `every dialect belongs to a known architecture`() {
