@@ -63,6 +63,9 @@ struct Transcript: Sendable, CustomTestStringConvertible {
       "PATH": commandFolder.string + ":/usr/bin:/bin", "FIXTURES": fixture().string,
       "SCRATCH": work.string, "LC_ALL": "C.UTF-8", "SWIFT_BACKTRACE": "enable=no",
     ]
+    // Under Tools/coverage the commands count too.
+    let profile = "LLVM_PROFILE_FILE"
+    process.environment?[profile] = ProcessInfo.processInfo.environment[profile]
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle(forWritingAtPath: scratch.write([], to: "stdout").string)
     process.standardError = FileHandle(forWritingAtPath: scratch.write([], to: "stderr").string)
