@@ -123,6 +123,21 @@ final class StoredMember: TensorBytes {
   }
 }
 
+/// A stored member whose checksum is compared before anything of it is given away.
+struct VerifiedMember: TensorBytes {
+  let member: StoredMember
+
+  var count: Int { member.count }
+  var isReadForwards: Bool { false }
+
+  func announce(_ range: Range<Int>) { member.announce(range) }
+
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    try member.verify()
+    try member.read(at: offset, into: &buffer)
+  }
+}
+
 /// A member that is compressed.
 private struct DeflatedMember: TensorBytes {
   let archive: ZipArchive

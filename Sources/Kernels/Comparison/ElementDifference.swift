@@ -234,7 +234,7 @@ extension DType {
   /// - Precondition: the type has whole bytes, and is not complex.
   public func doubles(_ bytes: RawSpan) -> [Double] {
     if isComputable {
-      var values = [Double](repeating: 0, count: bytes.byteCount * 8 / bitWidth)
+      var values = [Double](repeating: 0, count: elementCount(in: bytes.byteCount))
       var span = values.mutableSpan
       widen(bytes, into: &span)
       return values

@@ -34,11 +34,11 @@ extension ConstantBuffer {
     guard shapes.contains(tensor.shape) else {
       return "is \(describe(shape: tensor.shape)), must be \(describe(shape: shapes[0]))"
     }
-    guard let width = tensor.dtype.byteWidth else { return "is \(tensor.dtype)" }
+    guard tensor.dtype.byteWidth != nil else { return "is \(tensor.dtype)" }
     let elementsPerChunk = 1 << 17
     for start in stride(from: 0, to: tensor.elementCount, by: elementsPerChunk) {
       let end = min(start + elementsPerChunk, tensor.elementCount)
-      let bytes = try tensor.bytes.read(start * width..<end * width)
+      let bytes = try tensor.bytes(of: start..<end)
       for index in start..<end
       where tensor.dtype.element(at: index - start, of: bytes).number != expected(index) {
         return "element \(index) is not \(text(expected(index)))"

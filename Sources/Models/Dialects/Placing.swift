@@ -158,7 +158,7 @@ struct Placing {
       let dtype = placements.values.first?.stored.dtype
     else { return }
     for slot in biases {
-      let size = slot.parameterCount * dtype.bitWidth / 8
+      let size = dtype.byteCount(of: slot.parameterCount)
       let zeros = Tensor(
         name: TensorName(slot.path), dtype: dtype, shape: slot.shape, bytes: ZeroBytes(count: size))
       let piece = Arrangement(weight: slot.path, shape: slot.shape).pieces[0].piece

@@ -1,3 +1,5 @@
+package import TensorCore
+
 /// A tensor that a dialect stores for a model: its name, and what it is made of.
 package struct StoredForm: Sendable {
   /// One of the layouts that the tensor may have.

@@ -127,19 +127,7 @@ extension WeightGraph {
     let tensor = Tensor(
       name: TensorName(dialect.writtenName(form.name, head: architecture.head)),
       dtype: dtype, shape: shape,
-      bytes: gathered(moves, width: dtype.bitWidth / 8, count: shape.reduce(1, *)))
+      bytes: GatheredBytes.from(moves, dtype, count: shape.reduce(1, *)))
     return Translated(tensor: tensor, layout: form.forms[0].text, parts: parts)
   }
-}
-
-/// The bytes of a tensor that is put together, read through where it is a plain copy.
-private func gathered(
-  _ parts: [GatheredBytes.Part], width: Int, count: Int
-) -> any TensorBytes {
-  if parts.count == 1, parts[0].move.isContiguous {
-    let (source, start) = (parts[0].source, parts[0].move.sourceOffset * width)
-    return start == 0 && source.count == count * width
-      ? source : ByteRange(source: source, start: start, count: count * width)
-  }
-  return GatheredBytes(width: width, elementCount: count, parts: parts)
 }

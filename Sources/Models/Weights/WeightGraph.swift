@@ -131,21 +131,8 @@ extension WeightGraph {
 extension WeightGraph.Placement {
   /// The weight in canonical layout.
   func weight(shape: [Int]) -> Tensor {
-    let width = stored.dtype.bitWidth / 8
-    let count = shape.reduce(1, *)
-    let move = Move(reading: piece)
-    let bytes: any TensorBytes
-    if move.isContiguous {
-      let isWhole = count * width == stored.byteCount
-      bytes =
-        isWhole
-        ? stored.bytes
-        : ByteRange(source: stored.bytes, start: piece.offset * width, count: count * width)
-    } else {
-      bytes = GatheredBytes(
-        width: width, elementCount: count,
-        parts: [GatheredBytes.Part(source: stored.bytes, move: move)])
-    }
+    let bytes = stored.bytes.moved(
+      Move(reading: piece), stored.dtype, count: shape.reduce(1, *))
     return Tensor(name: stored.name, dtype: stored.dtype, shape: shape, bytes: bytes)
   }
 }

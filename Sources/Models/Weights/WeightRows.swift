@@ -38,13 +38,12 @@ extension NDArray where Element: ComputeScalar {
   func fillPiece(_ number: Int) throws(CheckpointError) {
     let range = number * size..<min((number + 1) * size, buffer.count)
     let piece = unsafe UnsafeMutableBufferPointer(rebasing: buffer[range])
-    let width = tensor.dtype.bitWidth / 8
-    let offset = (first + range.lowerBound) * width
+    let stored = tensor.byteRange(of: first + range.lowerBound..<first + range.upperBound)
     if tensor.dtype == Scalar.dtype {
       var bytes = unsafe MutableRawSpan(_unsafeBytes: UnsafeMutableRawBufferPointer(piece))
-      try tensor.bytes.read(at: offset, into: &bytes)
+      try tensor.bytes.read(at: stored.lowerBound, into: &bytes)
     } else {
-      let bytes = try tensor.bytes.read(offset..<offset + range.count * width)
+      let bytes = try tensor.bytes.read(stored)
       var values = unsafe MutableSpan(_unsafeElements: piece)
       tensor.dtype.widen(unsafe bytes.span.bytes, into: &values)
     }

@@ -9,7 +9,7 @@ extension DType {
   ///   - bytes: overwritten with as many little-endian elements.
   /// - Precondition: `isComputable`.
   public func round(_ values: Span<Float>, into bytes: inout MutableRawSpan) {
-    precondition(isComputable && bytes.byteCount == values.count * bitWidth / 8)
+    precondition(isComputable && bytes.byteCount == byteCount(of: values.count))
     switch self {
     case .bf16: each(values, into: &bytes) { bf16Bits(of: $0.bitPattern).littleEndian }
     case .f16: each(values, into: &bytes) { halfBits(of: $0.bitPattern).littleEndian }
@@ -20,7 +20,7 @@ extension DType {
 
   /// The same for double precision, in one step.
   public func round(_ values: Span<Double>, into bytes: inout MutableRawSpan) {
-    precondition(isComputable && bytes.byteCount == values.count * bitWidth / 8)
+    precondition(isComputable && bytes.byteCount == byteCount(of: values.count))
     switch self {
     case .bf16: each(values, into: &bytes) { bf16Bits(of: oddFloat($0)).littleEndian }
     case .f16: each(values, into: &bytes) { halfBits(of: oddFloat($0)).littleEndian }

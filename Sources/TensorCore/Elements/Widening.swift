@@ -15,7 +15,7 @@ extension DType {
   public func widen<Scalar: BinaryFloatingPoint>(
     _ bytes: RawSpan, into values: inout MutableSpan<Scalar>
   ) {
-    precondition(isComputable && bytes.byteCount == values.count * bitWidth / 8)
+    precondition(isComputable && bytes.byteCount == byteCount(of: values.count))
     switch self {
     case .f32:
       for i in values.indices {

@@ -91,7 +91,7 @@ struct DifferingElements {
 /// The elements of B that are not A's, or A's rounded to nearest even if B's type is another.
 func wrongElements(_ a: [UInt8], _ typeA: DType, _ b: [UInt8], _ typeB: DType) -> [Int] {
   typeA == typeB
-    ? differingElements(a, b, width: typeA.bitWidth / 8)
+    ? differingElements(a, b, width: typeA.byteCount(of: 1))
     : miscastElements(typeA.widened(a), typeB.widened(b), to: typeB)
 }
 
@@ -118,18 +118,10 @@ private func miscastElements(
   }
 }
 
-extension Tensor {
-  /// The bytes of the elements of a range.
-  func bytes(of elements: Range<Int>) throws(CheckpointError) -> [UInt8] {
-    let width = dtype.bitWidth / 8
-    return try bytes.read(elements.lowerBound * width..<elements.upperBound * width)
-  }
-}
-
 extension DType {
   /// The elements of a type that we compute in as double precision, exactly.
   func widened(_ bytes: [UInt8]) -> [Double] {
-    var values = [Double](repeating: 0, count: bytes.count * 8 / bitWidth)
+    var values = [Double](repeating: 0, count: elementCount(in: bytes.count))
     var span = values.mutableSpan
     widen(unsafe bytes.span.bytes, into: &span)
     return values

@@ -43,7 +43,7 @@ private let elementsPerBlock = 1 << 14
 /// The memory that casting takes beside source and target: a piece of the source, and a block of
 /// numbers for each worker.
 func castMemory(of source: Tensor) -> Int {
-  let piece = min(source.elementCount, elementsPerPiece) * (source.dtype.bitWidth / 8)
+  let piece = source.dtype.byteCount(of: min(source.elementCount, elementsPerPiece))
   return piece + Parallel.workers * elementsPerBlock * 8 + source.bytes.workingMemory
 }
 
@@ -52,14 +52,14 @@ struct CastBytes: TensorBytes {
   let source: Tensor
   let to: DType
 
-  var count: Int { source.elementCount * to.bitWidth / 8 }
+  var count: Int { to.byteCount(of: source.elementCount) }
   var isReadForwards: Bool { source.bytes.isReadForwards }
 
   var workingMemory: Int { castMemory(of: source) }
   var usesSlab: Bool { source.bytes.usesSlab }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    let width = to.bitWidth / 8
+    let width = to.byteCount(of: 1)
     if offset.isMultiple(of: width), buffer.byteCount.isMultiple(of: width) {
       return try cast(from: offset / width, into: &buffer)
     }
@@ -81,20 +81,18 @@ struct CastBytes: TensorBytes {
 
   /// Casts as many elements as `buffer` has room for.
   private func cast(from first: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    let (sourceWidth, width) = (source.dtype.bitWidth / 8, to.bitWidth / 8)
-    let count = buffer.byteCount / width
+    let count = to.elementCount(in: buffer.byteCount)
     for start in stride(from: 0, to: count, by: elementsPerPiece) {
       let piece = start..<min(start + elementsPerPiece, count)
-      let bytes = try source.bytes.read(
-        (first + piece.lowerBound) * sourceWidth..<(first + piece.upperBound) * sourceWidth)
+      let bytes = try source.bytes(of: first + piece.lowerBound..<first + piece.upperBound)
       unsafe buffer.withUnsafeMutableBytes { target in
         forEachPiece(of: piece.count) { block in
           let values = unsafe bytes.span.bytes.extracting(
-            block.lowerBound * sourceWidth..<block.upperBound * sourceWidth)
+            source.byteRange(of: block))
           // Blocks are disjoint, so their places are.
           let place = unsafe UnsafeMutableRawBufferPointer(
             rebasing: target[
-              (start + block.lowerBound) * width..<(start + block.upperBound) * width])
+              to.byteRange(of: start + block.lowerBound..<start + block.upperBound)])
           var span = unsafe MutableRawSpan(_unsafeBytes: place)
           source.dtype.cast(values, to: to, into: &span)
         }
@@ -114,7 +112,7 @@ private func forEachPiece(of count: Int, _ body: (Range<Int>) -> Void) {
 extension DType {
   /// Casts elements of this type, of which `Float` holds all but double precision.
   fileprivate func cast(_ bytes: RawSpan, to dtype: DType, into target: inout MutableRawSpan) {
-    let count = bytes.byteCount / (bitWidth / 8)
+    let count = elementCount(in: bytes.byteCount)
     if self == .f64 {
       var values = [Double](repeating: 0, count: count)
       var span = values.mutableSpan
@@ -130,7 +128,7 @@ extension DType {
 
   /// What casting elements of this type does to them.
   fileprivate func loss(ofCasting bytes: RawSpan, to dtype: DType) -> RoundingLoss {
-    let count = bytes.byteCount / (bitWidth / 8)
+    let count = elementCount(in: bytes.byteCount)
     if self == .f64 {
       var values = [Double](repeating: 0, count: count)
       var span = values.mutableSpan
@@ -147,14 +145,12 @@ extension DType {
 extension DType {
   /// What casting elements of this type does to them.
   func loss(ofCasting bytes: [UInt8], to dtype: DType) -> RoundingLoss {
-    let width = bitWidth / 8
-    let count = bytes.count / width
+    let count = elementCount(in: bytes.count)
     var losses = [RoundingLoss](
       repeating: RoundingLoss(), count: (count + elementsPerBlock - 1) / elementsPerBlock)
     unsafe losses.withUnsafeMutableBufferPointer { losses in
       forEachPiece(of: count) { block in
-        let values = unsafe bytes.span.bytes.extracting(
-          block.lowerBound * width..<block.upperBound * width)
+        let values = unsafe bytes.span.bytes.extracting(byteRange(of: block))
         unsafe losses[block.lowerBound / elementsPerBlock] = loss(ofCasting: values, to: dtype)
       }
     }

@@ -67,7 +67,8 @@ public struct ModelSummary: Sendable {
     guard own > 0,
       let dtype = bytes.max(by: { ($0.value, $0.key.name) < ($1.value, $1.key.name) })?.key
     else { return nil }
-    let width = dtype.bitWidth / 8
-    return Cache(perToken: own * width, perEncoderToken: cross * width, dtype: dtype.name)
+    return Cache(
+      perToken: dtype.byteCount(of: own), perEncoderToken: dtype.byteCount(of: cross),
+      dtype: dtype.name)
   }
 }

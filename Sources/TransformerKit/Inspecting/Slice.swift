@@ -59,10 +59,10 @@ extension Tensor {
     var values: [ElementValue] = []
     // The other ranges may have any length.
     if ranges.contains(where: \.isEmpty) { return [] }
-    guard let row = ranges.last, let width = dtype.byteWidth else { return try allValues(ranges) }
+    guard let row = ranges.last, dtype.byteWidth != nil else { return try allValues(ranges) }
     for start in rowStarts(ranges.dropLast(), shape) {
       let first = start * (shape.last ?? 1) + row.lowerBound
-      let bytes = try bytes.read(first * width..<(first + row.count) * width)
+      let bytes = try bytes(of: first..<first + row.count)
       values += (0..<row.count).map { dtype.element(at: $0, of: bytes) }
     }
     return values
@@ -89,23 +89,16 @@ extension Tensor {
       throw CheckpointError(
         .unsupported("\(dtype) elements cannot be cut out; leave out the slice"), tensor: name)
     }
-    var (offset, axes) = (0, [Piece.Axis]())
-    for axis in shape.indices {
-      // Of an empty tensor, products of the other extents may overflow; they are not used then.
-      let stored = shape[(axis + 1)...].reduce(1, &*)
-      offset &+= ranges[axis].lowerBound &* stored
-      axes.append(
-        Piece.Axis(
-          extent: newShape[axis], stored: stored,
-          canonical: newShape[(axis + 1)...].reduce(1, &*)))
-    }
+    // Of an empty tensor, products of the other extents may overflow; they are not used then.
+    let strides = rowMajorStrides(shape)
+    let offset = zip(ranges, strides).reduce(0) { $0 &+ $1.0.lowerBound &* $1.1 }
     let count = newShape.reduce(1, *)
-    let move = Move(reading: Piece(offset: offset, axes: count == 0 ? [] : axes))
+    let piece =
+      count == 0
+      ? Piece(offset: 0, axes: []) : Piece(offset: offset, shape: newShape, strides: strides)
     return Tensor(
       name: name, dtype: dtype, shape: newShape,
-      bytes: GatheredBytes(
-        width: width, elementCount: count,
-        parts: count == 0 ? [] : [GatheredBytes.Part(source: bytes, move: move)]))
+      bytes: bytes.moved(Move(reading: piece), dtype, count: count))
   }
 }
 

@@ -103,7 +103,7 @@ private struct PartialStatistics: Sendable {
     let copy = (0..<bytes.byteCount).map {
       unsafe bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self)
     }
-    let values = (0..<copy.count * 8 / dtype.bitWidth).map { index -> Double in
+    let values = (0..<dtype.elementCount(in: copy.count)).map { index -> Double in
       if case .single(let value) = dtype.element(at: index, of: copy) {
         Double(value)
       } else {

@@ -17,7 +17,7 @@ struct Stretch {
 
   /// The elements of a stretch.
   private static func length(_ dtype: DType) -> Int {
-    size * 8 / dtype.bitWidth / granule * granule
+    dtype.elementCount(in: size) / granule * granule
   }
 
   /// How many stretches a tensor has.
@@ -64,16 +64,15 @@ extension Tensor {
   func stream(
     of elements: Range<Int>, _ body: (RawSpan, Int) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
-    let bits = dtype.bitWidth
-    let length = Self.blockSize * 8 / bits / Stretch.granule * Stretch.granule
-    var buffer = [UInt8](repeating: 0, count: min(length, elements.count) * bits / 8)
+    let length = dtype.elementCount(in: Self.blockSize) / Stretch.granule * Stretch.granule
+    var buffer = [UInt8](repeating: 0, count: dtype.byteCount(of: min(length, elements.count)))
     for start in stride(from: elements.lowerBound, to: elements.upperBound, by: length) {
-      let count = min(length, elements.upperBound - start) * bits / 8
+      let range = byteRange(of: start..<min(start + length, elements.upperBound))
       var span = buffer.mutableSpan
       var raw = unsafe span.mutableBytes
-      var part = raw._mutatingExtracting(0..<count)
-      try bytes.read(at: start * bits / 8, into: &part)
-      try body(unsafe buffer.span.bytes.extracting(0..<count), start)
+      var part = raw._mutatingExtracting(0..<range.count)
+      try bytes.read(at: range.lowerBound, into: &part)
+      try body(unsafe buffer.span.bytes.extracting(0..<range.count), start)
     }
   }
 }

@@ -32,6 +32,26 @@ private let specification: [(name: String, bits: Int)] = [
     }
   }
 
+  @Test func `elements take bytes in blocks`() {
+    let blocks = DType.allCases.filter { $0.byteWidth == nil }.map {
+      [$0.encoding.elementsPerBlock, $0.encoding.bytesPerBlock]
+    }
+    #expect(blocks == [[2, 1], [4, 3], [4, 3]])
+    for dtype in DType.allCases {
+      for count in stride(from: 0, through: 48, by: 4) {
+        #expect(dtype.byteCount(of: count) == dtype.byteCount(shape: [count]))
+        #expect(dtype.elementCount(in: dtype.byteCount(of: count)) == count)
+      }
+    }
+    #expect(DType.bf16.byteRange(of: 3..<5) == 6..<10 && DType.f64.byteRange(of: 7..<7) == 56..<56)
+    // What begins or ends inside a block takes in all of it.
+    #expect(
+      DType.f6e2m3.byteRange(of: 4..<8) == 3..<6 && DType.f6e2m3.byteRange(of: 5..<9) == 3..<9)
+    #expect(DType.f4.byteRange(of: 3..<3) == 1..<2 && DType.f4.byteRange(of: 2..<5) == 1..<3)
+    let block = Encoding(elementsPerBlock: 32, bytesPerBlock: 18)
+    #expect(block.byteRange(of: 64..<128) == 36..<72 && block.elementCount(in: 72) == 128)
+  }
+
   @Test func `the byte order concerns the halves of a complex number`() {
     #expect(DType.c64.byteOrderUnit == 4 && DType.c128.byteOrderUnit == 8)
     #expect(DType.f64.byteOrderUnit == 8 && DType.f4.byteOrderUnit == 1)

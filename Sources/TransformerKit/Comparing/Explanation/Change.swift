@@ -18,14 +18,15 @@ struct Region {
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   init(differing x: Tensor, _ y: Tensor) throws(CheckpointError) {
     let columnCount = x.shape.dropFirst().reduce(1, *)
-    let width = x.dtype.bitWidth / 8
     var (rows, columns): ([Int], [Bool]) = ([], [Bool](repeating: false, count: columnCount))
     for row in 0..<(x.shape.first ?? 1) {
-      let range = row * columnCount * width..<(row + 1) * columnCount * width
-      let (a, b) = (try x.bytes.read(range), try y.bytes.read(range))
+      let range = row * columnCount..<(row + 1) * columnCount
+      let (a, b) = (try x.bytes(of: range), try y.bytes(of: range))
       if a == b { continue }
       rows.append(row)
-      for index in a.indices where a[index] != b[index] { columns[index / width] = true }
+      for index in a.indices where a[index] != b[index] {
+        columns[x.dtype.elementCount(in: index)] = true
+      }
     }
     self.rows = rows
     self.columns = columns.indices.filter { columns[$0] }

@@ -19,7 +19,7 @@ struct ElementMatrix: Equatable {
   init(_ tensor: Tensor) throws(CheckpointError) {
     rows = tensor.shape.first ?? 1
     columns = tensor.shape.dropFirst().reduce(1, *)
-    width = tensor.dtype.bitWidth / 8
+    width = tensor.dtype.byteCount(of: 1)
     bytes = try tensor.bytes.read(0..<tensor.byteCount)
   }
 
@@ -103,7 +103,7 @@ extension Tensor {
 
   /// The tensor with a function applied to its elements, rounded in its own type.
   func mapping(_ function: (Double) -> Double) throws(CheckpointError) -> Tensor {
-    let width = dtype.bitWidth / 8
+    let width = dtype.byteCount(of: 1)
     let bytes = try doubles(0..<elementCount).flatMap { value -> [UInt8] in
       let bits = dtype.roundedBits(of: function(value))
       return (0..<width).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }

@@ -70,8 +70,7 @@ extension Tensor {
     guard dtype.byteWidth != nil, dtype.isFloatingPoint else { return nil }
     for start in stride(from: 0, to: elementCount, by: 1 << 16) {
       let range = start..<min(start + 1 << 16, elementCount)
-      let width = dtype.bitWidth / 8
-      let block = try bytes.read(range.lowerBound * width..<range.upperBound * width)
+      let block = try bytes(of: range)
       let values = dtype.doubles(unsafe block.span.bytes)
       if let place = values.firstIndex(where: { !$0.isFinite }) { return start + place }
     }

@@ -49,17 +49,18 @@ extension Participant {
     of elements: Range<Int>, _ a: Tensor, _ b: Tensor,
     _ body: (RawSpan, RawSpan, Int) throws(CheckpointError) -> Bool
   ) throws(CheckpointError) {
-    let bits = (a: a.dtype.bitWidth, b: b.dtype.bitWidth)
-    let length = min(elements.count, (256 << 10) * 8 / max(bits.a, bits.b))
-    var x = [UInt8](repeating: 0, count: (length * bits.a + 7) / 8)
-    var y = [UInt8](repeating: 0, count: (length * bits.b + 7) / 8)
+    let size = 256 << 10
+    let length = min(
+      elements.count, a.dtype.elementCount(in: size), b.dtype.elementCount(in: size))
+    var x = [UInt8](repeating: 0, count: a.dtype.byteCount(of: length))
+    var y = [UInt8](repeating: 0, count: b.dtype.byteCount(of: length))
     for start in stride(from: elements.lowerBound, to: elements.upperBound, by: max(1, length)) {
       let count = min(length, elements.upperBound - start)
       try a.read(start, count, into: &x)
       try b.read(start, count, into: &y)
       let isWanted = try body(
-        unsafe x.span.bytes.extracting(0..<count * bits.a / 8),
-        unsafe y.span.bytes.extracting(0..<count * bits.b / 8), start)
+        unsafe x.span.bytes.extracting(0..<a.dtype.byteCount(of: count)),
+        unsafe y.span.bytes.extracting(0..<b.dtype.byteCount(of: count)), start)
       if !isWanted { return }
     }
   }
@@ -72,8 +73,9 @@ extension Tensor {
   ) throws(CheckpointError) {
     var span = buffer.mutableSpan
     var raw = unsafe span.mutableBytes
-    var part = raw._mutatingExtracting(0..<count * dtype.bitWidth / 8)
-    try bytes.read(at: start * dtype.bitWidth / 8, into: &part)
+    let range = byteRange(of: start..<start + count)
+    var part = raw._mutatingExtracting(0..<range.count)
+    try bytes.read(at: range.lowerBound, into: &part)
   }
 }
 

@@ -97,21 +97,12 @@ private func axisOrders(_ a: [Int], _ b: [Int]) -> [[Int]] {
 extension Tensor {
   /// The tensor with its axes in another order: axis `i` of the result is axis `axes[i]` of this one.
   fileprivate func permuted(_ axes: [Int]) -> Tensor {
-    func strides(_ shape: [Int]) -> [Int] {
-      shape.indices.map { shape[($0 + 1)...].reduce(1, &*) }
-    }
     let newShape = axes.map { shape[$0] }
-    let (old, new) = (strides(shape), strides(newShape))
-    let piece = Piece(
-      offset: 0,
-      axes: axes.enumerated().map { place, axis in
-        Piece.Axis(extent: shape[axis], stored: old[axis], canonical: new[place])
-      })
-    let part = GatheredBytes.Part(source: bytes, move: Move(reading: piece))
+    let strides = rowMajorStrides(shape)
+    let move = Move(reading: Piece(shape: newShape, strides: axes.map { strides[$0] }))
     return Tensor(
       name: name, dtype: dtype, shape: newShape,
-      bytes: GatheredBytes(
-        width: dtype.bitWidth / 8, elementCount: elementCount, parts: [part]))
+      bytes: bytes.moved(move, dtype, count: elementCount))
   }
 }
 

@@ -121,7 +121,7 @@ public struct Spectra: Sendable {
     guard short <= longestSide else { return .max }
     let isCopied = tensor.bytes.isReadForwards && tensor.shape[0] < tensor.shape[1]
     return 8 * short * short + 2 * Tensor.spectrumBlock
-      + (isCopied ? long * short * tensor.dtype.bitWidth / 8 : 0)
+      + (isCopied ? tensor.dtype.byteCount(of: long * short) : 0)
   }
 }
 
@@ -192,8 +192,7 @@ extension Tensor {
   private func doubles(
     from first: Int, count: Int, _ source: any TensorBytes, _ scale: Double
   ) throws(CheckpointError) -> [Double] {
-    let width = dtype.bitWidth / 8
-    let raw = try source.read(first * width..<(first + count) * width)
+    let raw = try source.read(byteRange(of: first..<first + count))
     var values = [Double](repeating: 0, count: count)
     var span = values.mutableSpan
     dtype.widen(unsafe raw.span.bytes, into: &span)

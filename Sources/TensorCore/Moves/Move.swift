@@ -1,37 +1,3 @@
-/// Where a weight stands in a stored tensor: an affine correspondence between the whole of the
-/// weight and a part of the tensor.
-///
-/// Element `(i₀, i₁, …)` of the weight's grid is at `offset + Σ iₖ·stored(k)` in the tensor and at
-/// `Σ iₖ·canonical(k)` in the weight, both counted in elements in C order. Transposing, slicing,
-/// stacking and permuting heads all have this form, so a piece is its own inverse: read it from left
-/// to right, or from right to left.
-package struct Piece: Equatable, Sendable {
-  /// An axis of the grid that both sides share.
-  package struct Axis: Equatable, Sendable {
-    package let extent: Int
-    /// Elements from one to the next in the stored tensor.
-    package let stored: Int
-    /// Elements from one to the next in the weight.
-    package let canonical: Int
-
-    package init(extent: Int, stored: Int, canonical: Int) {
-      self.extent = extent
-      self.stored = stored
-      self.canonical = canonical
-    }
-  }
-
-  /// The position of the weight's first element in the stored tensor.
-  package let offset: Int
-  /// The grid, outermost axis of the weight first. Axes of one element are left out.
-  package let axes: [Axis]
-
-  package init(offset: Int, axes: [Axis]) {
-    self.offset = offset
-    self.axes = axes.filter { $0.extent != 1 }.sorted { $0.canonical > $1.canonical }
-  }
-}
-
 /// How elements move from one tensor to another.
 package struct Move: Equatable, Sendable {
   /// An axis of the grid that both tensors share.
@@ -41,7 +7,9 @@ package struct Move: Equatable, Sendable {
     let target: Int
   }
 
-  let sourceOffset: Int
+  /// Where the first element is in the source.
+  package let sourceOffset: Int
+  /// And in the target.
   let targetOffset: Int
   /// The grid, outermost axis of the target first.
   let axes: [Axis]
@@ -77,7 +45,7 @@ package struct Move: Equatable, Sendable {
   }
 
   /// Whether it is a plain copy of neighbouring elements.
-  var isContiguous: Bool {
+  package var isContiguous: Bool {
     axes.isEmpty || axes.count == 1 && axes[0].source == 1 && axes[0].target == 1
   }
 }

@@ -2,7 +2,12 @@
 package struct Arrangement: Sendable {
   /// Why a layout does not fit the shapes of the weights: the dialect cannot hold this model.
   package struct Misfit: Error {
-    let reason: String
+    /// The reason, without a final stop.
+    package let reason: String
+
+    package init(reason: String) {
+      self.reason = reason
+    }
   }
 
   /// A weight in it.
@@ -42,10 +47,10 @@ package struct Arrangement: Sendable {
     }
   }
 
-  // MARK: The operations of `Layout`
+  // MARK: Operations
 
   /// A weight as it is.
-  init(weight path: String, shape: [Int]) {
+  package init(weight path: String, shape: [Int]) {
     self.shape = shape
     let strides = rowMajorStrides(shape)
     let steps = shape.indices.map {
@@ -55,7 +60,7 @@ package struct Arrangement: Sendable {
   }
 
   /// With the last two axes exchanged. A vector stays.
-  func transposed() -> Arrangement {
+  package func transposed() -> Arrangement {
     guard shape.count >= 2 else { return self }
     var order = Array(shape.indices)
     order.swapAt(shape.count - 2, shape.count - 1)
@@ -63,7 +68,7 @@ package struct Arrangement: Sendable {
   }
 
   /// Axis `k` of the result is axis `order[k]` of this.
-  func permuted(_ order: [Int]) -> Arrangement {
+  package func permuted(_ order: [Int]) -> Arrangement {
     var result = self
     result.shape = order.map { shape[$0] }
     for index in parts.indices {
@@ -77,7 +82,7 @@ package struct Arrangement: Sendable {
   }
 
   /// With a new axis of one element.
-  func unit(axis: Int) -> Arrangement {
+  package func unit(axis: Int) -> Arrangement {
     var result = self
     result.shape.insert(1, at: axis)
     for index in parts.indices {
@@ -90,7 +95,7 @@ package struct Arrangement: Sendable {
   }
 
   /// One behind the other along an axis.
-  static func joined(
+  package static func joined(
     _ arrangements: [Arrangement], axis: Int
   ) throws(Misfit) -> Arrangement {
     var result = arrangements[0]
@@ -112,9 +117,9 @@ package struct Arrangement: Sendable {
   }
 
   /// With an axis divided in two, the inner one `size` long.
-  func divided(axis: Int, size: Int) throws(Misfit) -> Arrangement {
+  package func divided(axis: Int, size: Int) throws(Misfit) -> Arrangement {
     guard size > 0, shape.indices.contains(axis), shape[axis].isMultiple(of: size) else {
-      throw Misfit(reason: "an axis of \(describe(shape)) is not divided by \(size)")
+      throw Misfit(reason: "an axis of \(describe(shape: shape)) is not divided by \(size)")
     }
     var result = self
     result.shape[axis] /= size
@@ -126,7 +131,7 @@ package struct Arrangement: Sendable {
   }
 
   /// With an axis and the next one taken together.
-  func merged(axis: Int) -> Arrangement {
+  package func merged(axis: Int) -> Arrangement {
     var result = self
     let inner = result.shape.remove(at: axis + 1)
     result.shape[axis] *= inner
@@ -189,19 +194,4 @@ extension Arrangement.Part {
     }
     return part
   }
-}
-
-/// The elements from one index to the next along each axis, in C order.
-func rowMajorStrides(_ shape: [Int]) -> [Int] {
-  var strides: [Int] = []
-  var stride = 1
-  for extent in shape.reversed() {
-    strides.append(stride)
-    stride *= extent
-  }
-  return strides.reversed()
-}
-
-private func describe(_ shape: [Int]) -> String {
-  "[" + shape.map(String.init).joined(separator: ", ") + "]"
 }

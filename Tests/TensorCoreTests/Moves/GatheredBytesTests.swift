@@ -1,4 +1,3 @@
-import Models
 import TensorCore
 import TestSupport
 import Testing
