@@ -29,10 +29,11 @@ public protocol Architecture: Sendable, Equatable {
   /// The forward pass.
   func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>]
 
-  /// Checks inputs and fills in what may be left out.
-  ///
-  /// - Throws: `CheckpointError` with every fault.
-  func prepare(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
+  /// What the model reads, in order: the declaration that inputs are checked against and made from.
+  var inputs: [InputSlot] { get }
+
+  /// What is wrong with prepared inputs beyond their declaration.
+  func faults(in inputs: ModelInputs) -> [String]
 
   /// Prepared inputs without the padding that none of the head's outputs depends on, hidden states being
   /// no outputs.
@@ -47,24 +48,13 @@ public protocol Architecture: Sendable, Equatable {
   /// - Throws: `CheckpointError` with every fault.
   func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
 
-  /// Inputs that show as many mistakes as inputs can: long, padded, ids from the whole vocabulary.
+  /// Random inputs with the tokens in them that the head looks for.
   ///
-  /// - Parameter longest: how many positions they have at most.
-  func probe(longest: Int) -> ModelInputs
-
-  /// Random ids without padding, as long as asked, whether the model takes that much or not.
-  ///
-  /// - Parameter decoderLength: the length of what a decoder beside an encoder reads.
-  func sample(batch: Int, length: Int, decoderLength: Int) -> ModelInputs
+  /// - Parameter inputs: a probe.
+  func completing(_ inputs: ModelInputs) -> ModelInputs
 }
 
 extension Architecture {
-  /// The built-in probe: long enough to show mistakes in positions.
-  public var probe: ModelInputs { probe(longest: 512) }
-
-  /// A probe for models that are known to be the same.
-  public var shortProbe: ModelInputs { probe(longest: 64) }
-
   /// Whether the other one is of the same kind and has read the same from its config, so that the same
   /// weights give the same outputs.
   public func isSame(as other: any Architecture) -> Bool { other as? Self == self }
@@ -74,12 +64,22 @@ extension Architecture {
   /// None, unless an architecture has some.
   public var dimensions: [String: Int] { [:] }
 
+  public func faults(in inputs: ModelInputs) -> [String] { [] }
+
   public func withoutPadding(_ inputs: ModelInputs) -> ModelInputs { inputs }
 
   public var generation: GenerationRules? { nil }
 
+  public func completing(_ inputs: ModelInputs) -> ModelInputs { inputs }
+
+  /// A decoder's padding is masked and its positions count what is not, unless both are given.
   public func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
-    try prepare(inputs)
+    var inputs = inputs
+    if let generation {
+      inputs.fillMask(generation.mask, for: generation.ids, generation)
+      inputs.fillPositions(for: generation.ids, mask: generation.mask)
+    }
+    return try prepare(inputs)
   }
 
   /// What the stages ask for: the modules as a tree, and their weights in order.

@@ -11,15 +11,15 @@ struct Run: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Run a model on arrays, and write or summarise its outputs.",
     discussion: """
-      Inputs are arrays of integers under Hugging Face's names: input_ids, attention_mask, \
-      token_type_ids, position_ids, mc_token_ids, decoder_input_ids, decoder_attention_mask. Without \
-      --inputs the built-in probe runs.
+      Inputs are arrays under Hugging Face's names: integers such as input_ids and attention_mask, or \
+      numbers. Which ones a model takes is said when it is given another. Without --inputs the \
+      built-in probe runs.
 
       With --generate the one output is "sequences": the texts, each continued by the likeliest token \
       after the other. A text ends after an end token of the config and is then filled up with the \
       padding token; all ends when every text has. What is not given is filled in as Hugging Face's \
-      generate does: GPT-2's mask from its padding token and positions from the mask, and T5's \
-      decoder begins with its start token.
+      generate does: the mask from the padding token, positions from the mask, and the start token of \
+      a decoder beside an encoder.
 
       Examples:
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz

@@ -33,19 +33,70 @@ extension Stage {
   ///
   /// - Parameters:
   ///   - isTied: whether the matrix is that of the word embeddings, unless it is stored separately.
+  ///   - table: the path of the word embeddings.
   ///   - factor: what the state is multiplied by.
   static func languageModel(
-    of state: String, width: Int, vocabulary: Int, isTied: Bool, factor: Double = 1
+    of state: String, width: Int, vocabulary: Int, isTied: Bool,
+    to table: String = "embeddings.word.weight", factor: Double = 1
   ) -> Stage {
     Stage("lm_head", outputs: [.final("logits")]) { scope throws(CheckpointError) in
       let head = scope.module("lm_head", .linear).rows(
         "weight", [vocabulary, width], .linear,
-        tiedTo: isTied ? "embeddings.word.weight" : nil)
+        tiedTo: isTied ? table : nil)
       return { states throws(CheckpointError) in
         let x = factor == 1 ? states[state] : scaled(states[state], by: factor)
         // [batch, length, vocabulary]
         states.set("logits", to: try head.product(with: x, bias: nil))
       }
     }
+  }
+
+  /// `logits`: the labels' scores from the state of each row's last token that is not the padding id,
+  /// whatever the mask says; without a padding id from that of the last one.
+  static func sequenceClassification(
+    _ name: String = "score", of state: String, ids: String = "input_ids", width: Int, labels: Int,
+    padToken: Int?
+  ) -> Stage {
+    Stage(name, outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let score = try Linear(scope.module(name, .linear), in: width, out: labels, bias: false)
+      return { states throws(CheckpointError) in
+        let ids = states.inputs.required(ids)
+        let last = (0..<ids.rows).map { row in
+          guard let padToken else { return ids.width - 1 }
+          let ids = ids.row(row)
+          return (ids.lastIndex { $0 != padToken } ?? ids.startIndex) - ids.startIndex
+        }
+        states["logits"] = score(selectPositions(last, of: states[state]))  // [batch, labels]
+      }
+    }
+  }
+
+  /// A state of the first token of each row, through a linear layer and tanh.
+  ///
+  /// - Parameters:
+  ///   - output: the state that it sets, which is an output of the model too if `isOutput`.
+  ///   - isUnused: whether nothing reads it, so that it is not computed.
+  static func pooler(
+    _ name: String = "pooler", of state: String, to output: String, width: Int, isOutput: Bool,
+    isUnused: Bool = false
+  ) -> Stage {
+    Stage(name, outputs: isOutput ? [.final(output)] : []) { scope throws(CheckpointError) in
+      let dense = try Linear(
+        scope.module(name, .linear, isUnused: isUnused), in: width, out: width, activation: .tanh)
+      return { states throws(CheckpointError) in
+        guard !isUnused else { return }
+        states[output] = dense(position(0, of: states[state]))  // [batch, width]
+      }
+    }
+  }
+}
+
+extension String {
+  /// Why only one row at a time can be classified, unless there is a padding token that tells where rows
+  /// end. For `InputSlot.ids`.
+  static func unless(_ padToken: Int?) -> String? {
+    padToken == nil
+      ? "the config has no pad_token_id, without which only one row can be classified at a time"
+      : nil
   }
 }

@@ -1,59 +1,180 @@
 import Kernels
 import TensorCore
 
-/// Checks the inputs of a model, and collects everything that is wrong with them.
+/// Checks the inputs of a model against its declaration, fills in what may be left out, and collects
+/// everything that is wrong.
 struct InputReader {
   private(set) var inputs: ModelInputs
   private var faults: [String] = []
+  /// The extents so far, choices merged with the batch, and the input that each comes from.
+  private var extents: [InputSlot.Axis: (size: Int, name: String)] = [:]
+  /// The rows of the ids of each length, choices merged with the batch.
+  private var rows: [InputSlot.Axis: Int] = [:]
+  /// The shape of the first ids without their length, before choices were merged with the batch.
+  private var outer: [Int]?
 
-  /// Takes inputs, of which only `known` names are accepted.
-  init(_ inputs: ModelInputs, known: [String]) {
+  /// Takes inputs, of which only the declared ones are accepted.
+  init(_ inputs: ModelInputs, _ slots: [InputSlot]) {
     self.inputs = inputs
-    for name in inputs.arrays.keys.sorted() where !known.contains(name) {
+    let known = slots.map(\.name)
+    for name in inputs.names where !known.contains(name) {
       faults.append(
         "\"\(escaped(name))\" is no input of this model; its inputs are \(known.joined(separator: ", "))"
       )
     }
+    for slot in slots { read(slot) }
   }
 
-  /// Whether ids have an axis of choices, which is merged with the batch.
-  enum Choices {
-    case no
-    case yes
-    case optional
+  private mutating func read(_ slot: InputSlot) {
+    guard isOfItsKind(slot) else { return }
+    switch slot.content {
+    case .numbers: numbers(slot)
+    case .ids(let limit) where slot.leads: ids(slot, below: limit)
+    case .ids(let limit), .types(let limit): companion(slot, below: limit)
+    case .mask: companion(slot, below: .max)
+    case .positions(let limit): positions(slot, below: limit)
+    case .places: places(slot)
+    }
   }
 
-  /// The ids `name`, which must be there: `[batch, length]`, or `[batch, choices, length]`, which
-  /// is merged to `[batch × choices, length]`. Returns the shape after merging.
-  mutating func ids(_ name: String, below limit: Int, choices: Choices = .no) -> [Int]? {
-    guard let ids = inputs[name] else {
-      faults.append("\(name) is missing")
+  /// Whether an input holds whole numbers or others, as declared. Whole numbers are numbers.
+  private mutating func isOfItsKind(_ slot: InputSlot) -> Bool {
+    if case .numbers = slot.content {
+      if let array = inputs.arrays.removeValue(forKey: slot.name) {
+        inputs.numbers[slot.name] = NDArray(
+          shape: array.shape, elements: array.elements.map(Double.init))
+      }
+      return true
+    }
+    guard inputs.numbers[slot.name] != nil else { return true }
+    faults.append("\(slot.name) must be integers")
+    return false
+  }
+
+  // MARK: What decides extents
+
+  /// Ids, whose choices are merged with their batch.
+  private mutating func ids(_ slot: InputSlot, below limit: Int) {
+    guard let ids = inputs[slot.name] ?? made(slot) else { return }
+    inputs[slot.name] = ids
+    let ranks =
+      slot.axes.contains(.choices(isOptional: true))
+      ? [slot.axes.count - 1, slot.axes.count] : [slot.axes.count]
+    guard ranks.contains(ids.shape.count), !ids.elements.isEmpty else {
+      faults.append("\(slot.name) is \(describe(shape: ids.shape)), must be \(slot.shapeText)")
+      return
+    }
+    if ids.shape.count == 3 { (inputs.choices, inputs.hasChoices) = (ids.shape[1], true) }
+    check(ids, slot.name, below: limit)
+    if outer == nil { outer = ids.shape.dropLast() }
+    merge(slot.name)
+    if let shape = inputs[slot.name]?.shape { bind(slot, shape) }
+    if let reason = slot.onlyOneRow, let rows = extents[.batch]?.size, rows > 1 {
+      faults.append(reason)
+    }
+  }
+
+  /// What is made of ids that are not given.
+  private mutating func made(_ slot: InputSlot) -> NDArray<Int>? {
+    guard case .made(let make, let reason) = slot.absence else {
+      faults.append("\(slot.name) is missing")
       return nil
     }
-    let rank = ids.shape.count
-    guard rank == 2 && choices != .yes || rank == 3 && choices != .no, !ids.elements.isEmpty else {
-      let axes =
-        switch choices {
-        case .no: "[batch, length]"
-        case .yes: "[batch, choices, length]"
-        case .optional: "[batch, length] or [batch, choices, length]"
-        }
-      faults.append("\(name) is \(describe(shape: ids.shape)), must be \(axes)")
-      return nil
-    }
-    if rank == 3 { (inputs.choices, inputs.hasChoices) = (ids.shape[1], true) }
-    check(ids, name, below: limit)
-    return merge(name)
+    guard !extents.isEmpty else { return nil }
+    let array = make(inputs)
+    if array == nil { faults.append(reason) }
+    return array
   }
 
-  /// An array like the ids, if given: of that shape, before merging or after it, values `0..<limit`.
-  mutating func companion(_ name: String, shape: [Int], below limit: Int) {
-    _ = merge(name)
-    array(name, shape: shape, below: limit)
+  private mutating func numbers(_ slot: InputSlot) {
+    guard let shape = inputs.numbers[slot.name]?.shape else {
+      faults.append("\(slot.name) is missing")
+      return
+    }
+    let fits =
+      shape.count == slot.axes.count
+      && zip(shape, slot.axes).allSatisfy { extent, axis in
+        if case .size(let size) = axis { extent == size } else { extent > 0 }
+      }
+    guard fits else {
+      faults.append("\(slot.name) is \(describe(shape: shape)), must be \(slot.shapeText)")
+      return
+    }
+    bind(slot, shape)
   }
+
+  /// Takes over a shape's extents, and compares it with those that are known.
+  private mutating func bind(_ slot: InputSlot, _ shape: [Int]) {
+    let axes = slot.axes.filter { if case .choices = $0 { false } else { true } }
+    let known = axes.map { extents[$0] }
+    if let leader = (known.last ?? nil)?.name {
+      let expected = zip(known, shape).map { $0?.size ?? $1 }
+      if expected != shape {
+        faults.append(
+          "\(slot.name) is \(describe(shape: shape)), must be \(describe(shape: expected)),"
+            + " like \(leader)")
+      }
+    } else if let batch = known.first ?? nil, batch.size != shape[0] {
+      faults.append("\(slot.name) has \(shape[0]) rows, \(batch.name) \(batch.size)")
+    }
+    for (axis, extent) in zip(axes, shape) where extents[axis] == nil {
+      extents[axis] = (extent, slot.name)
+    }
+    // What follows a decoder's ids has as many rows as these.
+    if let length = axes.last, length != .batch { rows[length] = shape[0] }
+  }
+
+  // MARK: What follows
+
+  /// The shape of an input that follows others, if these are right.
+  private func shape(of slot: InputSlot) -> [Int]? {
+    guard let length = slot.axes.last, let count = rows[length], let extent = extents[length] else {
+      return nil
+    }
+    return [count, extent.size]
+  }
+
+  /// An array like the ids, if given: of that shape, before merging or after it.
+  private mutating func companion(_ slot: InputSlot, below limit: Int) {
+    guard let shape = shape(of: slot) else { return }
+    merge(slot.name)
+    array(slot.name, shape: shape, below: limit)
+    if case .zeros = slot.absence, inputs[slot.name] == nil {
+      inputs[slot.name] = NDArray(shape: shape, repeating: 0)
+    }
+  }
+
+  /// Position ids `[batch, length]`, or `[1, length]` for all; 0, 1, 2, … if not given.
+  private mutating func positions(_ slot: InputSlot, below limit: Int) {
+    guard let shape = shape(of: slot) else { return }
+    let (batch, length) = (shape[0], shape[1])
+    if inputs[slot.name] == nil {
+      guard length <= limit else {
+        faults.append("the inputs are \(length) long, the model has \(limit) positions")
+        return
+      }
+      inputs[slot.name] = NDArray(shape: [1, length], elements: Array(0..<length))
+    }
+    if let row = inputs[slot.name], row.shape == [1, length] {
+      inputs[slot.name] = NDArray(
+        shape: shape, elements: (0..<batch).flatMap { _ in row.elements })
+    }
+    companion(slot, below: limit)
+  }
+
+  /// A place in each text; the last one if not given.
+  private mutating func places(_ slot: InputSlot) {
+    guard let outer, let length = extents[.length]?.size else { return }
+    if inputs[slot.name] == nil {
+      inputs[slot.name] = NDArray(shape: outer, repeating: length - 1)
+    }
+    array(slot.name, shape: outer, below: length)
+  }
+
+  // MARK: Arrays
 
   /// An array of exactly that shape, if given, with values `0..<limit`.
-  mutating func array(_ name: String, shape: [Int], below limit: Int) {
+  private mutating func array(_ name: String, shape: [Int], below limit: Int) {
     guard let array = inputs[name] else { return }
     guard array.shape == shape else {
       faults.append(
@@ -63,45 +184,10 @@ struct InputReader {
     check(array, name, below: limit)
   }
 
-  /// Position ids `[batch, length]`, or `[1, length]` for all; 0, 1, 2, … if not given.
-  mutating func positions(_ name: String, shape: [Int], below limit: Int) {
-    let (batch, length) = (shape[0], shape[1])
-    if inputs[name] == nil {
-      guard length <= limit else {
-        faults.append("the inputs are \(length) long, the model has \(limit) positions")
-        return
-      }
-      inputs[name] = NDArray(shape: [1, length], elements: Array(0..<length))
-    }
-    if let row = inputs[name], row.shape == [1, length] {
-      inputs[name] = NDArray(
-        shape: shape, elements: (0..<batch).flatMap { _ in row.elements })
-    }
-    companion(name, shape: shape, below: limit)
-  }
-
-  /// An array of one number, unless it is given.
-  mutating func fill(_ name: String, shape: [Int], with value: Int = 0) {
-    if inputs[name] == nil { inputs[name] = NDArray(shape: shape, repeating: value) }
-  }
-
-  /// An array to take where `name` is not given.
-  mutating func fill(_ name: String, with array: NDArray<Int>) {
-    if inputs[name] == nil { inputs[name] = array }
-  }
-
-  /// Records a fault that is none of a single array.
-  mutating func reject(_ reason: String) {
-    faults.append(reason)
-  }
-
-  /// Merges the choices of a rank-3 array with its batch. Returns the new shape.
-  private mutating func merge(_ name: String) -> [Int]? {
-    guard let array = inputs[name] else { return nil }
-    guard array.shape.count == 3 else { return array.shape }
-    let shape = [array.shape[0] * array.shape[1], array.shape[2]]
-    inputs[name] = array.reshaped(shape)
-    return shape
+  /// Merges the choices of a rank-3 array with its batch.
+  private mutating func merge(_ name: String) {
+    guard let array = inputs[name], array.shape.count == 3 else { return }
+    inputs[name] = array.reshaped([array.shape[0] * array.shape[1], array.shape[2]])
   }
 
   private mutating func check(_ ids: NDArray<Int>, _ name: String, below limit: Int) {
@@ -111,8 +197,10 @@ struct InputReader {
 
   /// The inputs, if nothing was wrong.
   ///
+  /// - Parameter others: what is wrong beyond the declaration.
   /// - Throws: `CheckpointError` with every fault.
-  func checked() throws(CheckpointError) -> ModelInputs {
+  func checked(_ others: (ModelInputs) -> [String]) throws(CheckpointError) -> ModelInputs {
+    let faults = faults.isEmpty ? others(inputs) : faults
     guard faults.isEmpty else {
       throw CheckpointError(
         .malformed(faults.count == 1 ? faults[0] : "\(faults.count) faults in the inputs"),

@@ -23,9 +23,65 @@ struct SplitMix64: RandomNumberGenerator {
 /// The seed of the built-in probe.
 public let probeSeed: UInt64 = 0x7466_6B69_74  // "tfkit"
 
-/// Builds the arrays of a probe.
+/// Makes inputs for a declaration.
 struct ProbeMaker {
+  /// How long they are.
+  struct Extents {
+    let batch: Int
+    let length: Int
+    let decoderLength: Int
+  }
+
   private var generator = SplitMix64(seed: probeSeed)
+
+  /// Inputs that show as many mistakes as inputs can: padded, every type, ids from the whole vocabulary.
+  mutating func probe(_ slots: [InputSlot], _ extents: Extents) -> ModelInputs {
+    inputs(slots, extents) { maker, slot, length in
+      switch slot.content {
+      case .types(let types):
+        maker.segments(batch: extents.batch, length: length, types: types)
+      // What a decoder beside an encoder reads is seen whole.
+      case .mask where slot.axes.last == .length: maker.mask(batch: extents.batch, length: length)
+      default: nil
+      }
+    }
+  }
+
+  /// Random ids and numbers without padding.
+  mutating func sample(_ slots: [InputSlot], _ extents: Extents) -> ModelInputs {
+    inputs(slots, extents) { _, _, _ in nil }
+  }
+
+  /// What decides the extents is random; `companion` makes the rest, or leaves it out.
+  private mutating func inputs(
+    _ slots: [InputSlot], _ extents: Extents,
+    companion: (inout ProbeMaker, InputSlot, Int) -> NDArray<Int>?
+  ) -> ModelInputs {
+    var inputs = ModelInputs([:])
+    let hasChoices = slots.contains { $0.leads && $0.hasChoices }
+    for slot in slots {
+      let length = slot.axes.last == .decoderLength ? extents.decoderLength : extents.length
+      if case .numbers = slot.content {
+        inputs.numbers[slot.name] = numbers(slot.axes.map { extents[$0] })
+        continue
+      }
+      var array: NDArray<Int>?
+      if case .ids(let limit) = slot.content, slot.leads {
+        array = ids(batch: extents.batch, length: length, below: limit)
+      } else {
+        array = companion(&self, slot, length)
+      }
+      inputs[slot.name] = array.map { hasChoices ? $0.reshaped([1] + $0.shape) : $0 }
+    }
+    return inputs
+  }
+
+  /// Random numbers from −1 to 1.
+  mutating func numbers(_ shape: [Int]) -> NDArray<Double> {
+    let count = shape.reduce(1, *)
+    return NDArray(
+      shape: shape, elements: (0..<count).map { _ in Double.random(in: -1..<1, using: &generator) })
+  }
 
   /// Random ids below `limit`.
   mutating func ids(batch: Int, length: Int, below limit: Int) -> NDArray<Int> {
@@ -49,5 +105,25 @@ struct ProbeMaker {
       return position < max(1, length - length * row / batch) ? 1 : 0
     }
     return NDArray(shape: [batch, length], elements: elements)
+  }
+}
+
+extension ProbeMaker.Extents {
+  /// The extent of an axis; choices stand in the batch.
+  subscript(axis: InputSlot.Axis) -> Int {
+    switch axis {
+    case .batch: batch
+    case .choices: 1
+    case .length: length
+    case .decoderLength: decoderLength
+    case .size(let size): size
+    }
+  }
+}
+
+extension InputSlot {
+  /// Whether there is an axis of choices.
+  var hasChoices: Bool {
+    axes.contains { if case .choices = $0 { true } else { false } }
   }
 }

@@ -23,6 +23,7 @@ public struct ForwardMemory: Sendable {
     let width = stages.map(\.stream).max() ?? 0
     let tokens = inputs.arrays.values.map(\.elements.count).max() ?? 0
     let length = inputs.arrays.values.map(\.width).max() ?? 0
+    let numbers = inputs.numbers.values.reduce(0) { $0 + $1.elements.count }
     for shapes in stages {
       // The stream before and after, and two steps in between.
       let computed = 4 * max(width, shapes.stream) + shapes.made
@@ -37,6 +38,8 @@ public struct ForwardMemory: Sendable {
     // Two stacks, and in each a table of relative distances.
     let heads = graph.slots.filter { $0.path.hasSuffix("relative_bias.weight") && !$0.isUnused }
     states = size * (3 * tokens * width + heads.reduce(0) { $0 + $1.shape[1] } * 2 * length)
+    // As they were read, and in the type of the pass.
+    states += numbers * (MemoryLayout<Double>.size + size)
   }
 
   /// What a stage declares, as numbers of elements.

@@ -19,7 +19,8 @@ public struct Stage<Scalar: ComputeScalar> {
   /// Asks for the weights and returns what to do with them.
   public let load: (WeightScope<Scalar>) throws(CheckpointError) -> Step
 
-  init(
+  /// A stage.
+  package init(
     _ name: String, outputs: [StageOutput] = [], runsOnce: Bool = false,
     load: @escaping (WeightScope<Scalar>) throws(CheckpointError) -> Step
   ) {
@@ -27,6 +28,28 @@ public struct Stage<Scalar: ComputeScalar> {
     self.outputs = outputs
     self.runsOnce = runsOnce
     self.load = load
+  }
+}
+
+extension Stage {
+  /// The stage as a part of a larger model: its weights, ties included, and its states stand under
+  /// `model.`. Its outputs stay the model's own unless others are named.
+  ///
+  /// - Parameter rename: the larger model's name of an output, or `nil` if it is none there.
+  package func inside(
+    _ model: String, rename: (StageOutput) -> String? = { $0.name }
+  ) -> Stage {
+    let outputs = outputs.compactMap { output in
+      rename(output).map {
+        StageOutput(
+          name: $0, state: model + "." + output.state, isHiddenState: output.isHiddenState)
+      }
+    }
+    return Stage(model + "." + name, outputs: outputs, runsOnce: runsOnce) {
+      scope throws(CheckpointError) in
+      let step = try load(scope.innerModel(model))
+      return { states throws(CheckpointError) in try states.within(model, step) }
+    }
   }
 }
 
@@ -40,12 +63,12 @@ public struct StageOutput: Sendable, Equatable {
   public let isHiddenState: Bool
 
   /// An output that is always given.
-  static func final(_ name: String, from state: String? = nil) -> StageOutput {
+  package static func final(_ name: String, from state: String? = nil) -> StageOutput {
     StageOutput(name: name, state: state ?? name, isHiddenState: false)
   }
 
   /// The hidden state of that number, of a stack whose hidden states have a name of their own.
-  static func hidden(
+  package static func hidden(
     _ index: Int, from state: String, named name: String = "hidden_states"
   ) -> StageOutput {
     StageOutput(name: "\(name).\(index)", state: state, isHiddenState: true)
@@ -57,6 +80,8 @@ public struct States<Scalar: ComputeScalar>: Sendable {
   /// The inputs, checked by the architecture.
   public private(set) var inputs: ModelInputs
   private var values: [String: StateValue<Scalar>] = [:]
+  /// What stands before the names of the states of the inner model that is running.
+  private var prefix = ""
   /// The keys and values of earlier inputs, if they are kept.
   var cache: KeyValueCache<Scalar>?
 
@@ -77,7 +102,7 @@ public struct States<Scalar: ComputeScalar>: Sendable {
 
   /// Forgets a state that no later stage reads.
   mutating func remove(_ name: String) {
-    values[name] = nil
+    values[prefix + name] = nil
   }
 
   /// The names of the states there are, sorted.
@@ -93,51 +118,29 @@ public struct States<Scalar: ComputeScalar>: Sendable {
       }
       return array
     }
-    set { values[name] = .array(newValue) }
+    set { values[prefix + name] = .array(newValue) }
   }
 
   /// The state of that name, scores over a vocabulary included.
   ///
   /// - Precondition: an earlier stage has set it.
   public func value(of name: String) -> StateValue<Scalar> {
-    guard let value = values[name] else { preconditionFailure("no stage has set \(name)") }
+    guard let value = values[prefix + name] else { preconditionFailure("no stage has set \(name)") }
     return value
   }
 
   /// Sets a state to what may be computed later.
   mutating func set(_ name: String, to value: StateValue<Scalar>) {
-    values[name] = value
-  }
-}
-
-/// The inputs of a model by the framework's names: `input_ids`, `attention_mask`, …
-public struct ModelInputs: Sendable, Equatable {
-  /// The arrays.
-  public var arrays: [String: NDArray<Int>]
-  /// The choices that were merged with the batch, 1 if there are none.
-  public var choices = 1
-  /// Whether there was an axis of choices.
-  public var hasChoices = false
-
-  /// Wraps arrays.
-  public init(_ arrays: [String: NDArray<Int>]) {
-    self.arrays = arrays
+    values[prefix + name] = value
   }
 
-  /// The input of that name, if given.
-  public subscript(name: String) -> NDArray<Int>? {
-    get { arrays[name] }
-    set { arrays[name] = newValue }
-  }
-
-  /// The input of that name, which `Architecture.prepare` has filled in.
-  func required(_ name: String) -> NDArray<Int> {
-    guard let array = arrays[name] else { preconditionFailure("\(name) was not prepared") }
-    return array
-  }
-
-  /// A padding mask: anything but zero allows. `nil` if it is not given, which allows all.
-  func mask(_ name: String) -> NDArray<Bool>? {
-    arrays[name].map { NDArray(shape: $0.shape, elements: $0.elements.map { $0 != 0 }) }
+  /// Runs a step of an inner model, whose states have names of their own.
+  mutating func within(
+    _ model: String, _ step: (inout States) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    let outer = prefix
+    prefix += model + "."
+    defer { prefix = outer }
+    try step(&self)
   }
 }

@@ -9,6 +9,8 @@ public import TensorCore
 public struct WeightScope<Scalar: ComputeScalar> {
   /// The canonical path of this scope, empty at the root.
   public let path: String
+  /// The path of the model inside of which this scope is, with its dot; empty for the outermost.
+  private let model: String
   private let visitor: any WeightVisitor
   private let isUnused: Bool
   /// The tables that are read whole, once for all scopes of this root; `nil` reads rows from files.
@@ -22,10 +24,11 @@ public struct WeightScope<Scalar: ComputeScalar> {
   }
 
   init(
-    path: String = "", visitor: any WeightVisitor, isUnused: Bool = false,
+    path: String = "", model: String = "", visitor: any WeightVisitor, isUnused: Bool = false,
     resident: ResidentTables<Scalar>? = nil
   ) {
     self.path = path
+    self.model = model
     self.visitor = visitor
     self.isUnused = isUnused
     self.resident = resident
@@ -38,9 +41,18 @@ public struct WeightScope<Scalar: ComputeScalar> {
     _ name: String, _ kind: ModuleKind, isUnused: Bool = false
   ) -> WeightScope {
     let inner = WeightScope(
-      path: joined(name), visitor: visitor, isUnused: self.isUnused || isUnused,
+      path: joined(name), model: model, visitor: visitor, isUnused: self.isUnused || isUnused,
       resident: resident)
     visitor.enter(inner.path, kind)
+    return inner
+  }
+
+  /// The scope of a whole model inside this one, whose ties are paths of its own.
+  func innerModel(_ name: String) -> WeightScope {
+    let inner = WeightScope(
+      path: joined(name), model: joined(name) + ".", visitor: visitor, isUnused: isUnused,
+      resident: resident)
+    visitor.enter(inner.path, .model)
     return inner
   }
 
@@ -49,7 +61,8 @@ public struct WeightScope<Scalar: ComputeScalar> {
   /// - Parameters:
   ///   - shape: what it must have.
   ///   - role: what it is for.
-  ///   - tie: the path of the weight it equals unless the checkpoint stores it separately.
+  ///   - tie: the path, in its model, of the weight it equals unless the checkpoint stores it
+  ///     separately.
   /// - Throws: `CheckpointError` when its bytes cannot be read.
   public func weight(
     _ name: String, _ shape: [Int], _ role: WeightRole, tiedTo tie: String? = nil
@@ -75,7 +88,7 @@ public struct WeightScope<Scalar: ComputeScalar> {
     isReadByRows: Bool = false
   ) -> WeightSlot {
     WeightSlot(
-      path: joined(name), shape: shape, role: role, tie: tie, isUnused: isUnused,
+      path: joined(name), shape: shape, role: role, tie: tie.map { model + $0 }, isUnused: isUnused,
       isReadByRows: isReadByRows)
   }
 

@@ -18,14 +18,23 @@ public struct ArrayFile: Sendable {
 
   /// The inputs in the file: `inputs/NAME`, or all arrays under their own names if there is no such.
   ///
-  /// - Throws: `CheckpointError` if one does not hold integers.
+  /// Integers stay what they are, and floating-point numbers become double precision.
+  ///
+  /// - Throws: `CheckpointError` if one holds neither.
   public func inputs() throws(CheckpointError) -> ModelInputs {
     var tensors = section("inputs/")
     if tensors.isEmpty && section("outputs/").isEmpty {
       tensors = checkpoint.tensors.tensors.map { ($0.name.text, $0) }
     }
     var inputs = ModelInputs([:])
-    for (name, tensor) in tensors { inputs[name] = try integers(tensor) }
+    for (name, tensor) in tensors {
+      try checkSize(of: tensor)
+      if tensor.dtype.isComputable {
+        inputs.numbers[name] = try NDArray(reading: tensor)
+      } else {
+        inputs[name] = try integers(tensor)
+      }
+    }
     return inputs
   }
 
@@ -49,20 +58,24 @@ public struct ArrayFile: Sendable {
   /// a thousand times its size.
   private static let inputLimit = 1 << 23
 
-  private func integers(_ tensor: Tensor) throws(CheckpointError) -> NDArray<Int> {
+  private func checkSize(of tensor: Tensor) throws(CheckpointError) {
     guard tensor.elementCount <= Self.inputLimit else {
       throw CheckpointError(
         .limitExceeded(
           "the number of elements of an input", limit: Self.inputLimit, found: tensor.elementCount),
         file: file, tensor: tensor.name)
     }
+  }
+
+  private func integers(_ tensor: Tensor) throws(CheckpointError) -> NDArray<Int> {
     let bytes = try tensor.bytes.read(0..<tensor.byteCount)
     var elements: [Int] = []
     elements.reserveCapacity(tensor.elementCount)
     for index in 0..<tensor.elementCount {
       guard let value = tensor.dtype.element(at: index, of: bytes).int else {
         throw CheckpointError(
-          .malformed("inputs must be integers, element \(index) is \(tensor.dtype)"),
+          .malformed(
+            "inputs must be integers, F16, BF16, F32 or F64, element \(index) is \(tensor.dtype)"),
           file: file, tensor: tensor.name)
       }
       elements.append(value)

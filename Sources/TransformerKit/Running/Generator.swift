@@ -32,8 +32,8 @@ public struct Generator<Scalar: ComputeScalar> {
     guard let rules = architecture.generation else {
       throw CheckpointError(
         .unsupported(
-          "the class \(architecture.head) does not continue texts; those that do are"
-            + " GPT2LMHeadModel and T5ForConditionalGeneration"))
+          "the class \(architecture.head) does not continue texts; language models with a decoder do"
+        ))
     }
     let inputs = try architecture.prompt(prompt)
     guard let ids = inputs[rules.ids] else { preconditionFailure("a prompt has no ids") }

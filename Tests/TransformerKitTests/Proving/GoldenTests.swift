@@ -159,7 +159,7 @@ private struct MadeGolden {
     ("no outputs", "is no golden: it has no array outputs/NAME"),
     ("another array", "a golden has inputs/NAME, outputs/NAME and __golden__ only"),
     ("integer outputs", "outputs must be F16, BF16, F32 or F64, this is I64"),
-    ("float inputs", "inputs must be integers, element 0 is F32"),
+    ("complex inputs", "inputs must be integers, F16, BF16, F32 or F64, element 0 is C64"),
     ("broken label", "expected a value, at byte 0 of the label"),
     ("unknown precision", "is none of exact-f64"),
   ])
@@ -170,7 +170,8 @@ private struct MadeGolden {
     case "another array": golden.tensors.append(Tensor("weights", [1], values: [0]))
     case "integer outputs":
       golden.tensors.append(Tensor("outputs/x", .i64, [0], bytes: []))
-    case "float inputs": golden.tensors.append(Tensor("inputs/x", [1], values: [0]))
+    case "complex inputs":
+      golden.tensors.append(Tensor("inputs/x", .c64, [1], bytes: Array(repeating: 0, count: 8)))
     case "broken label": golden.label("nonsense")
     default: golden.label(#"{"precision": "f8"}"#)
     }

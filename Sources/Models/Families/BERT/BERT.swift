@@ -152,18 +152,10 @@ public struct BERT: Architecture {
     }
   }
 
-  /// The first token's state through a linear layer and tanh, whatever `hidden_act` says.
+  /// The pooled first token, whatever `hidden_act` says.
   private func pooler<Scalar>() -> Stage<Scalar> {
-    let outputs: [StageOutput] = task == .base ? [.final("pooler_output")] : []
-    let isUnused = unused.contains("pooler")
-    return Stage("pooler", outputs: outputs) { scope throws(CheckpointError) in
-      let dense = try Linear(
-        scope.module("pooler", .linear, isUnused: isUnused), in: width, out: width,
-        activation: .tanh)
-      return { states throws(CheckpointError) in
-        guard !isUnused else { return }
-        states["pooler_output"] = dense(position(0, of: states["hidden"]))
-      }
-    }
+    .pooler(
+      of: "hidden", to: "pooler_output", width: width, isOutput: task == .base,
+      isUnused: unused.contains("pooler"))
   }
 }

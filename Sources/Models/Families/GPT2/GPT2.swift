@@ -172,13 +172,3 @@ public struct GPT2: Architecture {
     }
   }
 }
-
-extension ModelInputs {
-  /// `[batch × choices, …]` as `[batch, choices, …]`, if there are choices.
-  fileprivate func separatingChoices<Scalar: ComputeScalar>(
-    _ x: NDArray<Scalar>
-  ) -> NDArray<Scalar> {
-    guard hasChoices else { return x }
-    return x.reshaped([x.shape[0] / choices, choices] + x.shape.dropFirst())
-  }
-}

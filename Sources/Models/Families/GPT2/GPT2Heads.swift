@@ -52,7 +52,8 @@ extension GPT2 {
     case .base: []
     case .languageModel: [languageModel()]
     case .doubleHeads: [languageModel(), choice()]
-    case .sequenceClassification: [sequenceClassification()]
+    case .sequenceClassification:
+      [.sequenceClassification(of: "hidden", width: width, labels: labels, padToken: padToken)]
     case .tokenClassification: [.classifier(of: "hidden", width: width, labels: labels)]
     case .questionAnswering: [.questionAnswering(of: "hidden", width: width)]
     }
@@ -70,24 +71,6 @@ extension GPT2 {
         let tokens = states.inputs.required("mc_token_ids")  // [batch, choices]
         let scores = head(selectPositions(tokens.elements, of: states["hidden"]))
         states["mc_logits"] = apply(choiceActivation, to: column(0, of: scores))
-      }
-    }
-  }
-
-  /// From the state of each row's last token that is not the padding id, whatever the mask says;
-  /// without a padding id that of the last one.
-  private func sequenceClassification<Scalar>() -> Stage<Scalar> {
-    Stage("score", outputs: [.final("logits")]) { scope throws(CheckpointError) in
-      let score = try Linear(
-        scope.module("score", .linear), in: width, out: labels, bias: false)
-      return { states throws(CheckpointError) in
-        let ids = states.inputs.required("input_ids")
-        let last = (0..<ids.rows).map { row in
-          guard let padToken else { return ids.width - 1 }
-          let ids = ids.row(row)
-          return (ids.lastIndex { $0 != padToken } ?? ids.startIndex) - ids.startIndex
-        }
-        states["logits"] = score(selectPositions(last, of: states["hidden"]))  // [batch, labels]
       }
     }
   }

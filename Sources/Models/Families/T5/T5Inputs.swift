@@ -2,54 +2,38 @@ import Kernels
 public import TensorCore
 
 extension T5 {
-  public func prepare(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
-    var known = [Stack.encoder.ids, Stack.encoder.mask]
-    if task.hasDecoder { known += [Stack.decoder.ids, Stack.decoder.mask] }
-    var reader = InputReader(inputs, known: known)
-    let shape = reader.ids(Stack.encoder.ids, below: vocabulary)
-    if let shape { reader.companion(Stack.encoder.mask, shape: shape, below: .max) }
-    if task.hasDecoder { prepareDecoder(&reader, encoder: shape) }
-    if task == .sequenceClassification, let shape { checkEndTokens(&reader, shape) }
-    return try reader.checked()
+  public var inputs: [InputSlot] {
+    var slots: [InputSlot] = [
+      .ids(Stack.encoder.ids, below: vocabulary), .mask(Stack.encoder.mask),
+    ]
+    guard task.hasDecoder else { return slots }
+    // Its states are taken where `input_ids` has its end tokens.
+    let length: InputSlot.Axis = task == .sequenceClassification ? .length : .decoderLength
+    slots += [decoderIDs(length), .mask(Stack.decoder.mask, over: length)]
+    return slots
   }
 
-  private func prepareDecoder(_ reader: inout InputReader, encoder: [Int]?) {
+  private func decoderIDs(_ length: InputSlot.Axis) -> InputSlot {
     let name = Stack.decoder.ids
-    if task.shiftsInputs, reader.inputs[name] == nil {
-      guard let encoder else { return }
-      guard let startToken else {
-        return reader.reject("\(name) is missing, and the config has no decoder_start_token_id")
-      }
-      reader.fill(name, with: shifted(reader.inputs.required(Stack.encoder.ids), startToken))
-      reader.array(name, shape: encoder, below: vocabulary)
-    }
-    guard let shape = reader.ids(name, below: vocabulary) else { return }
-    reader.companion(Stack.decoder.mask, shape: shape, below: .max)
-    if let encoder, shape[0] != encoder[0] {
-      reader.reject("\(name) has \(shape[0]) rows, input_ids \(encoder[0])")
+    let axes = [.batch, length]
+    guard task.shiftsInputs else { return .ids(name, below: vocabulary, axes: axes) }
+    let start = startToken
+    return .ids(
+      name, below: vocabulary, axes: axes,
+      otherwise: "\(name) is missing, and the config has no decoder_start_token_id"
+    ) { inputs in
+      start.map { shifted(inputs.required(Stack.encoder.ids), $0) }
     }
   }
 
-  /// The ids one place to the right, behind `start`.
-  private func shifted(_ ids: NDArray<Int>, _ start: Int) -> NDArray<Int> {
-    NDArray(
-      shape: ids.shape, elements: (0..<ids.rows).flatMap { [start] + ids.row($0).dropLast() })
-  }
-
-  /// The decoder's states are taken where `input_ids` has its end tokens.
-  private func checkEndTokens(_ reader: inout InputReader, _ shape: [Int]) {
-    guard let ids = reader.inputs[Stack.decoder.ids] else { return }
-    if ids.shape != shape {
-      reader.reject(
-        "decoder_input_ids is \(describe(shape: ids.shape)), must be \(describe(shape: shape)),"
-          + " like input_ids")
-    }
-    let counts = Set(endPositions(in: reader.inputs.required(Stack.encoder.ids)).map(\.count))
-    if counts.count != 1 || counts.contains(0) {
-      reader.reject(
-        "each row of input_ids must have the same number of end tokens (\(endTokens[0])),"
-          + " at least one")
-    }
+  public func faults(in inputs: ModelInputs) -> [String] {
+    guard task == .sequenceClassification else { return [] }
+    let counts = Set(endPositions(in: inputs.required(Stack.encoder.ids)).map(\.count))
+    guard counts.count != 1 || counts.contains(0) else { return [] }
+    return [
+      "each row of input_ids must have the same number of end tokens (\(endTokens[0])),"
+        + " at least one"
+    ]
   }
 
   public var generation: GenerationRules? {
@@ -72,39 +56,27 @@ extension T5 {
     return try prepare(inputs.starting(with: startToken))
   }
 
-  public func sample(batch: Int, length: Int, decoderLength: Int) -> ModelInputs {
-    var maker = ProbeMaker()
-    var inputs = ModelInputs([
-      Stack.encoder.ids: maker.ids(batch: batch, length: length, below: vocabulary)
-    ])
-    if task.hasDecoder {
-      let length = task == .sequenceClassification ? length : decoderLength
-      inputs[Stack.decoder.ids] = maker.ids(batch: batch, length: length, below: vocabulary)
-    }
-    return inputs
-  }
-
-  public func probe(longest: Int) -> ModelInputs {
-    var maker = ProbeMaker()
-    let (batch, length) = (2, longest)
-    var ids = maker.ids(batch: batch, length: length, below: vocabulary)
-    let end = endTokens.first ?? 0
-    if task == .sequenceClassification {
+  /// A probe whose rows end where a classifier looks, and whose decoder texts begin as they do.
+  public func completing(_ inputs: ModelInputs) -> ModelInputs {
+    var inputs = inputs
+    if task == .sequenceClassification, var ids = inputs[Stack.encoder.ids] {
+      let end = endTokens.first ?? 0
       ids.elements = ids.elements.map { $0 == end ? (end + 1) % vocabulary : $0 }
-      for row in 0..<batch { ids.elements[(row + 1) * length - 1] = end }
+      for row in 0..<ids.rows { ids.elements[(row + 1) * ids.width - 1] = end }
+      inputs[Stack.encoder.ids] = ids
     }
-    var inputs = ModelInputs([
-      Stack.encoder.ids: ids, Stack.encoder.mask: maker.mask(batch: batch, length: length),
-    ])
-    if task.hasDecoder {
-      // Long enough for every bucket; a classifier reads as many as the encoder has.
-      let length = task == .sequenceClassification ? length : length / 2
-      var prefix = maker.ids(batch: batch, length: length, below: vocabulary)
-      for row in 0..<batch { prefix.elements[row * length] = startToken ?? 0 }
+    if var prefix = inputs[Stack.decoder.ids] {
+      for row in 0..<prefix.rows { prefix.elements[row * prefix.width] = startToken ?? 0 }
       inputs[Stack.decoder.ids] = prefix
     }
     return inputs
   }
+}
+
+/// The ids one place to the right, behind `start`.
+private func shifted(_ ids: NDArray<Int>, _ start: Int) -> NDArray<Int> {
+  NDArray(
+    shape: ids.shape, elements: (0..<ids.rows).flatMap { [start] + ids.row($0).dropLast() })
 }
 
 extension ModelInputs {

@@ -1,0 +1,147 @@
+package import Kernels
+
+/// An input that a model declares: its name, what it holds, its shape, and what is taken where it is not
+/// given.
+///
+/// Declaring is checking: what `Architecture.prepare` accepts, the built-in probe, the samples that are
+/// timed and the names that messages tell all follow from the declaration.
+public struct InputSlot: Sendable {
+  /// An extent of an input. Those of the same name are the same in all inputs of a model.
+  public enum Axis: Hashable, Sendable {
+    case batch
+    /// The choices of a question, which are merged with the batch; optional, the axis may be left out.
+    case choices(isOptional: Bool)
+    /// The length of the texts.
+    case length
+    /// The length of what a decoder beside an encoder reads.
+    case decoderLength
+    case size(Int)
+  }
+
+  /// What the elements are.
+  package enum Content: Sendable {
+    /// Whole numbers from 0 on.
+    case ids(below: Int)
+    /// Ids of kinds of text, in runs.
+    case types(below: Int)
+    /// Anything but 0 allows a position.
+    case mask
+    /// The position of each id, one row for all or one for each row.
+    case positions(below: Int)
+    /// For each text the place of one of its ids.
+    case places
+    /// Numbers that need not be whole.
+    case numbers
+  }
+
+  /// What is taken where the input is not given.
+  package enum Absence: Sendable {
+    /// It must be given.
+    case fault
+    /// Nothing, which the model understands.
+    case nothing
+    /// Zeros.
+    case zeros
+    /// 0, 1, 2, … as positions; the last place, as a place.
+    case counted
+    /// What is made of the other inputs; `nil` for the reason why that is not possible.
+    case made(@Sendable (ModelInputs) -> NDArray<Int>?, otherwise: String)
+  }
+
+  /// The framework's name of it.
+  public let name: String
+  /// The extents.
+  public let axes: [Axis]
+  let content: Content
+  let absence: Absence
+  /// Why there can be one row at most, if so.
+  var onlyOneRow: String?
+
+  /// Ids `[batch, length]` that must be given.
+  ///
+  /// - Parameter onlyOneRow: why there can be one row at most, if so.
+  package static func ids(
+    _ name: String, below limit: Int, axes: [Axis] = [.batch, .length], onlyOneRow: String? = nil
+  ) -> InputSlot {
+    InputSlot(
+      name: name, axes: axes, content: .ids(below: limit), absence: .fault, onlyOneRow: onlyOneRow)
+  }
+
+  /// Ids that are made of the other inputs where they are not given.
+  package static func ids(
+    _ name: String, below limit: Int, axes: [Axis] = [.batch, .length], otherwise reason: String,
+    made: @escaping @Sendable (ModelInputs) -> NDArray<Int>?
+  ) -> InputSlot {
+    InputSlot(
+      name: name, axes: axes, content: .ids(below: limit),
+      absence: .made(made, otherwise: reason))
+  }
+
+  /// Ids that may be missing.
+  package static func optionalIDs(_ name: String, below limit: Int) -> InputSlot {
+    InputSlot(
+      name: name, axes: [.batch, .length], content: .ids(below: limit), absence: .nothing)
+  }
+
+  /// Kinds of text, which are 0 where they are not given.
+  package static func types(_ name: String, below limit: Int) -> InputSlot {
+    InputSlot(
+      name: name, axes: [.batch, .length], content: .types(below: limit), absence: .zeros)
+  }
+
+  /// A padding mask, which allows all where it is not given.
+  package static func mask(_ name: String, over length: Axis = .length) -> InputSlot {
+    InputSlot(name: name, axes: [.batch, length], content: .mask, absence: .nothing)
+  }
+
+  /// Positions, which count from 0 on where they are not given.
+  ///
+  /// - Parameter limit: how many the model has; `nil` if they have no end.
+  package static func positions(_ name: String, below limit: Int? = nil) -> InputSlot {
+    InputSlot(
+      name: name, axes: [.batch, .length], content: .positions(below: limit ?? .max),
+      absence: .counted)
+  }
+
+  /// For each text, choices included, a place in it: the last where none is given.
+  package static func places(_ name: String) -> InputSlot {
+    InputSlot(
+      name: name, axes: [.batch, .choices(isOptional: true)], content: .places, absence: .counted)
+  }
+
+  /// Numbers that need not be whole, which must be given.
+  package static func numbers(_ name: String, _ axes: [Axis]) -> InputSlot {
+    InputSlot(name: name, axes: axes, content: .numbers, absence: .fault)
+  }
+}
+
+extension InputSlot {
+  /// Whether other inputs of the same shape follow its extents.
+  var leads: Bool {
+    switch (content, absence) {
+    case (.ids, .fault), (.ids, .made), (.numbers, _): true
+    default: false
+    }
+  }
+
+  /// The shape in words: `[batch, length] or [batch, choices, length]`.
+  public var shapeText: String {
+    func text(_ axes: [Axis]) -> String {
+      "[" + axes.map(\.text).joined(separator: ", ") + "]"
+    }
+    let isOptional = axes.contains(.choices(isOptional: true))
+    let shorter = axes.filter { $0 != .choices(isOptional: true) }
+    return isOptional ? text(shorter) + " or " + text(axes) : text(axes)
+  }
+}
+
+extension InputSlot.Axis {
+  fileprivate var text: String {
+    switch self {
+    case .batch: "batch"
+    case .choices: "choices"
+    case .length, .decoderLength: "length"
+    case .size(let size): "\(size)"
+    }
+  }
+}

@@ -1,0 +1,51 @@
+public import Kernels
+
+/// The inputs of a model by the framework's names: `input_ids`, `attention_mask`, …
+public struct ModelInputs: Sendable, Equatable {
+  /// The arrays of whole numbers.
+  public var arrays: [String: NDArray<Int>]
+  /// The arrays of other numbers.
+  public var numbers: [String: NDArray<Double>]
+  /// The choices that were merged with the batch, 1 if there are none.
+  public var choices = 1
+  /// Whether there was an axis of choices.
+  public var hasChoices = false
+
+  /// Wraps arrays.
+  public init(_ arrays: [String: NDArray<Int>], numbers: [String: NDArray<Double>] = [:]) {
+    self.arrays = arrays
+    self.numbers = numbers
+  }
+
+  /// The names of all inputs, sorted.
+  public var names: [String] { (Array(arrays.keys) + numbers.keys).sorted() }
+
+  /// The input of that name, if given, of whole numbers.
+  public subscript(name: String) -> NDArray<Int>? {
+    get { arrays[name] }
+    set { arrays[name] = newValue }
+  }
+
+  /// The input of that name, which `Architecture.prepare` has filled in.
+  func required(_ name: String) -> NDArray<Int> {
+    guard let array = arrays[name] else { preconditionFailure("\(name) was not prepared") }
+    return array
+  }
+
+  /// The numbers of that name, which `Architecture.prepare` has checked, in the type of the forward pass.
+  func numbers<Scalar: ComputeScalar>(_ name: String, as _: Scalar.Type) -> NDArray<Scalar> {
+    guard let array = numbers[name] else { preconditionFailure("\(name) was not prepared") }
+    return NDArray(shape: array.shape, elements: array.elements.map { Scalar($0) })
+  }
+
+  /// A padding mask: anything but zero allows. `nil` if it is not given, which allows all.
+  func mask(_ name: String) -> NDArray<Bool>? {
+    arrays[name].map { NDArray(shape: $0.shape, elements: $0.elements.map { $0 != 0 }) }
+  }
+
+  /// `[batch × choices, …]` as `[batch, choices, …]`, if there are choices.
+  func separatingChoices<Scalar: ComputeScalar>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+    guard hasChoices else { return x }
+    return x.reshaped([x.shape[0] / choices, choices] + x.shape.dropFirst())
+  }
+}
