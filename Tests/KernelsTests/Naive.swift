@@ -41,6 +41,21 @@ struct Randoms {
     }
     return NDArray(shape: shape, elements: elements)
   }
+
+  /// Truth values, few of them true.
+  mutating func globals(_ shape: Int...) -> NDArray<Bool> {
+    let elements = (0..<shape.reduce(1, *)).map { _ in
+      Int.random(in: 0..<20, using: &generator) == 0
+    }
+    return NDArray(shape: shape, elements: elements)
+  }
+}
+
+extension NDArray<Bool> {
+  /// The element at those indices.
+  func at(_ indices: Int...) -> Bool {
+    elements[zip(indices, shape).reduce(0) { $0 * $1.1 + $1.0 }]
+  }
 }
 
 extension NDArray where Element: ComputeScalar {
@@ -97,36 +112,71 @@ func naiveLayerNorm<Scalar: Precision>(
 
 /// Attention, position by position, with what is hidden left out of the sum.
 func naiveAttention<Scalar: Precision>(
-  query: NDArray<Scalar>, key: NDArray<Scalar>, value: NDArray<Scalar>, heads: Int, scale: Double,
-  bias: NDArray<Scalar>? = nil, mask: AttentionMask
+  query: NDArray<Scalar>, key: NDArray<Scalar>, value: NDArray<Scalar>, heads: Int, keyHeads: Int,
+  scores: Scores<Scalar>
 ) -> [Double] {
   let (batch, queries, keys) = (query.shape[0], query.shape[1], key.shape[1])
-  let (size, valueSize) = (query.width / heads, value.width / heads)
+  let (size, valueSize) = (query.width / heads, value.width / keyHeads)
   var result: [Double] = []
   for member in 0..<batch {
     for q in 0..<queries {
       for head in 0..<heads {
+        let keyHead = head * keyHeads / heads
         var weights = (0..<keys).map { k in
-          let score = (0..<size).reduce(0) { sum, i in
-            sum + query.at(member, q, head * size + i) * key.at(member, k, head * size + i)
+          var score = (0..<size).reduce(0) { sum, i in
+            sum + query.at(member, q, head * size + i) * key.at(member, k, keyHead * size + i)
           }
-          return exp(score * scale + (bias?.at(head, queries - 1 - q + k) ?? 0))
+          score *= scores.scale
+          if let cap = scores.softcap { score = cap * tanhByDefinition(score / cap) }
+          if let bias = scores.bias {
+            let place = member * bias.batch + head * bias.head + q * bias.query + k * bias.key
+            score += Double(bias.array.elements[bias.offset + place])
+          }
+          return exp(score) * Double(scores.keys.times(k, isSeenBy: q, head: head, in: member))
         }
-        for k in 0..<keys {
-          let isPadding = !(mask.keys?.elements[member * keys + k] ?? true)
-          if isPadding || mask.isCausal && k > mask.firstQuery + q { weights[k] = 0 }
+        // All have the lowest score, and equal weights unless there is a sink, beside which they are
+        // nothing.
+        if weights.allSatisfy({ $0 == 0 }) && scores.sinks == nil {
+          weights = weights.map { _ in 1 }
         }
-        if weights.allSatisfy({ $0 == 0 }) { weights = weights.map { _ in 1 } }
-        let sum = weights.reduce(0, +)
+        let sink = scores.sinks.map { exp($0.at(head)) } ?? 0
+        let sum = weights.reduce(sink, +)
         result += (0..<valueSize).map { i in
           (0..<keys).reduce(0) {
-            $0 + weights[$1] / sum * value.at(member, $1, head * valueSize + i)
+            $0 + weights[$1] / sum * value.at(member, $1, keyHead * valueSize + i)
           }
         }
       }
     }
   }
   return result
+}
+
+extension KeyPlan {
+  /// How often a query counts a key.
+  fileprivate func times(_ key: Int, isSeenBy query: Int, head: Int, in member: Int) -> Int {
+    if let allowed {
+      let isAllowed =
+        allowed.shape.count == 2 ? allowed.at(member, key) : allowed.at(member, query, key)
+      if !isAllowed { return 0 }
+    }
+    let position = firstQuery + query
+    if let blocks {
+      let list = blocks.lists[blocks.lists.count == 1 ? 0 : head][position / blocks.size]
+      return list.count { $0 == key / blocks.size }
+    }
+    if global?.at(member, key) == true { return 1 }
+    if let before, position - key > before { return 0 }
+    if let after, key - position > after { return 0 }
+    if let chunks {
+      let start = Double(chunks.starts[chunks.starts.count == 1 ? 0 : member])
+      func chunk(_ position: Int) -> Double {
+        ((Double(position) - start) / Double(chunks.size)).rounded(.down)
+      }
+      if chunk(key) != chunk(position) { return 0 }
+    }
+    return 1
+  }
 }
 
 /// The error function by a series whose terms are all of one sign: Abramowitz, Stegun, 7.1.6.

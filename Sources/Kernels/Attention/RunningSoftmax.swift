@@ -20,40 +20,45 @@ package enum AttentionTile {
 /// tile raises `m` to `m′`, what was summed before is multiplied by `e^(m − m′)`. Dao,
 /// arXiv 2307.08691, algorithm 1.
 struct RunningSoftmax<Scalar: ComputeScalar> {
-  /// `[queries, keys of a tile]`: scores, then their weights.
+  /// `[queries, keys of a tile]`: scores, then their weights. Behind them two rows for what a query's scores
+  /// are computed with.
   private var scores: [Scalar]
   private var largest: [Scalar]
   private var sums: [Scalar]
+  /// Where the two rows are.
+  private let rows: (hidden: Int, bias: Int)
 
-  /// Room for so many queries, and as many keys as a tile has at most.
+  /// Room for as many queries and keys as a tile has at most, of so many.
   init(queries: Int, keys: Int) {
-    scores = Array(repeating: 0, count: queries * min(keys, AttentionTile.keys))
+    let (queries, keys) = (min(queries, AttentionTile.queries), min(keys, AttentionTile.keys))
+    scores = Array(repeating: 0, count: (queries + 2) * keys)
+    rows = (queries * keys, (queries + 1) * keys)
     largest = Array(repeating: 0, count: queries)
     sums = largest
   }
 
-  /// Computes `softmax(q·kᵀ·scale + bias)·v`.
+  /// Computes `softmax(cap(q·kᵀ·scale) + bias)·v`.
   ///
   /// - Parameters:
-  ///   - queries: which queries `query` has the rows of.
-  ///   - bias: the head's bias of the text's first query and first key; those of greater distances lie
-  ///     around it, as in `attention`.
-  ///   - hidden: for each key, 1 if no query may attend to it.
-  ///   - result: `[queries, value size]`, rows as far apart as those of `value`.
+  ///   - part: the queries of which `query` has the rows, and their keys.
+  ///   - key: all keys, as `value` has all values.
+  ///   - result: `[queries, value size]`, rows `stride` apart.
   @inline(__always)
   mutating func attend(
-    queries: Range<Int>, query: HeadRows<Scalar>, key: HeadRows<Scalar>, value: HeadRows<Scalar>,
-    scale: Scalar, bias: UnsafePointer<Scalar>?, visible: VisibleKeys,
-    hidden: UnsafePointer<Scalar>?, result: UnsafeMutablePointer<Scalar>
+    _ part: AttentionPart, query: HeadRows<Scalar>, key: HeadRows<Scalar>, value: HeadRows<Scalar>,
+    scoring: HeadScoring<Scalar>, result: UnsafeMutablePointer<Scalar>, stride: Int
   ) {
+    let queries = part.queries
+    // A key without a value has been seen before any other.
     for row in 0..<queries.count {
-      largest[row] = -.infinity
-      sums[row] = 0
+      largest[row] = scoring.sink ?? -.infinity
+      sums[row] = scoring.sink == nil ? 0 : 1
     }
+    var isFirst = true
+    let rows = rows
     unsafe scores.withUnsafeMutableBufferPointer { scores in
       guard let scores = scores.baseAddress else { return }
-      for keys in pieces(of: visible.end(of: queries), size: AttentionTile.keys) {
-        let isFirst = keys.lowerBound == 0
+      for keys in part.keys.flatMap({ tiles(of: $0) }) {
         unsafe Scalar.product(
           rows: queries.count, columns: keys.count, inner: query.width,
           a: query.start, strideA: query.stride,
@@ -62,25 +67,32 @@ struct RunningSoftmax<Scalar: ComputeScalar> {
         for (row, query) in queries.enumerated() {
           let scores = unsafe RowOfScores(
             scores: scores + row * keys.count, count: keys.count,
-            visible: max(0, min(visible.end(of: query) - keys.lowerBound, keys.count)),
-            hidden: hidden.map { unsafe $0 + keys.lowerBound },
-            bias: bias.map { unsafe $0 - query + keys.lowerBound })
-          let factor = scores.weigh(
-            scale: scale, largest: &largest[row], sum: &sums[row])
+            seen: scoring.seen(by: query, in: keys),
+            hidden: scoring.hidden(from: query, of: keys, scratch: scores + rows.hidden),
+            bias: scoring.bias(of: query, for: keys, scratch: scores + rows.bias))
+          let factor = scores.weigh(scoring, largest: &largest[row], sum: &sums[row])
           if !isFirst && factor != 1 {
-            unsafe multiply(result + row * value.stride, value.width, by: factor)
+            unsafe multiply(result + row * stride, value.width, by: factor)
           }
         }
         unsafe Scalar.product(
           rows: queries.count, columns: value.width, inner: keys.count,
           a: scores, strideA: keys.count,
           b: value.start + keys.lowerBound * value.stride, strideB: value.stride,
-          transposeB: false, c: result, strideC: value.stride, accumulates: !isFirst)
+          transposeB: false, c: result, strideC: stride, accumulates: !isFirst)
+        isFirst = false
       }
     }
     for row in 0..<queries.count {
-      unsafe multiply(result + row * value.stride, value.width, by: 1 / sums[row])
+      unsafe multiply(result + row * stride, value.width, by: 1 / sums[row])
     }
+  }
+}
+
+/// The tiles of a range of keys.
+private func tiles(of keys: Range<Int>) -> [Range<Int>] {
+  pieces(of: keys.count, size: AttentionTile.keys).map {
+    keys.lowerBound + $0.lowerBound..<keys.lowerBound + $0.upperBound
   }
 }
 
@@ -89,14 +101,14 @@ struct RunningSoftmax<Scalar: ComputeScalar> {
   let scores: UnsafeMutablePointer<Scalar>
   /// How many keys there are.
   let count: Int
-  /// How many of them come before those that are hidden for being later than the query.
-  let visible: Int
+  /// Which of them the query reaches.
+  let seen: Range<Int>
   /// For each key of the tile, 1 if it is hidden.
   let hidden: UnsafePointer<Scalar>?
-  /// For each key of the tile, what is added to its scaled score.
+  /// For each key of the tile, what is added to its score.
   let bias: UnsafePointer<Scalar>?
 
-  /// Scales the scores, adds biases, masks, and replaces each by `e^(score − largest)`.
+  /// Makes products into scores, and replaces each by `e^(score − largest)`.
   ///
   /// - Parameters:
   ///   - largest: the largest score so far, updated.
@@ -104,23 +116,43 @@ struct RunningSoftmax<Scalar: ComputeScalar> {
   /// - Returns: what was summed with the weights so far is to be multiplied by.
   @inline(__always)
   func weigh(
-    scale: Scalar, largest: inout Scalar, sum: inout Scalar
+    _ scoring: HeadScoring<Scalar>, largest: inout Scalar, sum: inout Scalar
   ) -> Scalar {
-    let seen = unsafe UnsafeMutableBufferPointer(start: scores, count: visible)
     let masked = -Scalar.greatestFiniteMagnitude
     let before = largest
     largest = max(
-      before, unsafe Scalar.score(seen, scale: scale, bias: bias, hidden: hidden),
-      visible < count ? masked : -.infinity)
+      before, scoreSeen(scoring), seen.count < count ? masked : -.infinity)
     // If there are scores of minus infinity alone, no largest one can be subtracted.
     let shift = largest == -.infinity ? 0 : largest
-    let sumOfSeen = unsafe Scalar.exponentiate(seen, shift: shift)
-    // Keys that are hidden for being later count only while no other key has a score.
+    let sumOfSeen = unsafe Scalar.exponentiate(seenScores, shift: shift)
+    // Keys out of reach count only while no other key has a score.
     let rest = Scalar.exp(masked - shift)
-    for index in visible..<count { unsafe scores[index] = rest }
+    for index in 0..<seen.lowerBound { unsafe scores[index] = rest }
+    for index in seen.upperBound..<count { unsafe scores[index] = rest }
     let factor = before == largest ? 1 : Scalar.exp(before - shift)
-    sum = sum * factor + sumOfSeen + rest * Scalar(count - visible)
+    sum = sum * factor + sumOfSeen + rest * Scalar(count - seen.count)
     return factor
+  }
+
+  private var seenScores: UnsafeMutableBufferPointer<Scalar> {
+    unsafe UnsafeMutableBufferPointer(start: scores + seen.lowerBound, count: seen.count)
+  }
+
+  /// Makes products into scores, those that the query reaches.
+  ///
+  /// - Returns: the largest one.
+  @inline(__always)
+  private func scoreSeen(_ scoring: HeadScoring<Scalar>) -> Scalar {
+    var scale = scoring.scale
+    if let softcap = scoring.softcap {
+      let factor = scale / softcap
+      unsafe replaceEach(seenScores) { $0 * factor }
+      unsafe Scalar.tanh(seenScores)
+      scale = softcap
+    }
+    return unsafe Scalar.score(
+      seenScores, scale: scale, bias: bias.map { unsafe $0 + seen.lowerBound },
+      hidden: hidden.map { unsafe $0 + seen.lowerBound })
   }
 }
 

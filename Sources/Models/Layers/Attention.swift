@@ -3,32 +3,50 @@ import TensorCore
 
 /// Multi-head attention: projections to queries, keys and values, and from the heads back.
 ///
-/// Vaswani et al., arXiv 1706.03762, §3.2.2.
+/// Vaswani et al., arXiv 1706.03762, §3.2.2; heads that share keys: arXiv 2305.13245; rotary positions:
+/// arXiv 2104.09864.
 public struct Attention<Scalar: ComputeScalar> {
   let query: Linear<Scalar>
   let key: Linear<Scalar>
   let value: Linear<Scalar>
   let output: Linear<Scalar>
-  let heads: Int
+  let shape: AttentionShape
   let scale: Double
+  let softcap: Double?
+  private let norms: QueryKeyNorms<Scalar>?
+  private let sinks: NDArray<Scalar>?  // [heads]
   /// The layer's canonical path, under which it keeps its keys and values.
   private let path: String
 
   /// - Parameters:
   ///   - width: of the stream it reads and writes.
-  ///   - innerWidth: of all heads together; `width` if not given. `heads` divides it.
   ///   - scale: what scores are multiplied by; head size^−½ if not given.
+  ///   - softcap: the bound of scores. See `Scores`.
+  ///   - bias: whether queries, keys and values have one.
+  ///   - keyBias: whether keys have one, if not as the others.
+  ///   - outputBias: whether the output has one; as the queries if not given.
+  ///   - norm: how queries and keys are normalised.
+  ///   - hasSinks: whether each head has a sink. See `Scores`.
   init(
-    _ scope: WeightScope<Scalar>, width: Int, innerWidth: Int? = nil, heads: Int,
-    scale: Double? = nil, bias: Bool = true
+    _ scope: WeightScope<Scalar>, width: Int, shape: AttentionShape, scale: Double? = nil,
+    softcap: Double? = nil, bias: Bool = true, keyBias: Bool? = nil, outputBias: Bool? = nil,
+    norm: QueryKeyNorm? = nil, hasSinks: Bool = false
   ) throws(CheckpointError) {
-    let inner = innerWidth ?? width
-    query = try Linear(scope.module("query", .linear), in: width, out: inner, bias: bias)
-    key = try Linear(scope.module("key", .linear), in: width, out: inner, bias: bias)
-    value = try Linear(scope.module("value", .linear), in: width, out: inner, bias: bias)
-    output = try Linear(scope.module("output", .linear), in: inner, out: width, bias: bias)
-    self.heads = heads
-    self.scale = scale ?? 1 / Double(inner / heads).squareRoot()
+    query = try Linear(
+      scope.module("query", .linear), in: width, out: shape.queryWidth, bias: bias)
+    key = try Linear(
+      scope.module("key", .linear), in: width, out: shape.keyWidth, bias: keyBias ?? bias)
+    value = try Linear(
+      scope.module("value", .linear), in: width, out: shape.valueWidth, bias: bias)
+    output = try Linear(
+      scope.module("output", .linear), in: shape.resultWidth, out: width, bias: outputBias ?? bias)
+    norms = try norm.map { norm throws(CheckpointError) in
+      try QueryKeyNorms(scope, norm, shape)
+    }
+    sinks = hasSinks ? try scope.weight("sinks", [shape.heads], .bias) : nil
+    self.shape = shape
+    self.scale = scale ?? 1 / Double(shape.headSize).squareRoot()
+    self.softcap = softcap
     path = scope.path
   }
 
@@ -36,17 +54,28 @@ public struct Attention<Scalar: ComputeScalar> {
   ///
   /// - Parameters:
   ///   - x: `[batch, queries, width]`
-  ///   - mask: over all keys, those that came before included.
-  ///   - bias: `[heads, queries + keys − 1]`, added to the scores. See `Kernels.attention`.
+  ///   - keys: which keys queries see, of all, those that came before included.
+  ///   - bias: added to the scores of all keys, those that came before included.
+  ///   - rotary: `[batch or 1, queries, rotary size]`, the table of the queries' positions, if the layer's
+  ///     shape has a rotary part and this layer turns. See `rotaryTable`.
   ///   - addend: `[batch, queries, width]`, added to the result.
   /// - Returns: `[batch, queries, width]`
   func callAsFunction(
-    _ x: NDArray<Scalar>, mask: AttentionMask, bias: NDArray<Scalar>? = nil,
-    adding addend: NDArray<Scalar>, _ states: inout States<Scalar>
+    _ x: NDArray<Scalar>, keys: KeyPlan, bias: ScoreBias<Scalar>? = nil,
+    rotary: NDArray<Scalar>? = nil, adding addend: NDArray<Scalar>? = nil,
+    _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
     let parts = project(x, by: [query.projection, key.projection, value.projection])
-    let pair = states.extendKeysAndValues(at: path, by: KeysAndValues(parts[1], parts[2]))
-    return attend(parts[0], to: pair, mask: mask, bias: bias, adding: addend)
+    let queries = prepare(parts[0], norms?.query, rotary, heads: shape.heads)
+    let new = prepare(parts[1], norms?.key, rotary, heads: shape.keyHeads)
+    let before = keys.keysBefore
+    let kept = states.extend(path + ".keys", by: new, before: before)
+    let values = states.extend(path + ".values", by: parts[2], before: before)
+    let x = attention(
+      query: queries, key: kept.array, value: values.array, keys: kept.count, heads: shape.heads,
+      keyHeads: shape.keyHeads,
+      scores: scores(keys.dropping(kept.dropped), bias?.dropping(kept.dropped)))
+    return output(x, adding: addend)
   }
 
   /// Attention of a sequence to another one, which stays the same while `states` keeps its keys.
@@ -57,23 +86,73 @@ public struct Attention<Scalar: ComputeScalar> {
   ///   - addend: `[batch, queries, width]`, added to the result.
   /// - Returns: `[batch, queries, width]`
   func callAsFunction(
-    _ x: NDArray<Scalar>, over source: NDArray<Scalar>, mask: AttentionMask,
-    adding addend: NDArray<Scalar>, _ states: inout States<Scalar>
+    _ x: NDArray<Scalar>, over source: NDArray<Scalar>, keys: KeyPlan,
+    bias: ScoreBias<Scalar>? = nil, adding addend: NDArray<Scalar>? = nil,
+    _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
-    let pair = states.keepKeysAndValues(at: path) {
+    let pair = states.keep([path + ".keys", path + ".values"]) {
       let parts = project(source, by: [key.projection, value.projection])
-      return KeysAndValues(parts[0], parts[1])
+      return [prepare(parts[0], norms?.key, nil, heads: shape.keyHeads), parts[1]]
     }
-    return attend(query(x), to: pair, mask: mask, bias: nil, adding: addend)
+    let queries = prepare(query(x), norms?.query, nil, heads: shape.heads)
+    let x = attention(
+      query: queries, key: pair[0], value: pair[1], heads: shape.heads, keyHeads: shape.keyHeads,
+      scores: scores(keys, bias))
+    return output(x, adding: addend)
   }
 
-  private func attend(
-    _ queries: NDArray<Scalar>, to pair: KeysAndValues<Scalar>, mask: AttentionMask,
-    bias: NDArray<Scalar>?, adding addend: NDArray<Scalar>
+  /// Queries or keys as they are compared: normalised, and turned by their positions.
+  private func prepare(
+    _ x: NDArray<Scalar>, _ norm: RMSNorm<Scalar>?, _ rotary: NDArray<Scalar>?, heads: Int
   ) -> NDArray<Scalar> {
-    let x = attention(
-      query: queries, key: pair.keys, value: pair.values, keys: pair.count, heads: heads,
-      scale: scale, bias: bias, mask: mask)
-    return output(x, adding: addend)
+    // A weight for each number of a head normalises heads, a longer one all of them together.
+    let normal = norm.map { $0(x.reshaped([x.rows, x.width / $0.width, $0.width])) }
+    let x = normal?.reshaped(x.shape) ?? x
+    guard let rotary, let part = shape.rotary else { return x }
+    return rotate(x, by: rotary, heads: heads, layout: part.layout, first: part.first)
+  }
+
+  private func scores(_ keys: KeyPlan, _ bias: ScoreBias<Scalar>?) -> Scores<Scalar> {
+    Scores(scale: scale, softcap: softcap, bias: bias, keys: keys, sinks: sinks)
+  }
+}
+
+/// How queries and keys are normalised before they are compared.
+public struct QueryKeyNorm: Sendable {
+  /// What is normalised together.
+  public enum Extent: Sendable {
+    /// Each head, all with the same weights.
+    case heads
+    /// All heads.
+    case whole
+  }
+
+  let extent: Extent
+  let epsilon: Double
+  let gainOffset: Double
+
+  /// - Parameter gainOffset: what is added to the stored weights. See `RMSNorm`.
+  public init(_ extent: Extent, epsilon: Double, gainOffset: Double = 0) {
+    self.extent = extent
+    self.epsilon = epsilon
+    self.gainOffset = gainOffset
+  }
+}
+
+/// The normalisations of a layer's queries and keys.
+private struct QueryKeyNorms<Scalar: ComputeScalar> {
+  let query: RMSNorm<Scalar>
+  let key: RMSNorm<Scalar>
+
+  init(
+    _ scope: WeightScope<Scalar>, _ norm: QueryKeyNorm, _ shape: AttentionShape
+  ) throws(CheckpointError) {
+    let isWhole = norm.extent == .whole
+    query = try RMSNorm(
+      scope.module("query_norm", .rmsNorm), width: isWhole ? shape.queryWidth : shape.headSize,
+      epsilon: norm.epsilon, gainOffset: norm.gainOffset)
+    key = try RMSNorm(
+      scope.module("key_norm", .rmsNorm), width: isWhole ? shape.keyWidth : shape.headSize,
+      epsilon: norm.epsilon, gainOffset: norm.gainOffset)
   }
 }

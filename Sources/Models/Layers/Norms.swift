@@ -1,17 +1,19 @@
 public import Kernels
 import TensorCore
 
-/// Layer normalisation with gain and offset. See `layerNorm`.
+/// Layer normalisation with gain and, unless told otherwise, offset. See `layerNorm`.
 public struct LayerNorm<Scalar: ComputeScalar> {
   let weight: NDArray<Scalar>  // [width]
   let bias: NDArray<Scalar>  // [width]
   let epsilon: Double
 
   init(
-    _ scope: WeightScope<Scalar>, width: Int, epsilon: Double
+    _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, bias hasBias: Bool = true
   ) throws(CheckpointError) {
     weight = try scope.weight("weight", [width], .normWeight)
-    bias = try scope.weight("bias", [width], .normBias)
+    bias =
+      hasBias
+      ? try scope.weight("bias", [width], .normBias) : NDArray(shape: weight.shape, repeating: 0)
     self.epsilon = epsilon
   }
 
@@ -23,18 +25,28 @@ public struct LayerNorm<Scalar: ComputeScalar> {
 
 /// Root-mean-square normalisation with gain. See `rmsNorm`.
 public struct RMSNorm<Scalar: ComputeScalar> {
-  let weight: NDArray<Scalar>  // [width]
+  private let gain: NDArray<Scalar>  // [width]
   let epsilon: Double
 
+  /// - Parameters:
+  ///   - width: of what is normalised.
+  ///   - gainOffset: what is added to the stored weights to get the gain: 1 in Gemma, whose weights are
+  ///     stored as their distance from it.
   init(
-    _ scope: WeightScope<Scalar>, width: Int, epsilon: Double
+    _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, gainOffset: Double = 0
   ) throws(CheckpointError) {
-    weight = try scope.weight("weight", [width], .normWeight)
+    let weight = try scope.weight("weight", [width], .normWeight)
+    gain =
+      gainOffset == 0
+      ? weight : addBroadcasting(weight, NDArray(shape: [1], elements: [Scalar(gainOffset)]))
     self.epsilon = epsilon
   }
 
+  /// The width of what is normalised.
+  var width: Int { gain.width }
+
   /// `[…, width]` to the same.
   func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
-    rmsNorm(x, weight: weight, epsilon: epsilon)
+    rmsNorm(x, weight: gain, epsilon: epsilon)
   }
 }

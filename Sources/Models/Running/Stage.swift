@@ -82,21 +82,21 @@ public struct States<Scalar: ComputeScalar>: Sendable {
   private var values: [String: StateValue<Scalar>] = [:]
   /// What stands before the names of the states of the inner model that is running.
   private var prefix = ""
-  /// The keys and values of earlier inputs, if they are kept.
-  var cache: KeyValueCache<Scalar>?
+  /// What layers keep of earlier inputs, if they keep anything.
+  var kept: KeptArrays<Scalar>?
 
   /// The states before the first stage.
   ///
   /// - Parameter keepsKeysAndValues: whether more inputs will follow. See `advance`.
   public init(inputs: ModelInputs, keepsKeysAndValues: Bool = false) {
     self.inputs = inputs
-    cache = keepsKeysAndValues ? KeyValueCache() : nil
+    kept = keepsKeysAndValues ? KeptArrays() : nil
   }
 
   /// Goes on to the inputs that follow `count` positions which all stages have seen.
   public mutating func advance(by count: Int, to inputs: ModelInputs) {
-    precondition(cache != nil, "keys and values were not kept")
-    cache?.length += count
+    precondition(kept != nil, "keys and values were not kept")
+    kept?.length += count
     self.inputs = inputs
   }
 

@@ -41,8 +41,23 @@ import Testing
   @Test func `attention with a mask`() {
     var randoms = Randoms(seed: 2)
     let x = randoms.array(3, 130, 12, of: Float.self)
-    let mask = AttentionMask(keys: randoms.mask(3, 130), isCausal: true)
-    check { attention(query: x, key: x, value: x, heads: 3, scale: 0.5, mask: mask) }
+    let scores = Scores<Float>(scale: 0.5, keys: .causal(allowed: randoms.mask(3, 130)))
+    check { attention(query: x, key: x, value: x, heads: 3, scores: scores) }
+  }
+
+  @Test func `attention with a window, global keys, a softcap and sinks, and with blocks`() {
+    var randoms = Randoms(seed: 12)
+    let x = randoms.array(2, 300, 12, of: Float.self)
+    let key = randoms.array(2, 300, 6, of: Float.self)
+    let scores = Scores(
+      scale: 0.5, softcap: 4, bias: .distances(randoms.array(4, 599, of: Float.self), queries: 300),
+      keys: KeyPlan(
+        allowed: randoms.mask(2, 300), before: 50, after: 0, global: randoms.globals(2, 300)),
+      sinks: randoms.array(4, of: Float.self))
+    check { attention(query: x, key: key, value: key, heads: 4, keyHeads: 2, scores: scores) }
+    let blocks = KeyBlocks(size: 64, lists: [(0..<5).map { [0, $0, 4, 0] }])
+    let listed = Scores<Float>(scale: 0.5, keys: KeyPlan(blocks: blocks))
+    check { attention(query: x, key: key, value: key, heads: 4, keyHeads: 2, scores: listed) }
   }
 
   @Test func `layer normalisation`() {

@@ -131,7 +131,8 @@ public struct BERT: Architecture {
       let scope = scope.module("encoder", .sequence).module("blocks", .sequence)
         .module("\(layer)", .block)
       let attention = try Attention(
-        scope.module("attention", .attention), width: width, heads: heads)
+        scope.module("attention", .attention), width: width,
+        shape: AttentionShape(heads: heads, headSize: width / heads))
       let attentionNorm = try LayerNorm(
         scope.module("attention_norm", .layerNorm), width: width, epsilon: epsilon)
       let feedForward = try FeedForward(
@@ -141,11 +142,11 @@ public struct BERT: Architecture {
         scope.module("feed_forward_norm", .layerNorm), width: width, epsilon: epsilon)
       let isCausal = isDecoder
       return { states throws(CheckpointError) in
-        let mask = AttentionMask(
-          keys: states.inputs.mask("attention_mask"), isCausal: isCausal,
+        let keys = KeyPlan(
+          allowed: states.inputs.mask("attention_mask"), after: isCausal ? 0 : nil,
           firstQuery: states.firstPosition)
         var x = states["hidden"]
-        x = attentionNorm(attention(x, mask: mask, adding: x, &states))
+        x = attentionNorm(attention(x, keys: keys, adding: x, &states))
         x = feedForwardNorm(feedForward(x, adding: x))
         states["hidden"] = x
       }

@@ -133,7 +133,8 @@ public struct GPT2: Architecture {
       let attentionNorm = try LayerNorm(
         scope.module("attention_norm", .layerNorm), width: width, epsilon: epsilon)
       let attention = try Attention(
-        scope.module("attention", .attention), width: width, heads: heads,
+        scope.module("attention", .attention), width: width,
+        shape: AttentionShape(heads: heads, headSize: width / heads),
         scale: scoreScale(of: layer))
       let feedForwardNorm = try LayerNorm(
         scope.module("feed_forward_norm", .layerNorm), width: width, epsilon: epsilon)
@@ -141,11 +142,10 @@ public struct GPT2: Architecture {
         scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
         activation: activation)
       return { states throws(CheckpointError) in
-        let mask = AttentionMask(
-          keys: states.inputs.mask("attention_mask"), isCausal: true,
-          firstQuery: states.firstPosition)
+        let keys = KeyPlan.causal(
+          allowed: states.inputs.mask("attention_mask"), firstQuery: states.firstPosition)
         var x = states["hidden"]
-        x = attention(attentionNorm(x), mask: mask, adding: x, &states)
+        x = attention(attentionNorm(x), keys: keys, adding: x, &states)
         x = feedForward(feedForwardNorm(x), adding: x)
         states["hidden"] = x
       }

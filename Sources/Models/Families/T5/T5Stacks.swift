@@ -76,16 +76,17 @@ extension T5 {
         scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
         activation: activation, isGated: isGated, bias: false)
       return { states throws(CheckpointError) in
-        let mask = AttentionMask(
-          keys: states.inputs.mask(stack.mask), isCausal: isDecoder,
+        let keys = KeyPlan(
+          allowed: states.inputs.mask(stack.mask), after: isDecoder ? 0 : nil,
           firstQuery: isDecoder ? states.firstPosition : 0)
         var x = states[stack.state]
         x = attention(
-          attentionNorm(x), mask: mask, bias: states[stack.bias], adding: x, &states)
+          attentionNorm(x), keys: keys,
+          bias: .distances(states[stack.bias], queries: x.shape[1]), adding: x, &states)
         if let cross, let crossNorm {
-          let mask = AttentionMask(keys: states.inputs.mask(Stack.encoder.mask))
+          let keys = KeyPlan(allowed: states.inputs.mask(Stack.encoder.mask))
           let source = states[Stack.encoder.state]
-          x = cross(crossNorm(x), over: source, mask: mask, adding: x, &states)
+          x = cross(crossNorm(x), over: source, keys: keys, adding: x, &states)
         }
         x = feedForward(feedForwardNorm(x), adding: x)
         states[stack.state] = x
@@ -119,7 +120,7 @@ extension T5 {
     _ scope: WeightScope<Scalar>, _ name: String
   ) throws(CheckpointError) -> Attention<Scalar> {
     try Attention(
-      scope.module(name, .attention), width: width, innerWidth: heads * headSize, heads: heads,
-      scale: 1, bias: false)
+      scope.module(name, .attention), width: width,
+      shape: AttentionShape(heads: heads, headSize: headSize), scale: 1, bias: false)
   }
 }
