@@ -1,4 +1,4 @@
-"""Convolutions as torch computes them in float64: Fixtures/convolution/convolutions.json."""
+"""Convolutions as torch computes them in float64: Fixtures/kernels/convolution.json."""
 
 import json
 
@@ -42,7 +42,7 @@ def main():
                 for key, value in arrays.items()
             },
         }
-    path = FIXTURES / "convolution" / "convolutions.json"
+    path = FIXTURES / "kernels" / "convolution.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(cases) + "\n")
 

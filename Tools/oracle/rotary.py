@@ -1,4 +1,4 @@
-"""Rotary frequencies as transformers computes them, in true float64: Fixtures/rotary/frequencies.json.
+"""Rotary frequencies as transformers computes them, in true float64: Fixtures/kernels/rotary.json.
 
 For each case the settings, and for each length of a text the inverse frequencies, the attention factor, and
 cosines and sines at its last position.
@@ -151,7 +151,7 @@ def main():
     for name, (head_size, longest, settings, lengths) in CASES.items():
         results = [run(config(head_size, longest, settings), length) for length in lengths]
         cases[name] = {"size": head_size, "longest": longest, "settings": settings, "texts": results}
-    path = FIXTURES / "rotary" / "frequencies.json"
+    path = FIXTURES / "kernels" / "rotary.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(cases, indent=1) + "\n")
 

@@ -1,5 +1,5 @@
 public import Kernels
-import TensorCore
+package import TensorCore
 
 /// Multi-head attention: projections to queries, keys and values, and from the heads back.
 ///
@@ -27,7 +27,7 @@ public struct Attention<Scalar: ComputeScalar> {
   ///   - outputBias: whether the output has one; as the queries if not given.
   ///   - norm: how queries and keys are normalised.
   ///   - hasSinks: whether each head has a sink. See `Scores`.
-  init(
+  package init(
     _ scope: WeightScope<Scalar>, width: Int, shape: AttentionShape, scale: Double? = nil,
     softcap: Double? = nil, bias: Bool = true, keyBias: Bool? = nil, outputBias: Bool? = nil,
     norm: QueryKeyNorm? = nil, hasSinks: Bool = false
@@ -60,7 +60,7 @@ public struct Attention<Scalar: ComputeScalar> {
   ///     shape has a rotary part and this layer turns. See `rotaryTable`.
   ///   - addend: `[batch, queries, width]`, added to the result.
   /// - Returns: `[batch, queries, width]`
-  func callAsFunction(
+  package func callAsFunction(
     _ x: NDArray<Scalar>, keys: KeyPlan, bias: ScoreBias<Scalar>? = nil,
     rotary: NDArray<Scalar>? = nil, adding addend: NDArray<Scalar>? = nil,
     _ states: inout States<Scalar>
@@ -85,7 +85,7 @@ public struct Attention<Scalar: ComputeScalar> {
   ///   - source: `[batch, keys, width]`
   ///   - addend: `[batch, queries, width]`, added to the result.
   /// - Returns: `[batch, queries, width]`
-  func callAsFunction(
+  package func callAsFunction(
     _ x: NDArray<Scalar>, over source: NDArray<Scalar>, keys: KeyPlan,
     bias: ScoreBias<Scalar>? = nil, adding addend: NDArray<Scalar>? = nil,
     _ states: inout States<Scalar>

@@ -1,18 +1,18 @@
-import Kernels
+package import Kernels
 
 /// An array whose second axis grows, with room for more: `[batch, positions, …]`.
-struct GrowingArray<Scalar: ComputeScalar>: Sendable {
+package struct GrowingArray<Scalar: ComputeScalar>: Sendable {
   /// `[batch, room, width]`
-  private(set) var array: NDArray<Scalar>
+  package private(set) var array: NDArray<Scalar>
   /// How many positions there are.
-  private(set) var count: Int
+  package private(set) var count: Int
   /// How many came before them and were dropped.
-  private(set) var dropped = 0
+  package private(set) var dropped = 0
   /// How many positions before a new one matter to it; `nil` for all.
   private let before: Int?
 
   /// Begins with `array`.
-  init(_ array: NDArray<Scalar>, before: Int? = nil) {
+  package init(_ array: NDArray<Scalar>, before: Int? = nil) {
     self.array = array
     self.before = before
     count = array.shape[1]
@@ -21,7 +21,7 @@ struct GrowingArray<Scalar: ComputeScalar>: Sendable {
   /// Adds positions behind. When there is no more room it is doubled, so that a long text copies each
   /// of its positions once or twice, and not at every step. Positions that no longer matter are dropped
   /// when they are as many as those that do.
-  mutating func append(_ other: NDArray<Scalar>) {
+  package mutating func append(_ other: NDArray<Scalar>) {
     if let before, count > 2 * before { drop(count - before) }
     let (room, needed) = (array.shape[1], count + other.shape[1])
     if needed > room { array = array.first(count, withRoomFor: max(needed, 2 * room)) }
@@ -30,12 +30,12 @@ struct GrowingArray<Scalar: ComputeScalar>: Sendable {
   }
 
   /// Whether the last positions can be taken away, so that those before them see what they saw.
-  func canRemoveLast(_ positions: Int) -> Bool {
+  package func canRemoveLast(_ positions: Int) -> Bool {
     positions <= count && (dropped == 0 || count - positions >= before ?? 0)
   }
 
   /// Takes the last positions away.
-  mutating func removeLast(_ positions: Int) {
+  package mutating func removeLast(_ positions: Int) {
     precondition(canRemoveLast(positions), "what came before is no longer there")
     count -= positions
   }

@@ -1,4 +1,4 @@
-import Kernels
+package import Kernels
 
 /// What layers keep while a text grows, so that each step computes only what is new: arrays by name.
 struct KeptArrays<Scalar: ComputeScalar>: Sendable {
@@ -67,17 +67,17 @@ extension States {
 
   /// What the last step left under a name, `nil` at the first one: the state of a recurrent layer. Setting
   /// it keeps it for the next step, if there is one.
-  subscript(kept name: String) -> NDArray<Scalar>? {
+  package subscript(kept name: String) -> NDArray<Scalar>? {
     get { kept?[name] }
     set { kept?[name] = newValue }
   }
 
   /// Whether the last positions can be forgotten. See `forget`.
-  func canForget(_ positions: Int) -> Bool { kept?.canForget(positions) ?? false }
+  package func canForget(_ positions: Int) -> Bool { kept?.canForget(positions) ?? false }
 
   /// Goes back to before the last positions, whose inputs were not what they should have been. What
   /// recurrent layers keep does not go back.
   ///
   /// - Precondition: `canForget(positions)`
-  mutating func forget(_ positions: Int) { kept?.forget(positions) }
+  package mutating func forget(_ positions: Int) { kept?.forget(positions) }
 }

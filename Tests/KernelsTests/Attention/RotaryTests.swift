@@ -37,7 +37,7 @@ private struct Oracle: Decodable {
   var texts: [Text]
 
   static func all() throws -> [String: Oracle] {
-    let bytes = readFile(fixture("rotary/frequencies.json"))
+    let bytes = readFile(fixture("kernels/rotary.json"))
     return try JSONDecoder().decode([String: Oracle].self, from: Data(bytes))
   }
 

@@ -29,7 +29,7 @@ private struct Oracle: Decodable {
 
 @Suite struct ConvolutionTests {
   @Test func `convolutions are those of torch`() throws {
-    let bytes = readFile(fixture("convolution/convolutions.json"))
+    let bytes = readFile(fixture("kernels/convolution.json"))
     let cases = try JSONDecoder().decode([String: Oracle].self, from: Data(bytes))
     #expect(cases.count == 10)
     for (name, oracle) in cases {

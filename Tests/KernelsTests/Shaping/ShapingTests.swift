@@ -185,17 +185,18 @@ extension Randoms {
   }
 
   @Test func `softmax of large numbers does not overflow, and minus infinity has no share`() {
-    let x = NDArray(shape: [2, 3], elements: [1e30, -Float.infinity, 1e30, 5, 5, -.infinity])
+    let numbers: [Float] = [1e30, -Float.infinity, 1e30, 5, 5, -Float.infinity]
+    let x = NDArray(shape: [2, 3], elements: numbers)
     #expect(softmax(x).elements == [0.5, 0, 0.5, 0.5, 0.5, 0])
     #expect(softmax(NDArray(shape: [2, 0], elements: [Double]())).shape == [2, 0])
   }
 
   @Test(arguments: [0, 1, 3, 33]) func `the largest come first, of equal ones the first`(_ k: Int) {
-    check(k, Float.self)
-    check(k, Double.self)
+    checkLargest(k, Float.self)
+    checkLargest(k, Double.self)
   }
 
-  private func check<Scalar: Precision>(_ k: Int, _: Scalar.Type) {
+  private func checkLargest<Scalar: Precision>(_ k: Int, _: Scalar.Type) {
     var randoms = Randoms(seed: 47)
     // Few different numbers, so that many are equal.
     let x = NDArray(
