@@ -115,5 +115,12 @@ public struct CommonOptions: ParsableArguments {
     for dropped in graph.dropped {
       standardError("left out \(escaped(dropped.name.text)): \(dropped.reason)")
     }
+    if !graph.unknownKeys.isEmpty {
+      standardError(
+        "unknown keys of the config, which may mean something: \(list(graph.unknownKeys))")
+    }
   }
 }
+
+/// Keys of a config, as they may be printed.
+public func list(_ keys: [String]) -> String { keys.map(escaped).joined(separator: ", ") }

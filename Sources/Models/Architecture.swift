@@ -8,7 +8,8 @@ public protocol Architecture: Sendable, Equatable {
   /// The name on the command line and in `model_type`: `bert`.
   static var name: String { get }
 
-  /// Reads the config. Faults are collected by `config`, which fails once with all of them.
+  /// Reads the config. Faults are collected by `config`, which fails once with all of them, and so are the
+  /// facts, which are the model's mathematics from then on.
   ///
   /// - Parameters:
   ///   - config: the config.json.
@@ -18,10 +19,6 @@ public protocol Architecture: Sendable, Equatable {
 
   /// What the model computes, as its framework's class: `BertForMaskedLM`.
   var head: String { get }
-
-  /// Everything that changes what the model computes and does not show in its weights' shapes, with
-  /// synonyms normalised: one pair for each fact. It is part of the model's id.
-  var mathematics: [(key: String, value: String)] { get }
 
   /// Dimensions by name, for dialects that divide an axis: `head_size`.
   var dimensions: [String: Int] { get }
@@ -59,8 +56,6 @@ extension Architecture {
   /// weights give the same outputs.
   public func isSame(as other: any Architecture) -> Bool { other as? Self == self }
 
-  public var mathematics: [(key: String, value: String)] { [] }
-
   /// None, unless an architecture has some.
   public var dimensions: [String: Int] { [:] }
 
@@ -82,15 +77,15 @@ extension Architecture {
     return try prepare(inputs)
   }
 
-  /// What the stages ask for: the modules as a tree, and their weights in order.
-  package func declaration() -> (root: ModuleNode, slots: [WeightSlot]) {
+  /// What the stages ask for: the modules as a tree, their weights in order, and what layers are.
+  package func declaration() -> Declared {
     let declaration = Declaration()
     let scope = WeightScope<Float>(visitor: declaration)
     for stage in stages(Float.self) {
       // A declaring scope reads nothing, so nothing can be thrown.
       _ = try? stage.load(scope)
     }
-    return (declaration.root(named: head), declaration.slots)
+    return declaration.declared(named: head)
   }
 
   /// The names of all outputs, in order.

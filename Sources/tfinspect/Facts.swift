@@ -68,6 +68,9 @@ struct Facts {
       for dropped in graph.dropped {
         add("no weight", "\(escaped(dropped.name.text)): \(dropped.reason)")
       }
+      if !graph.unknownKeys.isEmpty {
+        add("unknown keys", "\(list(graph.unknownKeys)); outputs may depend on them")
+      }
     } else if let obstacle {
       add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
       for detail in obstacle.details { add("", escaped(detail)) }
@@ -142,6 +145,7 @@ struct Facts {
       "parameters": graph.map { .number($0.parameterCount) } ?? .null,
       "modules": .array(summary?.parts.map(json) ?? []),
       "cache": summary?.cache.map(json) ?? .null,
+      "unknown_keys": .array(graph?.unknownKeys.map { .string($0) } ?? []),
       "faults": .array(faults.map { .string($0) }),
       "metadata": metadata ?? .null,
     ]

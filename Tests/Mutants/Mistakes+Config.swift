@@ -1,53 +1,42 @@
 import Models
 import TensorCore
 
-/// A config that says something else than the weights were trained with.
-let configMistakes: [Plant] =
-  ["hidden_act", "activation_function", "dense_act_fn"].map { key in
-    config("wrong activation", key, pair: "activation") { ground, old in
-      let names = ["gelu", "gelu_new", "relu", "silu"].filter { .string($0) != old }
-      return .string(names[ground.dice.below(names.count)])
-    }
-  }
-  + ["layer_norm_eps", "layer_norm_epsilon"].map { key in
-    config("wrong epsilon", key, pair: "epsilon") { ground, old in
-      let values = [1e-12, 1e-6, 1e-5, 1e-3].filter { .double($0) != old }
-      return .double(values[ground.dice.below(values.count)])
-    }
-  }
-  + ["num_attention_heads", "n_head"].map { key in
-    config("wrong number of heads", key, pair: "heads") { ground, old in
-      guard let heads = old.int, let size = ground.graph.architecture.dimensions["head_size"] else {
-        return nil
-      }
-      let others = (1...heads * size).filter { ($0 * 1) != heads && (heads * size) % $0 == 0 }
-      return others.isEmpty ? nil : .number(others[ground.dice.below(others.count)])
-    }
-  }
-  + [
-    config("wrong mask", "is_decoder", pair: "causal", golden: "is_decoder") { _, old in
-      .bool(old.bool != true)
-    },
-    config("score scale off", "scale_attn_weights", pair: "scale") { _, old in
-      .bool(old.bool == false)
-    },
-    config("wrong buckets", "relative_attention_max_distance", pair: "distance") { ground, old in
-      .number((old.int ?? 128) == 64 ? 128 : 64)
-    },
-  ]
-
-private func config(
-  _ kind: String, _ key: String, pair: String, golden: String? = nil,
-  _ value: @escaping @Sendable (inout Ground, JSONValue) -> JSONValue?
-) -> Plant {
-  Plant({ $0.graph.config[key] == nil ? [] : [key] }) { ground, key in
-    guard let old = ground.graph.config[key], let new = value(&ground, old), new != old else {
-      return nil
-    }
-    var mutant = Mutant(kind, at: "config.\(key)")
-    mutant.config[key] = new
-    mutant.pair = [Mutant.Expected("config", pair)]
-    mutant.golden = [Mutant.Expected("config", golden ?? key)]
+/// A config that says something else than the weights were trained with: another value of each fact on
+/// which outputs depend.
+let configMistakes: [Plant] = [
+  Plant({ ground in ground.graph.facts.filter { $0.name != nil }.map(\.key) }) { ground, key in
+    guard let fact = ground.graph.facts.first(where: { $0.key == key }), let name = fact.name,
+      let value = ground.otherValue(of: fact)
+    else { return nil }
+    var mutant = Mutant("wrong \(name)", at: "config.\(key)")
+    mutant.config = [(fact.path, value)]
+    mutant.pair = [Mutant.Expected("config", name)]
+    mutant.golden = [Mutant.Expected("config", key)]
     return mutant
+  }
+]
+
+extension Ground {
+  /// A wrong value of a fact that a model with these weights could have, by the fact's kind; `nil` where
+  /// what is wrong depends on the inputs, or would be another model.
+  fileprivate mutating func otherValue(of fact: ConfigFact) -> JSONValue? {
+    func one(of values: [JSONValue]) -> JSONValue? {
+      let others = values.filter { $0 != fact.value }
+      return others.isEmpty ? nil : others[dice.below(others.count)]
+    }
+    switch fact.kind {
+    case .flag: return one(of: [true, false])
+    case .choice(let names):
+      // Of activations those that differ wherever a value is.
+      let clear = names.filter(["gelu", "gelu_new", "relu", "silu"].contains)
+      return one(of: (clear.isEmpty ? names : clear).map { .string($0) })
+    case .number(let usual): return one(of: usual.map { .double($0) })
+    case .count(_, let usual) where !usual.isEmpty: return one(of: usual.map { .number($0) })
+    case .count(let range, _):
+      // What divides heads must divide what the heads share.
+      guard let number = fact.value.int else { return nil }
+      return one(of: [2 * number, number / 2].filter(range.contains).map { .number($0) })
+    case .choices, .numbers, .tokens, .modelClass, .other: return nil
+    }
   }
 }

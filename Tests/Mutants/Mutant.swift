@@ -35,8 +35,8 @@ public struct Mutant: Sendable {
   public var equivalence: String?
   /// The weights that are not what they were, in canonical layout.
   var weights: [String: Tensor] = [:]
-  /// The keys of the config that are not what they were.
-  var config: [String: JSONValue] = [:]
+  /// The places of the config that are not what they were.
+  var config: [(path: [String], value: JSONValue)] = []
 
   init(_ kind: String, at place: String, isListed: Bool = true) {
     (self.kind, self.place, self.isListed) = (kind, place, isListed)

@@ -33,12 +33,12 @@ public struct Subject: Sendable {
   ///
   /// - Throws: `CheckpointError` if the dialect cannot hold it, or a reader refuses it.
   func model(with mutant: Mutant) throws -> Model {
-    let config = (model.graph.completedConfig.members ?? []).map { member in
-      JSONValue.Member(member.key, mutant.config[member.key] ?? member.value)
+    let config = mutant.config.reduce(model.graph.completedConfig) {
+      $0.setting($1.path, to: $1.value)
     }
     return try write(
       try model.graph.replacing(mutant.weights).translated(to: dialect).map(\.tensor),
-      config: .object(config))
+      config: config)
   }
 
   /// A model written and read again.

@@ -49,12 +49,15 @@ public struct Checkpoint: Sendable {
   ///   - format: the container, if its bytes shall not decide.
   ///   - config: the config.json, if it is not where it usually is: inside the container, else
   ///     `FILE.config.json` beside a file, else `config.json` in its folder.
+  ///   - configNames: what else a folder's config may be called, the likeliest first.
   /// - Throws: `CheckpointError` if something is missing, broken or not known.
   public static func open(
-    _ path: FilePath, format: ContainerFormat? = nil, config: FilePath? = nil
+    _ path: FilePath, format: ContainerFormat? = nil, config: FilePath? = nil,
+    configNames: [String] = []
   ) throws(CheckpointError) -> Checkpoint {
     let config = try config.map { path throws(CheckpointError) in try ConfigFile(path) }
-    return try open(CheckpointSource(path, format: format), config: config)
+    return try open(
+      CheckpointSource(path, format: format, configNames: configNames), config: config)
   }
 
   /// Opens a file, a shard index or a folder, whose config is known.

@@ -23,17 +23,21 @@ struct CheckpointSource {
     ["model.safetensors.index.json"] + ContainerFormat.all.map { "model.\($0.fileExtension)" }
 
   /// Finds everything that belongs to `path`.
-  init(_ path: FilePath, format: ContainerFormat?) throws(CheckpointError) {
+  ///
+  /// - Parameter configNames: what a config may be called beside `config.json`, the likeliest first.
+  init(
+    _ path: FilePath, format: ContainerFormat?, configNames: [String] = []
+  ) throws(CheckpointError) {
     self.path = path
     let status = try systemCall("cannot open", path) { try path.stat() }
     if status.type == .directory {
       folder = path
       weights = try Self.weights(in: path, format: format)
-      config = try Self.config(in: path)
+      config = try Self.config(in: path, configNames)
       return
     }
     weights = try Self.weights(at: path, format: format)
-    let inFolder = try Self.config(in: path.removingLastComponent())
+    let inFolder = try Self.config(in: path.removingLastComponent(), configNames)
     if case .index = weights {
       folder = path.parent
       config = inFolder
@@ -44,12 +48,10 @@ struct CheckpointSource {
     }
   }
 
-  /// What a folder's config is called, the likeliest first: Hugging Face's, Google BERT's, OpenAI
-  /// GPT-2's.
-  private static let configNames = ["config.json", "bert_config.json", "hparams.json"]
-
-  private static func config(in folder: FilePath) throws(CheckpointError) -> FilePath? {
-    for name in configNames {
+  private static func config(
+    in folder: FilePath, _ otherNames: [String]
+  ) throws(CheckpointError) -> FilePath? {
+    for name in ["config.json"] + otherNames {
       if let path = try existing(folder.appending(name)) { return path }
     }
     return nil

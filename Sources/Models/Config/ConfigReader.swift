@@ -1,9 +1,11 @@
-public import Kernels
 public import TensorCore
 
-/// Reads a config.json key by key, and collects everything that is wrong with it.
+/// Reads a config.json key by key, keeps what it read, and collects everything that is wrong with it.
 ///
-/// Unknown keys are tolerated: configs carry training settings, and those of later versions.
+/// Every call reads one fact, returns it, and records it: the model's id, the mistakes that are tried when
+/// outputs differ, and the mistakes that are planted to measure the verifier all come from `facts`, so
+/// that none can be forgotten. A key that nobody read is listed in `unknownKeys`, unless the architecture
+/// said that no output depends on it.
 public struct ConfigReader {
   /// The largest extent, number of layers or number of heads that is believed.
   public static let largestExtent = 1 << 31
@@ -12,10 +14,15 @@ public struct ConfigReader {
   public static let mostLayers = 10_000
 
   let config: JSONValue
+  /// What was read, in that order; what was read twice once.
+  public private(set) var facts: [ConfigFact] = []
   /// What is wrong, a line each.
   public private(set) var faults: [String] = []
   /// What is right but not supported.
   public private(set) var unsupported: [String] = []
+  /// The keys of the objects in which is being read.
+  private var scope: [String] = []
+  private var known: Set<[String]> = []
 
   /// Reads from `config`.
   public init(_ config: JSONValue) {
@@ -23,77 +30,90 @@ public struct ConfigReader {
     if config.members == nil { faults.append("it is not an object") }
   }
 
-  /// An integer that counts something.
-  public mutating func count(
-    _ key: String, default standard: Int, limit: Int = largestExtent, minimum: Int = 1
-  ) -> Int {
-    guard let value = present(key) else { return standard }
-    guard let number = value.int else {
-      return fault(key, "must be an integer, is \(value.text())", standard)
-    }
-    guard (minimum...limit).contains(number) else {
-      return fault(key, "must be from \(minimum) to \(limit), is \(number)", standard)
-    }
-    return number
+  /// The key's value in the present object, unless it is absent or null.
+  func present(_ key: String) -> JSONValue? {
+    guard let value = config.value(at: scope)?[key], value != .null else { return nil }
+    return value
   }
 
-  /// A number that is positive, or zero.
-  public mutating func positive(_ key: String, default standard: Double) -> Double {
-    guard let value = present(key) else { return standard }
-    guard let number = value.double, number.isFinite, number >= 0 else {
-      return fault(key, "must be a number that is not negative, is \(value.text())", standard)
+  /// The key as a person writes it.
+  func named(_ key: String) -> String { (scope + [key]).joined(separator: ".") }
+
+  /// Whether the key is there with the value `null`, in the present object.
+  func isNull(_ key: String) -> Bool { config.value(at: scope)?[key] == .null }
+
+  /// Reads what is in the object `key`, if there is one; else everything in it is absent.
+  public mutating func within<Value>(
+    _ key: String, _ read: (inout ConfigReader) -> Value
+  ) -> Value {
+    if let value = present(key), value.members == nil {
+      faults.append("\(named(key)) must be an object, is \(value.text())")
     }
-    return number
+    known.insert(scope + [key])
+    scope.append(key)
+    defer { scope.removeLast() }
+    return read(&self)
   }
 
-  /// A truth value.
-  public mutating func flag(_ key: String, default standard: Bool) -> Bool {
-    guard let value = present(key) else { return standard }
-    guard let flag = value.bool else {
-      return fault(key, "must be true or false, is \(value.text())", standard)
-    }
-    return flag
+  /// Says that no output depends on keys of the present object: settings of training and generation,
+  /// names, and the like.
+  public mutating func disregard(_ keys: [String]) {
+    for key in keys { known.insert(scope + [key]) }
   }
 
-  /// A text.
-  public mutating func text(_ key: String) -> String? {
-    guard let value = present(key) else { return nil }
-    guard let text = value.string else {
-      return fault(key, "must be a string, is \(value.text())", nil)
-    }
-    return text
+  /// What the value of a key was found to be.
+  enum Finding<Value> {
+    case value(Value)
+    /// It is broken, for that reason, which follows the key in a sentence.
+    case fault(String)
+    /// It is fine, and not supported, as the sentence says.
+    case unsupported(String)
   }
 
-  /// The name of an activation function.
-  public mutating func activation(_ key: String, default standard: Activation) -> Activation {
-    guard let name = text(key) else { return standard }
-    guard let activation = Activation(name: name) else {
-      unsupported.append(
-        "\(key) \"\(name)\" is not known; known are "
-          + Activation.allCases.map(\.rawValue).joined(separator: ", "))
-      return standard
-    }
-    return activation
-  }
-
-  /// The number of labels: of `id2label`, else `num_labels`, else 2.
-  public mutating func labelCount() -> Int {
-    if let labels = present("id2label") {
-      guard let count = labels.members?.count, count > 0 else {
-        return fault("id2label", "must be an object with a member for each label", 2)
+  /// Reads a fact, and records it.
+  ///
+  /// - Parameters:
+  ///   - standard: what holds where the key is absent or null.
+  ///   - json: what is recorded of a value.
+  ///   - text: how the model's id says it, if otherwise than it is recorded.
+  ///   - parse: what the key's value means.
+  mutating func fact<Value>(
+    _ key: String, _ kind: ConfigFact.Kind, on bearing: ConfigFact.Bearing,
+    default standard: Value, json: (Value) -> JSONValue, text: ((Value) -> String)? = nil,
+    parse: (JSONValue) -> Finding<Value>
+  ) -> Value {
+    var result = standard
+    if let value = present(key) {
+      switch parse(value) {
+      case .value(let value): result = value
+      case .fault(let reason): faults.append("\(named(key)) \(reason)")
+      case .unsupported(let sentence): unsupported.append(sentence)
       }
-      return count
     }
-    return count("num_labels", default: 2)
+    record(
+      ConfigFact(
+        scope + [key], kind, bearing, value: json(result), text: text.map { $0(result) }))
+    return result
   }
 
-  /// The class that the checkpoint was saved from, `BertForMaskedLM`.
-  public mutating func modelClass() -> String? {
-    guard let value = present("architectures") else { return nil }
-    guard let classes = value.elements, classes.allSatisfy({ $0.string != nil }) else {
-      return fault("architectures", "must be a list of strings, is \(value.text())", nil)
+  private mutating func record(_ fact: ConfigFact) {
+    known.insert(fact.path)
+    if let index = facts.firstIndex(where: { $0.path == fact.path }) {
+      facts[index] = fact
+    } else {
+      facts.append(fact)
     }
-    return classes.first?.string
+  }
+
+  /// Takes back what was recorded of a key of the present object.
+  mutating func forget(_ key: String) {
+    facts.removeAll { $0.path == scope + [key] }
+  }
+
+  /// Whether the key is there, in the present object; it counts as known from now on.
+  mutating func has(_ key: String) -> Bool {
+    known.insert(scope + [key])
+    return present(key) != nil
   }
 
   /// Records a fault that involves more than one key.
@@ -106,15 +126,22 @@ public struct ConfigReader {
     unsupported.append(reason)
   }
 
-  /// The key's value, unless it is absent or null.
-  private func present(_ key: String) -> JSONValue? {
-    guard let value = config[key], value != .null else { return nil }
-    return value
-  }
-
-  private mutating func fault<Value>(_ key: String, _ reason: String, _ standard: Value) -> Value {
-    faults.append("\(key) \(reason)")
-    return standard
+  /// The keys that nobody read and nobody said to be without effect, as a person writes them. Of an object
+  /// of which nothing was read it is the object's.
+  public var unknownKeys: [String] {
+    var found: [String] = []
+    func visit(_ value: JSONValue, _ path: [String]) {
+      for member in value.members ?? [] where member.value != .null {
+        let here = path + [member.key]
+        if !known.contains(here) {
+          found.append(here.joined(separator: "."))
+        } else if known.contains(where: { $0.count > here.count && $0.starts(with: here) }) {
+          visit(member.value, here)
+        }
+      }
+    }
+    visit(config, [])
+    return found
   }
 
   /// Fails if anything was wrong.

@@ -1,4 +1,4 @@
-package import TensorCore
+import TensorCore
 
 /// How one ecosystem names and lays out the weights of one architecture: a table of invertible rules.
 ///
@@ -25,7 +25,7 @@ public struct Dialect: Sendable {
   /// The ecosystem's own config file, if it has one.
   package let nativeConfig: NativeConfig?
   /// Mathematics that the ecosystem's own code has built in, whatever a config says, by the keys of
-  /// `Architecture.mathematics`.
+  /// `WeightGraph.mathematics`.
   let builtIn: [(key: String, value: String)]
   /// Stored names that show the dialect. One that is there suffices.
   let evidence: [Evidence]
@@ -126,29 +126,6 @@ extension [Rule] {
       rule.onlyWithout = path
       return rule
     }
-  }
-}
-
-/// An ecosystem's own config file: the same facts as config.json, fewer and under other keys.
-package struct NativeConfig: Sendable {
-  /// What the file is called.
-  package let fileName: String
-  /// Its keys, and Hugging Face's.
-  let keys: [(native: String, usual: String)]
-
-  /// The facts under Hugging Face's keys; what is not in the table stays.
-  func usual(_ config: JSONValue) -> JSONValue {
-    .object(
-      (config.members ?? []).map { member in
-        let key = keys.first { $0.native == member.key }?.usual ?? member.key
-        return JSONValue.Member(key, member.value)
-      })
-  }
-
-  /// The facts that the file has, under its own keys.
-  package func native(_ config: JSONValue) -> JSONValue {
-    .object(
-      keys.compactMap { key in config[key.usual].map { JSONValue.Member(key.native, $0) } })
   }
 }
 

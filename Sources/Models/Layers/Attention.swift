@@ -44,6 +44,11 @@ public struct Attention<Scalar: ComputeScalar> {
       try QueryKeyNorms(scope, norm, shape)
     }
     sinks = hasSinks ? try scope.weight("sinks", [shape.heads], .bias) : nil
+    var declared = shape
+    declared.hasHeadBias = shape.hasHeadBias || hasSinks
+    declared.dependsOnLevel = softcap != nil || hasSinks
+    declared.norm = norm?.extent
+    scope.declare(.attention(declared))
     self.shape = shape
     self.scale = scale ?? 1 / Double(shape.headSize).squareRoot()
     self.softcap = softcap

@@ -1,6 +1,7 @@
 public import Kernels
 
-/// The extents of an attention layer.
+/// The extents of an attention layer, and what else there is to know of it: whoever looks for mistakes in it,
+/// sums up what it keeps, or plants mistakes, reads this and guesses nothing from names or shapes.
 public struct AttentionShape: Sendable, Equatable {
   /// How many heads queries have.
   public var heads: Int
@@ -13,16 +14,41 @@ public struct AttentionShape: Sendable, Equatable {
   /// Which of a head's numbers are turned by position; `nil` if none are.
   public var rotary: RotaryPart?
 
+  /// Whether keys and values are those of another sequence, an encoder's.
+  public var isCross: Bool
+  /// Whether scores depend on the head's number, because each head has a bias or a sink of its own.
+  public var hasHeadBias: Bool
+  /// Whether the same amount more on all scores of a query changes what comes out: it does where scores
+  /// are bent, or have a sink beside them.
+  public internal(set) var dependsOnLevel = false
+  /// What of queries and keys is normalised together, if they are.
+  public internal(set) var norm: QueryKeyNorm.Extent?
+
   /// Describes a layer; as many key heads as heads and values as long as keys unless told otherwise.
   public init(
     heads: Int, keyHeads: Int? = nil, headSize: Int, valueSize: Int? = nil,
-    rotary: RotaryPart? = nil
+    rotary: RotaryPart? = nil, isCross: Bool = false, hasHeadBias: Bool = false
   ) {
     self.heads = heads
     self.keyHeads = keyHeads ?? heads
     self.headSize = headSize
     self.valueSize = valueSize ?? headSize
     self.rotary = rotary
+    self.isCross = isCross
+    self.hasHeadBias = hasHeadBias
+  }
+
+  /// How many heads of queries share one of keys and values.
+  public var group: Int { heads / max(1, keyHeads) }
+
+  /// How many heads a part of the module has, and of which size; `output` reads as many as queries have.
+  public func form(of part: String) -> (heads: Int, size: Int) {
+    switch part {
+    case "query": (heads, headSize)
+    case "key": (keyHeads, headSize)
+    case "value": (keyHeads, valueSize)
+    default: (heads, valueSize)
+    }
   }
 
   /// The width of all queries' heads.

@@ -26,6 +26,7 @@ public struct FeedForward<Scalar: ComputeScalar> {
       scope.module("up", .linear), in: width, out: hidden, bias: bias,
       activation: isGated ? .linear : activation)
     down = try Linear(scope.module("down", .linear), in: hidden, out: width, bias: bias)
+    scope.declare(.feedForward(hidden: hidden))
   }
 
   /// `[…, width]` to the same.

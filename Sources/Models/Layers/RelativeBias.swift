@@ -16,6 +16,7 @@ public struct RelativeBias<Scalar: ComputeScalar> {
     table = try scope.weight("weight", [buckets, heads], .embedding)
     self.maxDistance = maxDistance
     self.isBidirectional = isBidirectional
+    scope.declare(.distanceBias(heads: heads))
   }
 
   /// The bias for each distance: `[heads, queries + keys − 1]`, as `Kernels.attention` takes it.

@@ -18,7 +18,7 @@ public struct ForwardMemory: Sendable {
   public init<Scalar: ComputeScalar>(_ graph: WeightGraph, _ inputs: ModelInputs, _: Scalar.Type) {
     let size = MemoryLayout<Scalar>.size
     let stages = graph.architecture.stages(Scalar.self).map { stage in
-      Shapes(stage, slots: declaredSlots(of: stage))
+      Shapes(stage, slots: stage.declared.slots)
     }
     let width = stages.map(\.stream).max() ?? 0
     let tokens = inputs.arrays.values.map(\.elements.count).max() ?? 0
@@ -35,9 +35,10 @@ public struct ForwardMemory: Sendable {
       weights += size * (shapes.weights + shapes.tables)
       perToken += size * computed
     }
-    // Two stacks, and in each a table of relative distances.
-    let heads = graph.slots.filter { $0.path.hasSuffix("relative_bias.weight") && !$0.isUnused }
-    states = size * (3 * tokens * width + heads.reduce(0) { $0 + $1.shape[1] } * 2 * length)
+    // Two stacks, and in each perhaps a bias for each distance.
+    var heads = 0
+    for case .distanceBias(let count) in graph.layers.values { heads += count }
+    states = size * (3 * tokens * width + heads * 2 * length)
     // As they were read, and in the type of the pass.
     states += numbers * (MemoryLayout<Double>.size + size)
   }
@@ -79,14 +80,6 @@ public struct ForwardMemory: Sendable {
       made += modules.values.map { $0.sum + $0.largest }.max() ?? 0
     }
   }
-}
-
-/// The weights that a stage asks for.
-private func declaredSlots<Scalar>(of stage: Stage<Scalar>) -> [WeightSlot] {
-  let declaration = Declaration()
-  // Declaring reads nothing, so nothing can fail.
-  _ = try? stage.load(WeightScope<Scalar>(visitor: declaration))
-  return declaration.slots
 }
 
 extension WeightSlot {

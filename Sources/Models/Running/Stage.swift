@@ -51,6 +51,14 @@ extension Stage {
       return { states throws(CheckpointError) in try states.within(model, step) }
     }
   }
+
+  /// What the stage asks for, and what its layers are.
+  package var declared: Declared {
+    let declaration = Declaration()
+    // Declaring reads nothing, so nothing can fail.
+    _ = try? load(WeightScope(visitor: declaration))
+    return declaration.declared(named: name)
+  }
 }
 
 /// A state that leaves the model under the framework's name.

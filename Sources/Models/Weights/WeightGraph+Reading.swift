@@ -53,20 +53,36 @@ extension WeightGraph {
     _ table: TensorTable, config: JSONValue, as type: any Architecture.Type, in dialect: Dialect,
     options: RecognitionOptions = RecognitionOptions()
   ) throws(CheckpointError) {
-    // An ecosystem's own config does not say which architecture it is.
-    let isNative = config["model_type"] == nil
-    let usual = isNative ? dialect.nativeConfig?.usual(config) ?? config : config
-    var reader = ConfigReader(usual)
+    let native = dialect.nativeConfig.flatMap { $0.recognizes(config) ? $0 : nil }
+    let usual = try native?.usual(config, table) ?? config
+    try self.init(table, usualConfig: usual, as: type, in: dialect, options: options)
+  }
+
+  /// Places the tensors of a checkpoint whose config has Hugging Face's keys.
+  private init(
+    _ table: TensorTable, usualConfig config: JSONValue, as type: any Architecture.Type,
+    in dialect: Dialect, options: RecognitionOptions
+  ) throws(CheckpointError) {
+    var reader = ConfigReader(config)
+    reader.disregardCommonKeys()
     let model = type.init(config: &reader) { dialect.stores($0, in: table) }
     try reader.check()
-    let (root, slots) = model.declaration()
-    let forms = StoredForms(dialect, slots: slots, dimensions: model.dimensions)
-    var placing = Placing(table, dialect, slots, head: model.head, options: options)
+    let declared = model.declaration()
+    let forms = StoredForms(dialect, slots: declared.slots, dimensions: model.dimensions)
+    var placing = Placing(table, dialect, declared.slots, head: model.head, options: options)
     try placing.place(forms)
-    self.init(
-      config: usual, architecture: model, dialect: dialect, root: root, slots: slots,
-      placements: placing.placements, ties: placing.ties, dropped: placing.dropped,
-      zeroed: placing.zeroed, families: options.families)
+    self.init(reader, model, dialect, declared, placing, options: options)
+  }
+
+  /// The same tensors, understood as those of a model with another config under Hugging Face's keys.
+  ///
+  /// - Parameter table: the tensors of the checkpoint.
+  /// - Throws: `CheckpointError` if they do not fit it.
+  package func understood(
+    with config: JSONValue, _ table: TensorTable
+  ) throws(CheckpointError) -> WeightGraph {
+    try WeightGraph(
+      table, usualConfig: config, as: type(of: architecture), in: dialect, options: options)
   }
 }
 

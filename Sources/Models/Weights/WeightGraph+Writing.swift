@@ -70,7 +70,7 @@ extension WeightGraph {
     guard let found = dialects.first(where: { $0.name == dialect || $0.fullName == dialect })
     else { return [] }
     return found.builtIn.compactMap { fact in
-      guard let own = architecture.mathematics.first(where: { $0.key == fact.key }),
+      guard let own = mathematics.first(where: { $0.key == fact.key }),
         own.value != fact.value
       else { return nil }
       return
@@ -83,11 +83,12 @@ extension WeightGraph {
     let dialects = families.dialects(of: type(of: architecture).name)
     guard
       let native =
-        dialects.first(where: { $0.name == dialect || $0.fullName == dialect })?.nativeConfig
+        dialects.first(where: { $0.name == dialect || $0.fullName == dialect })?.nativeConfig,
+      let content = native.native(config)
     else {
       return nil
     }
-    return (native.fileName, native.native(config))
+    return (native.fileName, content)
   }
 
   /// Whether a tensor is written although its weights are tied.

@@ -26,6 +26,10 @@ public struct WeightGraph: Sendable {
 
   /// The config, under Hugging Face's keys.
   public let config: JSONValue
+  /// What the architecture has read from the config.
+  public let facts: [ConfigFact]
+  /// The keys of the config that neither the architecture nor anybody else knows.
+  public let unknownKeys: [String]
   /// The mathematics.
   public let architecture: any Architecture
   /// How the checkpoint names and lays out the weights.
@@ -34,35 +38,47 @@ public struct WeightGraph: Sendable {
   public let root: ModuleNode
   /// The declared weights, in the order of the computation.
   public let slots: [WeightSlot]
+  /// What layers say of themselves, by the paths of their modules.
+  public let layers: [String: LayerFact]
   /// The slots that are tied, and to which.
-  public let ties: [String: String]
+  public private(set) var ties: [String: String]
   /// What was left out.
-  public let dropped: [Dropped]
+  public private(set) var dropped: [Dropped]
   /// The weights that are stored nowhere because they are zero.
-  public let zeroed: [String]
+  public private(set) var zeroed: [String]
 
-  let placements: [String: Placement]
-  /// The families whose dialects it can be written in.
-  let families: [Family]
+  private(set) var placements: [String: Placement]
+  /// How it was to be understood, the families among which included.
+  let options: RecognitionOptions
   private let slotsByPath: [String: WeightSlot]
 
+  /// A graph of what was read, declared and placed.
   init(
-    config: JSONValue, architecture: any Architecture, dialect: Dialect, root: ModuleNode,
-    slots: [WeightSlot],
-    placements: [String: Placement], ties: [String: String], dropped: [Dropped], zeroed: [String],
-    families: [Family]
+    _ reading: ConfigReader, _ architecture: any Architecture, _ dialect: Dialect,
+    _ declared: Declared, _ placing: Placing,
+    options: RecognitionOptions
   ) {
-    self.config = config
+    config = reading.config
+    facts = reading.facts
+    unknownKeys = reading.unknownKeys
     self.architecture = architecture
     self.dialect = dialect
-    self.root = root
-    self.slots = slots
-    self.placements = placements
-    self.ties = ties
-    self.dropped = dropped
-    self.zeroed = zeroed
-    self.families = families
+    (root, slots, layers) = (declared.root, declared.slots, declared.layers)
+    ties = placing.ties
+    dropped = placing.dropped
+    zeroed = placing.zeroed
+    placements = placing.placements
+    self.options = options
     slotsByPath = Dictionary(slots.map { ($0.path, $0) }) { first, _ in first }
+  }
+
+  /// The families whose dialects it can be written in.
+  var families: [Family] { options.families }
+
+  /// Everything that changes what the model computes and does not show in its weights' shapes, with
+  /// synonyms normalised: one pair for each fact. It is part of the model's id.
+  public var mathematics: [(key: String, value: String)] {
+    facts.compactMap { fact in fact.name.map { ($0, fact.text) } }
   }
 
   /// Where a slot's weight is stored, or that of the slot it is tied to.
@@ -86,45 +102,57 @@ public struct WeightGraph: Sendable {
   /// - Precondition: the other graph has a weight of the same shape for every slot.
   public func withWeights(of other: WeightGraph) -> WeightGraph {
     let found = slots.compactMap { slot in other.placement(at: slot.path).map { (slot.path, $0) } }
-    return WeightGraph(
-      config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
-      placements: Dictionary(uniqueKeysWithValues: found), ties: [:], dropped: [], zeroed: [],
-      families: families)
+    var graph = self
+    graph.placements = Dictionary(found) { first, _ in first }
+    (graph.ties, graph.dropped, graph.zeroed) = ([:], [], [])
+    return graph
   }
-}
 
-extension WeightGraph {
   /// This graph with the weights at `paths` taken from another one of the same architecture.
   public func replacing(_ paths: Set<String>, by other: WeightGraph) -> WeightGraph {
-    var placements = placements
-    var ties = ties
+    var graph = self
     for path in paths {
       guard let placement = other.placement(at: path) else { continue }
-      placements[path] = placement
-      ties[path] = nil
+      graph.placements[path] = placement
+      graph.ties[path] = nil
     }
-    return WeightGraph(
-      config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
-      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed,
-      families: families)
+    return graph
   }
-}
 
-extension WeightGraph {
   /// This graph with other weights in place of some, in canonical layout.
   ///
   /// - Precondition: each has the shape of its slot.
   public func replacing(_ weights: [String: Tensor]) -> WeightGraph {
-    var (placements, ties) = (placements, ties)
+    var graph = self
     for (path, tensor) in weights {
       let whole = Arrangement(weight: path, shape: tensor.shape).pieces[0].piece
-      placements[path] = Placement(stored: tensor, piece: whole, layout: "")
-      ties[path] = nil
+      graph.placements[path] = Placement(stored: tensor, piece: whole, layout: "")
+      graph.ties[path] = nil
     }
-    return WeightGraph(
-      config: config, architecture: architecture, dialect: dialect, root: root, slots: slots,
-      placements: placements, ties: ties, dropped: dropped, zeroed: zeroed,
-      families: families)
+    return graph
+  }
+}
+
+extension WeightGraph {
+  /// What the attention module at a path is, if it is one.
+  public func attention(at module: String) -> AttentionShape? {
+    if case .attention(let shape) = layers[module] { shape } else { nil }
+  }
+
+  /// The attention that a weight is a part of, and which one: of `…attention.key.bias`, `key`.
+  public func attention(ofWeight path: String) -> (shape: AttentionShape, part: String)? {
+    let parts = path.split(separator: ".")
+    guard parts.count > 2, let shape = attention(at: parts.dropLast(2).joined(separator: "."))
+    else { return nil }
+    return (shape, String(parts[parts.count - 2]))
+  }
+
+  /// The changes of weights that change no output.
+  public var symmetries: [Symmetry] {
+    let paths = Set(slots.map(\.path))
+    return layers.sorted { $0.key < $1.key }.flatMap { path, fact in
+      fact.symmetries(at: path, among: paths)
+    }
   }
 }
 
@@ -142,10 +170,7 @@ extension WeightGraph {
   /// that several stages share is there for each.
   public var weightsByStage: [(stage: String, paths: [String])] {
     architecture.stages(Float.self).map { stage in
-      let declaration = Declaration()
-      // Declaring reads nothing, so nothing can fail.
-      _ = try? stage.load(WeightScope<Float>(visitor: declaration))
-      let paths = declaration.slots.map(\.path)
+      let paths = stage.declared.slots.map(\.path)
       return (stage.name, paths + paths.compactMap { ties[$0] })
     }
   }

@@ -56,6 +56,11 @@ public struct WeightScope<Scalar: ComputeScalar> {
     return inner
   }
 
+  /// Says what the module of this scope is, beside its weights.
+  public func declare(_ fact: LayerFact) {
+    visitor.declare(fact, at: path)
+  }
+
   /// The weight `name`, whole.
   ///
   /// - Parameters:
@@ -105,6 +110,20 @@ protocol WeightVisitor: AnyObject {
   func visit(_ slot: WeightSlot) -> Tensor?
   /// The path of the weight whose numbers the slot has: its own, or that of the one it is tied to.
   func owner(of slot: WeightSlot) -> String
+  /// The module at a path says what it is.
+  func declare(_ fact: LayerFact, at path: String)
+}
+
+extension WeightVisitor {
+  func declare(_ fact: LayerFact, at path: String) {}
+}
+
+/// What an architecture declares: its modules, their weights in order, and what its layers are.
+package struct Declared: Sendable {
+  package let root: ModuleNode
+  package let slots: [WeightSlot]
+  /// What layers say of themselves, by the paths of their modules.
+  package let layers: [String: LayerFact]
 }
 
 /// Writes down what is asked. What several modules share is one weight.
@@ -113,6 +132,14 @@ final class Declaration: WeightVisitor {
   private var paths: Set<String> = []
   private var kinds: [String: ModuleKind] = [:]
   private var children: [String: [String]] = [:]
+  private(set) var layers: [String: LayerFact] = [:]
+
+  func declare(_ fact: LayerFact, at path: String) { layers[path] = fact }
+
+  /// What was declared, as a model of that name.
+  func declared(named name: String) -> Declared {
+    Declared(root: root(named: name), slots: slots, layers: layers)
+  }
 
   func enter(_ path: String, _ kind: ModuleKind) {
     guard kinds.updateValue(kind, forKey: path) == nil else { return }

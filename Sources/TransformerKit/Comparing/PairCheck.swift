@@ -112,7 +112,7 @@ func compareBehaviour<Scalar: ComputeScalar>(
 /// The facts of the mathematics that are not the same.
 func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
   let facts = [a, b].map { graph in
-    Dictionary(graph.architecture.mathematics.map { ($0.key, $0.value) }) { first, _ in first }
+    Dictionary(graph.mathematics.map { ($0.key, $0.value) }) { first, _ in first }
   }
   return Set(facts[0].keys).union(facts[1].keys).sorted().compactMap { key in
     let (x, y) = (facts[0][key] ?? "none", facts[1][key] ?? "none")

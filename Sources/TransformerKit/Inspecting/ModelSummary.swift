@@ -48,16 +48,15 @@ public struct ModelSummary: Sendable {
     module.modules.reduce(0) { $0 + ($1.kind == .block ? 1 : blocks(in: $1)) }
   }
 
-  /// Keys and values are as wide as the matrices that make them are high.
+  /// What the attention layers keep of each token, in stages that run again for every one.
   private static func cache(of graph: WeightGraph) -> Cache? {
     guard graph.architecture.generation != nil else { return nil }
-    let hasEncoder = graph.slots.contains { $0.path.hasPrefix("decoder.") }
     var (own, cross) = (0, 0)
-    for slot in graph.slots where !hasEncoder || slot.path.hasPrefix("decoder.") {
-      guard slot.path.hasSuffix(".key.weight") || slot.path.hasSuffix(".value.weight"),
-        let width = slot.shape.first
-      else { continue }
-      if slot.path.contains("cross_attention") { cross += width } else { own += width }
+    for stage in graph.architecture.stages(Float.self) where !stage.runsOnce {
+      for case .attention(let shape) in stage.declared.layers.values {
+        let width = shape.keyHeads * (shape.headSize + shape.valueSize)
+        if shape.isCross { cross += width } else { own += width }
+      }
     }
     var bytes: [DType: Int] = [:]
     for slot in graph.slots {

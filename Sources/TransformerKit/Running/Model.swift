@@ -28,7 +28,9 @@ extension Checkpoint {
   public static func open(
     _ path: FilePath, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
-    try open(path, format: options.format, config: options.config)
+    try open(
+      path, format: options.format, config: options.config,
+      configNames: options.recognition.families.configNames)
   }
 }
 

@@ -27,7 +27,7 @@ public struct ModelID: Sendable {
   init(_ graph: WeightGraph, digests: [String: String]) {
     let architecture = graph.architecture
     var lines = ["tfkit-model-id/1", "architecture \(type(of: architecture).name)"]
-    lines += architecture.mathematics.sorted { $0.key < $1.key }
+    lines += graph.mathematics.sorted { $0.key < $1.key }
       .map { "config \($0.key) \($0.value)" }
     let slots = graph.slots.sorted {
       $0.path.utf8.lexicographicallyPrecedes($1.path.utf8)

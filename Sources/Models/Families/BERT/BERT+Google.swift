@@ -28,9 +28,9 @@ extension Dialect {
       output("output", "classifier"),
       output("cls/squad/output", "qa_head"),
     ],
-    nativeConfig: NativeConfig(
-      fileName: "bert_config.json",
-      keys: [
+    nativeConfig: .renamed(
+      "bert_config.json",
+      [
         "attention_probs_dropout_prob", "hidden_act", "hidden_dropout_prob", "hidden_size",
         "initializer_range", "intermediate_size", "max_position_embeddings",
         "num_attention_heads", "num_hidden_layers", "type_vocab_size", "vocab_size",

@@ -37,28 +37,25 @@ public struct BERT: Architecture {
 
   public var dimensions: [String: Int] { ["head_size": width / heads] }
 
-  public var mathematics: [(key: String, value: String)] {
-    [
-      ("activation", activation.rawValue), ("attention", isDecoder ? "causal" : "bidirectional"),
-      ("epsilon", "\(epsilon)"), ("head", head), ("heads", "\(heads)"),
-    ]
-  }
-
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
-    vocabulary = config.count("vocab_size", default: 30522)
-    width = config.count("hidden_size", default: 768)
+    vocabulary = config.count("vocab_size", default: 30522, on: .weights)
+    width = config.count("hidden_size", default: 768, on: .weights)
     layers = config.count(
-      "num_hidden_layers", default: 12, limit: ConfigReader.mostLayers, minimum: 0)
-    heads = config.count("num_attention_heads", default: 12)
-    feedForwardWidth = config.count("intermediate_size", default: 3072)
-    positions = config.count("max_position_embeddings", default: 512)
-    tokenTypes = config.count("type_vocab_size", default: 2)
+      "num_hidden_layers", default: 12, limit: ConfigReader.mostLayers, minimum: 0, on: .weights)
+    heads = config.count("num_attention_heads", default: 12, on: .outputs(as: "heads"))
+    feedForwardWidth = config.count("intermediate_size", default: 3072, on: .weights)
+    positions = config.count("max_position_embeddings", default: 512, on: .weights)
+    tokenTypes = config.count("type_vocab_size", default: 2, on: .weights)
     activation = config.activation("hidden_act", default: .gelu)
-    epsilon = config.positive("layer_norm_eps", default: 1e-12)
-    isDecoder = config.flag("is_decoder", default: false)
-    isTied = config.flag("tie_word_embeddings", default: true)
+    epsilon = config.epsilon("layer_norm_eps", default: 1e-12)
+    isDecoder = config.flag(
+      "is_decoder", default: false, on: .outputs(as: "attention"),
+      named: (no: "bidirectional", yes: "causal"))
+    isTied = config.flag("tie_word_embeddings", default: true, on: .weights)
     labels = config.labelCount()
-    task = BERTHead(config: &config, isDecoder: isDecoder, isStored: isStored)
+    config.disregard(Self.withoutEffect)
+    let isCausal = isDecoder
+    task = config.head { BERTHead(isDecoder: isCausal, isStored: isStored) }
     let (task, used) = (task, task.modules)
     hasPooler = used.contains("pooler") || task == .base && isStored("pooler.weight")
     // Google's pre-training files keep both, whatever class the config names.
@@ -78,14 +75,17 @@ public struct BERT: Architecture {
     if task == .questionAnswering && labels != 2 {
       config.reject("question answering has 2 labels, the config has \(labels)")
     }
-    let kind = config.text("position_embedding_type") ?? "absolute"
-    if kind != "absolute" {
-      config.refuse("position_embedding_type \"\(kind)\" is not supported; \"absolute\" is")
-    }
-    if config.flag("add_cross_attention", default: false) {
-      config.refuse("cross-attention (add_cross_attention) is not supported for bert")
-    }
+    config.require("position_embedding_type", "absolute")
+    config.require(
+      "add_cross_attention", false,
+      otherwise: "cross-attention (add_cross_attention) is not supported for bert")
   }
+
+  /// Settings of training, and of a pooler that only TensorFlow's multilingual configs describe.
+  private static let withoutEffect = [
+    "attention_probs_dropout_prob", "directionality", "hidden_dropout_prob", "pooler_fc_size",
+    "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type",
+  ]
 
   // MARK: Forward pass
 

@@ -13,17 +13,8 @@ public enum BERTHead: String, Sendable, CaseIterable {
   case tokenClassification = "BertForTokenClassification"
   case questionAnswering = "BertForQuestionAnswering"
 
-  /// The config's class, or what the stored weights show if it names none.
-  init(config: inout ConfigReader, isDecoder: Bool, isStored: (String) -> Bool) {
-    if let name = config.modelClass() {
-      if let head = BERTHead(rawValue: name) {
-        self = head
-        return
-      }
-      config.refuse(
-        "the class \"\(name)\" is not supported; supported are: "
-          + Self.allCases.map(\.rawValue).joined(separator: ", "))
-    }
+  /// What the stored weights show.
+  init(isDecoder: Bool, isStored: (String) -> Bool) {
     let hasPooler = isStored("pooler.weight")
     if isStored("mlm_head.transform.weight") {
       self = isStored("nsp_head.weight") ? .preTraining : isDecoder ? .causalLM : .maskedLM

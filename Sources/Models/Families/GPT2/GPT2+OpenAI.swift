@@ -18,9 +18,9 @@ extension Dialect {
       convolution("mlp/c_proj", "feed_forward.down"),
       norm("model/ln_f", "decoder.norm"),
     ],
-    nativeConfig: NativeConfig(
-      fileName: "hparams.json",
-      keys: [
+    nativeConfig: .renamed(
+      "hparams.json",
+      [
         (native: "n_vocab", usual: "vocab_size"), (native: "n_ctx", usual: "n_positions"),
         (native: "n_embd", usual: "n_embd"), (native: "n_head", usual: "n_head"),
         (native: "n_layer", usual: "n_layer"),

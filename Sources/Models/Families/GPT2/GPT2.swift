@@ -39,40 +39,36 @@ public struct GPT2: Architecture {
 
   public var dimensions: [String: Int] { ["head_size": width / heads] }
 
-  public var mathematics: [(key: String, value: String)] {
-    var facts = [
-      ("activation", activation.rawValue), ("epsilon", "\(epsilon)"), ("head", head),
-      ("heads", "\(heads)"), ("scale_attn_by_inverse_layer_idx", "\(scalesScoresByLayer)"),
-      ("scale_attn_weights", "\(scalesScores)"),
-    ]
-    if task == .sequenceClassification {
-      facts.append(("pad_token_id", padToken.map { "\($0)" } ?? "null"))
-    }
-    if task == .doubleHeads { facts.append(("summary_activation", choiceActivation.rawValue)) }
-    return facts
-  }
-
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
-    vocabulary = config.count("vocab_size", default: 50257)
-    width = config.count("n_embd", or: "hidden_size", default: 768)
+    vocabulary = config.count("vocab_size", default: 50257, on: .weights)
+    width = config.count("n_embd", or: "hidden_size", default: 768, on: .weights)
     layers = config.count(
-      "n_layer", or: "num_hidden_layers", default: 12, limit: ConfigReader.mostLayers, minimum: 0)
-    heads = config.count("n_head", or: "num_attention_heads", default: 12)
-    positions = config.count("n_positions", or: "max_position_embeddings", default: 1024)
+      "n_layer", or: "num_hidden_layers", default: 12, limit: ConfigReader.mostLayers, minimum: 0,
+      on: .weights)
+    heads = config.count(
+      "n_head", or: "num_attention_heads", default: 12, on: .outputs(as: "heads"))
+    positions = config.count(
+      "n_positions", or: "max_position_embeddings", default: 1024, on: .weights)
     // At most the largest extent times four, which does not overflow.
-    feedForwardWidth = config.count("n_inner", default: 4 * width)
+    feedForwardWidth = config.count("n_inner", default: 4 * width, on: .weights)
     activation = config.activation("activation_function", default: .geluTanh)
-    epsilon = config.positive("layer_norm_epsilon", default: 1e-5)
+    epsilon = config.epsilon("layer_norm_epsilon", default: 1e-5)
     scalesScores = config.flag("scale_attn_weights", default: true)
     scalesScoresByLayer = config.flag("scale_attn_by_inverse_layer_idx", default: false)
     // It decides in which order and precision half-precision scores are computed. Ours are exact.
-    _ = config.flag("reorder_and_upcast_attn", default: false)
-    isTied = config.flag("tie_word_embeddings", default: true)
+    _ = config.flag("reorder_and_upcast_attn", default: false, on: .nothing)
+    let isTied = config.flag("tie_word_embeddings", default: true, on: .weights)
+    self.isTied = isTied
     labels = config.labelCount()
-    endTokens = config.tokens("eos_token_id", default: [50256])
-    padToken = config.token("pad_token_id", default: nil)
-    choiceActivation = config.activation("summary_activation", default: .linear)
-    task = GPT2Head(config: &config, isTied: isTied, isStored: isStored)
+    let task: GPT2Head = config.head { GPT2Head(isTied: isTied, isStored: isStored) }
+    self.task = task
+    // A text ends with it when it is generated; no output depends on it.
+    endTokens = config.tokens("eos_token_id", default: [50256], on: .nothing)
+    padToken = config.token(
+      "pad_token_id", default: nil, on: task == .sequenceClassification ? .outputs : .nothing)
+    choiceActivation = config.activation(
+      "summary_activation", default: .linear, on: task == .doubleHeads ? .outputs : .nothing)
+    config.disregard(Self.withoutEffect)
     checkConsistency(&config)
   }
 
@@ -81,19 +77,20 @@ public struct GPT2: Architecture {
     if !width.isMultiple(of: heads) {
       config.reject("n_embd \(width) is not a multiple of n_head \(heads)")
     }
-    if config.flag("add_cross_attention", default: false) {
-      config.refuse("cross-attention (add_cross_attention) is not supported for gpt2")
-    }
-    guard task == .doubleHeads else { return }
-    let summary = config.text("summary_type") ?? "cls_index"
-    if summary != "cls_index" {
-      config.refuse("summary_type \"\(summary)\" is not supported; \"cls_index\" is")
-    }
-    for key in ["summary_use_proj", "summary_proj_to_labels"]
-    where !config.flag(key, default: true) {
-      config.refuse("\(key) false is not supported")
-    }
+    config.require(
+      "add_cross_attention", false,
+      otherwise: "cross-attention (add_cross_attention) is not supported for gpt2")
+    let summary = ["summary_use_proj", "summary_proj_to_labels"]
+    guard task == .doubleHeads else { return config.disregard(["summary_type"] + summary) }
+    config.require("summary_type", "cls_index")
+    for key in summary { config.require(key, true) }
   }
+
+  /// Settings of training; and the length of the texts in it, which the number of positions says too.
+  private static let withoutEffect = [
+    "attn_pdrop", "embd_pdrop", "n_ctx", "predict_special_tokens", "resid_pdrop",
+    "summary_first_dropout",
+  ]
 
   // MARK: Forward pass
 

@@ -10,11 +10,9 @@ public enum GPT2Head: String, Sendable, CaseIterable {
   case tokenClassification = "GPT2ForTokenClassification"
   case questionAnswering = "GPT2ForQuestionAnswering"
 
-  /// The config's class, or what the stored weights show if it names none.
-  init(config: inout ConfigReader, isTied: Bool, isStored: (String) -> Bool) {
-    if let head: GPT2Head = config.modelHead() {
-      self = head
-    } else if isStored("choice_head.weight") {
+  /// What the stored weights show.
+  init(isTied: Bool, isStored: (String) -> Bool) {
+    if isStored("choice_head.weight") {
       self = .doubleHeads
     } else if isStored("score.weight") {
       self = .sequenceClassification
@@ -26,22 +24,6 @@ public enum GPT2Head: String, Sendable, CaseIterable {
       // A tied head is not stored, so nothing tells a language model from the bare one.
       self = isTied || isStored("lm_head.weight") ? .languageModel : .base
     }
-  }
-}
-
-extension ConfigReader {
-  /// The head that the config's class names, or `nil` if it names none. An unknown one is refused.
-  ///
-  /// - Parameter aliases: other names of classes.
-  mutating func modelHead<Head: RawRepresentable<String> & CaseIterable>(
-    aliases: [String: Head] = [:]
-  ) -> Head? {
-    guard let name = modelClass() else { return nil }
-    if let head = Head(rawValue: name) ?? aliases[name] { return head }
-    refuse(
-      "the class \"\(name)\" is not supported; supported are: "
-        + Head.allCases.map(\.rawValue).joined(separator: ", "))
-    return nil
   }
 }
 

@@ -48,46 +48,39 @@ public struct T5: Architecture {
 
   public var dimensions: [String: Int] { ["head_size": headSize] }
 
-  public var mathematics: [(key: String, value: String)] {
-    var facts = [
-      ("activation", activation.rawValue), ("epsilon", "\(epsilon)"), ("head", head),
-      ("heads", "\(heads)"), ("relative_attention_max_distance", "\(maxDistance)"),
-    ]
-    if task == .conditionalGeneration {
-      facts.append(("scale_decoder_outputs", "\(scalesOutputs)"))
-    }
-    if task.shiftsInputs {
-      facts.append(("decoder_start_token_id", startToken.map { "\($0)" } ?? "null"))
-    }
-    if task == .sequenceClassification {
-      facts.append(("eos_token_id", endTokens.map { "\($0)" }.joined(separator: ",")))
-    }
-    return facts
-  }
-
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
-    vocabulary = config.count("vocab_size", default: 32128)
-    width = config.count("d_model", or: "hidden_size", default: 512)
-    headSize = config.count("d_kv", or: "head_dim", default: 64)
-    heads = config.count("num_heads", or: "num_attention_heads", default: 8)
-    feedForwardWidth = config.count("d_ff", default: 2048)
+    let task: T5Head = config.head(aliases: T5Head.aliases) { T5Head(isStored: isStored) }
+    self.task = task
+    vocabulary = config.count("vocab_size", default: 32128, on: .weights)
+    width = config.count("d_model", or: "hidden_size", default: 512, on: .weights)
+    headSize = config.count("d_kv", or: "head_dim", default: 64, on: .weights)
+    heads = config.count(
+      "num_heads", or: "num_attention_heads", default: 8, on: .outputs(as: "heads"))
+    feedForwardWidth = config.count("d_ff", default: 2048, on: .weights)
     let mostLayers = ConfigReader.mostLayers
     encoderLayers = config.count(
-      "num_layers", or: "num_hidden_layers", default: 6, limit: mostLayers)
-    decoderLayers = config.count("num_decoder_layers", default: encoderLayers, limit: mostLayers)
+      "num_layers", or: "num_hidden_layers", default: 6, limit: mostLayers, on: .weights)
+    decoderLayers = config.count(
+      "num_decoder_layers", default: encoderLayers, limit: mostLayers, on: .weights)
     buckets = config.count(
-      "relative_attention_num_buckets", default: 32, limit: Self.mostBuckets, minimum: 4)
-    maxDistance = config.count("relative_attention_max_distance", default: 128)
-    epsilon = config.positive("layer_norm_epsilon", default: 1e-6)
+      "relative_attention_num_buckets", default: 32, limit: Self.mostBuckets, minimum: 4,
+      on: .weights)
+    maxDistance = config.count(
+      "relative_attention_max_distance", default: 128, usual: [64, 128, 256])
+    epsilon = config.epsilon("layer_norm_epsilon", default: 1e-6)
     (activation, isGated) = config.t5FeedForward()
     // transformers 4 decided by tie_word_embeddings, transformers 5 writes what it decided.
-    let wasTied = config.flag("tie_word_embeddings", default: true)
-    scalesOutputs = config.flag("scale_decoder_outputs", default: wasTied)
+    let wasTied = config.flag("tie_word_embeddings", default: true, on: .weights)
+    scalesOutputs = config.flag(
+      "scale_decoder_outputs", default: wasTied,
+      on: task == .conditionalGeneration ? .outputs : .nothing)
     labels = config.labelCount()
-    endTokens = config.tokens("eos_token_id", default: [1])
-    padToken = config.token("pad_token_id", default: 0)
-    startToken = config.token("decoder_start_token_id", default: nil)
-    task = T5Head(config: &config, isStored: isStored)
+    endTokens = config.tokens(
+      "eos_token_id", default: [1], on: task == .sequenceClassification ? .outputs : .nothing)
+    padToken = config.token("pad_token_id", default: 0, on: .nothing)
+    startToken = config.token(
+      "decoder_start_token_id", default: nil, on: task.shiftsInputs ? .outputs : .nothing)
+    config.disregard(Self.withoutEffect)
     hasUnusedTable = task.hasDecoder && isStored("decoder.unused_cross_relative_bias.weight")
     checkConsistency(&config)
   }
@@ -109,6 +102,11 @@ public struct T5: Architecture {
     }
   }
 
+  /// Settings of training, and what the class says already.
+  private static let withoutEffect = [
+    "dropout_rate", "initializer_factor", "is_decoder", "n_positions",
+  ]
+
   // MARK: Forward pass
 
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
@@ -127,18 +125,14 @@ extension ConfigReader {
     if parts.count > 2 || parts.count == 2 && parts[0] != "gated" {
       reject("feed_forward_proj \"\(projection)\" is neither ACTIVATION nor gated-ACTIVATION")
     }
-    let implied = projection == "gated-gelu" ? "gelu_new" : String(parts[parts.count - 1])
-    let isGated = flag("is_gated_act", default: parts[0] == "gated")
-    let name = text("dense_act_fn") ?? implied
-    return (activation(named: name, for: "feed_forward_proj"), isGated)
-  }
-
-  /// The activation of that name. An unknown one is refused.
-  private mutating func activation(named name: String, for key: String) -> Activation {
-    if let activation = Activation(name: name) { return activation }
-    refuse(
-      "\(key) \"\(name)\" is not known; known are "
-        + Activation.allCases.map(\.rawValue).joined(separator: ", "))
-    return .relu
+    let name = projection == "gated-gelu" ? "gelu_new" : String(parts[parts.count - 1])
+    let implied = Activation(name: name)
+    if implied == nil, !has("dense_act_fn") {
+      refuse(
+        "feed_forward_proj \"\(name)\" is not known; known are "
+          + Activation.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    let isGated = flag("is_gated_act", default: parts[0] == "gated", on: .weights)
+    return (activation("dense_act_fn", default: implied ?? .relu), isGated)
   }
 }

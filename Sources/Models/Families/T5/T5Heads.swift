@@ -10,13 +10,9 @@ public enum T5Head: String, Sendable, CaseIterable {
   case tokenClassification = "T5ForTokenClassification"
   case questionAnswering = "T5ForQuestionAnswering"
 
-  /// The config's class, or what the stored weights show if it names none.
-  init(config: inout ConfigReader, isStored: (String) -> Bool) {
-    // The name until transformers 3.
-    let aliases = ["T5WithLMHeadModel": T5Head.conditionalGeneration]
-    if let head = config.modelHead(aliases: aliases) {
-      self = head
-    } else if isStored("classification_head.output.weight") {
+  /// What the stored weights show.
+  init(isStored: (String) -> Bool) {
+    if isStored("classification_head.output.weight") {
       self = .sequenceClassification
     } else if isStored("classifier.weight") {
       self = .tokenClassification
@@ -27,6 +23,9 @@ public enum T5Head: String, Sendable, CaseIterable {
       self = isStored("decoder.norm.weight") ? .conditionalGeneration : .encoder
     }
   }
+
+  /// Names of classes until transformers 3.
+  static let aliases = ["T5WithLMHeadModel": T5Head.conditionalGeneration]
 
   /// Whether there is a decoder.
   var hasDecoder: Bool { self != .encoder && self != .tokenClassification }

@@ -70,7 +70,7 @@ extension T5 {
       let attention = try attention(scope, "attention")
       let isDecoder = stack == .decoder
       let crossNorm = isDecoder ? try norm(scope, "cross_attention_norm") : nil
-      let cross = isDecoder ? try self.attention(scope, "cross_attention") : nil
+      let cross = isDecoder ? try self.attention(scope, "cross_attention", isCross: true) : nil
       let feedForwardNorm = try norm(scope, "feed_forward_norm")
       let feedForward = try FeedForward(
         scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
@@ -117,10 +117,12 @@ extension T5 {
   }
 
   private func attention<Scalar>(
-    _ scope: WeightScope<Scalar>, _ name: String
+    _ scope: WeightScope<Scalar>, _ name: String, isCross: Bool = false
   ) throws(CheckpointError) -> Attention<Scalar> {
     try Attention(
       scope.module(name, .attention), width: width,
-      shape: AttentionShape(heads: heads, headSize: headSize), scale: 1, bias: false)
+      shape: AttentionShape(
+        heads: heads, headSize: headSize, isCross: isCross, hasHeadBias: !isCross),
+      scale: 1, bias: false)
   }
 }

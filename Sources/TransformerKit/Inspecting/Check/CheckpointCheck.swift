@@ -107,6 +107,11 @@ extension CheckReport {
       let graph = try Model(checkpoint, options: options).graph
       model =
         "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.name)"
+      if !graph.unknownKeys.isEmpty {
+        let keys = graph.unknownKeys.map(escaped).joined(separator: ", ")
+        note(
+          .weights, nil, "keys of the config that are not known, and may mean something: \(keys)")
+      }
       return graph
     } catch {
       switch error.category {

@@ -7,11 +7,18 @@ import Testing
 func model<Model: Architecture>(
   _: Model.Type, _ members: [String: JSONValue], storing paths: Set<String> = []
 ) throws -> Model {
+  try reading(Model.self, members, storing: paths).model
+}
+
+/// The same, and what it has read.
+func reading<Model: Architecture>(
+  _: Model.Type, _ members: [String: JSONValue], storing paths: Set<String> = []
+) throws -> (model: Model, facts: [ConfigFact]) {
   var reader = ConfigReader(
     .object(members.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, $0.value) }))
   let model = Model(config: &reader, isStored: paths.contains)
   try reader.check()
-  return model
+  return (model, reader.facts)
 }
 
 /// The one line that is wrong.

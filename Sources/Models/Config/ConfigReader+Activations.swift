@@ -1,0 +1,21 @@
+public import Kernels
+import TensorCore
+
+extension ConfigReader {
+  /// The name of an activation function, or one of its synonyms.
+  public mutating func activation(
+    _ key: String, default standard: Activation,
+    on bearing: ConfigFact.Bearing = .outputs(as: "activation")
+  ) -> Activation {
+    let names = Activation.allCases.map(\.rawValue)
+    let place = named(key)
+    return fact(
+      key, .choice(names), on: bearing, default: standard, json: { .string($0.rawValue) }
+    ) { value in
+      guard let name = value.string else { return .fault("must be a string, is \(value.text())") }
+      if let activation = Activation(name: name) { return .value(activation) }
+      return .unsupported(
+        "\(place) \"\(name)\" is not known; known are \(names.joined(separator: ", "))")
+    }
+  }
+}

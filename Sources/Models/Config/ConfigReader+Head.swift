@@ -1,0 +1,44 @@
+import TensorCore
+
+extension ConfigReader {
+  /// The class that the checkpoint was saved from, `BertForMaskedLM`; if the config names none, the one
+  /// that `shown` finds in the stored weights. An unknown one is refused.
+  ///
+  /// - Parameter aliases: other names of classes.
+  mutating func head<Head: RawRepresentable<String> & CaseIterable>(
+    aliases: [String: Head] = [:], shown: () -> Head
+  ) -> Head {
+    let names = Head.allCases.map(\.rawValue)
+    let named = fact(
+      "architectures", .modelClass(names), on: .outputs(as: "head"), default: Head?.none,
+      json: { [.string(($0 ?? shown()).rawValue)] }
+    ) { value in
+      guard let classes = value.elements, classes.allSatisfy({ $0.string != nil }) else {
+        return .fault("must be a list of strings, is \(value.text())")
+      }
+      guard let name = classes.first?.string else { return .value(nil) }
+      if let head = Head(rawValue: name) ?? aliases[name] { return .value(head) }
+      return .unsupported(
+        "the class \"\(name)\" is not supported; supported are: "
+          + names.joined(separator: ", "))
+    }
+    return named ?? shown()
+  }
+
+  /// The number of labels: of `id2label`, else `num_labels`, else 2.
+  public mutating func labelCount() -> Int {
+    let labels = fact(
+      "id2label", .other, on: .weights, default: Int?.none,
+      json: { $0.map { .number($0) } ?? .null }
+    ) { value in
+      guard let count = value.members?.count, count > 0 else {
+        return .fault("must be an object with a member for each label")
+      }
+      return .value(count)
+    }
+    disregard(["label2id"])
+    guard let labels else { return count("num_labels", default: 2, on: .weights) }
+    disregard(["num_labels"])
+    return labels
+  }
+}

@@ -1,0 +1,194 @@
+import TensorCore
+
+extension ConfigReader {
+  /// An integer that counts something, under its name or another one that the framework accepts.
+  ///
+  /// - Parameters:
+  ///   - limit: the largest that is believed.
+  ///   - usual: values that models have, if outputs depend on it and it is not a small number.
+  public mutating func count(
+    _ key: String, or alias: String? = nil, default standard: Int, limit: Int = largestExtent,
+    minimum: Int = 1, usual: [Int] = [], on bearing: ConfigFact.Bearing = .outputs
+  ) -> Int {
+    optionalCount(
+      key, or: alias, default: standard, limit: limit, minimum: minimum, usual: usual, on: bearing)
+      ?? standard
+  }
+
+  /// An integer that counts something, and that may be absent or null.
+  public mutating func optionalCount(
+    _ key: String, or alias: String? = nil, default standard: Int? = nil,
+    limit: Int = largestExtent, minimum: Int = 1, usual: [Int] = [],
+    on bearing: ConfigFact.Bearing = .outputs
+  ) -> Int? {
+    let read = { (reader: inout ConfigReader, key: String) -> Int? in
+      reader.fact(
+        key, .count(minimum...limit, usual: usual), on: bearing, default: standard,
+        json: { $0.map { .number($0) } ?? .null }
+      ) { value in
+        guard let number = value.int else {
+          return .fault("must be an integer, is \(value.text())")
+        }
+        guard (minimum...limit).contains(number) else {
+          return .fault("must be from \(minimum) to \(limit), is \(number)")
+        }
+        return .value(number)
+      }
+    }
+    guard let alias, has(alias) else { return read(&self, key) }
+    let other = read(&self, alias)
+    guard has(key) else { return other }
+    forget(alias)
+    let value = read(&self, key)
+    if let value, let other, value != other {
+      reject("\(key) is \(value), but \(alias), which is the same, is \(other)")
+    }
+    return value
+  }
+
+  /// A number that is positive, or zero.
+  ///
+  /// - Parameter usual: values that models have.
+  public mutating func positive(
+    _ key: String, default standard: Double, usual: [Double] = [],
+    on bearing: ConfigFact.Bearing = .outputs
+  ) -> Double {
+    optionalPositive(key, default: standard, usual: usual, on: bearing) ?? standard
+  }
+
+  /// A number that is positive, or zero, and that may be absent or null.
+  public mutating func optionalPositive(
+    _ key: String, default standard: Double? = nil, usual: [Double] = [],
+    on bearing: ConfigFact.Bearing = .outputs
+  ) -> Double? {
+    fact(
+      key, .number(usual: usual), on: bearing, default: standard,
+      json: { $0.map { .double($0) } ?? .null }
+    ) { value in
+      guard let number = value.double, number.isFinite, number >= 0 else {
+        return .fault("must be a number that is not negative, is \(value.text())")
+      }
+      return .value(number)
+    }
+  }
+
+  /// What keeps a normalisation from dividing by zero.
+  public mutating func epsilon(_ key: String, default standard: Double) -> Double {
+    positive(
+      key, default: standard, usual: [1e-12, 1e-8, 1e-6, 1e-5, 1e-3], on: .outputs(as: "epsilon"))
+  }
+
+  /// Positive numbers, as many as asked.
+  public mutating func numbers(
+    _ key: String, count: Int, on bearing: ConfigFact.Bearing = .outputs
+  ) -> [Double]? {
+    fact(
+      key, .numbers, on: bearing, default: [Double]?.none,
+      json: { $0.map { .array($0.map { .double($0) }) } ?? .null }
+    ) { value in
+      let numbers = (value.elements ?? []).compactMap(\.double).filter { $0.isFinite && $0 > 0 }
+      guard let elements = value.elements, numbers.count == elements.count, numbers.count == count
+      else { return .fault("must be a list of \(count) positive numbers") }
+      return .value(numbers)
+    }
+  }
+
+  /// A truth value.
+  ///
+  /// - Parameter names: what the model's id says for false and true, if not that.
+  public mutating func flag(
+    _ key: String, default standard: Bool, on bearing: ConfigFact.Bearing = .outputs,
+    named names: (no: String, yes: String)? = nil
+  ) -> Bool {
+    fact(
+      key, .flag, on: bearing, default: standard, json: { .bool($0) },
+      text: names.map { names in { $0 ? names.yes : names.no } }
+    ) { value in
+      value.bool.map { .value($0) } ?? .fault("must be true or false, is \(value.text())")
+    }
+  }
+
+  /// A text that decides nothing by itself.
+  public mutating func text(_ key: String) -> String? {
+    fact(
+      key, .other, on: .nothing, default: String?.none, json: { $0.map { .string($0) } ?? .null }
+    ) { value in
+      value.string.map { .value($0) } ?? .fault("must be a string, is \(value.text())")
+    }
+  }
+
+  /// One of several names.
+  ///
+  /// - Parameter aliases: other names for some of them.
+  public mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ key: String, or alias: String? = nil, default standard: Choice,
+    aliases: [String: Choice] = [:], on bearing: ConfigFact.Bearing = .outputs
+  ) -> Choice {
+    let names = Choice.allCases.map(\.rawValue)
+    let isOther = alias.map { has($0) && !has(key) } ?? false
+    let key = isOther ? alias ?? key : key
+    let place = named(key)
+    return fact(
+      key, .choice(names), on: bearing, default: standard, json: { .string($0.rawValue) }
+    ) { value in
+      guard let name = value.string else { return .fault("must be a string, is \(value.text())") }
+      if let choice = Choice(rawValue: name) ?? aliases[name] { return .value(choice) }
+      return .unsupported(
+        "\(place) \"\(name)\" is not known; known are \(names.joined(separator: ", "))")
+    }
+  }
+
+  /// One of several names for each of what is listed, layers for example.
+  ///
+  /// - Parameter count: how many there must be.
+  public mutating func choices<Choice: RawRepresentable<String> & CaseIterable>(
+    _ key: String, of: Choice.Type, count: Int, on bearing: ConfigFact.Bearing = .outputs
+  ) -> [Choice]? {
+    let names = Choice.allCases.map(\.rawValue)
+    let place = named(key)
+    return fact(
+      key, .choices(names), on: bearing, default: [Choice]?.none,
+      json: { $0.map { .array($0.map { .string($0.rawValue) }) } ?? .null }
+    ) { value in
+      guard let elements = value.elements, elements.count == count else {
+        return .fault("must be a list of \(count) names, is \(value.text())")
+      }
+      var choices: [Choice] = []
+      for element in elements {
+        guard let name = element.string else {
+          return .fault("must be a list of \(count) names, has \(element.text())")
+        }
+        guard let choice = Choice(rawValue: name) else {
+          return .unsupported(
+            "\(place) \"\(name)\" is not known; known are \(names.joined(separator: ", "))")
+        }
+        choices.append(choice)
+      }
+      return .value(choices)
+    }
+  }
+
+  /// The one value of a key that is supported.
+  public mutating func require(_ key: String, _ only: String) {
+    let place = named(key)
+    _ = fact(key, .choice([only]), on: .nothing, default: only, json: { .string($0) }) { value in
+      guard let name = value.string else { return .fault("must be a string, is \(value.text())") }
+      return name == only
+        ? .value(name) : .unsupported("\(place) \"\(name)\" is not supported; \"\(only)\" is")
+    }
+  }
+
+  /// The one truth value of a key that is supported.
+  ///
+  /// - Parameter sentence: what is said of the other one, if not just that it is not supported.
+  public mutating func require(_ key: String, _ only: Bool, otherwise sentence: String? = nil) {
+    let place = named(key)
+    _ = fact(key, .flag, on: .nothing, default: only, json: { .bool($0) }) { value in
+      guard let flag = value.bool else {
+        return .fault("must be true or false, is \(value.text())")
+      }
+      return flag == only
+        ? .value(flag) : .unsupported(sentence ?? "\(place) \(flag) is not supported")
+    }
+  }
+}

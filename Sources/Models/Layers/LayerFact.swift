@@ -1,0 +1,9 @@
+/// What a layer says of itself beside its weights.
+public enum LayerFact: Sendable, Equatable {
+  /// It is attention.
+  case attention(AttentionShape)
+  /// It is a feed-forward network with so many units inside.
+  case feedForward(hidden: Int)
+  /// It makes a bias for each distance between query and key, for so many heads.
+  case distanceBias(heads: Int)
+}

@@ -1,0 +1,116 @@
+import Models
+import TensorCore
+import Testing
+
+/// What the reader returns, and what it keeps.
+@Suite struct ConfigReaderTests {
+  private enum LayerType: String, CaseIterable {
+    case full = "full_attention"
+    case sliding = "sliding_attention"
+  }
+
+  private func fact(_ key: String, _ reader: ConfigReader) -> ConfigFact? {
+    reader.facts.first { $0.key == key }
+  }
+
+  @Test func `what is read is recorded with key, kind and value`() {
+    var reader = ConfigReader(["heads": 3, "eps": .double(1e-5), "causal": true])
+    let heads = reader.count("heads", default: 1)
+    let epsilon = reader.epsilon("eps", default: 1e-12)
+    let isCausal = reader.flag("causal", default: false, named: (no: "no", yes: "yes"))
+    let layers = reader.count("layers", default: 7, on: .weights)
+    #expect(heads == 3 && epsilon == 1e-5 && isCausal && layers == 7)
+    #expect(reader.facts.map(\.key) == ["heads", "eps", "causal", "layers"])
+    #expect(reader.facts.map(\.name) == ["heads", "epsilon", "causal", nil])
+    #expect(reader.facts.map(\.text) == ["3", "1e-05", "yes", "7"])
+    #expect(reader.facts[0].kind == .count(1...ConfigReader.largestExtent, usual: []))
+    #expect(reader.facts[3].value == 7)
+  }
+
+  @Test func `integers and numbers are one to a number`() {
+    var reader = ConfigReader(["a": 10000, "b": .double(1e4)])
+    let numbers = [reader.positive("a", default: 0), reader.positive("b", default: 0)]
+    #expect(numbers[0] == numbers[1])
+    #expect(reader.facts[0].text == reader.facts[1].text)
+  }
+
+  @Test func `an object inside has facts under its keys`() {
+    var reader = ConfigReader(["text_config": ["width": 5, "deeper": ["x": true]], "width": 9])
+    let (width, x) = reader.within("text_config") { reader in
+      (
+        reader.count("width", default: 1),
+        reader.within("deeper") { reader in reader.flag("x", default: false) }
+      )
+    }
+    #expect(width == 5 && x)
+    #expect(reader.facts.map(\.key) == ["text_config.width", "text_config.deeper.x"])
+    #expect(reader.unknownKeys == ["width"])
+  }
+
+  @Test func `of an object that is not there all is absent, and another thing is a fault`() {
+    var reader = ConfigReader(["a": 3])
+    let absent = reader.within("b") { reader in reader.count("n", default: 2) }
+    #expect(absent == 2)
+    #expect(reader.faults == [])
+    _ = reader.within("a") { reader in reader.count("n", default: 2) }
+    #expect(reader.faults == ["a must be an object, is 3"])
+  }
+
+  @Test func `faults inside name the whole path`() {
+    var reader = ConfigReader(["o": ["n": "x", "k": "z"]])
+    reader.within("o") { reader in
+      _ = reader.count("n", default: 1)
+      _ = reader.choice("k", default: LayerType.full)
+    }
+    #expect(reader.faults == [#"o.n must be an integer, is "x""#])
+    #expect(
+      reader.unsupported
+        == ["o.k \"z\" is not known; known are full_attention, sliding_attention"])
+  }
+
+  @Test func `optional counts tell nothing from something`() {
+    var reader = ConfigReader(["window": 4096, "none": .null, "zero": 0])
+    let counts = ["window", "none", "absent", "zero"].map { reader.optionalCount($0) }
+    #expect(counts == [4096, nil, nil, nil])
+    #expect(reader.faults.count == 1)
+    #expect(fact("none", reader)?.value == .null && fact("none", reader)?.text == "null")
+  }
+
+  @Test(
+    arguments: [
+      (["full_attention", "sliding_attention"], 2, true), (["full_attention"], 2, false),
+      (["full_attention", 1], 2, false), (["full_attention", "linear_attention"], 2, false),
+      ("full_attention", 1, false),
+    ] as [(JSONValue, Int, Bool)])
+  func `a list has a known name for each layer`(_ list: JSONValue, _ count: Int, _ isRight: Bool) {
+    var reader = ConfigReader(["layer_types": list])
+    let types = reader.choices("layer_types", of: LayerType.self, count: count)
+    #expect((types != nil) == isRight)
+    #expect(reader.faults.isEmpty && reader.unsupported.isEmpty == isRight || !isRight)
+    if isRight { #expect(reader.facts[0].text == "full_attention,sliding_attention") }
+  }
+
+  @Test func `a list of numbers has as many as it must`() {
+    var reader = ConfigReader(["a": [1, .double(2.5)], "b": [1], "c": [1, 0], "d": [1, "2"]])
+    let lists = ["a", "b", "c", "d"].map { reader.numbers($0, count: 2) }
+    #expect(lists == [[1, 2.5], nil, nil, nil])
+    #expect(reader.faults.count == 3)
+  }
+
+  @Test func `another name of a key is the same fact`() {
+    var reader = ConfigReader(["n_embd": 8, "hidden_size": 8])
+    let width = reader.count("n_embd", or: "hidden_size", default: 1)
+    #expect(width == 8)
+    #expect(reader.facts.map(\.key) == ["n_embd"] && reader.unknownKeys == [])
+    var other = ConfigReader(["hidden_size": 8])
+    let same = other.count("n_embd", or: "hidden_size", default: 1)
+    #expect(same == 8)
+    #expect(other.facts.map(\.key) == ["hidden_size"])
+  }
+
+  @Test func `what has no effect is known`() {
+    var reader = ConfigReader(["dropout": 1, "task": ["a": 1], "other": 1, "nothing": .null])
+    reader.disregard(["dropout", "task"])
+    #expect(reader.unknownKeys == ["other"])
+  }
+}
