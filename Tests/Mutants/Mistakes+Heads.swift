@@ -4,56 +4,49 @@ import TensorCore
 /// Heads in the wrong order, or put together wrongly.
 let headMistakes: [Plant] =
   ["query", "key", "value"].map { part in
-    Plant(attentions) { ground, module in
-      let (size, path) = (ground.headSize, "\(module).\(part)")
-      let heads = ground.shape(path + ".weight")[0] / size
+    attention { ground, module, shape in
+      let (heads, size) = shape.form(of: part)
       guard heads > 1, size > 1 else { return nil }
       // Row [head, place] was taken for row [place, head].
       return try ground.reordered(
         "heads of \(part) in the wrong order", module, [part],
-        pair: "heads in the wrong order", golden: "heads of \(part) in the wrong order"
+        pair: "heads in the wrong order", golden: ["heads of \(part) in the wrong order"]
       ) { $0 % heads * size + $0 / heads }
     }
   }
   + [
-    Plant(attentions) { ground, module in
-      let size = ground.headSize
-      guard size.isMultiple(of: 2), size > 2 else { return nil }
-      return try ground.reordered(
+    turned {
+      ground, module, rotary, size in
+      try ground.reordered(
         "rotary halves interleaved in query", module, ["query"], pair: "interleaved in B",
-        golden: "heads of query interleaved"
-      ) { $0 / size * size + $0 % 2 * (size / 2) + $0 % size / 2 }
+        golden: ["heads of query interleaved"], order: interleaved(rotary, size))
     },
-    Plant(attentions) { ground, module in
-      let size = ground.headSize
-      guard size.isMultiple(of: 2), size > 2 else { return nil }
+    turned {
+      ground, module, rotary, size in
       var mutant = try ground.reordered(
         "rotary pairs split in key", module, ["key"], pair: "half-split in B",
-        golden: "heads of key split in halves"
-      ) { $0 / size * size + $0 % (size / 2) * 2 + $0 % size / (size / 2) }
-      // Two pairs are split as they are interleaved; and a score does not tell a query that was
-      // interleaved from a key that was split.
-      if size == 4 { mutant.pair.append(Mutant.Expected(module + ".key", "interleaved in B")) }
-      mutant.golden.append(Mutant.Expected(module, "heads of query interleaved"))
+        golden: ["heads of key split in halves", "heads of query interleaved"],
+        order: split(rotary, size))
+      // Two pairs are split as they are interleaved; and without rotary positions a score does not tell a
+      // query that was interleaved from a key that was split.
+      if rotary == 4 { mutant.pair.append(Mutant.Expected(module + ".key", "interleaved in B")) }
       return mutant
     },
-    Plant(attentions) { ground, module in
-      let size = ground.headSize
-      guard size.isMultiple(of: 2), size > 2 else { return nil }
+    turned {
+      ground, module, rotary, size in
+      let reason = ground.symmetry("places of heads permuted in query and key", of: module)?.reason
       var mutant = try ground.reordered(
         "rotary halves interleaved in query and key", module, ["query", "key"],
-        pair: "interleaved in B", golden: nil
-      ) { $0 / size * size + $0 % 2 * (size / 2) + $0 % size / 2 }
-      mutant.equivalence =
-        "without rotary positions a score is a sum over the places of a head, in any order"
+        pair: "interleaved in B",
+        golden: reason == nil ? ["heads of query and key interleaved"] : [],
+        order: interleaved(rotary, size))
+      mutant.equivalence = reason
       return mutant
     },
-    Plant({ ground in attentions(ground).filter { ground.paths.contains($0 + ".output.weight") } })
-    {
-      ground, module in
-      let (size, path) = (ground.headSize, module + ".output.weight")
-      let heads = ground.shape(path)[1] / size
-      guard heads > 1, size > 1 else { return nil }
+    attention { ground, module, shape in
+      let path = module + ".output.weight"
+      let (heads, size) = shape.form(of: "output")
+      guard heads > 1, size > 1, ground.paths.contains(path) else { return nil }
       var mutant = Mutant("heads of output in the wrong order", at: path)
       mutant.weights[path] = try ground.elements(path).columns { $0 % heads * size + $0 / heads }
       mutant.pair = [Mutant.Expected(path, "heads in the wrong order")]
@@ -62,67 +55,114 @@ let headMistakes: [Plant] =
     },
     fused(
       "query, key, value split part by part", words: "split part by part instead of head by head"
-    ) {
-      heads, size, i in
-      // What is stored as [heads, 3, size] was taken for [3, heads, size].
-      let (head, part, place) = (i / (3 * size), i / size % 3, i % size)
-      return (part * heads + head) * size + place
-    },
+    ) { $0 },
     fused(
       "query, key, value split head by head", words: "split head by head instead of part by part"
-    ) {
-      heads, size, i in
-      let (part, head, place) = (i / (heads * size), i / size % heads, i % size)
-      return (head * 3 + part) * size + place
+    ) { rows in
+      var back = rows
+      for (row, source) in rows.enumerated() { back[source] = row }
+      return back
     },
-    Plant(attentions) { ground, module in
-      let parts = ["query", "key", "value"]
-      let size = ground.headSize
-      let width = ground.shape(module + ".query.weight")[0]
+    attention { ground, module, shape in
       let output = module + ".output.weight"
-      // A bias on the scores is one for each head.
-      let isBiased = ground.paths.contains { $0.contains("relative") }
-      guard width > size, ground.paths.contains(output), !isBiased else { return nil }
-      let rotated = { (i: Int) in (i + size) % width }
-      var mutant = try ground.reordered(
-        "heads renumbered alike everywhere", module, parts, pair: "permuted in blocks", golden: nil,
-        order: rotated)
-      mutant.weights[output] = try ground.elements(output).columns(rotated)
-      if width == 2 * size { mutant.pair = [Mutant.Expected(module, "blocks 0 and 1 of")] }
-      mutant.equivalence = "the heads of a layer are summed, in any order"
+      guard shape.keyHeads > 1, ground.paths.contains(output) else { return nil }
+      var mutant = Mutant("heads renumbered alike everywhere", at: module)
+      let group = shape.heads / shape.keyHeads
+      for part in ["query", "key", "value"] {
+        let block = shape.form(of: part).size * (part == "query" ? group : 1)
+        for path in ["\(module).\(part).weight", "\(module).\(part).bias"]
+        where ground.paths.contains(path) {
+          mutant.weights[path] = try ground.elements(path).rows {
+            ($0 + block) % (block * shape.keyHeads)
+          }
+        }
+      }
+      let block = shape.valueSize * group
+      mutant.weights[output] = try ground.elements(output).columns {
+        ($0 + block) % (block * shape.keyHeads)
+      }
+      mutant.pair = [
+        Mutant.Expected(
+          module + ".query",
+          shape.keyHeads == 2 ? "blocks 0 and 1 of" : "permuted in blocks")
+      ]
+      mutant.equivalence = ground.symmetry(mutant.kind, of: module)?.reason
       return mutant
     },
   ]
 
-/// The rows of query, key and value together in another order.
-private func fused(
-  _ kind: String, words: String, _ order: @escaping @Sendable (Int, Int, Int) -> Int
+/// A mistake in an attention module, whose heads are what it declares.
+private func attention(
+  _ plant: @escaping @Sendable (inout Ground, String, AttentionShape) throws -> Mutant?
 ) -> Plant {
   Plant(attentions) { ground, module in
-    let size = ground.headSize
-    let parts = ["query", "key", "value"].map { "\(module).\($0).weight" }
-    let width = ground.shape(parts[0])[0]
-    guard width > size, parts.allSatisfy({ ground.shape($0) == ground.shape(parts[0]) }) else {
-      return nil
+    guard let shape = ground.graph.attention(at: module) else { return nil }
+    return try plant(&ground, module, shape)
+  }
+}
+
+/// A mistake in what rotary positions turn, or would turn if there were any.
+private func turned(
+  _ plant: @escaping @Sendable (inout Ground, String, Int, Int) throws -> Mutant?
+) -> Plant {
+  attention { ground, module, shape in
+    let count = shape.rotary == .none ? shape.headSize : shape.rotary.count
+    guard count.isMultiple(of: 2), count > 2 else { return nil }
+    return try plant(&ground, module, count, shape.headSize)
+  }
+}
+
+/// Of each head of `size` the first `count` rows, halves for neighbours.
+private func interleaved(_ count: Int, _ size: Int) -> (Int) -> Int {
+  { row in
+    let place = row % size
+    return place < count ? row - place + place % 2 * (count / 2) + place / 2 : row
+  }
+}
+
+/// Of each head of `size` the first `count` rows, neighbours for halves.
+private func split(_ count: Int, _ size: Int) -> (Int) -> Int {
+  { row in
+    let (place, half) = (row % size, count / 2)
+    return place < count ? row - place + place % half * 2 + place / half : row
+  }
+}
+
+/// The rows of query, key and value together in another order.
+///
+/// - Parameter order: what to do with the order that takes a matrix head by head (for each head of keys its
+///   queries, itself, its values) for one part by part.
+private func fused(
+  _ kind: String, words: String, _ order: @escaping @Sendable ([Int]) -> [Int]
+) -> Plant {
+  attention { ground, module, shape in
+    guard shape.heads > 1, shape.headSize == shape.valueSize else { return nil }
+    let (size, group) = (shape.headSize, shape.heads / shape.keyHeads)
+    var rows: [Int] = []
+    for head in 0..<shape.keyHeads {
+      let queries = (0..<group).map { head * group + $0 }
+      for block in queries + [shape.heads + head, shape.heads + shape.keyHeads + head] {
+        rows += (0..<size).map { block * size + $0 }
+      }
     }
+    let sources = order(rows)
     var mutant = Mutant(kind, at: module)
     for ending in ["weight", "bias"] {
       let paths = ["query", "key", "value"].map { "\(module).\($0).\(ending)" }
       guard paths.allSatisfy(ground.paths.contains) else { continue }
       let parts = try paths.map(ground.elements)
       let (columns, all) = (parts[0].columns, parts.flatMap(\.bytes))
-      let moved = (0..<3 * width).flatMap { row in
-        let source = order(width / size, size, row)
-        return all[source * columns..<(source + 1) * columns]
-      }
-      for (index, path) in paths.enumerated() {
-        var elements = parts[index]
-        elements.bytes = Array(moved[index * width * columns..<(index + 1) * width * columns])
+      let moved = sources.flatMap { all[$0 * columns..<($0 + 1) * columns] }
+      var start = 0
+      for (path, part) in zip(paths, parts) {
+        var elements = part
+        elements.bytes = Array(moved[start..<start + part.bytes.count])
+        start += part.bytes.count
         mutant.weights[path] = elements.result
       }
     }
     // Three heads of three parts are the same grid either way round.
-    let said = width == 3 * size ? "split" : words
+    let said = shape.heads == 3 && group == 1 ? "split" : words
     mutant.pair = [Mutant.Expected(module, said)]
     mutant.golden = [Mutant.Expected(module, said)]
     return mutant
@@ -132,7 +172,7 @@ private func fused(
 extension Ground {
   /// The rows of parts of a module, weights and biases, in another order.
   fileprivate func reordered(
-    _ kind: String, _ module: String, _ parts: [String], pair: String, golden: String?,
+    _ kind: String, _ module: String, _ parts: [String], pair: String, golden: [String],
     order: (Int) -> Int
   ) throws -> Mutant {
     var mutant = Mutant(kind, at: module)
@@ -143,7 +183,7 @@ extension Ground {
       }
     }
     mutant.pair = [Mutant.Expected("\(module).\(parts[0])", pair)]
-    mutant.golden = golden.map { [Mutant.Expected(module, $0)] } ?? []
+    mutant.golden = golden.map { Mutant.Expected(module, $0) }
     return mutant
   }
 }

@@ -4,7 +4,7 @@ import TensorCore
 /// Values that were folded, lost, or rounded wrongly.
 let valueMistakes: [Plant] =
   [
-    plant("bias lost", in: biases, pair: "zero in B", equivalence: keyBias) { ground, path in
+    plant("bias lost", in: biases, pair: "zero in B", equivalence: freedom) { ground, path in
       try ground.elements(path).mapped { _, _ in 0 }
     },
     plant("gain left at one", in: gains, pair: "all 1.0 in B") { ground, path in
@@ -59,7 +59,8 @@ private func scaled(
   _ kind: String, by factor: @escaping @Sendable (Double) -> Double, golden: String
 ) -> Plant {
   Plant(attentions) { ground, module in
-    let factor = factor(Double(ground.headSize).squareRoot())
+    let size = ground.graph.attention(at: module)?.headSize ?? 1
+    let factor = factor(Double(size).squareRoot())
     guard factor != 1 else { return nil }
     var mutant = Mutant(kind, at: module + ".query")
     for path in ["\(module).query.weight", "\(module).query.bias"] where ground.paths.contains(path)

@@ -48,14 +48,20 @@ struct Ground {
   let graph: WeightGraph
   var dice: Dice
   let paths: Set<String>
+  /// What the layers declare to change no output.
+  let symmetries: [Symmetry]
 
   init(_ graph: WeightGraph, seed: UInt64) {
     self.graph = graph
     dice = Dice(seed: seed)
     paths = Set(graph.slots.map(\.path))
+    symmetries = graph.symmetries
   }
 
-  var headSize: Int { graph.architecture.dimensions["head_size"] ?? 1 }
+  /// The symmetry of that name that a module has.
+  func symmetry(_ name: String, of module: String) -> Symmetry? {
+    symmetries.first { $0.name == name && $0.module == module }
+  }
 
   /// A weight's elements.
   func elements(_ path: String) throws -> Elements {

@@ -34,7 +34,7 @@ struct Plant: Sendable {
 func plant(
   _ kind: String, isListed: Bool = true, in candidates: @escaping @Sendable (Ground) -> [String],
   pair: String? = nil, golden: String? = nil,
-  equivalence: @escaping @Sendable (String) -> String? = { _ in nil },
+  equivalence: @escaping @Sendable (Ground, String) -> String? = { _, _ in nil },
   _ change: @escaping @Sendable (inout Ground, String) throws -> Tensor?
 ) -> Plant {
   Plant(candidates) { ground, path in
@@ -43,15 +43,16 @@ func plant(
     mutant.weights = [path: tensor]
     mutant.pair = pair.map { [Mutant.Expected(path, $0)] } ?? []
     mutant.golden = golden.map { [Mutant.Expected(path, $0)] } ?? []
-    mutant.equivalence = equivalence(path)
+    mutant.equivalence = equivalence(ground, path)
     return mutant
   }
 }
 
-/// What softmax does to a bias of the keys.
-@Sendable func keyBias(_ path: String) -> String? {
-  path.hasSuffix(".key.bias")
-    ? "a key's bias adds the same to all scores of a query, and softmax cancels it" : nil
+/// Why a weight may be anything, if it may.
+@Sendable func freedom(_ ground: Ground, _ path: String) -> String? {
+  ground.symmetries.first { symmetry in
+    if case .anything(path) = symmetry.change { true } else { false }
+  }?.reason
 }
 
 @Sendable func linears(_ ground: Ground) -> [String] { ground.slots(.linear).map(\.path) }
@@ -59,6 +60,7 @@ func plant(
 @Sendable func gains(_ ground: Ground) -> [String] { ground.slots(.normWeight).map(\.path) }
 @Sendable func attentions(_ ground: Ground) -> [String] {
   ground.modules(with: "query.weight", "key.weight", "value.weight")
+    .filter { ground.graph.attention(at: $0) != nil }
 }
 
 extension Subject {

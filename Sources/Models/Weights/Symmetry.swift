@@ -35,7 +35,7 @@ extension LayerFact {
   /// The symmetries of a module.
   ///
   /// - Parameter paths: those of the model's weights.
-  func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
+  package func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
     switch self {
     case .attention(let shape): shape.symmetries(at: module, among: paths)
     case .feedForward(let hidden):

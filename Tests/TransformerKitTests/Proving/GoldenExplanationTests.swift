@@ -1,4 +1,6 @@
+import Containers
 import Models
+import SystemPackage
 import TensorCore
 import TestSupport
 import Testing
@@ -77,5 +79,31 @@ import TransformerKit
       variant.set(name, floats: values.enumerated().map { $1 + Float($0 % 7) * 1e-3 })
     }
     #expect(found == nil)
+  }
+
+  @Test(arguments: ["query", "key", "value"])
+  func `an explanation believes nothing about types`(_ part: String) throws {
+    let wrong = try mixed(part)
+    let report = try wrong.check(golden("t5/v11"))
+    #expect(!report.isVerified)
+    #expect(try compare(openModel("t5/v11"), wrong).verdict.isDifferent)
+    #expect(try compare(wrong, openModel("t5/v11")).verdict.isDifferent)
+  }
+
+  /// A model of which one matrix is in double precision and in another order, and another one wrong.
+  private func mixed(_ part: String) throws -> Model {
+    let model = try openModel("t5/v11")
+    let path = "encoder.blocks.0.attention.\(part).weight"
+    let tensor = try #require(model.graph.tensor(at: path))
+    let values = try tensor.doubles(0..<tensor.elementCount).reversed()
+    let wide = Tensor(
+      tensor.name, .f64, tensor.shape, bytes: values.flatMap { littleEndian($0.bitPattern) })
+    let tensors = try model.graph.replacing([path: wide]).translated(to: "huggingface")
+      .map(\.tensor)
+    let folder = ScratchFolder()
+    let file = folder.path.appending("mixed.safetensors")
+    try CheckpointWriter(destination: file, format: .safetensors).write(
+      tensors: tensors, config: Array(model.graph.completedConfig.text().utf8))
+    return try withExtendedLifetime(folder) { try Model(file) }
   }
 }

@@ -27,30 +27,45 @@ func exchanged(_ graph: WeightGraph, _ pairs: [(String, String)]) -> WeightGraph
   return graph.replacing(weights)
 }
 
-/// Query, key and value of each triple with the rows of all three in another order.
+/// Query, key and value of each triple with the rows of all three in another order, or `nil` if they are
+/// not of one type and as long as the order.
+///
+/// - Parameter order: for each row of B, the row of A that it is.
 func refused(
-  _ graph: WeightGraph, _ triples: [[String]], _ order: (Int) -> Int
+  _ graph: WeightGraph, _ triples: [(paths: [String], order: [Int])]
 ) throws(CheckpointError) -> WeightGraph? {
   var weights: [String: Tensor] = [:]
-  for triple in triples {
-    var (all, tensors): (ElementMatrix?, [Tensor]) = (nil, [])
-    for path in triple {
-      guard let tensor = graph.tensor(at: path),
-        tensor.shape == tensors.first?.shape ?? tensor.shape
-      else { return nil }
-      let matrix = try ElementMatrix(tensor)
-      all = all?.stacked(matrix) ?? matrix
-      tensors.append(tensor)
-    }
+  for (paths, order) in triples {
+    let tensors = paths.compactMap { graph.tensor(at: $0) }
+    guard tensors.count == paths.count, Set(tensors.map(\.dtype)).count == 1,
+      let all = try stacked(tensors), all.rows == order.count
+    else { return nil }
     // The rows of B stand where `order` says those of A are; undoing it brings them back.
-    guard let all, let rows = tensors.first?.shape.first else { return nil }
-    let places = (0..<all.rows).map(order).inverted
+    let places = order.inverted
     let right = all.reordered { places[$0] }
-    for (index, tensor) in tensors.enumerated() {
-      weights[triple[index]] = tensor.replacing(right.rows(index * rows..<(index + 1) * rows))
+    var start = 0
+    for (path, tensor) in zip(paths, tensors) {
+      let rows = tensor.shape.first ?? 1
+      weights[path] = tensor.replacing(right.rows(start..<start + rows))
+      start += rows
     }
   }
   return graph.replacing(weights)
+}
+
+/// The elements of several tensors under one another, or `nil` if they do not fit.
+func stacked(_ tensors: [Tensor]) throws(CheckpointError) -> ElementMatrix? {
+  var all: ElementMatrix?
+  for tensor in tensors {
+    let matrix = try ElementMatrix(tensor)
+    guard let above = all else {
+      all = matrix
+      continue
+    }
+    guard let both = above.stacked(matrix) else { return nil }
+    all = both
+  }
+  return all
 }
 
 /// A graph whose layer `i` is layer `order[i]`, or `nil` if they are not alike.
@@ -59,6 +74,7 @@ func relayered(_ graph: WeightGraph, prefix: String, order: [Int]) -> WeightGrap
   for slot in graph.slots where slot.path.hasPrefix(prefix) {
     let rest = slot.path.dropFirst(prefix.count)
     guard let dot = rest.firstIndex(of: "."), let layer = Int(rest[..<dot]),
+      order.indices.contains(layer),
       let tensor = graph.tensor(at: "\(prefix)\(order[layer])\(rest[dot...])"),
       tensor.shape == slot.shape
     else { return nil }

@@ -58,9 +58,9 @@ struct ElementMatrix: Equatable {
     return ElementMatrix(rows: rows, columns: columns, width: width, bytes: moved)
   }
 
-  /// This matrix, and another one of as long rows under it.
-  func stacked(_ other: ElementMatrix) -> ElementMatrix {
-    precondition(columns == other.columns && width == other.width)
+  /// This matrix, and another one under it; `nil` unless rows and elements of both are of one size.
+  func stacked(_ other: ElementMatrix) -> ElementMatrix? {
+    guard columns == other.columns, width == other.width else { return nil }
     return ElementMatrix(
       rows: rows + other.rows, columns: columns, width: width, bytes: bytes + other.bytes)
   }

@@ -49,7 +49,7 @@ struct Explainer {
       return .truncated(y.dtype)
     }
     if let other = try confusion(path, y) { return other }
-    if let cause = try rearrangement(x, y) { return cause }
+    if let cause = try rearrangement(x, y, of: path) { return cause }
     return x.dtype.isComputable ? try x.change(to: y) : nil
   }
 
@@ -64,33 +64,43 @@ struct Explainer {
     return difference.count > 0 ? difference : nil
   }
 
+  /// The module of a query's weight, and the weights that a common matrix of queries, keys and values
+  /// would hold, if that is what the path is.
+  func fusedParts(of path: String) -> (module: String, paths: [String])? {
+    let parts = path.split(separator: ".")
+    guard let part = a.attention(ofWeight: path)?.part, part == "query" else { return nil }
+    let module = parts.dropLast(2).joined(separator: ".")
+    return (module, ["query", "key", "value"].map { "\(module).\($0).\(parts[parts.count - 1])" })
+  }
+
   /// Query, key and value of one module taken wrongly from their common matrix: parts that are no
   /// rearrangement of themselves, but together are one of all.
   ///
   /// - Parameter paths: those of query, key and value.
   /// - Throws: `CheckpointError` when weights cannot be read.
   func fusion(of paths: [String]) throws(CheckpointError) -> Cause? {
-    var (right, wrong): (ElementMatrix?, ElementMatrix?)
-    var rows: [Int] = []
+    var (references, found): ([Tensor], [Tensor]) = ([], [])
     for path in paths {
       guard let x = reference(path), let y = b.tensor(at: path), x.shape == y.shape,
-        x.dtype == y.dtype, right.map({ $0.columns == x.shape.dropFirst().reduce(1, *) }) ?? true
+        x.dtype == y.dtype, x.dtype == references.first?.dtype ?? x.dtype
       else { return nil }
-      let (a, b) = (try ElementMatrix(x), try ElementMatrix(y))
-      right = right?.stacked(a) ?? a
-      wrong = wrong?.stacked(b) ?? b
-      rows.append(a.rows)
+      references.append(x)
+      found.append(y)
     }
-    guard let right, let wrong, Set(rows).count == 1, let order = rowOrder(of: wrong, in: right)
+    guard let first = paths.first, let shape = a.attention(ofWeight: first)?.shape,
+      let right = try stacked(references), let wrong = try stacked(found),
+      let order = rowOrder(of: wrong, in: right)
     else { return nil }
-    for heads in 1...rows[0] where rows[0].isMultiple(of: heads) {
-      let fused = FusedOrder(parts: paths.count, heads: heads, size: rows[0] / heads)
-      if order.indices.allSatisfy({ order[$0] == fused.partByPart($0) }) {
-        return .fused(headSize: fused.size, inverse: true)
-      }
-      if order.indices.allSatisfy({ order[$0] == fused.headByHead($0) }) {
-        return .fused(headSize: fused.size, inverse: false)
-      }
+    // The model's heads first; a converter may have believed in others.
+    let rows = references[0].shape.first ?? 1
+    let others =
+      shape.heads == shape.keyHeads ? (1...max(1, rows)).filter { rows.isMultiple(of: $0) } : []
+    let orders =
+      [shape.fusedOrder].compactMap(\.self)
+      + others.map { FusedOrder(heads: $0, keyHeads: $0, size: rows / $0) }
+    for fused in orders {
+      if order == fused.partByPart { return .fused(headSize: fused.size, inverse: true) }
+      if order == fused.headByHead { return .fused(headSize: fused.size, inverse: false) }
     }
     return nil
   }
@@ -117,7 +127,9 @@ struct Explainer {
   }
 
   /// The same elements in another order.
-  private func rearrangement(_ x: Tensor, _ y: Tensor) throws(CheckpointError) -> Cause? {
+  private func rearrangement(
+    _ x: Tensor, _ y: Tensor, of path: String
+  ) throws(CheckpointError) -> Cause? {
     let (a, b) = (try ElementMatrix(x), try ElementMatrix(y))
     if let offset = shift(of: b, in: a) { return .shifted(axis: 0, offset: offset) }
     guard a.contentSum == b.contentSum else { return nil }
@@ -127,15 +139,18 @@ struct Explainer {
     if isMatrix, a.reshaped(rows: a.columns, columns: a.rows).transposed.bytes == b.bytes {
       return .reshaped
     }
-    if let order = rowOrder(of: b, in: a) { return named(order, axis: 0) }
+    if let order = rowOrder(of: b, in: a) { return named(order, axis: 0, path) }
     if isMatrix, let order = rowOrder(of: b.transposed, in: columns) {
-      return named(order, axis: 1)
+      return named(order, axis: 1, path)
     }
     return nil
   }
 
-  private func named(_ order: [Int], axis: Int) -> Cause {
-    TransformerKit.cause(
-      ofOrder: order, axis: axis, headSize: a.architecture.dimensions["head_size"])
+  private func named(_ order: [Int], axis: Int, _ path: String) -> Cause {
+    let heads = a.attention(ofWeight: path).map { shape, part in
+      ["query", "key"].contains(part)
+        ? shape.headOrder : HeadOrder(size: shape.form(of: part).size)
+    }
+    return TransformerKit.cause(ofOrder: order, axis: axis, heads: heads)
   }
 }

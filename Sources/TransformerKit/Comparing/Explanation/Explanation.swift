@@ -86,14 +86,11 @@ private func fused(
   var result = findings
   for (index, finding) in findings.enumerated() where finding.cause == nil {
     let path = finding.paths[0]
-    guard let part = path.firstRange(of: ".query.") else { continue }
-    let parts = ["query", "key", "value"].map {
-      "\(path[..<part.lowerBound]).\($0).\(path[part.upperBound...])"
-    }
+    guard let (module, parts) = explainer.fusedParts(of: path) else { continue }
     guard let cause = try explainer.fusion(of: parts) else { continue }
     result[index].cause = cause
     result[index].paths = parts
-    result[index].place = String(path[..<part.lowerBound])
+    result[index].place = module
     result = result.filter { $0.paths == parts || !parts.contains($0.paths[0]) }
   }
   return result

@@ -1,3 +1,5 @@
+import Models
+
 /// Finds the order in which the rows of one matrix stand in another.
 ///
 /// - Returns: for each row of `b`, the row of `a` that it equals, or `nil` if one is not there. Equal
@@ -28,17 +30,19 @@ func shift(of b: ElementMatrix, in a: ElementMatrix) -> Int? {
 
 /// The usual mistake that makes this order, where row `i` of B is row `order[i]` of A.
 ///
-/// - Parameter headSize: the size of the model's heads, which is tried first: two heads in the wrong
-///   order look like one of twice the size interleaved.
-func cause(ofOrder order: [Int], axis: Int, headSize: Int? = nil) -> Cause {
+/// - Parameter heads: the model's heads, which are tried first: two heads in the wrong order look like one
+///   of twice the size interleaved.
+func cause(ofOrder order: [Int], axis: Int, heads: HeadOrder? = nil) -> Cause {
   let count = order.count
   let divisors = (2..<max(2, count)).filter { count.isMultiple(of: $0) } + [count]
-  let sizes = [headSize].compactMap(\.self).filter(divisors.contains)
-  if let cause = sizes.lazy.compactMap({ headOrder(order, axis: axis, size: $0) }).first {
+  if let heads, divisors.contains(heads.size),
+    let cause = headOrder(order, axis: axis, heads)
+  {
     return cause
   }
-  if let cause = divisors.lazy.compactMap({ pairOrder(order, axis: axis, size: $0) }).first
-    ?? divisors.lazy.compactMap({ headOrder(order, axis: axis, size: $0) }).first
+  if let cause = divisors.lazy.compactMap({ pairOrder(order, axis: axis, HeadOrder(size: $0)) })
+    .first
+    ?? divisors.lazy.compactMap({ headOrder(order, axis: axis, HeadOrder(size: $0)) }).first
   {
     return cause
   }
@@ -51,24 +55,25 @@ func cause(ofOrder order: [Int], axis: Int, headSize: Int? = nil) -> Cause {
 }
 
 /// Heads of that size whose rotary pairs or whose axes are in the wrong order.
-private func headOrder(_ order: [Int], axis: Int, size: Int) -> Cause? {
-  if let cause = pairOrder(order, axis: axis, size: size) { return cause }
-  let heads = order.count / size
-  guard heads > 1, order.indices.allSatisfy({ order[$0] == $0 % heads * size + $0 / heads }) else {
+private func headOrder(_ order: [Int], axis: Int, _ heads: HeadOrder) -> Cause? {
+  if let cause = pairOrder(order, axis: axis, heads) { return cause }
+  let count = order.count / heads.size
+  guard count > 1,
+    order.indices.allSatisfy({ order[$0] == $0 % count * heads.size + $0 / count })
+  else {
     return nil
   }
-  return .headsTransposed(axis: axis, heads: heads)
+  return .headsTransposed(axis: axis, heads: count)
 }
 
 /// Heads of that size whose rotary pairs are in the wrong order.
-private func pairOrder(_ order: [Int], axis: Int, size: Int) -> Cause? {
-  guard size.isMultiple(of: 2), size > 2 else { return nil }
-  let pairs = HeadOrder(size: size)
-  if order.indices.allSatisfy({ order[$0] == pairs.interleaved($0) }) {
-    return .interleaved(axis: axis, headSize: size, inverse: false)
+private func pairOrder(_ order: [Int], axis: Int, _ heads: HeadOrder) -> Cause? {
+  guard heads.hasPairs else { return nil }
+  if order.indices.allSatisfy({ order[$0] == heads.interleaved($0) }) {
+    return .interleaved(axis: axis, headSize: heads.size, inverse: false)
   }
-  if order.indices.allSatisfy({ order[$0] == pairs.split($0) }) {
-    return .interleaved(axis: axis, headSize: size, inverse: true)
+  if order.indices.allSatisfy({ order[$0] == heads.split($0) }) {
+    return .interleaved(axis: axis, headSize: heads.size, inverse: true)
   }
   return nil
 }
@@ -87,33 +92,76 @@ private func isBlockwise(_ order: [Int], block: Int) -> Bool {
 struct HeadOrder {
   /// The size of a head.
   let size: Int
+  /// How many rows of a head, from its beginning, are in pairs.
+  let turned: Int
+
+  /// Heads of which the first rows are in pairs; all of them, if not said otherwise.
+  init(size: Int, turned: Int? = nil) {
+    (self.size, self.turned) = (size, turned ?? size)
+  }
+
+  /// Whether the two orders are there, and are not the same.
+  var hasPairs: Bool { turned.isMultiple(of: 2) && turned > 2 && turned <= size }
 
   /// Rows half-split that should be interleaved.
-  func interleaved(_ i: Int) -> Int { i / size * size + i % 2 * (size / 2) + i % size / 2 }
+  func interleaved(_ i: Int) -> Int {
+    let place = i % size
+    return place < turned ? i - place + place % 2 * (turned / 2) + place / 2 : i
+  }
 
   /// Rows interleaved that should be half-split.
-  func split(_ i: Int) -> Int { i / size * size + i % (size / 2) * 2 + i % size / (size / 2) }
+  func split(_ i: Int) -> Int {
+    let place = i % size
+    return place < turned ? i - place + place % (turned / 2) * 2 + place / (turned / 2) : i
+  }
 }
 
-/// The order of the rows of a matrix that holds several parts of heads: part by part
-/// (`[parts, heads, size]`), or head by head (`[heads, parts, size]`).
+/// The order of the rows of a matrix that holds queries, keys and values: part by part
+/// (`[queries' heads + keys' heads + values' heads, size]`), or head by head: for each head of keys its
+/// heads of queries, itself, and its values.
 struct FusedOrder {
-  /// The number of parts: 3 for query, key and value.
-  let parts: Int
-  /// The number of heads.
+  /// The number of heads of queries.
   let heads: Int
+  /// The number of heads of keys, and of values.
+  let keyHeads: Int
   /// The size of a head.
   let size: Int
 
-  /// For a row of the matrix head by head, the row of the one part by part.
-  func partByPart(_ i: Int) -> Int {
-    let (head, part, place) = (i / (parts * size), i / size % parts, i % size)
-    return (part * heads + head) * size + place
+  /// - Precondition: `keyHeads` divides `heads`.
+  init(heads: Int, keyHeads: Int, size: Int) {
+    (self.heads, self.keyHeads, self.size) = (heads, keyHeads, size)
   }
 
-  /// For a row of the matrix part by part, the row of the one head by head.
-  func headByHead(_ i: Int) -> Int {
-    let (part, head, place) = (i / (heads * size), i / size % heads, i % size)
-    return (head * parts + part) * size + place
+  /// For each row of the matrix head by head, the row of the one part by part.
+  var partByPart: [Int] {
+    let group = heads / keyHeads
+    return (0..<(heads + 2 * keyHeads) * size).map { row in
+      let (head, part, place) = (
+        row / ((group + 2) * size), row / size % (group + 2), row % size
+      )
+      let there =
+        part < group
+        ? head * group + part : part == group ? heads + head : heads + keyHeads + head
+      return there * size + place
+    }
+  }
+
+  /// For each row of the matrix part by part, the row of the one head by head.
+  var headByHead: [Int] { partByPart.inverted }
+}
+
+extension AttentionShape {
+  /// The order of the rows of queries or keys inside their heads, with those that rotary positions turn;
+  /// without rotary positions, all of them.
+  var headOrder: HeadOrder {
+    HeadOrder(size: headSize, turned: rotary == .none ? nil : rotary.count)
+  }
+
+  /// The orders of a common matrix of queries, keys and values, if their heads are of one size.
+  var fusedOrder: FusedOrder? {
+    guard headSize == valueSize, keyHeads > 0, heads.isMultiple(of: keyHeads), heads > 1 else {
+      return nil
+    }
+    return FusedOrder(heads: heads, keyHeads: keyHeads, size: headSize)
   }
 }

@@ -11,13 +11,11 @@ struct Modules {
 
   private let graph: WeightGraph
   private let paths: Set<String>
-  private let headSize: Int?
   let groups: [Group]
 
   init(_ graph: WeightGraph) {
     self.graph = graph
     paths = Set(graph.slots.map(\.path))
-    headSize = graph.architecture.dimensions["head_size"]
     var order: [String] = []
     var stems: [String: [String]] = [:]
     for slot in graph.slots {
@@ -38,7 +36,7 @@ struct Modules {
 
   func trials(in group: Group) -> [Trial] {
     matrixTrials(in: group) + normTrials(in: group) + exchanges(in: group)
-      + (paths.contains(group.stems[0] + ".query.weight") ? headTrials(in: group) : [])
+      + headTrials(in: group)
   }
 
   /// A trial that changes the same weights of every module of a group, each for itself.
@@ -50,6 +48,26 @@ struct Modules {
     return Trial(
       place: group.name + place, mistake: mistake, isRounded: isRounded, paths: affected
     ) { model throws(CheckpointError) in try edited(model.graph, affected, change) }
+  }
+
+  /// A trial that changes weights of several parts of every module of a group, each part in its way.
+  private func edit(
+    _ group: Group, _ mistake: String, _ parts: [(part: String, names: [String])],
+    _ change: @escaping (_ part: String, Tensor) throws(CheckpointError) -> Tensor
+  ) -> Trial {
+    let affected = parts.map { part, names in
+      (part, group.stems.flatMap { stem in names.map { stem + $0 } }.filter(paths.contains))
+    }
+    return Trial(place: group.name, mistake: mistake, paths: affected.flatMap(\.1)) {
+      model throws(CheckpointError) in
+      var graph = model.graph
+      for (part, paths) in affected {
+        graph = try edited(graph, paths) { tensor throws(CheckpointError) in
+          try change(part, tensor)
+        }
+      }
+      return graph
+    }
   }
 
   /// A matrix that was transposed, or was not and should have been.
@@ -111,40 +129,39 @@ struct Modules {
     }
   }
 
-  /// Heads of an attention module in another order, or scaled.
+  /// Heads of attention modules that are alike in another order, or scaled.
   private func headTrials(in group: Group) -> [Trial] {
-    guard let size = headSize, size > 1,
-      let width = graph.tensor(at: group.stems[0] + ".query.weight")?.shape[0]
+    guard let shape = graph.attention(at: group.stems[0]), shape.headSize > 1,
+      group.stems.allSatisfy({ graph.attention(at: $0) == shape })
     else { return [] }
-    let heads = width / size
-    func transposed(_ i: Int) -> Int { i % size * heads + i / size }
     var trials: [Trial] = []
     // A converter that gets it wrong may do so with or without the biases.
     for endings in [[".weight", ".bias"], [".weight"]] {
-      func reorder(_ text: String, _ parts: [String], _ order: @escaping (Int) -> Int) {
-        let names = parts.flatMap { part in endings.map { ".\(part)\($0)" } }
+      func reorder(
+        _ text: String, _ parts: [String], _ order: @escaping (_ part: String) -> (Int) -> Int
+      ) {
         trials.append(
-          edit(group, text, names) { tensor throws(CheckpointError) in
-            try tensor.reordered(axis: 0, order)
+          edit(group, text, parts.map { part in (part, endings.map { ".\(part)\($0)" }) }) {
+            part, tensor throws(CheckpointError) in try tensor.reordered(axis: 0, order(part))
           })
       }
-      if heads > 1 {
+      if shape.heads > 1 {
         let all = ["query", "key", "value"]
         for parts in [all] + all.map({ [$0] }) {
           let names = parts.joined(separator: ", ")
-          reorder("heads of \(names) in the wrong order", parts, transposed)
+          reorder("heads of \(names) in the wrong order", parts) { shape.transposed($0) }
         }
-        trials += fusedTrials(in: group, endings: endings, heads: heads, size: size)
+        trials += fusedTrials(in: group, shape, endings: endings)
       }
-      if size.isMultiple(of: 2), size > 2 {
-        let order = HeadOrder(size: size)
+      let order = shape.headOrder
+      if order.hasPairs {
         for parts in [["query", "key"], ["query"], ["key"]] {
           let names = parts.joined(separator: " and ")
-          reorder("heads of \(names) interleaved", parts, order.split)
-          reorder("heads of \(names) split in halves", parts, order.interleaved)
+          reorder("heads of \(names) interleaved", parts) { _ in order.split }
+          reorder("heads of \(names) split in halves", parts) { _ in order.interleaved }
         }
       }
-      let root = Double(size).squareRoot()
+      let root = Double(shape.headSize).squareRoot()
       for (undo, text) in [(root, "divided"), (1 / root, "multiplied")] {
         trials.append(
           edit(
@@ -154,26 +171,27 @@ struct Modules {
       }
     }
     let outputs = edit(group, "heads in the wrong order", at: ".output", [".output.weight"]) {
-      tensor throws(CheckpointError) in try tensor.reordered(axis: 1, transposed)
+      tensor throws(CheckpointError) in
+      try tensor.reordered(axis: 1, shape.transposed("output"))
     }
     return trials + [outputs]
   }
 
   /// Query, key and value taken wrongly from a common matrix.
   private func fusedTrials(
-    in group: Group, endings: [String], heads: Int, size: Int
+    in group: Group, _ shape: AttentionShape, endings: [String]
   ) -> [Trial] {
+    guard let fused = shape.fusedOrder else { return [] }
     let triples = group.stems.flatMap { stem in
       endings.map { ending in ["query", "key", "value"].map { "\(stem).\($0)\(ending)" } }
     }.filter { $0.allSatisfy(paths.contains) }
-    let fused = FusedOrder(parts: 3, heads: heads, size: size)
     return [
       ("query, key and value split part by part instead of head by head", fused.partByPart),
       ("query, key and value split head by head instead of part by part", fused.headByHead),
     ].map { text, order in
       Trial(place: group.name, mistake: text, paths: triples.flatMap(\.self)) {
         model throws(CheckpointError) in
-        try refused(model.graph, triples, order)
+        try refused(model.graph, triples.map { ($0, order) })
       }
     }
   }
@@ -188,7 +206,9 @@ struct Modules {
       }
       return Trial(place: slot.path, mistake: "should be tied to \(tie)", paths: [slot.path]) {
         model throws(CheckpointError) in
-        guard let tensor = model.graph.tensor(at: tie) else { return nil }
+        guard let tensor = model.graph.tensor(at: tie), tensor.shape == slot.shape else {
+          return nil
+        }
         return model.graph.replacing([slot.path: tensor])
       }
     }
@@ -248,5 +268,13 @@ struct Modules {
       (first + 1..<max(first + 1, count <= 12 ? count : min(first + 2, count)))
         .map { (first, $0) }
     }
+  }
+}
+
+extension AttentionShape {
+  /// Rows of a part (columns of the output) that stand place by place instead of head by head.
+  fileprivate func transposed(_ part: String) -> (Int) -> Int {
+    let (heads, size) = form(of: part)
+    return { $0 % size * heads + $0 / size }
   }
 }
