@@ -140,7 +140,9 @@ struct Placing {
       placements[slot.path] = nil
       ties[slot.path] = partner
     case (let own?, let other?):
-      guard try hasEqualBytes(own.weight(shape: slot.shape), other.weight(shape: slot.shape))
+      // What is misshapen has not the bytes of its shape.
+      guard faults.isEmpty,
+        try hasEqualBytes(own.weight(shape: slot.shape), other.weight(shape: slot.shape))
       else { return }
       placements[slot.path] = nil
       ties[slot.path] = partner
