@@ -20,6 +20,9 @@ public protocol Architecture: Sendable, Equatable {
   /// What the model computes, as its framework's class: `BertForMaskedLM`.
   var head: String { get }
 
+  /// Whether weights that are tied to others, and are stored and differ, are a fault.
+  var expectsTies: Bool { get }
+
   /// Dimensions by name, for dialects that divide an axis: `head_size`.
   var dimensions: [String: Int] { get }
 
@@ -55,6 +58,8 @@ extension Architecture {
   /// Whether the other one is of the same kind and has read the same from its config, so that the same
   /// weights give the same outputs.
   public func isSame(as other: any Architecture) -> Bool { other as? Self == self }
+
+  public var expectsTies: Bool { true }
 
   /// None, unless an architecture has some.
   public var dimensions: [String: Int] { [:] }

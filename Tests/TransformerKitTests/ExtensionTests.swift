@@ -3,6 +3,7 @@ import Models
 import SystemPackage
 import TestSupport
 import Testing
+import TransformerKit
 
 /// What docs/adding.md promises: one folder, and one line in a list.
 @Suite struct ExtensionTests {
@@ -39,6 +40,65 @@ import Testing
       .filter { $0.contains(" \(name).") || $0.contains("(\(name).") }
       .filter { !$0.contains("//") }
     #expect(members == [])
+  }
+
+  /// The library, in which no architecture has a word outside its family; commands may have one in an
+  /// example of their help.
+  private static let library = [
+    "CommandSupport", "Containers", "Kernels", "Models", "TensorCore", "TransformerKit",
+  ]
+
+  /// The words of a line's code and strings, without a comment.
+  private func words(_ line: Substring) -> [Substring] {
+    let code = line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line
+    return code.split { !$0.isLetter && !$0.isNumber }
+  }
+
+  @Test func `no word of an architecture stands outside of its family`() {
+    let names = Set(
+      Family.all.architectures.map { $0.name } + Self.families.map { $0.lowercased() })
+    var found: [String] = []
+    for folder in Self.library {
+      for path in swiftFiles(in: sources.appending(folder))
+      where !path.string.contains("/Families/") && path.lastComponent != "Families.swift" {
+        let text = String(decoding: readFile(path), as: UTF8.self)
+        for line in text.split(separator: "\n") {
+          for word in words(line) {
+            // `BertForMaskedLM` begins with a name, and goes on with a capital.
+            let isNamed = names.contains { name in
+              word.lowercased().hasPrefix(name)
+                && word.dropFirst(name.count).first?.isUppercase != false
+            }
+            if isNamed { found.append("\(path.lastComponent?.string ?? ""): \(word)") }
+          }
+        }
+      }
+    }
+    #expect(found == [])
+  }
+
+  /// Keys that only one architecture reads are no business of anybody else.
+  @Test func `no key of a single architecture stands outside of its family`() throws {
+    var readers: [String: Set<String>] = [:]
+    for name in goldenCases {
+      let graph = try openModel(name).graph
+      for fact in graph.facts {
+        readers[fact.key, default: []].insert(type(of: graph.architecture).name)
+      }
+    }
+    let own = Set(readers.filter { $0.value.count == 1 }.keys)
+    #expect(own.count > 10)
+    var found: [String] = []
+    for folder in Self.library {
+      for path in swiftFiles(in: sources.appending(folder))
+      where !path.string.contains("/Families/") && !path.string.contains("/Models/Config/") {
+        let text = String(decoding: readFile(path), as: UTF8.self)
+        for key in own where text.contains("\"\(key)\"") {
+          found.append("\(path.lastComponent?.string ?? ""): \(key)")
+        }
+      }
+    }
+    #expect(found == [])
   }
 
   @Test func `a dialect is known to its family alone`() {

@@ -20,10 +20,9 @@ import Testing
     return LayerFact.attention(shape).symmetries(at: "a", among: paths).map(\.name)
   }
 
-  private let (bias, heads, places) = (
-    "key bias changed", "heads renumbered alike everywhere",
-    "places of heads permuted in query and key"
-  )
+  private let bias = "key bias changed"
+  private let heads = "heads renumbered alike everywhere"
+  private let places = "places of heads permuted in query and key"
 
   @Test func `symmetries follow from what attention is`() {
     #expect(names(AttentionShape(heads: 4, headSize: 8)) == [bias, heads, places])

@@ -95,7 +95,10 @@ import TransformerKit
     let model = try openModel("t5/v11")
     let path = "encoder.blocks.0.attention.\(part).weight"
     let tensor = try #require(model.graph.tensor(at: path))
-    let values = try tensor.doubles(0..<tensor.elementCount).reversed()
+    let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+    let values = stride(from: 0, to: bytes.count, by: 4).reversed().map { start in
+      Double(Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) }))
+    }
     let wide = Tensor(
       tensor.name, .f64, tensor.shape, bytes: values.flatMap { littleEndian($0.bitPattern) })
     let tensors = try model.graph.replacing([path: wide]).translated(to: "huggingface")

@@ -34,6 +34,9 @@ public struct T5: Architecture {
   let isGated: Bool
   /// Whether the decoder's states are divided by √width before the words are scored.
   let scalesOutputs: Bool
+  /// A model that does not scale what goes into its head has one of its own, though transformers 5 writes
+  /// `tie_word_embeddings` into its config.
+  public let expectsTies: Bool
   let labels: Int
   let endTokens: [Int]
   let padToken: Int?
@@ -74,6 +77,7 @@ public struct T5: Architecture {
     scalesOutputs = config.flag(
       "scale_decoder_outputs", default: wasTied,
       on: task == .conditionalGeneration ? .outputs : .nothing)
+    expectsTies = wasTied && scalesOutputs
     labels = config.labelCount()
     endTokens = config.tokens(
       "eos_token_id", default: [1], on: task == .sequenceClassification ? .outputs : .nothing)

@@ -3,12 +3,8 @@ import TensorCore
 
 extension CheckReport {
   /// Weights that the config ties, stored twice and different.
-  ///
-  /// A T5 that does not scale what goes into its head has one of its own, though transformers 5 writes
-  /// `tie_word_embeddings` into its config.
   mutating func checkTies(_ graph: WeightGraph) {
-    let flags = ["tie_word_embeddings", "scale_decoder_outputs"]
-    if flags.contains(where: { graph.config[$0] == false }) { return }
+    guard graph.architecture.expectsTies else { return }
     for slot in graph.slots {
       guard let partner = slot.tie, graph.ties[slot.path] == nil,
         let own = graph.tensor(at: slot.path), let other = graph.tensor(at: partner)
