@@ -8,6 +8,9 @@ extension Dialect {
       .rename("bert.embeddings.word_embeddings", "embeddings.word"),
       .rename("bert.embeddings.position_embeddings", "embeddings.position"),
       .rename("bert.embeddings.token_type_embeddings", "embeddings.token_type"),
+      .tensor(
+        "bert.embeddings.position_ids", .unit(.weight("embeddings.position_ids"), axis: 0),
+        .weight("embeddings.position_ids")),
       .rename("bert.embeddings.LayerNorm", "embeddings.norm"),
       layer("attention.self.query", "attention.query"),
       layer("attention.self.key", "attention.key"),
@@ -34,11 +37,6 @@ extension Dialect {
     otherEndings: [
       (other: "LayerNorm.gamma", usual: "LayerNorm.weight"),
       (other: "LayerNorm.beta", usual: "LayerNorm.bias"),
-    ],
-    buffers: [
-      ConstantBuffer(
-        stored: "bert.embeddings.position_ids",
-        content: .positions(of: "embeddings.position.weight"))
     ],
     evidence: [.name("bert.embeddings.word_embeddings.weight")])
 
