@@ -29,7 +29,8 @@ struct ConversionReport {
     }
     let certificate =
       conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
-    return (isDryRun ? mappingLines : []) + files + certificate + castLines + accounts + [summary]
+    return (isDryRun ? mappingLines : []) + files + certificate + castLines + configLines + accounts
+      + [summary]
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
 
@@ -98,25 +99,30 @@ struct ConversionReport {
     guard let graph = conversion.model?.graph else { return unselected }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return unselected + dropped + zeroed + inexpressible.map { "note: \($0)" }
+    return unselected + dropped + zeroed + conversion.mismatches.map { "note: \($0)" }
   }
 
-  private var inexpressible: [String] {
-    guard let graph = conversion.model?.graph, let dialect = conversion.dialect else { return [] }
-    return graph.inexpressible(in: dialect)
+  /// What else than weights changed.
+  private var configLines: [String] {
+    conversion.configChanges.map { "config: \($0.key) is \($0.to), was \($0.from)" }
   }
 
   private var summary: String {
     let count = conversion.source.tensors.count
     guard let graph = conversion.model?.graph else {
-      let change =
-        conversion.casts.isEmpty
-        ? "names, dtypes and values unchanged" : "names unchanged, \(valueSummary)"
+      let values = conversion.casts.isEmpty ? "dtypes and values unchanged" : valueSummary
+      let isAllSame = conversion.casts.isEmpty && conversion.source.strippedPrefix == nil
+      let change = isAllSame ? "names, \(values)" : "\(nameSummary), \(values)"
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
     }
     return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights of"
       + " \(graph.architecture.head), \(valueSummary)"
+  }
+
+  private var nameSummary: String {
+    guard let (prefix, count) = conversion.source.strippedPrefix else { return "names unchanged" }
+    return "\"\(escaped(prefix))\" taken off \(describe(count, "name"))"
   }
 
   private var targetDialect: String { conversion.dialect ?? "" }
@@ -163,7 +169,11 @@ struct ConversionReport {
       "certificate": conversion.certificatePath.map { .string(displayed($0)) } ?? .null,
       "mapping": .array(rows),
       "casts": .array(casts),
-      "notes": .array(inexpressible.map { .string($0) }),
+      "config_changes": .array(
+        conversion.configChanges.map {
+          ["key": .string($0.key), "from": .string($0.from), "to": .string($0.to)]
+        }),
+      "notes": .array(conversion.mismatches.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
       "left_out": .array(conversion.source.leftOut.map { .string($0.text) }),
     ]

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Containers
+import Models
 import SystemPackage
 import TensorCore
 import TransformerKit
@@ -12,7 +13,7 @@ struct Convert: Verb {
       Examples:
         tfconvert bert-base/ bert.npz
         tfconvert bert-base/ copy/ --max-shard-size 500MB
-        tfconvert bert-base/ bert.npz --dialect google-bert --certificate bert.intoto.json
+        tfconvert gpt2/ gpt2.npz --dialect openai-gpt2 --certificate c.intoto.json
         tfconvert model.safetensors query.npz --include '*.query.*' --exclude '*.bias'
 
       --include and --exclude choose among the source's tensors before anything else happens. What is \
@@ -30,6 +31,9 @@ struct Convert: Verb {
 
   @Option(help: "The target's dialect: its names and layout. Without it, both stay as they are.")
   var dialect: String?
+
+  @Flag(help: "Write a dialect even if its own code computes something else, and say what.")
+  var allowMismatch = false
 
   @Option(help: "The type of floating-point tensors: keep, f32, f16 or bf16.")
   var dtype = TargetType.keep
@@ -97,7 +101,8 @@ struct Convert: Verb {
       throw ValidationError("--max-shard-size is for folders: end the target with a slash")
     }
     let target = Conversion.Target(
-      path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
+      path, isFolder: isFolder(path), format: to, dialect: dialect,
+      allowsMismatch: allowMismatch, dtype: dtype.dtype,
       allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
       isResumable: resume, memory: memory.cap,
@@ -106,7 +111,14 @@ struct Convert: Verb {
       throw ValidationError("--level and --digests are for TFZ files (DST.tfz, or --to tfz)")
     }
     let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
-    if let model = conversion.model { common.explain(model) } else { common.explain(checkpoint) }
+    if let model = conversion.model {
+      common.explain(model, listsExtras: true)
+    } else {
+      common.explain(checkpoint)
+    }
+    guard certificate == nil || conversion.model?.graph.extras.isEmpty ?? true else {
+      throw ValidationError("a certificate is about whole models; leave out --allow-extra")
+    }
     let plan = try conversion.plan()
     if !dryRun {
       let progress = Progress(

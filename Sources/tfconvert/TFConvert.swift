@@ -23,7 +23,7 @@ struct TFConvert: ParsableCommand {
       the target appears whole or not at all.
 
       Examples:
-        tfconvert bert-base/ bert.npz --dialect google-bert --verify
+        tfconvert gpt2/ gpt2.npz --dialect openai-gpt2 --verify
         tfconvert bert-base/ bert.tfz
         tfconvert model.safetensors sharded/ --max-shard-size 2GB
 

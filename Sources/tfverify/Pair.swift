@@ -58,6 +58,10 @@ struct Pair: Verb {
       let second = try Model(b, options: sourceOptions.options)
       common.explain(first)
       common.explain(second)
+      let leftOut = Set((first.graph.extras + second.graph.extras).map(\.name.text)).sorted()
+      guard certificate == nil || leftOut.isEmpty else {
+        throw ValidationError("a certificate is about whole models; leave out --allow-extra")
+      }
       let file = certificateFile(first, second)
       try file?.check()
       let inputs = try inputs.map { try ArrayFile($0).inputs() }
@@ -68,7 +72,7 @@ struct Pair: Verb {
         }
       let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
       if let text { try file?.write(text) }
-      printAll(report, certificate: text.map { _ in file?.path } ?? nil)
+      printAll(report, leftOut, certificate: text.map { _ in file?.path } ?? nil)
       if file != nil && text == nil { standardError("no certificate: the models are different") }
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
@@ -107,14 +111,16 @@ struct Pair: Verb {
       precision: precision == .f32 ? .f32 : .f64, toolVersion: toolVersion)
   }
 
-  private func printAll(_ report: PairReport, certificate: FilePath?) {
-    if common.json { return standardOutput(json(report).text(pretty: true)) }
+  /// - Parameter leftOut: the tensors that are in no part of the models that is compared.
+  private func printAll(_ report: PairReport, _ leftOut: [String], certificate: FilePath?) {
+    if common.json { return standardOutput(json(report, leftOut).text(pretty: true)) }
     if !common.quiet {
       printDetails(report)
       for line in report.reasons { standardOutput(line) }
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
-    standardOutput(report.verdict.text)
+    let limit = leftOut.isEmpty ? "" : ", without the \(describe(leftOut.count, "tensor")) left out"
+    standardOutput(report.verdict.text + limit)
   }
 
   private func printDetails(_ report: PairReport) {
@@ -143,7 +149,7 @@ struct Pair: Verb {
     for line in table.lines() { standardOutput(line) }
   }
 
-  private func json(_ report: PairReport) -> JSONValue {
+  private func json(_ report: PairReport, _ leftOut: [String]) -> JSONValue {
     let weights: [JSONValue] = report.weights.map {
       ["path": .string($0.path), "relation": .string($0.relation.text)]
     }
@@ -161,6 +167,7 @@ struct Pair: Verb {
       "first_divergence": report.firstDivergence.map { .string($0) } ?? .null,
       "config_differences": .array(report.configDifferences.map { .string($0) }),
       "explanations": .array(explanations),
+      "left_out": .array(leftOut.map { .string($0) }),
     ]
   }
 }

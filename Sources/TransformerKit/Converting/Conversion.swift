@@ -15,6 +15,8 @@ public struct Conversion: Sendable {
     public var format: ContainerFormat?
     /// The dialect; without one, names and layout stay.
     public var dialect: String?
+    /// Whether a dialect may be written whose own code computes something else than the model.
+    public var allowsMismatch: Bool
     /// The type of the floating-point tensors; without one, it stays.
     public var dtype: DType?
     /// Whether the cast may lose something.
@@ -39,7 +41,8 @@ public struct Conversion: Sendable {
     /// Says what to write. A certificate implies that source and target are compared.
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
-      dialect: String? = nil, dtype: DType? = nil, allowsLoss: Bool = false,
+      dialect: String? = nil, allowsMismatch: Bool = false, dtype: DType? = nil,
+      allowsLoss: Bool = false,
       isVerified: Bool = false, certificate: FilePath? = nil, toolVersion: String = "",
       overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
       memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
@@ -48,6 +51,7 @@ public struct Conversion: Sendable {
       self.isFolder = isFolder
       self.format = format
       self.dialect = dialect
+      self.allowsMismatch = allowsMismatch
       self.dtype = dtype
       self.allowsLoss = allowsLoss
       self.isVerified = isVerified || certificate != nil
@@ -78,6 +82,12 @@ public struct Conversion: Sendable {
   /// What the cast does to each tensor that is cast.
   public let casts: [CastLedger]
 
+  /// What the target dialect's own code computes otherwise than the model, a line each.
+  public let mismatches: [String]
+
+  /// What the cast changes in config.json.
+  public var configChanges: [ConfigChange] { castConfig?.changes ?? [] }
+
   let target: Target
   let options: OpenOptions
   let writer: CheckpointWriter
@@ -106,6 +116,7 @@ public struct Conversion: Sendable {
       self.model = model
       do {
         translation = try model.graph.translated(to: dialect)
+        mismatches = try model.graph.checkedMismatches(with: dialect, target)
       } catch {
         throw error.inFile(displayed(source.path))
       }
@@ -113,6 +124,7 @@ public struct Conversion: Sendable {
     } else {
       model = nil
       translation = []
+      mismatches = []
     }
     original = target.isVerified ? try comparable(source, model, options) : nil
     let written = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
@@ -168,8 +180,16 @@ public struct Conversion: Sendable {
     return resumedCount
   }
 
+  /// The bytes of config.json, following the cast.
+  private var config: [UInt8]? { castConfig?.bytes ?? usualConfig }
+
+  private var castConfig: CastConfig? {
+    guard let dtype = target.dtype, let usualConfig else { return nil }
+    return CastConfig(usualConfig, castTo: dtype)
+  }
+
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.
-  private var config: [UInt8]? {
+  private var usualConfig: [UInt8]? {
     guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
     if own.value["model_type"] != nil { return own.bytes }
     return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)
@@ -210,6 +230,21 @@ private func ledgers(
       advice: "--allow-lossy does it all the same, and counts what it does")
   }
   return ledgers
+}
+
+extension WeightGraph {
+  /// What a dialect's own code computes otherwise than the model, refused unless it may.
+  fileprivate func checkedMismatches(
+    with dialect: String, _ target: Conversion.Target
+  ) throws(CheckpointError) -> [String] {
+    let mismatches = inexpressible(in: dialect)
+    guard mismatches.isEmpty || target.allowsMismatch else {
+      throw CheckpointError(
+        .refused("the code of \(dialect) would compute something else with these weights"),
+        advice: "--allow-mismatch writes them all the same", details: mismatches)
+    }
+    return mismatches
+  }
 }
 
 /// The config file that the target dialect's own ecosystem reads.

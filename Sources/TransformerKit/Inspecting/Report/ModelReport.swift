@@ -49,7 +49,7 @@ public struct ModelReport: Sendable {
     check.tensorCount = tensors.count
     statistics = try TransformerKit.statistics(
       of: tensors, options: StatisticsOptions(bars: Self.bars), progress: progress)
-    try check.checkElements(tensors, statistics, graph)
+    try check.checkElements(tensors, statistics, graph, of: checkpoint.tensors)
     (model, obstacle) = Self.understood(checkpoint, options)
     self.checkpoint = chosen
     self.check = check
