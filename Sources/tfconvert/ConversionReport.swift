@@ -132,7 +132,8 @@ struct ConversionReport {
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
     }
-    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights of"
+    let tied = graph.ties.isEmpty ? "" : " (\(graph.ties.count) of them tied to others)"
+    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights\(tied) of"
       + " \(graph.architecture.head), \(valueSummary)"
   }
 

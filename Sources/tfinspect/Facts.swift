@@ -63,6 +63,8 @@ struct Facts {
           + " by \(reasons.architecture)"
       )
       add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
+      let tied = graph.ties.isEmpty ? "" : ", \(graph.ties.count) of them tied to others"
+      add("weights", "\(graph.slots.count)\(tied)")
       let count = graph.parameterCount
       add("parameters", "\(describe(count: count)) (\(count)), tied weights counted once")
       let summary = ModelSummary(graph)

@@ -143,8 +143,10 @@ extension WeightsInFolder {
     guard let name = path.lastComponent, path.status?.type == .regular else { return nil }
     if CheckpointSource.configNames.contains(name.string) { return "a config" }
     let file = try InputFile(path)
-    if name.string.hasSuffix(".index.json"), try looksLikeJSON(file) { return "a shard index" }
-    let isUsual = usualNames.contains(name.string)
+    if name.string.hasSuffix(".index.json") { return "a shard index" }
+    let isUsual =
+      usualNames.contains(name.string)
+      || ContainerFormat.withExtension(suffix(ofFileName: name.bytes)) != nil
     switch try recognizeWeights(file) {
     case .container(let format): return format.name
     case .foreign(let format): return isUsual ? format.words : nil
@@ -156,7 +158,8 @@ extension WeightsInFolder {
 /// The names of files in a folder that are read when they are named, one of them left aside.
 func readable(in folder: FilePath, but path: FilePath) -> [String] {
   let found = try? FolderContents(folder)
-  return (found?.containers ?? []).filter { folder.appending($0) != path }
+  return (found?.containers ?? [])
+    .filter { folder.appending($0) != path && !Checkpoint.Part.isShardName($0) }
     .map { displayed(FilePath($0)) }
 }
 

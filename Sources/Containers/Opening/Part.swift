@@ -19,7 +19,7 @@ extension Checkpoint {
       case .shard(let number, let count, let whole?):
         "shard \(number) of \(count); the model is \(displayed(whole))\(Self.slash(whole))"
       case .shard(let number, let count, nil):
-        "by its name shard \(number) of \(count), and no index with it beside it"
+        "shard \(number) of \(count) by its name; no index beside it lists it"
       case .adapter(let base):
         "an adapter (LoRA or the like)" + (base.map { " of \"\($0)\"" } ?? "")
           + ", not a model: it changes the weights of one"
@@ -60,6 +60,11 @@ extension Checkpoint.Part {
     let config = file.parent.appending("adapter_config.json")
     let value = (try? ConfigFile(config))?.value
     self = .adapter(base: value?["base_model_name_or_path"]?.string)
+  }
+
+  /// Whether a file has the name of one of several shards.
+  static func isShardName(_ name: FilePath.Component) -> Bool {
+    numbers(in: name.string).map { $0.count > 1 } ?? false
   }
 
   private static func shard(_ file: FilePath) -> Checkpoint.Part? {

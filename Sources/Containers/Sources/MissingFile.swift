@@ -45,7 +45,8 @@ extension CheckpointError {
       path.components.count > 1
     else { return nil }
     let scheme = first.dropLast()
-    guard scheme.utf8.count > 1, scheme.allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "+") })
+    guard scheme.utf8.count > 1,
+      scheme.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "+") })
     else { return nil }
     return first + "/" + displayed(path).dropFirst(first.count)
   }

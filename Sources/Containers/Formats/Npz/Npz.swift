@@ -6,7 +6,14 @@ extension ContainerFormat {
   /// What numpy cannot say stands where numpy does not look; see docs/containers.md.
   public static let npz = ContainerFormat(
     name: "npz", fileExtension: "npz", canShard: false,
-    matches: { glimpse in glimpse.zip.map { $0 == .arrays ? .exact : .wrapper } },
+    matches: { glimpse in
+      switch glimpse.zip {
+      case .arrays: .exact
+      // Its reader says what an archive of other things lacks.
+      case .other: .wrapper
+      default: nil
+      }
+    },
     read: { file throws(CheckpointError) in try readNpz(file) },
     layout: { contents throws(CheckpointError) in try NpzLayout(contents) })
 }
