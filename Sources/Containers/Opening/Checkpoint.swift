@@ -92,7 +92,8 @@ public struct Checkpoint: Sendable {
       sharded = try index.open()
     } catch {
       // Of a folder, something else may be meant.
-      throw source.path == source.folder ? error.naming(readable(in: source.path, but: path)) : error
+      throw source.path == source.folder
+        ? error.naming(readable(in: source.path, but: path)) : error
     }
     return try Checkpoint(
       source, format: sharded.format, contents: sharded.contents, files: sharded.files,
@@ -169,7 +170,8 @@ public struct Checkpoint: Sendable {
   /// - Throws: `CheckpointError` if the folder cannot be looked at, or has more in it than can be.
   public func surroundings(isDeep: Bool) throws(CheckpointError) -> Surroundings {
     guard let folder else { return Surroundings() }
-    var found = try Surroundings(folder, read: Set(files + [index].compactMap(\.self)), isDeep: isDeep)
+    var found = try Surroundings(
+      folder, read: Set(files + [index].compactMap(\.self)), isDeep: isDeep)
     let usual = folder.appending("config.json")
     if config?.path == usual {
       found.leaveOutConfig()

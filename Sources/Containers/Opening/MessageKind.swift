@@ -32,7 +32,9 @@ enum MessageKind {
     guard let (fields, isWhole) = Self.fields(glimpse), let first = fields.first else { return nil }
     let texts = Set(fields.filter { $0.wire == 2 }.map(\.number))
     let numbers = Set(fields.map(\.number))
-    func begins(_ field: Field, _ byte: UInt8) -> Bool { glimpse.bytes(at: field.start, 1) == [byte] }
+    func begins(_ field: Field, _ byte: UInt8) -> Bool {
+      glimpse.bytes(at: field.start, 1) == [byte]
+    }
     if first.number == 1, first.wire == 0 {
       guard (1...64).contains(first.value) else { return nil }
       if texts.contains(7), numbers.isSubset(of: [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26]) {
@@ -80,7 +82,9 @@ enum MessageKind {
 
   private static func field(at position: Int, _ glimpse: Glimpse) -> Field? {
     let bytes = glimpse.bytes(at: position, 20)
-    guard let (tag, tagSize) = varint(bytes[...]), tag >> 3 > 0, tag >> 3 < 1 << 29 else { return nil }
+    guard let (tag, tagSize) = varint(bytes[...]), tag >> 3 > 0, tag >> 3 < 1 << 29 else {
+      return nil
+    }
     let rest = position + tagSize
     switch tag & 7 {
     case 1: return Field(number: tag >> 3, wire: 1, value: 0, start: rest + 8)

@@ -103,7 +103,9 @@ private func headlessWords(_ name: [UInt8], among names: Set<[UInt8]>) -> String
   if let cut = text.firstRange(of: ".data-"), has(text[..<cut.lowerBound] + ".index") {
     return "the data of a TensorFlow checkpoint"
   }
-  if text.hasSuffix(".bin"), has(text.dropLast(4) + ".xml") { return "the weights of an OpenVINO model" }
+  if text.hasSuffix(".bin"), has(text.dropLast(4) + ".xml") {
+    return "the weights of an OpenVINO model"
+  }
   for suffix in ["_data", ".data"] where text.hasSuffix(".onnx" + suffix) {
     if has(text.dropLast(suffix.utf8.count)) { return "the weights of an ONNX model" }
   }

@@ -132,7 +132,8 @@ private func isInside(_ file: FilePath, _ folder: FilePath) -> Bool {
 }
 
 /// Something in a folder, or in a folder in it, that is neither a file nor a link nor a folder.
-private func firstSpecial(in folder: FilePath, depth: Int = 0) throws(CheckpointError) -> FilePath? {
+private func firstSpecial(in folder: FilePath, depth: Int = 0) throws(CheckpointError) -> FilePath?
+{
   guard depth <= Limits.folderDepth else {
     throw CheckpointError(
       .limitExceeded("the depth of folders", limit: Limits.folderDepth, found: depth),

@@ -85,7 +85,8 @@ extension WeightGraph {
       let own = dialects.first(where: { $0.name == dialect || $0.fullName == dialect })?.ownFiles,
       own.container != container
     else { return nil }
-    return "\(own.program) reads \(own.files), and not this one; its names and layout are \(dialect)'s"
+    return
+      "\(own.program) reads \(own.files), and not this one; its names and layout are \(dialect)'s"
   }
 
   /// The config file of a dialect's own ecosystem, and what is in it, if it has one.

@@ -58,7 +58,8 @@ import Testing
     #expect(
       around.weights.map { "\($0.name): \($0.what)" } == [
         "adapter_model.safetensors: safetensors", "onnx/model.onnx: a GGUF file",
-        "pytorch_model.bin: a GGUF file", "x.data-00000-of-00001: the data of a TensorFlow checkpoint",
+        "pytorch_model.bin: a GGUF file",
+        "x.data-00000-of-00001: the data of a TensorFlow checkpoint",
       ])
     #expect(
       around.others.map { "\($0.name): \($0.what)" } == [
@@ -114,7 +115,8 @@ import Testing
 
   private let tensor = Tensor("new", .u8, [1], [2])
 
-  @Test func `replacing a folder removes what would be taken for its weights, and says so`() throws {
+  @Test func `replacing a folder removes what would be taken for its weights, and says so`() throws
+  {
     let out = scratch.makeFolder("out")
     for name in ["keep", "keep/deep", "onnx"] { _ = scratch.makeFolder("out/" + name) }
     weights("out/old.bin")

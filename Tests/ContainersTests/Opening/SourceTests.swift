@@ -136,7 +136,8 @@ import Testing
     #expect(problem(scratch.path.appending("missing"))?.problem == .system(ENOENT, "cannot open"))
     let link = scratch.path.appending("link")
     unsafe link.withPlatformString { _ = unsafe symlink("nowhere", $0) }
-    #expect(problem(link)?.description.contains("is a link to \"nowhere\", where nothing is") == true)
+    #expect(
+      problem(link)?.description.contains("is a link to \"nowhere\", where nothing is") == true)
     #expect(problem("-")?.description.contains("standard input is not read") == true)
     let address = problem("https://example.org/model")
     #expect(address?.file == "https://example.org/model")

@@ -32,7 +32,8 @@ struct SafetensorsHeader {
   /// - Parameter onFault: what to do about a fault that does not hide all others.
   /// - Throws: `CheckpointError` for the first fault, unless `onFault` does otherwise.
   init(
-    of file: any ByteSource, onFault: FaultHandler = { error throws(CheckpointError) in throw error }
+    of file: any ByteSource,
+    onFault: FaultHandler = { error throws(CheckpointError) in throw error }
   ) throws(CheckpointError) {
     try self.init(try Self.headerBytes(of: file), onFault: onFault)
     try checkSize(file.size, onFault)

@@ -116,7 +116,8 @@ extension TFZ {
     return name.count <= Limits.path && parts.count <= Limits.pathDepth
       && parts.allSatisfy { part in
         !part.isEmpty && part.count <= Limits.fileName && !part.elementsEqual(".".utf8)
-          && !part.elementsEqual("..".utf8) && !part.contains { $0 == 0 || $0 == UInt8(ascii: "\\") }
+          && !part.elementsEqual("..".utf8)
+          && !part.contains { $0 == 0 || $0 == UInt8(ascii: "\\") }
       }
   }
 

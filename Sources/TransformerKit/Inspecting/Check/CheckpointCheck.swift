@@ -105,7 +105,9 @@ extension CheckReport {
     do throws(CheckpointError) {
       let found = try checkpoint.surroundings(isDeep: true)
       beside = found.weights
-      for item in found.weights { note(.structure, nil, "\(item.name) beside it: \(item.what), not read") }
+      for item in found.weights {
+        note(.structure, nil, "\(item.name) beside it: \(item.what), not read")
+      }
       for item in found.others {
         note(.structure, nil, "\(item.name) beside it: \(item.what), not taken along")
       }
