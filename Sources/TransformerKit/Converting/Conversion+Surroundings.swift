@@ -18,3 +18,19 @@ extension Conversion {
     return notes
   }
 }
+
+extension Checkpoint {
+  /// What lies in the checkpoint's folder.
+  ///
+  /// Where nothing of it travels, a folder with too much in it to be looked at whole is no obstacle.
+  func surroundings(
+    to target: Conversion.Target, _ format: ContainerFormat
+  ) throws(CheckpointError) -> Surroundings {
+    do throws(CheckpointError) {
+      return try surroundings(isDeep: true)
+    } catch {
+      if target.isFolder || format.holdsFiles { throw error }
+      return try surroundings(isDeep: false)
+    }
+  }
+}

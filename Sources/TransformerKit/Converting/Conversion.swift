@@ -131,8 +131,7 @@ public struct Conversion: Sendable {
       throw error.inFile(displayed(source.path))
     }
     casts = try ledgers(of: tensors, target, file: displayed(source.path))
-    let holdsFiles = target.isFolder || format.holdsFiles
-    surroundings = try source.surroundings(isDeep: holdsFiles)
+    surroundings = try source.surroundings(to: target, format)
     writer = CheckpointWriter(
       destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,

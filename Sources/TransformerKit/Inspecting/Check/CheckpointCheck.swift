@@ -120,6 +120,10 @@ extension CheckReport {
   mutating func checkModel(
     _ checkpoint: Checkpoint, _ options: OpenOptions
   ) -> WeightGraph? {
+    if let part = checkpoint.part {
+      note(.weights, nil, "not held against a model: this is \(part.words)")
+      return nil
+    }
     do throws(CheckpointError) {
       let graph = try Model(checkpoint, options: options).graph
       model =
