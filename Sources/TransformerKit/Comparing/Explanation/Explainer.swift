@@ -1,3 +1,4 @@
+import Kernels
 import Models
 import TensorCore
 
@@ -70,21 +71,18 @@ struct Explainer {
   /// - Parameter paths: those of query, key and value.
   /// - Throws: `CheckpointError` when weights cannot be read.
   func fusion(of paths: [String]) throws(CheckpointError) -> Cause? {
-    var (right, wrong): (ElementMatrix?, ElementMatrix?)
-    var rows: [Int] = []
+    var (right, wrong): ([Tensor], [Tensor]) = ([], [])
     for path in paths {
-      guard let x = reference(path), let y = b.tensor(at: path), x.shape == y.shape,
-        x.dtype == y.dtype, right.map({ $0.columns == x.shape.dropFirst().reduce(1, *) }) ?? true
-      else { return nil }
-      let (a, b) = (try ElementMatrix(x), try ElementMatrix(y))
-      right = right?.stacked(a) ?? a
-      wrong = wrong?.stacked(b) ?? b
-      rows.append(a.rows)
+      guard let x = reference(path), let y = b.tensor(at: path) else { return nil }
+      right.append(x)
+      wrong.append(y)
     }
-    guard let right, let wrong, Set(rows).count == 1, let order = rowOrder(of: wrong, in: right)
+    guard let a = Tensor(stacking: right), let b = Tensor(stacking: wrong),
+      let found = try lineOrder(of: b, in: a), found.axis == 0
     else { return nil }
-    for heads in 1...rows[0] where rows[0].isMultiple(of: heads) {
-      let fused = FusedOrder(parts: paths.count, heads: heads, size: rows[0] / heads)
+    let (order, rows) = (found.order, found.order.count / paths.count)
+    for heads in 1...rows where rows.isMultiple(of: heads) {
+      let fused = FusedOrder(parts: paths.count, heads: heads, size: rows / heads)
       if order.indices.allSatisfy({ order[$0] == fused.partByPart($0) }) {
         return .fused(headSize: fused.size, inverse: true)
       }
@@ -118,24 +116,32 @@ struct Explainer {
 
   /// The same elements in another order.
   private func rearrangement(_ x: Tensor, _ y: Tensor) throws(CheckpointError) -> Cause? {
-    let (a, b) = (try ElementMatrix(x), try ElementMatrix(y))
-    if let offset = shift(of: b, in: a) { return .shifted(axis: 0, offset: offset) }
-    guard a.contentSum == b.contentSum else { return nil }
+    if let offset = try shift(of: y, in: x) { return .shifted(axis: 0, offset: offset) }
+    guard x.dtype.byteWidth != nil, try x.fingerprint() == y.fingerprint() else { return nil }
     let isMatrix = x.shape.count == 2
-    let columns = a.transposed
-    if isMatrix, columns.bytes == b.bytes { return a.rows == a.columns ? .transposed : .reshaped }
-    if isMatrix, a.reshaped(rows: a.columns, columns: a.rows).transposed.bytes == b.bytes {
-      return .reshaped
+    if isMatrix {
+      if try hasEqualBytes(x.permuted([1, 0]), y) {
+        return x.shape[0] == x.shape[1] ? .transposed : .reshaped
+      }
+      let other = Tensor(
+        name: x.name, dtype: x.dtype, shape: x.shape.reversed(), bytes: x.bytes)
+      if try hasEqualBytes(other.permuted([1, 0]), y) { return .reshaped }
     }
-    if let order = rowOrder(of: b, in: a) { return named(order, axis: 0) }
-    if isMatrix, let order = rowOrder(of: b.transposed, in: columns) {
-      return named(order, axis: 1)
-    }
-    return nil
+    guard let found = try lineOrder(of: y, in: x), isMatrix || found.axis == 0 else { return nil }
+    return named(found.order, axis: found.axis)
   }
 
   private func named(_ order: [Int], axis: Int) -> Cause {
     TransformerKit.cause(
       ofOrder: order, axis: axis, headSize: a.architecture.dimensions["head_size"])
+  }
+}
+
+extension Tensor {
+  /// What its elements are, in whatever order.
+  fileprivate func fingerprint() throws(CheckpointError) -> Fingerprint {
+    var fingerprint = Fingerprint(dtype)
+    try stream(of: 0..<elementCount) { bytes, _ in fingerprint.add(bytes) }
+    return fingerprint
   }
 }
