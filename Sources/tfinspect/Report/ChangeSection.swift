@@ -114,8 +114,8 @@ private func position(of element: Int, in shape: [Int]) -> [Int] {
 }
 
 extension DifferenceRanks.Matrix {
-  /// `8 of 768`, `over 80 of 768`.
+  /// `8 of 768`, `≥80 of 768`.
   var text: String { "\(count) of \(shortSide)" }
-  /// `8`, `>80`.
-  var count: String { isAtLeast ? ">\(rank)" : "\(rank)" }
+  /// `8`, `≥80`.
+  var count: String { isAtLeast ? "≥\(rank)" : "\(rank)" }
 }

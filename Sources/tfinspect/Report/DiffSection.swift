@@ -55,7 +55,7 @@ struct DiffSection {
     let title: Markup =
       diff.changes.count > Self.shown ? "The ten largest changes" : "The changes, by size"
     return """
-      <h3>\(title)</h3><p class="caption">‖b − a‖ / ‖a‖, the bars beside the largest.</p>
+      <h3>\(title)</h3><p class="caption">‖b − a‖ / ‖a‖, the bars as parts of the largest finite one.</p>
       <table class="ranked"><tbody>\(rows)</tbody></table>
 
       """

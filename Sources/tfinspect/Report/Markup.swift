@@ -60,6 +60,12 @@ func coordinate(_ number: Double, digits: Int) -> String {
   return "\(sign)\(whole == 0 ? "" : "\(whole)").\(fraction)"
 }
 
+/// A share as people read it: `0.1 %`.
+func percent(_ share: Double, digits: Int) -> String {
+  let text = coordinate(share * 100, digits: digits)
+  return (text.hasPrefix(".") ? "0" : "") + text + " %"
+}
+
 /// A text that is at most so long; what is cut away is the middle, where names are alike.
 func shortened(_ text: String, to limit: Int) -> String {
   let text = escaped(text)

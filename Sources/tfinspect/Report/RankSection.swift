@@ -22,8 +22,8 @@ struct RankSection {
       <p class="caption">The rank is the number of directions in which B − A is longer than rounding to \
       B's type makes it, out of the shorter side of the matrix. \(choice) Up to \
       \(2 * RankSketch.mostDirections) columns it comes from the singular values themselves, beyond that \
-      from the images of \(RankSketch.mostDirections) random directions, so that no rank over \
-      \(RankSketch.mostDirections) is told apart. Directions that are weaker than rounding are not seen. A \
+      from the images of \(RankSketch.mostDirections) random directions, so that ranks of \
+      \(RankSketch.mostDirections) and more are not told apart. Directions that are weaker than rounding are not seen. A \
       few changed rows or columns give a low rank, too: a rank says nothing about how the change was made.</p>
       \(grids)\(alone)
       """
@@ -41,8 +41,8 @@ struct RankSection {
     let left = ranks.candidates - ranks.matrices.count - ranks.notFinite
     var text =
       "\(ranks.matrices.count) of \(ranks.candidates) matrices that changed were looked at."
-    if ranks.notFinite > 0 { text += " \(ranks.notFinite) have elements that are not finite." }
-    if left > 0 { text += " \(left) would have taken too long." }
+    if ranks.notFinite > 0 { text += " Not all elements of \(ranks.notFinite) are finite." }
+    if left > 0 { text += " There was no time for \(left)." }
     return text
   }
 

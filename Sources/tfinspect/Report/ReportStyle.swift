@@ -200,6 +200,9 @@ let reportStyle: Markup = """
     .cell { width: 68px; }
     .cell.named { width: 46%; }
     .facts th { white-space: normal; }
+    .ranked tr { display: grid; grid-template-columns: 6rem 1fr; }
+    .ranked th { grid-column: 1 / -1; padding-bottom: 0; }
+    .ranked td:last-child { width: auto; align-self: center; }
   }
   @page { size: A4 landscape; margin: 12mm; }
   @media print {
@@ -210,13 +213,15 @@ let reportStyle: Markup = """
     .panel { display: block; }
     .scroll { overflow: visible; }
     h2, h3, figcaption, .caption { break-after: avoid; }
-    tr, .chart, .role, .heat, .treemap, .columns > div > ul { break-inside: avoid; }
-    .picture, .treemap { max-height: 170mm; width: auto; max-width: 100%; }
+    p, figcaption, thead, tr, .chart, .role, .heat, .treemap, .kinds { break-inside: avoid; }
+    .picture, .treemap { max-height: 145mm; width: auto; max-width: 100%; }
     a { color: inherit; text-decoration: none; }
     * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     .heat, .numbers { font-size: 7pt; }
+    .heat { font-size: 6.5pt; }
     .heat td, .heat th, .numbers td, .numbers th { padding: .05rem .2rem; }
-    .numbers th, .numbers td { white-space: normal; overflow-wrap: anywhere; }
+    .numbers thead th { white-space: normal; }
+    .numbers tbody th, .numbers td:last-child { white-space: normal; overflow-wrap: anywhere; }
     .numbers thead { display: table-header-group; }
     .charts { grid-template-columns: repeat(3, 1fr); }
   }

@@ -42,11 +42,11 @@ struct SpectrumCharts {
       + " layer, the largest kinds first."
     if spectra.tooLarge > 0 {
       text +=
-        " \(spectra.tooLarge) were left out because both sides are longer than \(Spectra.longestSide),"
-        + " or because the file can only be read from the front."
+        " \(spectra.tooLarge) are left out because both sides are longer than \(Spectra.longestSide),"
+        + " or because they can only be read from the front."
     }
     if spectra.notFinite > 0 {
-      text += " \(spectra.notFinite) were left out because not all elements are finite."
+      text += " Not all elements of \(spectra.notFinite) are finite."
     }
     return text
       + " They come from the eigenvalues of AᵀA in double precision (LAPACK), so values below 1e-7 of the"

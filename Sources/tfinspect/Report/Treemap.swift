@@ -63,7 +63,7 @@ struct Treemap {
       } else {
         let name = shortened(group.name, to: 240)
         let text = "\(name): \(describe(small.count, "small tensor")), \(describe(count: rest))"
-        let label = cell(place, kind: .other, large.isEmpty ? group.name : "", "")
+        let label = cell(place, kind: .other, large.isEmpty ? group.label : "", "")
         markup += "<g><title>\(text)</title>\(label)</g>"
       }
     }
@@ -75,14 +75,14 @@ struct Treemap {
   ) -> Markup {
     let tensor = report.statistics[index]
     let name = tensor.name.text
-    let percent = coordinate(Double(tensor.count) / Double(total) * 100, digits: 2)
+    let share = percent(Double(tensor.count) / Double(total), digits: 2)
     let text =
       "\(listed(name)), \(tensor.dtype) \(describe(shape: tensor.shape)),"
-      + " \(describe(count: tensor.count)), \(percent) %"
+      + " \(describe(count: tensor.count)), \(share)"
     let inner =
       name.hasPrefix(group.name) && name != group.name
       ? String(name.dropFirst(group.name.count).drop { $0 == "." || $0 == "/" }) : name
-    let label = cell(tile, kind: report.kinds[index], isFirst ? group.name : "", inner)
+    let label = cell(tile, kind: report.kinds[index], isFirst ? group.label : "", inner)
     return "<a\(TensorSection.link(index))><title>\(text)</title>\(label)</a>"
   }
 

@@ -38,11 +38,11 @@ struct TreemapSection {
     }
     let rows = TensorKind.allCases.compactMap { kind -> Markup? in
       guard let size = sizes[kind] else { return nil }
-      let percent = coordinate(Double(size.elements) / Double(total) * 100, digits: 1)
+      let share = percent(Double(size.elements) / Double(total), digits: 1)
       return """
         <tr><th scope="row"><span class="swatch k-\(kind.rawValue)"></span>\(kind.rawValue)</th>\
         <td>\(describe(size.tensors, "tensor"))</td><td>\(describe(count: size.elements))</td>\
-        <td>\(percent) %</td></tr>
+        <td>\(share)</td></tr>
 
         """
     }
@@ -56,26 +56,39 @@ struct TensorGroup {
   let size: Int
   /// The largest first.
   let indices: [Int]
+  /// What all names begin with, `transformer.`, and so need not be said.
+  let common: String
+
+  /// The name without what all have in common.
+  var label: String { name.hasPrefix(common) ? String(name.dropFirst(common.count)) : name }
 
   /// Tensors of a layer together; others by the first part of their names.
   static func all(of report: ModelReport) -> [TensorGroup] {
     func size(_ index: Int) -> Int { report.statistics[index].count }
     let stacks = Set(report.roles.map { firstPart(of: $0.stack) })
+    let firsts = Set(report.statistics.map { TensorName(firstPart(of: $0.name.text)) })
+    let common = firsts.count == 1 ? (firsts.first.map { $0.text + "." } ?? "") : ""
     var order: [TensorName] = []
     var members: [TensorName: [Int]] = [:]
+    var layers: [TensorName: Int] = [:]
     for role in report.roles {
       for member in role.members {
         let name = member.layer.map { role.stack + "\($0)" } ?? group(of: role.name, stacks)
         let key = TensorName(name)
         if members[key] == nil { order.append(key) }
         members[key, default: []].append(member.index)
+        layers[key] = member.layer
       }
     }
     return order.map { key in
       let indices = (members[key] ?? []).sorted { (-size($0), $0) < (-size($1), $1) }
       return TensorGroup(
-        name: key.text, size: indices.reduce(0) { $0 + size($1) }, indices: indices)
-    }.sorted { ($1.size, $0.name) < ($0.size, $1.name) }
+        name: key.text, size: indices.reduce(0) { $0 + size($1) }, indices: indices, common: common)
+    }.sorted { x, y in
+      if x.size != y.size { return x.size > y.size }
+      let (first, second) = (layers[TensorName(x.name)] ?? -1, layers[TensorName(y.name)] ?? -1)
+      return first == second ? x.name < y.name : first < second
+    }
   }
 
   /// The first part, or two of them if layers have the first one too.

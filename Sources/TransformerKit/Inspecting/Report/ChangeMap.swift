@@ -72,7 +72,7 @@ public struct ChangeMap: Sendable {
     let inLayers = layers.reduce(0) { $0 + $1.changed }
     if inLayers == 0 { return "none of them in a layer" }
     if Set(layers.map(\.changed)).count == 1 || layers.allSatisfy({ $0.changed == $0.count }) {
-      return layers.count == 1 ? nil : "in all \(layers.count) layers alike"
+      return layers.count == 1 ? nil : "in all \(layers.count) layers"
     }
     let stacks = Dictionary(grouping: layers) { TensorName($0.stack) }
     let fullest = stacks.values.max { x, y in

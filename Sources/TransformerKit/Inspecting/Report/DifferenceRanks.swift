@@ -21,7 +21,9 @@ public struct DifferenceRanks: Sendable {
     /// Whether there may be more of them than were counted.
     public let isAtLeast: Bool
 
-    /// Whether the rank is a quarter of what it can be at most.
+    /// The rank as a part of what it can be at most.
+    fileprivate var share: Double { Double(rank) / Double(shortSide) }
+    /// Whether the rank is at most a quarter of what it can be.
     public var isLow: Bool { !isAtLeast && rank > 0 && 4 * rank <= shortSide }
     /// Whether nothing is longer than rounding makes it.
     public var isHidden: Bool { !isAtLeast && rank == 0 }
@@ -80,24 +82,28 @@ public struct DifferenceRanks: Sendable {
     (self.candidates, self.others) = (candidates, others)
   }
 
-  /// Whether B is what A is after merging a LoRA, as far as ranks can say.
+  /// Whether B can be what A is after merging a LoRA, as far as ranks can say.
   public var verdict: String? {
-    guard let most = matrices.filter(\.isLow).map(\.rank).max() else {
-      if matrices.isEmpty { return nil }
-      return matrices.allSatisfy(\.isHidden)
-        ? "Cannot be told: no matrix differs by more than rounding to its type does."
-        : "No: \(matrices.count == 1 ? "its rank is" : "the ranks are") not low."
+    guard let lowest = matrices.min(by: { $0.share < $1.share }) else { return nil }
+    let (low, hidden) = (matrices.filter(\.isLow), matrices.filter(\.isHidden))
+    if hidden.count == matrices.count {
+      return "Cannot be told: no matrix differs by more than rounding to its type does."
     }
-    let low = matrices.count(where: \.isLow)
-    let hidden = matrices.count(where: \.isHidden)
-    guard low + hidden == matrices.count else {
-      return "In part: the rank is low, \(most) at most, in \(low) of \(matrices.count) matrices."
+    guard let most = low.map(\.rank).max() else {
+      let unresolved = matrices.filter { $0.isAtLeast && 4 * $0.rank <= $0.shortSide }
+      return unresolved.isEmpty
+        ? "No: no rank is low. The lowest is \(lowest.rank)\(lowest.isAtLeast ? " or more" : "")"
+          + " of \(lowest.shortSide)."
+        : "No, unless its rank is \(lowest.rank) or more: none is lower than that."
     }
-    let all = matrices.count == candidates ? "all" : "the"
-    let which = low == 1 ? "the matrix that was looked at" : "\(all) \(low) matrices"
-    var text =
-      "Its shape is that of one: in \(which), B − A has rank \(most)\(low > 1 ? " at most" : "")"
-    if hidden > 0 { text += "; \(hidden) more differ by no more than rounding does" }
+    guard low.count + hidden.count == matrices.count else {
+      return
+        "In part: the rank is low, \(most) at most, in \(low.count) of \(matrices.count) matrices."
+    }
+    let which = low.count == 1 ? "in the one matrix" : "in all \(low.count) matrices"
+    var text = "It can be: \(which) in which it is seen, B − A has rank \(most)"
+    if low.count > 1 { text += " at most" }
+    if !hidden.isEmpty { text += "; \(hidden.count) more differ by no more than rounding does" }
     if others > 0 {
       text +=
         "; but \(others) other \(others == 1 ? "weight" : "weights") changed as well,"
