@@ -202,7 +202,7 @@ import Testing
     header["__metadata__"] = ["text": String(repeating: "<&>", count: 1 << 18)]
     for index in 0..<7000 {
       let name =
-        "stack\(index % 40).\(index / 40).\(String(repeating: "<name>.", count: 150))w"
+        "stack\(index % 40).\(index / 40).\(String(repeating: "<name>.", count: 40))w"
       header[name] = ["dtype": "F32", "shape": [2, 2], "data_offsets": [position, position + 16]]
       position += 16
     }

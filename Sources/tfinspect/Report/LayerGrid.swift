@@ -39,7 +39,7 @@ struct LayerGrid {
   private static let mostRoles = 60
   private static let mostStacks = 8
   /// Columns beside each other, at most.
-  private static let width = 22
+  private static let width = 24
 
   /// The grids of roles, those of the same layers in one.
   ///

@@ -218,7 +218,7 @@ let reportStyle: Markup = """
     a { color: inherit; text-decoration: none; }
     * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     .heat, .numbers { font-size: 7pt; }
-    .heat { font-size: 6.5pt; }
+    .heat { font-size: 6pt; }
     .heat td, .heat th, .numbers td, .numbers th { padding: .05rem .2rem; }
     .numbers thead th { white-space: normal; }
     .numbers tbody th, .numbers td:last-child { white-space: normal; overflow-wrap: anywhere; }

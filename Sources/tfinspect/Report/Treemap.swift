@@ -33,7 +33,9 @@ struct Treemap {
     (self.report, self.total, self.layout) = (report, total, layout)
   }
 
-  func markup(_ groups: [TensorGroup]) -> Markup {
+  func markup(_ all: [TensorGroup]) -> Markup {
+    let groups = TensorGroup.merging(all, below: layout.least)
+      .sorted { $0.size > $1.size }
     let tiles = Tile.unit.squarified(groups.map { Double($0.size) }, aspect: aspect)
     let drawn = zip(groups, tiles).map { draw($0, $1) }
     return """
@@ -52,7 +54,7 @@ struct Treemap {
     var large = group.indices.filter { Double(size($0)) >= least }
     // A group of small ones is one tile.
     if large.isEmpty, group.indices.count == 1 { large = group.indices }
-    let small = group.indices.dropFirst(large.count)
+    let small = group.indices.filter { !large.contains($0) }
     let rest = small.reduce(0) { $0 + size($1) }
     let sizes = large.map { Double(size($0)) } + (rest > 0 ? [Double(rest)] : [])
     let tiles = tile.squarified(sizes, aspect: aspect)

@@ -62,6 +62,17 @@ struct TensorGroup {
   /// The name without what all have in common.
   var label: String { name.hasPrefix(common) ? String(name.dropFirst(common.count)) : name }
 
+  /// Groups that are smaller than a part of all elements, as one.
+  static func merging(_ groups: [TensorGroup], below least: Double) -> [TensorGroup] {
+    let total = groups.reduce(0) { $0 + $1.size }
+    let small = groups.drop { Double($0.size) >= least * Double(total) }
+    guard small.count > 1 else { return groups }
+    let rest = TensorGroup(
+      name: "others", size: small.reduce(0) { $0 + $1.size }, indices: small.flatMap(\.indices),
+      common: "")
+    return groups.prefix(groups.count - small.count) + [rest]
+  }
+
   /// Tensors of a layer together; others by the first part of their names.
   static func all(of report: ModelReport) -> [TensorGroup] {
     func size(_ index: Int) -> Int { report.statistics[index].count }

@@ -1,5 +1,6 @@
 import Containers
 import Models
+import SystemPackage
 import TensorCore
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Containers
+import SystemPackage
 import TensorCore
 import TestSupport
 import Testing
@@ -19,7 +20,9 @@ import TransformerKit
         for name in ["w", "b"] {
           guard let value = value(stack, layer) else { continue }
           tensors.append(
-            Tensor(TensorName("\(stack).\(layer).\(name)"), [2], values: [value, Float(layer)]))
+            Tensor(
+              TensorName("\(stack).\(layer).\(name)"), [2],
+              values: [value + Float(layer) / 1024, Float(layer)]))
         }
       }
     }
@@ -51,13 +54,14 @@ import TransformerKit
   }
 
   @Test func `changes everywhere, nowhere, and here and there`() throws {
-    #expect(try headline { _, _ in false } == "All 25 tensors are the same, bit for bit")
-    #expect(try headline { _, _ in true } == "All 25 tensors changed, in all 12 layers")
-    #expect(
-      try headline { stack, _ in stack == "h" } == "24 of 25 tensors changed, in all 12 layers")
-    #expect(
-      try headline { stack, _ in stack == "norm" }
-        == "1 of 25 tensors changed, none of them in a layer")
+    let none = try headline { _, _ in false }
+    #expect(none == "All 25 tensors are the same, bit for bit")
+    let all = try headline { _, _ in true }
+    #expect(all == "All 25 tensors changed, in all 12 layers")
+    let inLayers = try headline { stack, _ in stack == "h" }
+    #expect(inLayers == "24 of 25 tensors changed, in all 12 layers")
+    let outside = try headline { stack, _ in stack == "norm" }
+    #expect(outside == "1 of 25 tensors changed, none of them in a layer")
     let scattered = try headline { $0 == "h" && $1.isMultiple(of: 2) }
     #expect(scattered == "12 of 25 tensors changed, in 6 of 12 layers")
   }
@@ -82,9 +86,10 @@ import TransformerKit
     #expect(map.layers.map(\.number) == Array(0..<12))
     #expect(map.layers.map(\.count).allSatisfy { $0 == 2 })
     #expect(map.layers.map(\.changed) == [0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0])
-    // (1, 4) became (2, 4), twice.
+    // (1 + 4/1024, 4) became (2 + 4/1024, 4), twice.
     let relative = try #require(map.layers[4].relative)
-    #expect(abs(relative - (1.0 / 17).squareRoot()) < 1e-15)
+    let first = 1 + 4.0 / 1024
+    #expect(abs(relative - (1 / (first * first + 16)).squareRoot()) < 1e-15)
     #expect(map.layers[9].relative == nil && map.layers[0].relative == nil)
     #expect(
       found.entries.count == 25 && found.entries.count { $0.change == nil } == found.identical)

@@ -107,7 +107,7 @@ import TransformerKit
       // Half a unit in the last place of most elements, and so now and then a whole one.
       numbers(64 * 48, seed: UInt64(70 + layer), deviation: 2e-5)
     }
-    #expect(found.ranks.matrices.allSatisfy(\.isHidden))
+    #expect(found.ranks.matrices.allSatisfy { $0.isHidden })
     #expect(found.ranks.verdict?.hasPrefix("Cannot be told") == true)
   }
 
@@ -121,7 +121,7 @@ import TransformerKit
     #expect(found.spectra.matrixCount == 3 && found.spectra.count == 3)
     for spectrum in found.spectra.roles[0].spectra {
       let layer = Double((spectrum.layer ?? 0) + 1)
-      for (value, wanted) in zip(spectrum.values, [4, 3, 2, 1, 0]) {
+      for (value, wanted) in zip(spectrum.values, [4.0, 3, 2, 1, 0]) {
         #expect(abs(value - layer * wanted) < 1e-6 * layer, "\(spectrum.values)")
       }
     }

@@ -91,7 +91,8 @@ public struct ChangeMap: Sendable {
 
   private func sum(_ layers: [Layer]) -> Int { layers.reduce(0) { $0 + $1.changed } }
 
-  /// The shortest run of layers that has four fifths of all changes, if it is not more than half of them.
+  /// The shortest run of layers that has four fifths of all changes, with its neighbours that changed too,
+  /// if it is not more than half of the layers.
   private func window(of layers: [Layer]) -> ClosedRange<Int>? {
     let goal = (4 * changed + 4) / 5
     var (first, inside, best) = (0, 0, ClosedRange<Int>?.none)
@@ -103,7 +104,15 @@ public struct ChangeMap: Sendable {
       }
       if inside >= goal, last - first + 1 < best?.count ?? .max { best = first...last }
     }
-    return best.flatMap { 2 * $0.count <= layers.count ? $0 : nil }
+    guard var run = best else { return nil }
+    // Neighbours that changed belong to it.
+    while run.lowerBound > 0, layers[run.lowerBound - 1].changed > 0 {
+      run = run.lowerBound - 1...run.upperBound
+    }
+    while run.upperBound + 1 < layers.count, layers[run.upperBound + 1].changed > 0 {
+      run = run.lowerBound...run.upperBound + 1
+    }
+    return 2 * run.count <= layers.count ? run : nil
   }
 
   /// `49 of 103 weights changed, most in layers 3 to 5`.
