@@ -60,7 +60,11 @@ struct Diff: Verb {
     let second = try Checkpoint.open(b, options: sourceOptions.options)
     common.explain(first)
     common.explain(second)
-    try memory.keep(reading: first, second)
+    if byName {
+      try memory.keep(reading: first, second)
+    } else {
+      try memory.keep(readingWeightsOf: first, second, options: sourceOptions.options)
+    }
     let progress = progressOptions.progress(total: first.tensors.byteCount, common)
     let found = try diff(
       first, second, open: sourceOptions.options,

@@ -30,7 +30,7 @@ struct ID: Verb {
   func perform() throws -> ExitStatus {
     let model = try Model(source, options: sourceOptions.options)
     common.explain(model)
-    try memory.keep(reading: model.checkpoint)
+    try memory.keep(readingWeightsOf: model.checkpoint, options: sourceOptions.options)
     let id = try ModelID(model.graph)
     if common.verbose { standardError(id.lines.joined(), terminator: "") }
     if common.json {

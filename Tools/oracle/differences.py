@@ -128,11 +128,17 @@ def distances(x, y):
     else:
         marks = (different != y.flatten().view("u1").reshape(y.size, -1)).any(axis=1)
     size = np.abs(b - a)[both]
+    # From a number to what is none, no distance is larger.
+    lost = int((~both & ~alike).sum())
     facts = {
         "elements": a.size, "differing": int(marks.sum()), "first": int(np.flatnonzero(marks)[0]),
-        "max": float(size.max()), "mean": float(size.sum() / a.size),
-        "incomparable": int((~both & ~alike).sum()),
+        "incomparable": lost,
     }  # fmt: skip
+    if lost:
+        infinite = ("max", "mean", "relative", "relative_norm")
+        place = int(np.flatnonzero(~both & ~alike)[0])
+        return facts | dict.fromkeys(infinite, "Infinity") | {"max_at": place, "cosine": None}
+    facts |= {"max": float(size.max()), "mean": float(size.sum() / a.size)}
     a, b = a[both], b[both]
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     facts["relative"] = float(size.max() / np.abs(a).max()) if np.abs(a).max() else "Infinity"

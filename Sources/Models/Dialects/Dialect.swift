@@ -233,9 +233,20 @@ extension Dialect {
 
 /// A template with its holes filled by a layer's number: `{i}` as it is, `{iii}` with three digits.
 func filled(_ template: String, layer: Int) -> String {
-  let digits = "\(layer)"
-  let padded = String(repeating: "0", count: max(0, 3 - digits.count)) + digits
-  return template.split(separator: "{iii}", omittingEmptySubsequences: false)
-    .map { $0.split(separator: "{i}", omittingEmptySubsequences: false).joined(separator: digits) }
-    .joined(separator: padded)
+  let digits = Array("\(layer)".utf8)
+  let zeros = [UInt8](repeating: UInt8(ascii: "0"), count: max(0, 3 - digits.count))
+  var (result, rest): ([UInt8], _) = ([], template.utf8[...])
+  while let byte = rest.first {
+    if byte == UInt8(ascii: "{"), rest.starts(with: "{i}".utf8) {
+      result += digits
+      rest = rest.dropFirst(3)
+    } else if byte == UInt8(ascii: "{"), rest.starts(with: "{iii}".utf8) {
+      result += zeros + digits
+      rest = rest.dropFirst(5)
+    } else {
+      result.append(byte)
+      rest = rest.dropFirst()
+    }
+  }
+  return String(decoding: result, as: UTF8.self)
 }

@@ -66,9 +66,41 @@ import TransformerKit
       #expect(isNear(difference.mean, fact["mean"]), "\(name)")
       #expect(isNear(difference.relative, fact["relative"]), "\(name)")
       #expect(isNear(difference.relativeNorm, fact["relative_norm"]), "\(name)")
+      if let place = fact["max_at"] { #expect(difference.largestIndex == place.int, "\(name)") }
       if let cosine = difference.cosine { #expect(isNear(cosine, fact["cosine"]), "\(name)") }
+      #expect((difference.cosine == nil) == (fact["cosine"] == .null), "\(name)")
     }
     #expect(count == 10)
+  }
+
+  @Test(arguments: [
+    (0.5, Double.nan), (.nan, 0.5), (.infinity, 0.5), (0.5, -.infinity), (.infinity, -.infinity),
+    (.nan, .infinity),
+  ]) func `nothing is further away than what is not finite`(_ a: Double, _ b: Double) {
+    // In the second block, after a larger one of the finite differences.
+    var difference = ElementDifference()
+    add([1, 2, 3], [1, 2, 9], to: &difference, start: 0)
+    add([1, a, 2], [1, b, 2.5], to: &difference, start: 3)
+    #expect(difference.incomparable == 1 && difference.differing == 3)
+    #expect(difference.largest == .infinity && difference.largestIndex == 4)
+    #expect(difference.largestFinite == 6)
+    #expect(difference.relative == .infinity && difference.relativeNorm == .infinity)
+    #expect(difference.mean == .infinity && difference.cosine == nil && difference.ulps == nil)
+  }
+
+  @Test func `what is not finite and the same is no distance`() {
+    var difference = ElementDifference()
+    add([.nan, .infinity, 1], [.nan, .infinity, 1.5], to: &difference, start: 0)
+    #expect(difference.incomparable == 0 && difference.differing == 1)
+    #expect(difference.largest == 0.5 && difference.largestIndex == 2)
+    #expect(difference.relativeNorm == 0.5)
+  }
+
+  private func add(
+    _ a: [Double], _ b: [Double], to difference: inout ElementDifference, start: Int
+  ) {
+    difference.add(
+      unsafe a.span.bytes, unsafe b.span.bytes, types: (.f64, .f64), start: start)
   }
 
   @Test func `signs of zeros and payloads of NaN are told apart`() throws {

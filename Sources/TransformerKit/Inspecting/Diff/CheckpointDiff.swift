@@ -15,7 +15,17 @@ public struct CheckpointDiff: Sendable {
 
   /// What tensors were compared under.
   public let basis: Basis
-  /// The tensors that are not the same in both, in the order of A, then those that only B has.
+  /// A tensor that is in one of both at least.
+  public struct Entry: Sendable {
+    /// Its name in A, or in B if A does not have it.
+    public let name: TensorName
+    /// The place of its change in the list; `nil` if it is the same in both.
+    public let change: Int?
+  }
+
+  /// All tensors, in the order of A, then those that only B has.
+  public let entries: [Entry]
+  /// The tensors that are not the same in both, in the same order.
   public let changes: [TensorChange]
   /// How many tensors are the same in both, bit for bit.
   public let identical: Int
@@ -60,6 +70,8 @@ public struct TensorChange: Sendable {
   public internal(set) var rearrangement: Rearrangement?
   /// The tensor of A, or for one that only A has, of B, that this one is a copy of.
   public internal(set) var copyOf: TensorName?
+  /// Opens both, where they stand at the same place in the same shape.
+  var tensors: (@Sendable () -> (a: Tensor, b: Tensor))?
 }
 
 /// How to compare.
@@ -137,9 +149,10 @@ private func diff(
     openB: Set(b.indices).subtracting(settledInB))
   var sorting = Sorting(a, b, compared: paired, matches: try matching.matches())
   sorting.copies = try Matching(a: b, b: a, openA: [], openB: sorting.missing).matches()
+  let (entries, changes) = sorting.sorted
   return CheckpointDiff(
-    basis: basis, changes: sorting.changes, identical: paired.values.count(where: \.isIdentical),
-    configDifferences: config)
+    basis: basis, entries: entries, changes: changes,
+    identical: paired.values.count(where: \.isIdentical), configDifferences: config)
 }
 
 /// The tensors that are meant.

@@ -33,17 +33,28 @@ struct Sorting {
     Set(a.indices.filter { placesInB[a[$0].name] == nil && moved[$0] == nil })
   }
 
-  /// All changes: in the order of A, then what only B has.
-  var changes: [TensorChange] {
-    var changes = a.indices.compactMap { changeOfA($0) }
-    for (index, tensor) in b.enumerated() where placesInA[tensor.name] == nil {
-      if let match = matches[index] {
-        if match.isCopy || placesInB[a[match.a].name] != nil { changes.append(change(match)) }
-      } else {
-        changes.append(TensorChange(kind: .added, a: nil, b: side(tensor)))
+  /// All tensors in the order of A, then what only B has, and their changes.
+  var sorted: (entries: [CheckpointDiff.Entry], changes: [TensorChange]) {
+    var (entries, changes): ([CheckpointDiff.Entry], [TensorChange]) = ([], [])
+    func add(_ change: TensorChange, _ name: TensorName) {
+      entries.append(CheckpointDiff.Entry(name: name, change: changes.count))
+      changes.append(change)
+    }
+    for (index, tensor) in a.enumerated() {
+      if let change = changeOfA(index) {
+        add(change, tensor.name)
+      } else if compared[index]?.isIdentical == true {
+        entries.append(CheckpointDiff.Entry(name: tensor.name, change: nil))
       }
     }
-    return changes
+    for (index, tensor) in b.enumerated() where placesInA[tensor.name] == nil {
+      guard let match = matches[index] else {
+        add(TensorChange(kind: .added, a: nil, b: side(tensor)), tensor.name)
+        continue
+      }
+      if match.isCopy || placesInB[a[match.a].name] != nil { add(change(match), tensor.name) }
+    }
+    return (entries, changes)
   }
 
   /// What became of a tensor of A: of its namesake, or of itself under another name.
@@ -62,8 +73,11 @@ struct Sorting {
         kind: .cast, a: side(a[index]), b: side(b[place]), difference: pair?.difference)
     }
     if let match = matches[place] { return change(match) }
-    return TensorChange(
+    var change = TensorChange(
       kind: .changed, a: side(a[index]), b: side(b[place]), difference: pair?.difference)
+    let (first, second) = (a[index].open, b[place].open)
+    if pair != nil { change.tensors = { (first(), second()) } }
+    return change
   }
 
   private func change(_ match: Match) -> TensorChange {
