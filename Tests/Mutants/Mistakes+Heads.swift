@@ -16,30 +16,32 @@ let headMistakes: [Plant] =
   }
   + [
     turned {
-      ground, module, rotary, size in
+      ground, module, rows, size in
       try ground.reordered(
         "rotary halves interleaved in query", module, ["query"], pair: "interleaved in B",
-        golden: ["heads of query interleaved"], order: interleaved(rotary, size))
+        golden: ["heads of query interleaved"], order: interleaved(rows, size))
     },
     turned {
-      ground, module, rotary, size in
+      ground, module, rows, size in
       var mutant = try ground.reordered(
         "rotary pairs split in key", module, ["key"], pair: "half-split in B",
         golden: ["heads of key split in halves", "heads of query interleaved"],
-        order: split(rotary, size))
+        order: split(rows, size))
       // Two pairs are split as they are interleaved; and without rotary positions a score does not tell a
       // query that was interleaved from a key that was split.
-      if rotary == 4 { mutant.pair.append(Mutant.Expected(module + ".key", "interleaved in B")) }
+      if rows.count == 4 {
+        mutant.pair.append(Mutant.Expected(module + ".key", "interleaved in B"))
+      }
       return mutant
     },
     turned {
-      ground, module, rotary, size in
+      ground, module, rows, size in
       let reason = ground.symmetry("places of heads permuted in query and key", of: module)?.reason
       var mutant = try ground.reordered(
         "rotary halves interleaved in query and key", module, ["query", "key"],
         pair: "interleaved in B",
         golden: reason == nil ? ["heads of query and key interleaved"] : [],
-        order: interleaved(rotary, size))
+        order: interleaved(rows, size))
       mutant.equivalence = reason
       return mutant
     },
@@ -103,28 +105,28 @@ private func attention(
 
 /// A mistake in what rotary positions turn, or would turn if there were any.
 private func turned(
-  _ plant: @escaping @Sendable (inout Ground, String, Int, Int) throws -> Mutant?
+  _ plant: @escaping @Sendable (inout Ground, String, Range<Int>, Int) throws -> Mutant?
 ) -> Plant {
   attention { ground, module, shape in
-    let count = shape.rotary == .none ? shape.headSize : shape.rotary.count
-    guard count.isMultiple(of: 2), count > 2 else { return nil }
-    return try plant(&ground, module, count, shape.headSize)
+    let rows = shape.rotary.map { $0.first..<$0.first + $0.size } ?? 0..<shape.headSize
+    guard rows.count.isMultiple(of: 2), rows.count > 2 else { return nil }
+    return try plant(&ground, module, rows, shape.headSize)
   }
 }
 
-/// Of each head of `size` the first `count` rows, halves for neighbours.
-private func interleaved(_ count: Int, _ size: Int) -> (Int) -> Int {
+/// Of each head of `size` some rows, halves for neighbours.
+private func interleaved(_ rows: Range<Int>, _ size: Int) -> (Int) -> Int {
   { row in
-    let place = row % size
-    return place < count ? row - place + place % 2 * (count / 2) + place / 2 : row
+    let place = row % size - rows.lowerBound
+    return rows.contains(row % size) ? row - place + place % 2 * (rows.count / 2) + place / 2 : row
   }
 }
 
-/// Of each head of `size` the first `count` rows, neighbours for halves.
-private func split(_ count: Int, _ size: Int) -> (Int) -> Int {
+/// Of each head of `size` some rows, neighbours for halves.
+private func split(_ rows: Range<Int>, _ size: Int) -> (Int) -> Int {
   { row in
-    let (place, half) = (row % size, count / 2)
-    return place < count ? row - place + place % half * 2 + place / half : row
+    let (place, half) = (row % size - rows.lowerBound, rows.count / 2)
+    return rows.contains(row % size) ? row - place + place % half * 2 + place / half : row
   }
 }
 

@@ -57,13 +57,13 @@ extension AttentionShape {
   fileprivate func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
     var found: [Symmetry] = []
     let bias = "\(module).key.bias"
-    if paths.contains(bias), rotary == .none, !dependsOnLevel {
+    if paths.contains(bias), rotary == nil, norm == nil, !dependsOnLevel {
       found.append(
         Symmetry(
           name: "key bias changed", module: module, change: .anything(bias),
           reason: "a key's bias adds the same to all scores of a query, and softmax cancels it"))
     }
-    if keyHeads > 1, !hasHeadBias {
+    if keyHeads > 1, !hasHeadBias, norm != .whole {
       let own = rows(module, ["query", "key", "value"], among: paths) { part in
         let size = form(of: part).size
         return (1, part == "query" ? group * size : size)
@@ -76,7 +76,7 @@ extension AttentionShape {
             own + columns(module, "output", among: paths, block: group * valueSize)),
           reason: "the heads of a layer are summed, in any order"))
     }
-    if headSize > 1, rotary == .none {
+    if headSize > 1, rotary == nil, norm == nil {
       found.append(
         Symmetry(
           name: "places of heads permuted in query and key", module: module,

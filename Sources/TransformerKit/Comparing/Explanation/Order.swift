@@ -64,27 +64,34 @@ private func isBlockwise(_ order: [Int], block: Int) -> Bool {
 struct HeadOrder {
   /// The size of a head.
   let size: Int
-  /// How many rows of a head, from its beginning, are in pairs.
-  let turned: Int
+  /// Which rows of a head are in pairs.
+  let turned: Range<Int>
 
-  /// Heads of which the first rows are in pairs; all of them, if not said otherwise.
-  init(size: Int, turned: Int? = nil) {
-    (self.size, self.turned) = (size, turned ?? size)
+  /// Heads of which some rows are in pairs; all of them, if not said otherwise.
+  init(size: Int, turned: Range<Int>? = nil) {
+    (self.size, self.turned) = (size, turned ?? 0..<size)
   }
 
   /// Whether the two orders are there, and are not the same.
-  var hasPairs: Bool { turned.isMultiple(of: 2) && turned > 2 && turned <= size }
+  var hasPairs: Bool {
+    turned.count.isMultiple(of: 2) && turned.count > 2 && turned.lowerBound >= 0
+      && turned.upperBound <= size
+  }
 
   /// Rows half-split that should be interleaved.
   func interleaved(_ i: Int) -> Int {
-    let place = i % size
-    return place < turned ? i - place + place % 2 * (turned / 2) + place / 2 : i
+    moved(i) { $0 % 2 * (turned.count / 2) + $0 / 2 }
   }
 
   /// Rows interleaved that should be half-split.
   func split(_ i: Int) -> Int {
-    let place = i % size
-    return place < turned ? i - place + place % (turned / 2) * 2 + place / (turned / 2) : i
+    moved(i) { $0 % (turned.count / 2) * 2 + $0 / (turned.count / 2) }
+  }
+
+  /// The row for a place among those that are turned; the others stay.
+  private func moved(_ i: Int, _ order: (Int) -> Int) -> Int {
+    let place = i % size - turned.lowerBound
+    return turned.contains(i % size) ? i - place + order(place) : i
   }
 }
 
@@ -126,7 +133,7 @@ extension AttentionShape {
   /// The order of the rows of queries or keys inside their heads, with those that rotary positions turn;
   /// without rotary positions, all of them.
   var headOrder: HeadOrder {
-    HeadOrder(size: headSize, turned: rotary == .none ? nil : rotary.count)
+    HeadOrder(size: headSize, turned: rotary.map { $0.first..<$0.first + max(0, $0.size) })
   }
 
   /// The orders of a common matrix of queries, keys and values, if their heads are of one size.
