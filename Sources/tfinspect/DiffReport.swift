@@ -184,11 +184,12 @@ extension ElementDifference {
       return parts.compactMap(\.self).joined(separator: ", ")
     }
     func short(_ value: Double) -> String { describe(number: value, digits: 3) }
-    var parts = ["max \(short(largest))", "mean \(short(mean))", "rel \(short(relative))"]
+    var parts = ["max \(short(largest))"]
+    if largest.isFinite { parts += ["mean \(short(mean))", "rel \(short(relative))"] }
     if let cosine { parts.append("cos \(describe(number: cosine, digits: 6))") }
-    if let ulps { parts.append("ulp \(ulps)") }
-    if incomparable > 0 { parts.append("\(incomparable) finite on one side only") }
+    if let ulps, ulps < 1000 { parts.append("ulp \(ulps)") }
     parts.append("\(differing) of \(count)")
+    if incomparable > 0 { parts.append("\(incomparable) not finite in A or B") }
     return parts.joined(separator: "  ")
   }
 
