@@ -54,10 +54,15 @@ public struct TensorChange: Sendable {
   public struct Side: Equatable, Sendable {
     /// The name in the file, or the path.
     public let name: TensorName
+    /// The name of the tensor in the file that holds this and nothing else.
+    public let stored: TensorName?
     /// The element type.
     public let dtype: DType
     /// The shape.
     public let shape: [Int]
+
+    /// The name in the file, if it is one of this alone.
+    public var label: TensorName { stored ?? name }
   }
 
   /// What happened.
@@ -174,8 +179,21 @@ private func diff(
 private func chosen(
   _ a: [Participant], _ b: [Participant], _ selection: TensorSelection
 ) throws(CheckpointError) -> (a: [Participant], b: [Participant]) {
-  for glob in selection.include where !(a + b).contains(where: { glob.matches($0.name) }) {
+  func isMeant(_ glob: Glob, _ participant: Participant) -> Bool {
+    participant.allNames.contains(where: glob.matches)
+  }
+  for glob in selection.include where !(a + b).contains(where: { isMeant(glob, $0) }) {
     throw CheckpointError(.malformed("neither has a tensor that --include '\(glob.text)' matches"))
   }
-  return (a.filter { selection.contains($0.name) }, b.filter { selection.contains($0.name) })
+  // What one side is called by, the other one is.
+  let excluded = Set(
+    (a + b).filter { tensor in
+      selection.exclude.contains { isMeant($0, tensor) }
+    }.map(\.name))
+  let included = Set(
+    (a + b).filter { tensor in
+      selection.include.isEmpty || selection.include.contains { isMeant($0, tensor) }
+    }.map(\.name)
+  ).subtracting(excluded)
+  return (a.filter { included.contains($0.name) }, b.filter { included.contains($0.name) })
 }

@@ -172,15 +172,15 @@ extension Participant {
   func cast(to type: DType) -> Participant {
     guard dtype != type, isComputable, type.isComputable else { return self }
     let open = open
-    return Participant(name: name, dtype: type, shape: shape) { open().cast(to: type) }
+    return Participant(casting: self, to: type) { open().cast(to: type) }
   }
 
   private init(
-    name: TensorName, dtype: DType, shape: [Int], open: @escaping @Sendable () -> Tensor
+    casting other: Participant, to dtype: DType, open: @escaping @Sendable () -> Tensor
   ) {
-    self.name = name
+    (name, stored, allNames) = (other.name, other.stored, other.allNames)
     self.dtype = dtype
-    self.shape = shape
+    shape = other.shape
     self.open = open
   }
 }

@@ -112,6 +112,7 @@ struct Sorting {
 
   private func side(_ participant: Participant) -> TensorChange.Side {
     TensorChange.Side(
-      name: participant.name, dtype: participant.dtype, shape: participant.shape)
+      name: participant.name, stored: participant.stored, dtype: participant.dtype,
+      shape: participant.shape)
   }
 }
