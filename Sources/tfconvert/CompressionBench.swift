@@ -24,10 +24,10 @@ struct CompressionBench: Verb {
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
   var source: FilePath
 
-  @Option(help: "How hard to compress, from 1 to 19.")
+  @Option(help: ArgumentHelp("How hard to compress, from 1 to 19.", valueName: "1-19"))
   var level = 1
 
-  @Option(help: "How often to measure.")
+  @Option(help: ArgumentHelp("How often to measure.", valueName: "n"))
   var `repeat` = 5
 
   @OptionGroup var sourceOptions: SourceOptions

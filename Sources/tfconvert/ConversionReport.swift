@@ -11,10 +11,19 @@ struct ConversionReport {
   private let plan: WritePlan
   private let target: FilePath
   private let isDryRun: Bool
+  /// What the target is to the source, if they were compared.
+  private let verdict: PairReport.Verdict?
+  /// Whether all casts are listed.
+  private let all: Bool
 
-  init(_ conversion: Conversion, _ plan: WritePlan, target: FilePath, isDryRun: Bool) {
+  init(
+    _ conversion: Conversion, _ plan: WritePlan, _ verdict: PairReport.Verdict?, target: FilePath,
+    isDryRun: Bool, all: Bool
+  ) {
     self.conversion = conversion
     self.plan = plan
+    self.verdict = verdict
+    self.all = all
     self.target = target
     self.isDryRun = isDryRun
   }
@@ -29,8 +38,9 @@ struct ConversionReport {
     }
     let certificate =
       conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
-    return (isDryRun ? mappingLines : []) + files + certificate + castLines + accounts
-      + folderLines + [summary]
+    return (isDryRun ? mappingLines : []) + files + certificate
+      + CastTable(conversion.casts, all: all).lines + accounts + folderLines + verification
+      + [summary]
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
 
@@ -65,22 +75,13 @@ struct ConversionReport {
     return table.lines()
   }
 
-  /// What the cast did, tensor by tensor, where it did anything.
-  private var castLines: [String] {
-    let lossy = conversion.casts.filter { $0.isLossy || $0.nan > 0 }
-    guard !lossy.isEmpty else { return [] }
-    var table = Table([
-      ("TENSOR", .left), ("ROUNDED", .right), ("OVERFLOWED", .right), ("SUBNORMAL", .right),
-      ("ZERO", .right), ("NAN", .right), ("RELATIVE", .right),
-    ])
-    for cast in lossy {
-      table.add([
-        escaped(cast.name.text), "\(cast.rounded)", "\(cast.overflowed)",
-        "\(cast.becameSubnormal)", "\(cast.becameZero)", "\(cast.nan)",
-        describe(error: cast.largestRelativeError),
-      ])
+  /// What comparing source and target found.
+  private var verification: [String] {
+    switch verdict {
+    case .identical: ["verified: the same weights, bit for bit, and the same outputs on the probe"]
+    case .cast(let type): ["verified: each weight is the source's, rounded to \(type)"]
+    case .different, nil: []
     }
-    return table.lines()
   }
 
   /// What happened to the values.
@@ -178,6 +179,7 @@ struct ConversionReport {
       "bytes": .number(plan.files.reduce(0) { $0 + size(of: $1) }),
       "peak_memory": .number(conversion.peakMemory),
       "files": .array(files),
+      "verified": verdict.map { .string($0.name) } ?? .null,
       "certificate": conversion.certificatePath.map { .string(displayed($0)) } ?? .null,
       "mapping": .array(rows),
       "casts": .array(casts),
@@ -212,6 +214,16 @@ struct ConversionReport {
           source: part.source.text, path: part.path, target: translated.tensor.name.text,
           shape: translated.tensor.shape, layout: layout)
       }
+    }
+  }
+}
+
+extension PairReport.Verdict {
+  fileprivate var name: String {
+    switch self {
+    case .identical: "identical"
+    case .cast: "cast"
+    case .different: "different"
     }
   }
 }

@@ -13,7 +13,10 @@ struct TFConvert: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tfconvert",
     abstract: "Convert a Transformer checkpoint to another container or dialect.",
-    usage: "tfconvert SRC DST [options]    (options: tfconvert convert --help)",
+    usage: """
+      tfconvert SRC DST [options]
+      tfconvert VERB ...    (options: tfconvert VERB --help)
+      """,
     discussion: """
       SRC is a file, a shard index or a folder. DST's extension chooses the container; without \
       one, or with a trailing slash, it is a folder. Into a folder, and into a TFZ file, which is \
@@ -23,7 +26,7 @@ struct TFConvert: ParsableCommand {
       the target appears whole or not at all.
 
       Examples:
-        tfconvert bert-base/ bert.npz --dialect google-bert --verify
+        tfconvert gpt2/ gpt2.npz --dialect openai-gpt2 --verify
         tfconvert bert-base/ bert.tfz
         tfconvert model.safetensors sharded/ --max-shard-size 2GB
 

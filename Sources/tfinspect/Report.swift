@@ -25,7 +25,7 @@ struct Report: Verb {
       Examples:
         tfinspect report bert-base/ -o bert.html
         tfinspect report bert-base/ bert-finetuned/ -o difference.html
-        tfinspect report model.npz --include 'h.0.*' -o layer.html --force
+        tfinspect report model.npz --include '*.layer.0.*' -o layer.html
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
@@ -34,7 +34,7 @@ struct Report: Verb {
   @Argument(help: "Another checkpoint that it is compared with.")
   var other: FilePath?
 
-  @Option(name: [.short, .long], help: "The HTML file to write.")
+  @Option(name: [.short, .long], help: ArgumentHelp("The HTML file to write.", valueName: "html"))
   var output: FilePath
 
   @Flag(name: [.short, .long], help: "Replace an existing file.")

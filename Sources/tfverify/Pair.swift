@@ -9,6 +9,7 @@ import TransformerKit
 
 struct Pair: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "pair",
     abstract: "Compare two models (what tfverify does without a verb).",
     discussion: """
       Weights are compared bit for bit under their canonical paths, and all outputs and states on \
@@ -21,11 +22,12 @@ struct Pair: Verb {
         tfverify bert-base/ bert.npz
         tfverify bert-base/ bert-bf16/ --inputs inputs.npz
         tfverify a.safetensors b.safetensors --config config.json -q
-        tfverify bert-base/ bert.npz --certificate bert.intoto.json --junit bert.xml
+        tfverify bert-base/ bert.npz --certificate bert.intoto.json
         tfverify bert-base/ bert.npz -M 300MB
 
       A certificate says what was compared and proven, for `tfverify check`; it is written only if \
-      the verdict is not "different".
+      the verdict is not "different". Of many weights that differ by no known mistake the ten with the \
+      largest |b - a| are listed; -v lists all.
       """)
 
   @Argument(help: "The first model.")
@@ -34,7 +36,8 @@ struct Pair: Verb {
   @Argument(help: "The second model.")
   var b: FilePath
 
-  @Option(help: "Arrays to run on, instead of the built-in probe.")
+  @Option(
+    help: ArgumentHelp("Arrays to run on, instead of the built-in probe.", valueName: "npz"))
   var inputs: FilePath?
 
   @Option(help: "The precision of the forward pass: f32 or f64.")
@@ -48,6 +51,7 @@ struct Pair: Verb {
 
   @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var progressOptions: ProgressOptions
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
@@ -68,7 +72,9 @@ struct Pair: Verb {
         }
       let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
       if let text { try file?.write(text) }
-      printAll(report, certificate: text.map { _ in file?.path } ?? nil)
+      printAll(
+        report, PairText(report, first, second, all: common.verbose),
+        certificate: text.map { _ in file?.path } ?? nil)
       if file != nil && text == nil { standardError("no certificate: the models are different") }
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
@@ -81,9 +87,11 @@ struct Pair: Verb {
     let needed = VerificationMemory(
       comparing: first.graph, second.graph, inputs: inputs, Scalar.self)
     let hasRoom = try memory.keep(needed, for: a)
+    let (bar, progress) = progressOptions.weightProgress(common)
     let report = try TransformerKit.compare(
       first, second, inputs: inputs, precision: Scalar.self, isBrief: certificate == nil,
-      explaining: hasRoom)
+      explaining: hasRoom, progress: progress)
+    bar.finish()
     if !hasRoom, case .different = report.verdict {
       standardError("--memory leaves no room to look for causes")
     }
@@ -107,40 +115,13 @@ struct Pair: Verb {
       precision: precision == .f32 ? .f32 : .f64, toolVersion: toolVersion)
   }
 
-  private func printAll(_ report: PairReport, certificate: FilePath?) {
+  private func printAll(_ report: PairReport, _ text: PairText, certificate: FilePath?) {
     if common.json { return standardOutput(json(report).text(pretty: true)) }
     if !common.quiet {
-      printDetails(report)
-      for line in report.reasons { standardOutput(line) }
+      for line in text.lines { standardOutput(line) }
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
     standardOutput(report.verdict.text)
-  }
-
-  private func printDetails(_ report: PairReport) {
-    var counts = (identical: 0, cast: 0, other: 0)
-    for weight in report.weights {
-      switch weight.relation {
-      case .identical: counts.identical += 1
-      case .cast: counts.cast += 1
-      default:
-        counts.other += 1
-        standardOutput("weight  \(weight.path): \(weight.relation.text)")
-      }
-    }
-    standardOutput(
-      "weights \(report.weights.count): \(counts.identical) identical, \(counts.cast) cast,"
-        + " \(counts.other) different")
-    if report.outputs.isEmpty { return }
-    var table = Table([
-      ("OUTPUT", .left), ("SHAPE", .left), ("MAX ERROR", .right), ("RELATIVE", .right),
-    ])
-    for output in report.outputs {
-      let error = output.isIdentical ? "identical" : describe(error: output.error)
-      let relative = output.isIdentical ? "" : describe(error: output.relative)
-      table.add([output.name, describe(shape: output.shape), error, relative])
-    }
-    for line in table.lines() { standardOutput(line) }
   }
 
   private func json(_ report: PairReport) -> JSONValue {
@@ -162,16 +143,6 @@ struct Pair: Verb {
       "config_differences": .array(report.configDifferences.map { .string($0) }),
       "explanations": .array(explanations),
     ]
-  }
-}
-
-extension PairReport {
-  /// Why the models differ, a line each.
-  var reasons: [String] {
-    let all = explanations.count > 1 && !explanations.contains(where: \.isSufficient)
-    let isExplained = explanations.allSatisfy { $0.cause != nil } && configDifferences.isEmpty
-    return configDifferences.map { "config \($0)" } + explanations.map(\.text)
-      + (all && isExplained ? ["undoing all of these makes all outputs agree"] : [])
   }
 }
 

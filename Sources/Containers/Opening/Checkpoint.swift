@@ -141,12 +141,15 @@ public struct Checkpoint: Sendable {
 
   /// The same checkpoint, as if it held only the tensors of `selection`.
   ///
+  /// - Parameter aliases: other names that tensors go by.
   /// - Throws: `CheckpointError` if that are none.
-  public func choosing(_ selection: TensorSelection) throws(CheckpointError) -> Checkpoint {
+  public func choosing(
+    _ selection: TensorSelection, aliases: [TensorName: [TensorName]] = [:]
+  ) throws(CheckpointError) -> Checkpoint {
     if selection.isEverything { return self }
     var chosen = self
     do {
-      chosen.tensors = try TensorTable(selection.chosen(from: tensors.tensors))
+      chosen.tensors = try TensorTable(selection.chosen(from: tensors.tensors, aliases: aliases))
     } catch {
       throw error.inFile(displayed(path))
     }

@@ -20,12 +20,19 @@ public struct ElementDifference: Equatable, Sendable {
   public private(set) var largestFinite = 0.0
   private var largestFiniteIndex: Int?
   private var mostSteps: UInt64?
+  /// Elements that are further apart than the tolerance allows; 0 if there is none.
+  public private(set) var beyond = 0
+  private let tolerance: Tolerance?
   /// The largest |a|.
   private var scale = 0.0
   private var sums = PairSums()
 
   /// Of no elements yet.
-  public init() {}
+  ///
+  /// - Parameter tolerance: how far apart elements may be; then `beyond` counts those that are further.
+  public init(tolerance: Tolerance? = nil) {
+    self.tolerance = tolerance
+  }
 
   /// The largest |b − a|. To what is not finite, and from it, there is no larger one: infinity.
   public var largest: Double { incomparable > 0 ? .infinity : largestFinite }
@@ -86,6 +93,7 @@ public struct ElementDifference: Equatable, Sendable {
     } else {
       addValues(x, y, start)
     }
+    if let tolerance { beyond += tolerance.count(beyond: x, y) }
     var block = PairSums()
     let (distance, magnitude) = block.add(x, y)
     if block.isFinite {
@@ -164,6 +172,7 @@ public struct ElementDifference: Equatable, Sendable {
     zeroSigns += other.zeroSigns
     payloads += other.payloads
     incomparable += other.incomparable
+    beyond += other.beyond
     scale = max(scale, other.scale)
     if let more = other.mostSteps { mostSteps = max(mostSteps ?? 0, more) }
     sums.merge(other.sums)

@@ -156,20 +156,19 @@ public struct Conversion: Sendable {
   /// - Parameters:
   ///   - plan: what `plan()` says, if it was asked already.
   ///   - progress: hears how many bytes have been written so far.
-  /// - Returns: how many files of an interrupted run were kept, if the target is resumable.
   /// - Throws: `CheckpointError`; then nothing is left behind, unless the target is resumable.
   @discardableResult
   public func run(
     _ plan: WritePlan? = nil, progress: (Int) -> Void = { _ in }
-  ) throws(CheckpointError) -> Int {
+  ) throws(CheckpointError) -> Outcome {
     let plan = if let plan { plan } else { try self.plan() }
-    var text: String?
-    let resumedCount = try writer.write(plan, progress: progress) {
-      written throws(CheckpointError) in text = try verify(written)
+    var outcome = Outcome()
+    outcome.resumedCount = try writer.write(plan, progress: progress) {
+      written throws(CheckpointError) in try verify(written, &outcome)
     }
     // Only now there is a target for it to be about.
-    if let certificate, let text { try certificate.write(text) }
-    return resumedCount
+    if let certificate, let text = outcome.certificate { try certificate.write(text) }
+    return outcome
   }
 
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.

@@ -110,12 +110,39 @@ struct Explainer {
   /// Another weight of A in this one's place.
   private func confusion(_ path: String, _ tensor: Tensor) throws(CheckpointError) -> Cause? {
     let candidates = pathsOfA[try SHA256.digest(of: tensor)] ?? []
+    if candidates.isEmpty { return nil }
+    // All ones, or all zeros, came from anywhere.
+    if try tensor.isConstant() { return nil }
     let mine = digestsOfA[path]
     for other in candidates.sorted(by: { isNearer($0, $1, to: path) }) where other != path {
       guard let there = b.tensor(at: other) else { continue }
       return try SHA256.digest(of: there) == mine ? .exchanged(with: other) : .copied(from: other)
     }
     return nil
+  }
+
+  /// Where weights of A stand for others, module by module: of each the largest of which all weights do that
+  /// are not the same in both places.
+  ///
+  /// - Parameters:
+  ///   - here: a module, or a weight.
+  ///   - there: what was confused with it.
+  ///   - paths: all weights that were confused.
+  func confusedModules(
+    _ here: String, _ there: String, _ paths: Set<String>
+  ) -> [(here: String, there: String)] {
+    let inside = a.slots.map(\.path).filter { $0.hasPrefix(here + ".") }
+    let differing = inside.filter { path in
+      let partner = there + path.dropFirst(here.count)
+      return digestsOfA[partner] != nil && digestsOfA[partner] != digestsOfA[path]
+    }
+    if inside.isEmpty || differing.allSatisfy(paths.contains) { return [(here, there)] }
+    var parts: [String] = []
+    for path in differing where paths.contains(path) {
+      let part = path.dropFirst(here.count + 1).prefix { $0 != "." }
+      if parts.last.map({ $0 != part }) ?? true { parts.append(String(part)) }
+    }
+    return parts.flatMap { confusedModules("\(here).\($0)", "\(there).\($0)", paths) }
   }
 
   /// Weights of the same module are confused more easily than others.

@@ -29,7 +29,7 @@ public func check(
   report.checkIndex(checkpoint)
   report.lookAround(checkpoint)
   let graph = report.checkModel(checkpoint, options)
-  let tensors = try checkpoint.choosing(selection).tensors.tensors
+  let tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
   report.tensorCount = tensors.count
   let total = tensors.reduce(0) { $0 + $1.byteCount }
   let found: [TensorStatistics]
@@ -37,7 +37,7 @@ public func check(
     found = try statistics(of: tensors) { progress($0, total) }
   } catch {
     // Opened anew: a checksum is compared once.
-    let fresh = try Checkpoint.open(path, options: options).choosing(selection)
+    let fresh = try Checkpoint.open(path, options: options).choosing(selection, options: options)
     report.addUnreadable(fresh.tensors.tensors, instead: error)
     return report
   }

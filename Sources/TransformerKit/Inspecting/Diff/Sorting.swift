@@ -9,6 +9,8 @@ struct Sorting {
   private let placesInB: [TensorName: Int]
   /// What namesakes of the same shape are to each other, by their positions in A.
   private let compared: [Int: PairComparison]
+  /// The tensors of A whose namesakes differ by no more than they may.
+  private let tolerated: Set<Int>
   /// The tensors of B that are tensors of A under other names or in other orders, by their positions.
   private let matches: [Int: Match]
   /// Where tensors of A went.
@@ -17,11 +19,13 @@ struct Sorting {
   var copies: [Match] = []
 
   init(
-    _ a: [Participant], _ b: [Participant], compared: [Int: PairComparison], matches: [Match]
+    _ a: [Participant], _ b: [Participant], compared: [Int: PairComparison],
+    tolerated: Set<Int>, matches: [Match]
   ) {
     self.a = a
     self.b = b
     self.compared = compared
+    self.tolerated = tolerated
     placesInA = Dictionary(a.enumerated().map { ($1.name, $0) }) { first, _ in first }
     placesInB = Dictionary(b.enumerated().map { ($1.name, $0) }) { first, _ in first }
     self.matches = Dictionary(matches.map { ($0.b, $0) }) { first, _ in first }
@@ -67,7 +71,7 @@ struct Sorting {
 
   private func namesake(_ index: Int, _ place: Int) -> TensorChange? {
     let pair = compared[index]
-    if pair?.isIdentical == true { return nil }
+    if pair?.isIdentical == true || tolerated.contains(index) { return nil }
     if pair?.isCast == true {
       return TensorChange(
         kind: .cast, a: side(a[index]), b: side(b[place]), difference: pair?.difference)
@@ -108,6 +112,7 @@ struct Sorting {
 
   private func side(_ participant: Participant) -> TensorChange.Side {
     TensorChange.Side(
-      name: participant.name, dtype: participant.dtype, shape: participant.shape)
+      name: participant.name, stored: participant.stored, dtype: participant.dtype,
+      shape: participant.shape)
   }
 }

@@ -40,7 +40,7 @@ public struct ModelReport: Sendable {
     selection: TensorSelection = TensorSelection(),
     progress: @escaping (Int) -> Void = { _ in }
   ) throws(CheckpointError) {
-    let chosen = try checkpoint.choosing(selection)
+    let chosen = try checkpoint.choosing(selection, options: options)
     let tensors = chosen.tensors.tensors
     let examination = try Examination(
       checkpoint, tensors, options, StatisticsOptions(bars: Self.bars), progress: progress)
