@@ -103,6 +103,10 @@ public struct CommonOptions: ParsableArguments {
     standardError("container \(checkpoint.format), by the first bytes of \(escaped(files))")
     let config = checkpoint.config.map { displayed($0.path) } ?? "none found"
     standardError("config \(escaped(config))")
+    if let part = checkpoint.part { standardError("this is \(escaped(part.words))") }
+    for item in checkpoint.beside {
+      standardError("beside it, not read: \(escaped(item.name)), \(escaped(item.what))")
+    }
   }
 
   /// The same for a model.

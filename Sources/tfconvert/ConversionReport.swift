@@ -29,7 +29,8 @@ struct ConversionReport {
     }
     let certificate =
       conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
-    return (isDryRun ? mappingLines : []) + files + certificate + castLines + accounts + [summary]
+    return (isDryRun ? mappingLines : []) + files + certificate + castLines + accounts
+      + folderLines + [summary]
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
 
@@ -101,6 +102,22 @@ struct ConversionReport {
     return unselected + dropped + zeroed + inexpressible.map { "note: \($0)" }
   }
 
+  /// What of the source's folder is not in the target, what was in the target's, and what else is
+  /// worth knowing.
+  private var folderLines: [String] {
+    let left = conversion.leftOut(by: plan)
+    // What a single file has no place for is a matter of course, unless it has weights.
+    let common = plan.isSingleFile ? plan.leftOut.count : 0
+    let listed = left.dropLast(common).map { "left out \(escaped($0.name)): \(escaped($0.what))" }
+    let others =
+      common == 0
+      ? [] : ["left out \(describe(common, "file")) without weights: a folder or .tfz has a place"]
+    let removed = plan.removed.map {
+      "\(isDryRun ? "would remove" : "removed") \(escaped($0.name)): \(escaped($0.what))"
+    }
+    return listed + others + removed + conversion.notes.map { "note: \(escaped($0))" }
+  }
+
   private var inexpressible: [String] {
     guard let graph = conversion.model?.graph, let dialect = conversion.dialect else { return [] }
     return graph.inexpressible(in: dialect)
@@ -115,7 +132,8 @@ struct ConversionReport {
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
     }
-    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights of"
+    let tied = graph.ties.isEmpty ? "" : " (\(graph.ties.count) of them tied to others)"
+    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights\(tied) of"
       + " \(graph.architecture.head), \(valueSummary)"
   }
 
@@ -163,9 +181,13 @@ struct ConversionReport {
       "certificate": conversion.certificatePath.map { .string(displayed($0)) } ?? .null,
       "mapping": .array(rows),
       "casts": .array(casts),
-      "notes": .array(inexpressible.map { .string($0) }),
+      "notes": .array((inexpressible + conversion.notes).map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
-      "left_out": .array(conversion.source.leftOut.map { .string($0.text) }),
+      "left_out": .array(
+        (conversion.source.leftOut.map(\.text) + conversion.leftOut(by: plan).map(\.name))
+          .map { .string($0) }),
+      "files_left_out": .array(conversion.leftOut(by: plan).map { $0.json }),
+      "removed": .array(plan.removed.map { $0.json }),
     ]
   }
 

@@ -75,7 +75,8 @@ struct CheckVerb: Verb {
           + " (\(machine.blasKernel)) on \(machine.cpu)"),
       report.holds
         ? "the certificate holds: \(report.verdict.text)"
-        : "the certificate does not match: \(wrong) of \(report.claims.count) claims",
+        : "the certificate does not match: \(wrong) of \(report.claims.count) claims"
+          + (report.isExchanged ? "; A and B are exchanged" : ""),
     ]
   }
 
@@ -93,7 +94,8 @@ struct CheckVerb: Verb {
     }
     return [
       "schema": "tfverify.check/1", "verdict": report.holds ? "ok" : "does not match",
-      "certified": .string(report.verdict.text), "claims": .array(claims),
+      "certified": .string(report.verdict.text), "exchanged": .bool(report.isExchanged),
+      "claims": .array(claims),
     ]
   }
 }

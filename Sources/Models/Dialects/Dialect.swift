@@ -29,13 +29,24 @@ public struct Dialect: Sendable {
   let builtIn: [(key: String, value: String)]
   /// Stored names that show the dialect. One that is there suffices.
   let evidence: [Evidence]
+  /// What the ecosystem's own programs read, if that is another container than safetensors.
+  let ownFiles: OwnFiles?
+
+  /// Files of an ecosystem.
+  package struct OwnFiles: Sendable {
+    /// The program: `llama.cpp`.
+    let program: String
+    /// What it reads, with the name that the container has, or would have, on our command line.
+    let files: String
+    let container: String
+  }
 
   package init(
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
     buffers: [ConstantBuffer] = [], mayOmitBiases: Bool = false,
     nativeConfig: NativeConfig? = nil, builtIn: [(key: String, value: String)] = [],
-    evidence: [Evidence]
+    evidence: [Evidence], ownFiles: OwnFiles? = nil
   ) {
     self.name = name
     self.architecture = architecture
@@ -48,6 +59,7 @@ public struct Dialect: Sendable {
     self.nativeConfig = nativeConfig
     self.builtIn = builtIn
     self.evidence = evidence
+    self.ownFiles = ownFiles
   }
 
   /// The same dialect with other rules.
@@ -55,6 +67,16 @@ public struct Dialect: Sendable {
     var dialect = self
     dialect.rules = rules
     return dialect
+  }
+}
+
+extension Dialect.OwnFiles {
+  /// GGUF, as llama.cpp reads it.
+  static let gguf = Dialect.OwnFiles(program: "llama.cpp", files: "GGUF files", container: "gguf")
+
+  /// TensorFlow's checkpoints.
+  static func tensorFlow(_ program: String) -> Dialect.OwnFiles {
+    Dialect.OwnFiles(program: program, files: "TensorFlow checkpoints", container: "tensorflow")
   }
 }
 

@@ -81,6 +81,8 @@ public struct Conversion: Sendable {
   let target: Target
   let options: OpenOptions
   let writer: CheckpointWriter
+  /// What lies in the source's folder beside what is converted.
+  let surroundings: Surroundings
   private let tensors: [Tensor]
   /// The source as a model, if it is to be compared.
   let original: Model?
@@ -129,11 +131,12 @@ public struct Conversion: Sendable {
       throw error.inFile(displayed(source.path))
     }
     casts = try ledgers(of: tensors, target, file: displayed(source.path))
+    surroundings = try source.surroundings(to: target, format)
     writer = CheckpointWriter(
       destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
-      sources: source.allFiles, belongings: source.belongings,
+      sources: target.isFolder ? source.ownFiles : source.allFiles, belongings: source.belongings,
       extraFiles: nativeConfig(of: model, target))
   }
 
@@ -142,7 +145,8 @@ public struct Conversion: Sendable {
   /// - Throws: `CheckpointError` if it cannot, or must not, be written.
   public func plan() throws(CheckpointError) -> WritePlan {
     let plan = try writer.plan(
-      tensors: tensors, metadata: source.metadata, config: config, companions: companions)
+      tensors: tensors, metadata: source.metadata, config: config,
+      companions: surroundings.companions)
     try certificate?.check(plan)
     return plan
   }
@@ -173,10 +177,6 @@ public struct Conversion: Sendable {
     guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
     if own.value["model_type"] != nil { return own.bytes }
     return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)
-  }
-
-  private var companions: [FilePath] {
-    writer.isFolder || writer.format.holdsFiles ? source.companions : []
   }
 }
 

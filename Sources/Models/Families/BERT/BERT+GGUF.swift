@@ -21,7 +21,8 @@ extension Dialect {
       .rename("cls", "classifier"),
     ],
     builtIn: [("activation", "gelu_new"), ("attention", "bidirectional")],
-    evidence: [.name("token_types.weight")])
+    evidence: [.name("token_types.weight")],
+    ownFiles: .gguf)
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "encoder.blocks.{i}." + path)

@@ -36,7 +36,8 @@ extension Dialect {
         "num_attention_heads", "num_hidden_layers", "type_vocab_size", "vocab_size",
       ].map { (native: $0, usual: $0) }),
     builtIn: [("activation", "gelu_new"), ("epsilon", "\(1e-12)")],
-    evidence: [.name("bert/embeddings/word_embeddings")])
+    evidence: [.name("bert/embeddings/word_embeddings")],
+    ownFiles: .tensorFlow("google-research/bert"))
 
   private static let encoderLayer = "bert/encoder/layer_{i}/"
 

@@ -26,5 +26,7 @@ extension Dialect {
     builtIn: gpt2BuiltIn(activation: "gelu") + [("epsilon", "\(1e-5)")],
     evidence: [
       Evidence(stored: "transformer.h.0.attn.c_attn.weight") { $0.count == 2 && $0[0] == 3 * $0[1] }
-    ])
+    ],
+    ownFiles: Dialect.OwnFiles(program: "nanoGPT", files: "PyTorch checkpoints", container: "torch")
+  )
 }

@@ -11,7 +11,8 @@ extension Dialect {
       .rename("output", "lm_head"),
     ],
     builtIn: [("relative_attention_max_distance", "128"), ("scale_decoder_outputs", "false")],
-    evidence: [.name("enc.blk.0.attn_q.weight")])
+    evidence: [.name("enc.blk.0.attn_q.weight")],
+    ownFiles: .gguf)
 
   private static func ggufStack(_ stored: String, _ stack: String) -> [Rule] {
     func layer(_ name: String, _ path: String) -> [Rule] {

@@ -24,7 +24,8 @@ extension Dialect {
       (other: "/final_layer_norm/scale", usual: "/rms_norm/scale"),
     ],
     builtIn: [("epsilon", "\(1e-6)"), ("relative_attention_max_distance", "128")],
-    evidence: [.name("shared/embedding"), .name("encoder/block_000/layer_000/SelfAttention/q")])
+    evidence: [.name("shared/embedding"), .name("encoder/block_000/layer_000/SelfAttention/q")],
+    ownFiles: .tensorFlow("Mesh TensorFlow"))
 
   private static func meshLayer(_ stack: String, _ layer: Int) -> String {
     "\(stack)/block_{iii}/layer_00\(layer)/"

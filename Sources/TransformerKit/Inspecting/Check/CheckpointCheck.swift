@@ -27,6 +27,7 @@ public func check(
   }
   guard try report.checkIntegrity(checkpoint) else { return report }
   report.checkIndex(checkpoint)
+  report.lookAround(checkpoint)
   let graph = report.checkModel(checkpoint, options)
   let tensors = try checkpoint.choosing(selection).tensors.tensors
   report.tensorCount = tensors.count
@@ -99,10 +100,30 @@ extension CheckReport {
       "the index says total_size \(size), the tensors have \(checkpoint.tensors.byteCount) bytes")
   }
 
+  /// What else lies in the checkpoint's folder: other weights, and what no conversion takes along.
+  mutating func lookAround(_ checkpoint: Checkpoint) {
+    do throws(CheckpointError) {
+      let found = try checkpoint.surroundings(isDeep: true)
+      beside = found.weights
+      for item in found.weights {
+        note(.structure, nil, "\(item.name) beside it: \(item.what), not read")
+      }
+      for item in found.others {
+        note(.structure, nil, "\(item.name) beside it: \(item.what), not taken along")
+      }
+    } catch {
+      note(.structure, nil, "not looked at what lies beside it: \(error.problem.text)")
+    }
+  }
+
   /// Holds the tensors against the model that the config declares.
   mutating func checkModel(
     _ checkpoint: Checkpoint, _ options: OpenOptions
   ) -> WeightGraph? {
+    if let part = checkpoint.part {
+      note(.weights, nil, "not held against a model: this is \(part.words)")
+      return nil
+    }
     do throws(CheckpointError) {
       let graph = try Model(checkpoint, options: options).graph
       model =

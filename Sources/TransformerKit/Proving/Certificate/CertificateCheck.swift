@@ -28,8 +28,11 @@ extension Certificate.Decoded {
     var claims = [
       Claim("certificate", expected: checksum, found: certificate.checksum, note: "not edited")
     ]
-    claims += sideClaims("A", certificate.a, try Certificate.Side(a, id: survey.idA))
-    claims += sideClaims("B", certificate.b, try Certificate.Side(b, id: survey.idB))
+    let sides = (
+      a: try Certificate.Side(a, id: survey.idA), b: try Certificate.Side(b, id: survey.idB)
+    )
+    claims += sideClaims("A", certificate.a, sides.a)
+    claims += sideClaims("B", certificate.b, sides.b)
     claims += weightClaims(survey, ties: a.graph.ties)
     claims.append(
       Claim(
@@ -44,7 +47,17 @@ extension Certificate.Decoded {
     case .f64: claims += try behaviourClaims(a, b, modelInputs, survey, Double.self)
     }
     return CertificateReport(
-      claims: claims, verdict: certificate.verdict, machine: certificate.machine)
+      claims: claims, verdict: certificate.verdict, machine: certificate.machine,
+      isExchanged: isExchanged(sides.a, sides.b))
+  }
+
+  /// Whether A is what the certificate calls B, and B what it calls A, by their files.
+  private func isExchanged(_ a: Certificate.Side, _ b: Certificate.Side) -> Bool {
+    func holds(_ expected: Certificate.Side, _ found: Certificate.Side) -> Bool {
+      fileClaims("", expected.files, found.files).allSatisfy(\.holds)
+    }
+    return holds(certificate.a, b) && holds(certificate.b, a)
+      && !(holds(certificate.a, a) && holds(certificate.b, b))
   }
 
   /// The inputs in the file, which must be given if the certificate was made on one.
