@@ -123,14 +123,14 @@ import Testing
     weights("out/onnx/inner.safetensors")
     for (name, bytes) in [
       ("keep/deep/notes", [1]), ("notes", [2]), ("pytorch_model.bin", [3]),
-      ("bert_config.json", [4]), ("optimizer.pt", Array("GGUF".utf8)),
+      ("config.json", [4]), ("optimizer.pt", Array("GGUF".utf8)),
     ] as [(String, [UInt8])] {
       scratch.write(bytes, to: "out/" + name)
     }
     let plan = try writer().plan(tensors: [tensor])
     #expect(
       plan.removed.map { "\($0.name): \($0.what)" } == [
-        "bert_config.json: a config", "old.bin: safetensors",
+        "config.json: a config", "old.bin: safetensors",
         "pytorch_model.bin: what is called like weights",
       ])
     try writer().write(plan)
