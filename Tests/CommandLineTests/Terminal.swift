@@ -14,7 +14,7 @@ import TestSupport
     /// Starts a program, found on the usual path, in a folder.
     init(_ program: String, _ arguments: [String], in folder: FilePath) throws {
       // pty(7): the master is opened, unlocked, and asked for the number of its other side.
-      master = try FileDescriptor.open("/dev/ptmx", .readWrite)
+      master = try FileDescriptor.open(FilePath("/dev/ptmx"), .readWrite)
       let descriptor = master.rawValue
       var (lock, number): (CInt, CUnsignedInt) = (0, 0)
       guard unsafe ioctl(descriptor, UInt(0x4004_5431), &lock) == 0,

@@ -1,3 +1,4 @@
+import Containers
 import Models
 import TensorCore
 import TestSupport
