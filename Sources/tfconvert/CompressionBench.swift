@@ -10,6 +10,7 @@ struct CompressionBench: Verb {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure how small and how fast TFZ is, in memory, on the tensors of SRC.",
+    usage: "tfconvert bench [<options>] <source>",
     discussion: """
       Everything is read into memory first; then the tensors are compressed into a TFZ file in \
       memory, and decompressed again into memory that is there, --repeat times. What comes back is \

@@ -10,6 +10,7 @@ struct ID: Verb {
   static let configuration = CommandConfiguration(
     commandName: "id",
     abstract: "Print one digest of the model, whatever its container, dialect or sharding.",
+    usage: "tfinspect id [<options>] <source>",
     discussion: """
       Equal digests mean: the same weights, bit for bit, and the same mathematics. \
       docs/model-id.md says what is digested; -v prints it.

@@ -10,6 +10,7 @@ struct Info: Verb {
   static let configuration = CommandConfiguration(
     commandName: "info",
     abstract: "Say what a checkpoint is: container, architecture, dialect, sizes, metadata.",
+    usage: "tfinspect info [<options>] <source>",
     discussion: """
       A checkpoint of an unknown model is described as far as its container goes.
 

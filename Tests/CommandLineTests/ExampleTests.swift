@@ -40,6 +40,10 @@ import Testing
     tfconvert bert-base bert-bf16 --dtype bf16 --allow-lossy -q
     tfinspect hash bert-base > bert-base.sha256
     """
+  private static let target = """
+    tfconvert bert-base bert.npz -q
+
+    """
   private static let certificate = """
     tfconvert bert-base bert.npz --certificate bert.intoto.json -q
 
@@ -55,8 +59,9 @@ import Testing
         continue
       }
       // What the example makes must not be there yet.
-      let isMaking = example.contains("--certificate") || example.contains("tfconvert")
-      let made = isMaking ? "" : Self.certificate
+      let made =
+        example.contains("tfconvert")
+        ? "" : example.contains("--certificate") ? Self.target : Self.certificate
       let script = Self.setUp + "\n" + made + "set +e\n" + example
       let (status, message) = try Self.run(script)
       #expect(status == 0, "\(example): \(message)")

@@ -28,7 +28,8 @@ import Testing
       sentence: "Every command has `--help` with examples, and `--json`",
       shown: [("help-tfconvert", "Examples:"), ("help-tfverify-pair", "--json")]),
     Promise(
-      sentence: "gives it back byte for byte", shown: [("convert-tfz", "same")]),
+      sentence: "all that lies in SRC and has no weights goes along byte for byte",
+      shown: [("convert-folder-whole", "1_Pooling")]),
     Promise(
       sentence: "Compare source and target, weights and outputs, before the target gets its name",
       shown: [("convert-verify", "verified:"), ("convert-verify-cast", "\"verified\"")]),

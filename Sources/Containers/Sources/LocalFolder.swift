@@ -115,7 +115,7 @@ enum ForeignFolder: Equatable, Sendable {
     } else if has(".zarray") || has("zarr.json") || has(".zgroup") {
       self = .weights("a Zarr array")
     } else if has("checkpoint"), let target, leads(to: target + "/.zarray") {
-      self = .weights("a T5X checkpoint")
+      self = .weights("a checkpoint of Zarr arrays")
     } else {
       return nil
     }

@@ -110,7 +110,7 @@ import Testing
     (["Manifest.json", "Data/com.apple.CoreML/model.mlmodel"], "a Core ML package"),
     (["coremldata.bin"], "a compiled Core ML model"),
     ([".zarray", "0.0"], "a Zarr array"),
-    (["checkpoint", "target.w/.zarray"], "a T5X checkpoint"),
+    (["checkpoint", "target.w/.zarray"], "a checkpoint of Zarr arrays"),
   ]) func `a folder that is one thing is called by its name`(
     _ names: [String], _ words: String
   ) throws {

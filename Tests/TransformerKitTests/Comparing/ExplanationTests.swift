@@ -74,7 +74,7 @@ import TransformerKit
     let two = try found(parts + ["output.dense.bias"])
     #expect(
       two.map(\.place) == [
-        "encoder.blocks.0.attention.query", "encoder.blocks.0.feed_forward.output.bias",
+        "encoder.blocks.0.attention.query", "encoder.blocks.0.feed_forward.down.bias",
       ])
     let all = try Variant("base").tensors.map(\.name.text).filter { $0.hasPrefix(layer) }
     let block = try found(all.map { String($0.dropFirst(layer.count)) })

@@ -93,7 +93,7 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
 
   @Test(arguments: foreignCases, Mistake.allCases)
   func `a golden catches a wrong rule`(_ name: String, _ mistake: Mistake) throws {
-    let checkpoint = try Checkpoint.open(fixture(name))
+    let checkpoint = try Checkpoint.open(fixture(name), options: options)
     let model = try Model(checkpoint, options: options)
     let dialect = model.graph.dialect
     guard let wrong = damaged(dialect, mistake, model.graph) else { return }
