@@ -126,6 +126,9 @@ let package = Package(
       dependencies: ["TransformerKit", "Mutants", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
+      name: "CommandSupportTests", dependencies: ["CommandSupport", argumentParser],
+      swiftSettings: strict),
+    .testTarget(
       name: "CommandLineTests",
       dependencies: ["TestSupport", "tfconvert", "tfinspect", "tfverify", system],
       swiftSettings: strict),

@@ -20,9 +20,16 @@ import os
 import struct
 import sys
 
-import numpy
-import xxhash
-import zstandard
+try:
+    import numpy
+    import xxhash
+    import zstandard
+except ImportError as error:
+    if __name__ != "__main__":
+        raise
+    missing = error.name
+else:
+    missing = None
 
 MAGIC = b"\x89TFZ\r\n\x1a\n"
 END = b"\nTFZEND\n"
@@ -48,8 +55,9 @@ KINDS = {(w, e) for _, w, e, _ in DTYPES.values()}
 
 LIMITS = {
     "index": 1 << 25, "tensors": 1 << 18, "files": 1 << 12, "origins": 1 << 16, "pairs": 1 << 16,
-    "name": 65_536, "rank": 64, "file": 1 << 28, "head": 8 + 100_000_000,
+    "name": 65_536, "rank": 64, "file": 1 << 28, "head": 8 + 100_000_000, "path": 4096, "parts": 32,
 }
+DIGESTS, ORDER_UNDECLARED, PATHS = 1, 2, 4
 
 
 class TFZError(ValueError):
@@ -193,7 +201,7 @@ class File:
 
     def read_index(self, cursor, start):
         self.flags = cursor.u32()
-        require(self.flags <= 3, "flags that are not known", Unsupported)
+        require(self.flags <= 7, "flags that are not known", Unsupported)
         self.chunk_units = cursor.u32()
         require(self.chunk_units in [1 << k for k in range(10, 21)], "no size of a chunk")
         streams = cursor.u32()
@@ -213,7 +221,11 @@ class File:
         require(position == start, "the chunks do not end where the index begins")
         self.tensors = [self.read_tensor(cursor) for _ in range(tensors)]
         require(len({t.name for t in self.tensors}) == tensors, "a name of a tensor comes twice")
-        self.files = dict([self.read_file(cursor) for _ in range(files)])
+        paths = bool(self.flags & PATHS)
+        self.files = dict([self.read_file(cursor, paths) for _ in range(files)])
+        require(
+            paths == any(not is_plain(name) for name in self.files),
+            "flags say that a name is a path, and none is")
         self.origins = [(*self.read_file(cursor), cursor.u32()) for _ in range(origins)]
         self.shard_index = None
         if origins:
@@ -267,11 +279,9 @@ class File:
         require(math.prod(shape) * bits == 8 * stream.length, f"{name!r}: shape and size differ")
         return Tensor(name, dtype, shape, number)
 
-    def read_file(self, cursor):
+    def read_file(self, cursor, may_be_path=False):
         name, number = cursor.string(), cursor.u32()
-        require(
-            1 <= len(name) <= 255 and name[:1] != b"." and not set(name) & set(b"\0/\\"),
-            "no name for a file of a folder")
+        require(is_path(name) if may_be_path else is_plain(name), "no name for a file of a folder")
         require(number < len(self.streams), f"there is no stream {number}")
         require((self.streams[number].w, self.streams[number].e) == (1, 0), "no stream of bytes")
         return name, number
@@ -281,6 +291,7 @@ class File:
         former += [self.shard_index] if self.shard_index else []
         names = list(self.files) + [name for name, _ in former]
         require(len(names) == len(set(names)) and len(self.files) == files, "a file comes twice")
+        require(not set(names) & folders_of(names), "a file has the name of a folder")
         used = {t.stream for t in self.tensors} | set(self.files.values()) | {n for _, n in former}
         require(len(used) == len(self.streams), "a stream belongs to nothing")
         for numbers, limit in ((self.files.values(), "file"), ([n for _, n in former], "head")):
@@ -342,6 +353,23 @@ class File:
             yield name, head + b"".join(self.bytes(t.stream) for t in tensors)
         same = ordered(metadata) == ordered(self.metadata)
         require(same or not self.origins, "the heads have other metadata")
+
+
+def is_plain(name):
+    return 1 <= len(name) <= 255 and name[:1] != b"." and not set(name) & set(b"\0/\\")
+
+
+def is_path(name):
+    parts = name.split(b"/")
+    return len(name) <= LIMITS["path"] and len(parts) <= LIMITS["parts"] and all(
+        1 <= len(part) <= 255 and part not in (b".", b"..") and not set(part) & set(b"\0\\")
+        for part in parts)
+
+
+def folders_of(names):
+    """The folders that files of these names are in."""
+    parts = (name.split(b"/") for name in names)
+    return {b"/".join(p[:k]) for p in parts for k in range(1, len(p))}
 
 
 def numpy_dtype(name, bits):
@@ -424,6 +452,11 @@ def restore(path, folder):
         written = [(b"model.safetensors", make_safetensors(file))]
     written += [(name, file.bytes(number)) for name, number in file.files.items()]
     for name, data in written:
+        inner = folder
+        for part in name.split(b"/")[:-1]:
+            inner = os.path.join(inner, part)
+            require(not os.path.islink(inner), f"{os.fsdecode(inner)} is a link")
+            os.makedirs(inner, exist_ok=True)
         with open(os.path.join(folder, name), "xb") as output:
             output.write(data)
 
@@ -510,7 +543,8 @@ def build(tensors, files=(), origins=(), shard_index=None, metadata=None, digest
     for key, value in (metadata or {}).items():
         table += string(key.encode()) + string(value.encode())
     pairs = NONE if metadata is None else len(metadata)
-    flags = (1 if digests else 0) | (0 if order_declared else 2)
+    flags = (DIGESTS if digests else 0) | (0 if order_declared else ORDER_UNDECLARED)
+    flags |= PATHS if any(not is_plain(name) for name, _ in files) else 0
     index = u32(flags, chunk_units, len(entries), len(tensors), len(files), len(origins), pairs)
     return assemble(b"".join(chunks), index + b"".join(entries) + table)
 
@@ -530,10 +564,13 @@ def pack(path, tensors, files=None, metadata=None, digests=False):
 
 
 def pack_folder(folder, path, digests=False):
-    """Writes a folder with model.safetensors, or with shards and their index."""
-    names = sorted(n for n in os.listdir(folder) if not n.startswith("."))
+    """Writes a folder with model.safetensors, or with shards and their index, and all files in it."""
+    names = sorted(
+        os.path.relpath(os.path.join(inner, name), folder)
+        for inner, _, files in os.walk(folder) for name in files)
     read = lambda name: open(os.path.join(folder, name), "rb").read()
-    index = next((n for n in names if n.endswith(".safetensors.index.json")), None)
+    index = next(
+        (n for n in names if "/" not in n and n.endswith(".safetensors.index.json")), None)
     shards = ["model.safetensors"]
     if index:
         shards = sorted(set(json.loads(read(index))["weight_map"].values()))
@@ -558,11 +595,17 @@ def pack_folder(folder, path, digests=False):
 
 
 def main(arguments):
+    if arguments in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return 0
     verbs = {"ls": 1, "check": 1, "restore": 2, "pack": 2}
     if not arguments or verbs.get(arguments[0]) != len(arguments) - 1:
         print("usage: tfz.py ls FILE | check FILE | restore FILE FOLDER | pack FOLDER FILE",
               file=sys.stderr)
         return 2
+    if missing:
+        print(f"tfz.py: {missing} is missing: pip install numpy zstandard xxhash", file=sys.stderr)
+        return 3
     verb, *paths = arguments
     try:
         if verb == "ls":

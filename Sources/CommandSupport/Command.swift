@@ -52,22 +52,47 @@ public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
   ignorePipeSignals()
   removeTemporariesOnInterrupt()
   let name = Root.configuration.commandName ?? "tfkit"
+  let words = arguments()
   do {
     try raiseDescriptorLimit()
-    var command = try Root.parseAsRoot(arguments())
+    answerShell(Root.self, words)
+    if words.isEmpty || [["--help"], ["-h"], ["help"]].contains(words) {
+      standardOutput(mainHelp(of: Root.self))
+      terminate(.success)
+    }
+    try refuseMisspeltVerb(Root.self, words)
+    var command = try Root.parseAsRoot(words)
     try command.run()
     terminate(.success)
   } catch let error as CheckpointError {
     report(error, command: name)
     terminate(ExitStatus(error.category))
   } catch {
-    finish(Root.self, error, command: name)
+    finish(Root.self, error, name, words)
   }
+}
+
+/// Prints the completions that a shell asks for, or the script that makes it ask, and ends, if that is what
+/// the command line wants.
+private func answerShell(_ root: any ParsableCommand.Type, _ words: [String]) {
+  if let request = CompletionRequest(words), let definition = CommandDefinition(root) {
+    standardOutput(request.answer(definition))
+    terminate(.success)
+  }
+  guard words.first == "--generate-completion-script" else { return }
+  let shell = words.count > 1 ? words[1] : loginShell
+  if let script = CompletionScript.text(shell, root._commandName) {
+    standardOutput(script)
+    terminate(.success)
+  }
+  standardError("\(root._commandName): no completions for \"\(escaped(shell))\"")
+  standardError("there are some for bash, zsh and fish")
+  terminate(.failed)
 }
 
 /// Ends after an error that is not ours: a wrong command line, or a request for help.
 private func finish<Root: ParsableCommand>(
-  _: Root.Type, _ error: any Error, command: String
+  _: Root.Type, _ error: any Error, _ command: String, _ words: [String]
 ) -> Never {
   let code = Root.exitCode(for: error)
   if code == .success {
@@ -77,7 +102,7 @@ private func finish<Root: ParsableCommand>(
   if let status = ExitStatus(rawValue: code.rawValue), error is ExitCode { terminate(status) }
   let lines = Root.message(for: error).split(separator: "\n").map { escaped(String($0)) }
   standardError("\(command): \(lines.joined(separator: " "))")
-  standardError("see \(command) --help")
+  standardError(CommandDefinition(Root.self).map { advice($0, words) } ?? "see \(command) --help")
   terminate(.failed)
 }
 

@@ -44,4 +44,17 @@ extension MemoryOptions {
       throw error.inFile(displayed(checkpoints[0].path))
     }
   }
+
+  /// Keeps the cap while the weights of models are read, or refuses.
+  ///
+  /// - Throws: `CheckpointError` about the first checkpoint that names the smallest cap.
+  public func keep(
+    readingWeightsOf checkpoints: Checkpoint..., options: OpenOptions
+  ) throws(CheckpointError) {
+    do {
+      try MemoryUse.check(cap: cap, readingWeightsOf: checkpoints, options: options)
+    } catch {
+      throw error.inFile(displayed(checkpoints[0].path))
+    }
+  }
 }

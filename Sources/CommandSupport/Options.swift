@@ -17,6 +17,17 @@ extension FilePath: @retroactive ExpressibleByArgument {
   public static var defaultCompletionKind: CompletionKind { .file() }
 }
 
+/// The names of all dialects.
+public var dialectNames: [String] { distinct(Family.all.dialects.map { $0.fullName }) }
+
+/// The names of all architectures.
+public var architectureNames: [String] { distinct(Family.all.architectures.map { $0.name }) }
+
+private func distinct(_ names: [String]) -> [String] {
+  var seen: Set<String> = []
+  return names.filter { seen.insert($0).inserted }
+}
+
 extension ContainerFormat: ExpressibleByArgument {
   public init?(argument: String) {
     guard let format = ContainerFormat.named(argument) else { return nil }
@@ -28,13 +39,21 @@ extension ContainerFormat: ExpressibleByArgument {
 
 /// How to recognise a source, where its files do not say it themselves.
 public struct SourceOptions: ParsableArguments {
-  @Option(help: "The source's container, instead of what its bytes show.")
+  @Option(
+    help: ArgumentHelp(
+      "The source's container, instead of what its bytes show.", valueName: "format"))
   var fromFormat: ContainerFormat?
 
-  @Option(help: "The source's dialect, instead of what its names show.")
+  @Option(
+    help: ArgumentHelp(
+      "The source's dialect, instead of what its names show (tfconvert list dialects).",
+      valueName: "dialect"), completion: .list(dialectNames))
   var fromDialect: String?
 
-  @Option(help: "The architecture, instead of what config.json and names show.")
+  @Option(
+    help: ArgumentHelp(
+      "The architecture, instead of what config.json and names show (tfconvert list architectures).",
+      valueName: "architecture"), completion: .list(architectureNames))
   var architecture: String?
 
   @Option(
@@ -55,7 +74,9 @@ public struct SourceOptions: ParsableArguments {
   @Flag(help: "Leave out optimiser slots and step counters, and list them.")
   var dropTrainingState = false
 
-  @Option(help: "The config.json, instead of the one beside the weights.")
+  @Option(
+    help: ArgumentHelp(
+      "The config.json, instead of the one beside the weights.", valueName: "file"))
   var config: FilePath?
 
   public init() {}
@@ -87,6 +108,12 @@ public struct ProgressOptions: ParsableArguments {
   public func progress(total: Int, _ common: CommonOptions) -> Progress {
     Progress(total: total, isOn: !noProgress && !common.quiet && !common.json)
   }
+
+  /// The same for work on models' weights, of which it shows only when it is done how much it was.
+  public func weightProgress(_ common: CommonOptions) -> (bar: Progress, weights: WeightProgress) {
+    let bar = progress(total: 0, common)
+    return (bar, WeightProgress { bar.update($0, of: $1) })
+  }
 }
 
 /// What every command accepts.
@@ -102,7 +129,8 @@ public struct CommonOptions: ParsableArguments {
 
   @Option(
     name: [.customShort("T"), .long],
-    help: "Threads to use, 0 for all cores. Results never depend on it.")
+    help: ArgumentHelp(
+      "Threads to use, 0 for all cores. Results never depend on it.", valueName: "n"))
   var threads = 0
 
   public init() {}
@@ -120,6 +148,10 @@ public struct CommonOptions: ParsableArguments {
     standardError("container \(checkpoint.format), by the first bytes of \(escaped(files))")
     let config = checkpoint.config.map { displayed($0.path) } ?? "none found"
     standardError("config \(escaped(config))")
+    if let part = checkpoint.part { standardError("this is \(escaped(part.words))") }
+    for item in checkpoint.beside {
+      standardError("beside it, not read: \(escaped(item.name)), \(escaped(item.what))")
+    }
   }
 
   /// The same for a model. What was left out of it because it is no part of what we know is always said,

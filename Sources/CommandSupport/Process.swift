@@ -29,17 +29,31 @@ public func standardError(_ text: String, terminator: String = "\n") {
 public var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
 /// How many characters a line of the terminal has, if standard output is one.
-public var outputWidth: Int? {
-  guard outputIsTerminal else { return nil }
+public var outputWidth: Int? { width(of: STDOUT_FILENO) }
+
+/// How many characters a line of the terminal has, if standard error is one.
+public var errorWidth: Int? { width(of: STDERR_FILENO) }
+
+private func width(of descriptor: Int32) -> Int? {
+  guard isatty(descriptor) == 1 else { return nil }
   var size = winsize()
-  guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
-    return 80
-  }
+  guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
   return Int(size.ws_col)
 }
 
-/// Whether standard error is a terminal.
-public var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+/// The value of a variable of the environment; empty if it is not set.
+func environment(_ name: String) -> String {
+  guard let text = unsafe getenv(name) else { return "" }
+  return unsafe String(cString: text)
+}
+
+/// The name of the shell that the user logs in with.
+var loginShell: String { String(environment("SHELL").split(separator: "/").last ?? "") }
+
+/// A path with the user's home for a `~` at its beginning.
+func expandingHome(_ path: String) -> String {
+  path.hasPrefix("~/") ? environment("HOME") + path.dropFirst() : path
+}
 
 /// Ends the process.
 func terminate(_ status: ExitStatus) -> Never {

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-  internal import Glibc
-#else
-  internal import Darwin
-#endif
-
 /// A colour of the terminal.
 public enum Style: Int, Sendable {
   case red = 31
@@ -17,10 +11,5 @@ public func styled(_ text: String, _ style: Style) -> String {
   isStyled ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
 }
 
-private let isStyled: Bool = {
-  func variable(_ name: String) -> String {
-    guard let text = unsafe getenv(name) else { return "" }
-    return unsafe String(cString: text)
-  }
-  return outputIsTerminal && variable("NO_COLOR").isEmpty && variable("TERM") != "dumb"
-}()
+private let isStyled =
+  outputIsTerminal && environment("NO_COLOR").isEmpty && environment("TERM") != "dumb"

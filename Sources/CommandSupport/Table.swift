@@ -30,24 +30,60 @@ public struct Table {
   /// - Parameters:
   ///   - isHeaded: whether the headings are printed.
   ///   - width: the characters that a line should have at most. Where that is not enough, the first
-  ///     column has lines of its own, and the others stand indented under it.
-  public func lines(headings isHeaded: Bool = true, width: Int? = nil) -> [String] {
+  ///     column has lines of its own, and the others stand indented under it, in as many lines as they
+  ///     need. A name is never cut.
+  public func lines(headings isHeaded: Bool = true, width: Int? = outputWidth) -> [String] {
     let all = (isHeaded ? [headings] : []) + rows
     let widths = headings.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-    func line(_ row: [String], _ columns: Range<Int>) -> String {
-      let cells = columns.map { column in
-        let padding = String(repeating: " ", count: widths[column] - row[column].count)
-        return alignments[column] == .left ? row[column] + padding : padding + row[column]
-      }
-      return trimmed(cells.joined(separator: "  "))
-    }
     let total = widths.reduce(0) { $0 + $1 + 2 } - 2
-    guard let width, total > width else { return all.map { line($0, widths.indices) } }
+    guard let width, total > width else { return all.map { line($0, widths.indices, widths) } }
+    let groups = groups(widths, width: width - 2)
     return all.flatMap { row in
-      let rest = line(row, 1..<widths.count)
-      return [row[0]] + (rest.isEmpty ? [] : ["  " + rest])
+      let rest = groups.flatMap { columns in
+        let text = line(row, columns, widths)
+        return columns.count > 1 ? [text] : wrapped(text, width: width - 2)
+      }
+      return [row[0]] + rest.filter { !$0.isEmpty }.map { "  " + $0 }
     }.filter { !$0.isEmpty }
   }
+
+  /// The columns after the first, as many together as fit on a line.
+  private func groups(_ widths: [Int], width: Int) -> [Range<Int>] {
+    var (groups, used) = ([Range<Int>](), 0)
+    for column in widths.indices.dropFirst() {
+      if let last = groups.last, used + 2 + widths[column] <= width {
+        groups[groups.count - 1] = last.lowerBound..<column + 1
+        used += 2 + widths[column]
+      } else {
+        groups.append(column..<column + 1)
+        used = widths[column]
+      }
+    }
+    return groups
+  }
+
+  private func line(_ row: [String], _ columns: Range<Int>, _ widths: [Int]) -> String {
+    let cells = columns.map { column in
+      let padding = String(repeating: " ", count: widths[column] - row[column].count)
+      return alignments[column] == .left ? row[column] + padding : padding + row[column]
+    }
+    return trimmed(cells.joined(separator: "  "))
+  }
+}
+
+/// A text in lines of at most that many characters, divided at spaces; a longer word has a line of its own.
+public func wrapped(_ text: String, width: Int?) -> [String] {
+  guard let width, text.count > width else { return [text] }
+  let indentation = String(text.prefix { $0 == " " })
+  var (lines, line) = ([String](), "")
+  for word in text.split(separator: " ") {
+    if !line.isEmpty, indentation.count + line.count + 1 + word.count > width {
+      lines.append(indentation + line)
+      line = ""
+    }
+    line += (line.isEmpty ? "" : " ") + word
+  }
+  return lines + [indentation + line]
 }
 
 private func trimmed(_ line: String) -> String {

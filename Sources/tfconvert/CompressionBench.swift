@@ -10,6 +10,7 @@ struct CompressionBench: Verb {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure how small and how fast TFZ is, in memory, on the tensors of SRC.",
+    usage: "tfconvert bench [<options>] <source>",
     discussion: """
       Everything is read into memory first; then the tensors are compressed into a TFZ file in \
       memory, and decompressed again into memory that is there, --repeat times. What comes back is \
@@ -24,10 +25,10 @@ struct CompressionBench: Verb {
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
   var source: FilePath
 
-  @Option(help: "How hard to compress, from 1 to 19.")
+  @Option(help: ArgumentHelp("How hard to compress, from 1 to 19.", valueName: "1-19"))
   var level = 1
 
-  @Option(help: "How often to measure.")
+  @Option(help: ArgumentHelp("How often to measure.", valueName: "n"))
   var `repeat` = 5
 
   @OptionGroup var sourceOptions: SourceOptions

@@ -11,10 +11,19 @@ struct ConversionReport {
   private let plan: WritePlan
   private let target: FilePath
   private let isDryRun: Bool
+  /// What the target is to the source, if they were compared.
+  private let verdict: PairReport.Verdict?
+  /// Whether all casts are listed.
+  private let all: Bool
 
-  init(_ conversion: Conversion, _ plan: WritePlan, target: FilePath, isDryRun: Bool) {
+  init(
+    _ conversion: Conversion, _ plan: WritePlan, _ verdict: PairReport.Verdict?, target: FilePath,
+    isDryRun: Bool, all: Bool
+  ) {
     self.conversion = conversion
     self.plan = plan
+    self.verdict = verdict
+    self.all = all
     self.target = target
     self.isDryRun = isDryRun
   }
@@ -29,7 +38,9 @@ struct ConversionReport {
     }
     let certificate =
       conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
-    return (isDryRun ? mappingLines : []) + files + certificate + castLines + configLines + accounts
+    return (isDryRun ? mappingLines : []) + files + certificate
+      + CastTable(conversion.casts, all: all).lines + configLines + accounts + folderLines
+      + verification
       + [summary]
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
@@ -65,22 +76,13 @@ struct ConversionReport {
     return table.lines()
   }
 
-  /// What the cast did, tensor by tensor, where it did anything.
-  private var castLines: [String] {
-    let lossy = conversion.casts.filter { $0.isLossy || $0.nan > 0 }
-    guard !lossy.isEmpty else { return [] }
-    var table = Table([
-      ("TENSOR", .left), ("ROUNDED", .right), ("OVERFLOWED", .right), ("SUBNORMAL", .right),
-      ("ZERO", .right), ("NAN", .right), ("RELATIVE", .right),
-    ])
-    for cast in lossy {
-      table.add([
-        escaped(cast.name.text), "\(cast.rounded)", "\(cast.overflowed)",
-        "\(cast.becameSubnormal)", "\(cast.becameZero)", "\(cast.nan)",
-        describe(error: cast.largestRelativeError),
-      ])
+  /// What comparing source and target found.
+  private var verification: [String] {
+    switch verdict {
+    case .identical: ["verified: the same weights, bit for bit, and the same outputs on the probe"]
+    case .cast(let type): ["verified: each weight is the source's, rounded to \(type)"]
+    case .different, nil: []
     }
-    return table.lines()
   }
 
   /// What happened to the values.
@@ -99,13 +101,34 @@ struct ConversionReport {
     guard let graph = conversion.model?.graph else { return unselected }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return unselected + dropped + zeroed + conversion.mismatches.map { "note: \($0)" }
+    return unselected + dropped + zeroed
   }
 
   /// What else than weights changed.
   private var configLines: [String] {
-    conversion.configChanges.map { "config: \($0.key) is \($0.to), was \($0.from)" }
+    conversion.configChanges.map {
+      "config: \(escaped($0.key)) is \(escaped($0.to)), was \(escaped($0.from))"
+    }
   }
+
+  /// What of the source's folder is not in the target, what was in the target's, and what else is
+  /// worth knowing.
+  private var folderLines: [String] {
+    let left = conversion.leftOut(by: plan)
+    // What a single file has no place for is a matter of course, unless it has weights.
+    let common = plan.isSingleFile ? plan.leftOut.count : 0
+    let listed = left.dropLast(common).map { "left out \(escaped($0.name)): \(escaped($0.what))" }
+    let others =
+      common == 0
+      ? [] : ["left out \(describe(common, "file")) without weights: a folder or .tfz has a place"]
+    let removed = plan.removed.map {
+      "\(isDryRun ? "would remove" : "removed") \(escaped($0.name)): \(escaped($0.what))"
+    }
+    return listed + others + removed + notes.map { "note: \(escaped($0))" }
+  }
+
+  /// What the target's ecosystem does with it.
+  private var notes: [String] { conversion.mismatches + conversion.notes }
 
   private var summary: String {
     let count = conversion.source.tensors.count
@@ -116,7 +139,8 @@ struct ConversionReport {
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
     }
-    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights of"
+    let tied = graph.ties.isEmpty ? "" : " (\(graph.ties.count) of them tied to others)"
+    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights\(tied) of"
       + " \(graph.architecture.head), \(valueSummary)"
   }
 
@@ -166,6 +190,7 @@ struct ConversionReport {
       "bytes": .number(plan.files.reduce(0) { $0 + size(of: $1) }),
       "peak_memory": .number(conversion.peakMemory),
       "files": .array(files),
+      "verified": verdict.map { .string($0.name) } ?? .null,
       "certificate": conversion.certificatePath.map { .string(displayed($0)) } ?? .null,
       "mapping": .array(rows),
       "casts": .array(casts),
@@ -173,9 +198,13 @@ struct ConversionReport {
         conversion.configChanges.map {
           ["key": .string($0.key), "from": .string($0.from), "to": .string($0.to)]
         }),
-      "notes": .array(conversion.mismatches.map { .string($0) }),
+      "notes": .array(notes.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
-      "left_out": .array(conversion.source.leftOut.map { .string($0.text) }),
+      "left_out": .array(
+        (conversion.source.leftOut.map(\.text) + conversion.leftOut(by: plan).map(\.name))
+          .map { .string($0) }),
+      "files_left_out": .array(conversion.leftOut(by: plan).map { $0.json }),
+      "removed": .array(plan.removed.map { $0.json }),
     ]
   }
 
@@ -200,6 +229,16 @@ struct ConversionReport {
           source: part.source.text, path: part.path, target: translated.tensor.name.text,
           shape: translated.tensor.shape, layout: layout)
       }
+    }
+  }
+}
+
+extension PairReport.Verdict {
+  fileprivate var name: String {
+    switch self {
+    case .identical: "identical"
+    case .cast: "cast"
+    case .different: "different"
     }
   }
 }

@@ -8,13 +8,14 @@ import TransformerKit
 
 struct Convert: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "convert",
     abstract: "Convert SRC to DST (what tfconvert does without a verb).",
     discussion: """
       Examples:
         tfconvert bert-base/ bert.npz
         tfconvert bert-base/ copy/ --max-shard-size 500MB
-        tfconvert gpt2/ gpt2.npz --dialect openai-gpt2 --certificate c.intoto.json
-        tfconvert model.safetensors query.npz --include '*.query.*' --exclude '*.bias'
+        tfconvert bert-base/ bert.npz --certificate bert.intoto.json
+        tfconvert model.safetensors query.npz --include '*.query.*'
 
       --include and --exclude choose among the source's tensors before anything else happens. What is \
       left out is as if it were not there: with --dialect, the rest must still be a whole model.
@@ -23,19 +24,25 @@ struct Convert: Verb {
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
   var source: FilePath
 
-  @Argument(help: "The target: a file, or a folder.")
+  @Argument(help: "The target: a file, or a folder.", completion: .file())
   var destination: String
 
-  @Option(help: "The target's container, instead of what its extension says.")
+  @Option(
+    help: ArgumentHelp(
+      "The target's container, instead of what its extension says.", valueName: "format"))
   var to: ContainerFormat?
 
-  @Option(help: "The target's dialect: its names and layout. Without it, both stay as they are.")
+  @Option(
+    help: ArgumentHelp(
+      "The target's dialect: its names and layout. Without it, both stay as they are.",
+      valueName: "dialect"), completion: .list(dialectNames))
   var dialect: String?
 
   @Flag(help: "Write a dialect even if its own code computes something else, and say what.")
   var allowMismatch = false
 
-  @Option(help: "The type of floating-point tensors: keep, f32, f16 or bf16.")
+  @Option(
+    help: ArgumentHelp("The type of floating-point tensors.", valueName: "type"))
   var dtype = TargetType.keep
 
   @Flag(help: "Cast even if values change: to the nearest, ties to even.")
@@ -50,10 +57,16 @@ struct Convert: Verb {
       valueName: "file"))
   var certificate: FilePath?
 
-  @Option(help: "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB).")
+  @Option(
+    help: ArgumentHelp(
+      "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB).",
+      valueName: "size"))
   var maxShardSize: ByteSize?
 
-  @Option(help: "How hard to compress a TFZ file: 1 (the default, at the speed of memory) to 19.")
+  @Option(
+    help: ArgumentHelp(
+      "How hard to compress a TFZ file: 1 (the default, at the speed of memory) to 19.",
+      valueName: "1-19"))
   var level: Int?
 
   @Flag(help: "Keep the SHA-256 of every tensor's bytes in a TFZ file.")
@@ -90,7 +103,7 @@ struct Convert: Verb {
     if verify || certificate != nil { try prepareArithmetic() }
     if let cap = memory.cap { MemoryUse.setCap(cap) }
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
-      .choosing(selection.selection)
+      .choosing(selection.selection, options: sourceOptions.options)
     guard let path = FilePath(argument: destination) else {
       throw ValidationError("the target's name is empty")
     }
@@ -116,20 +129,21 @@ struct Convert: Verb {
     } else {
       common.explain(checkpoint)
     }
-    guard certificate == nil || conversion.model?.graph.extras.isEmpty ?? true else {
-      throw ValidationError("a certificate is about whole models; leave out --allow-extra")
-    }
     let plan = try conversion.plan()
+    var verdict: PairReport.Verdict?
     if !dryRun {
       let progress = Progress(
         total: plan.byteCount, isOn: !noProgress && !common.quiet && !common.json)
-      let kept = try conversion.run(plan) { progress.update($0) }
+      let outcome = try conversion.run(plan) { progress.update($0) }
       progress.finish()
+      verdict = outcome.verdict
+      let kept = outcome.resumedCount
       if kept > 0, !common.quiet {
         standardError("kept \(describe(kept, "file")) of an earlier run, compared byte for byte")
       }
     }
-    let report = ConversionReport(conversion, plan, target: path, isDryRun: dryRun)
+    let report = ConversionReport(
+      conversion, plan, verdict, target: path, isDryRun: dryRun, all: common.verbose)
     if common.json {
       standardOutput(report.json.text(pretty: true))
     } else if common.quiet {

@@ -13,12 +13,15 @@ struct TFConvert: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tfconvert",
     abstract: "Convert a Transformer checkpoint to another container or dialect.",
-    usage: "tfconvert SRC DST [options]    (options: tfconvert convert --help)",
+    usage: """
+      tfconvert SRC DST [options]
+      tfconvert VERB ...    (options: tfconvert VERB --help)
+      """,
     discussion: """
       SRC is a file, a shard index or a folder. DST's extension chooses the container; without \
-      one, or with a trailing slash, it is a folder with config.json and the other small files. \
-      A TFZ file has the whole folder inside, compressed without loss, and gives it back byte for \
-      byte. Names, layout, values and dtypes stay as they are, unless --dialect or --dtype say \
+      one, or with a trailing slash, it is a folder. Into a folder, and into a TFZ file, which is \
+      compressed without loss, all that lies in SRC and has no weights goes along byte for byte, \
+      hidden files and folders too; what is left out is listed. Names, layout, values and dtypes stay as they are, unless --dialect or --dtype say \
       otherwise. The conversion needs a fixed amount of memory, however large the checkpoint, and \
       the target appears whole or not at all.
 

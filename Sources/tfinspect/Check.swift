@@ -102,7 +102,7 @@ struct Check: Verb {
       "schema": "tfinspect.check/1", "ok": .bool(report.faults.isEmpty),
       "readable": .bool(report.isReadable), "tensors": .number(report.tensorCount),
       "model": report.model.map { .string($0) } ?? .null, "faults": list(report.faults),
-      "notes": list(report.notes),
+      "notes": list(report.notes), "beside": .array(report.beside.map(\.json)),
       "advice": .object(groups.map { JSONValue.Member($0.rawValue, .string($0.advice)) }),
     ]
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Containers
+import Kernels
 import SystemPackage
 import TensorCore
 import TransformerKit
@@ -13,20 +14,33 @@ struct Diff: Verb {
       paths, whatever container, dialect or sharding they have. Others are compared by name, and \
       tensors that are not there are looked for by their content. A line begins with
         +  only in B                 C  B's is A's, cast to another type
-        -  only in A                 P  the same elements, transposed, permuted or padded
+        -  only in A                 P  the same elements in another order
         ~  the values differ         R  the same elements under another name
       Of differing values are told: max and mean of |b - a|, rel, the largest |b - a| by the largest \
       |a|, cos, the cosine of the angle between both, ulp, the most numbers of the type that one has \
-      to step to get from a to b, and how many elements differ. Bits are compared first: +0 and -0, \
-      and NaN with other payloads, are not the same.
+      to step to get from a to b, if they are few, and how many elements differ. What is finite on \
+      one side only is infinitely far. Bits are compared first: +0 and -0, and NaN with other \
+      payloads, are not the same.
+
+      Of each kind the ten largest changes are listed, by rel, and what changed in each layer; --all \
+      lists all. --stat sorts and draws by the norm of b - a relative to that of a. A name is that of the files, if both have the \
+      same, else the canonical path that tfinspect tree shows; show and --include take both.
+
+      With --atol or --rtol, elements are the same if |b - a| <= atol + rtol * |a|.
 
       Exit code 1 if anything differs.
 
       Examples:
         tfinspect diff bert-base/ bert-finetuned/
-        tfinspect diff old.safetensors new.npz --stat
+        tfinspect diff old.safetensors new.npz --by-layer
         tfinspect diff a/ b/ --include '*.attention.*' --name-only
       """)
+
+  enum Order: String, ExpressibleByArgument, CaseIterable {
+    case change
+    case name
+    case offset
+  }
 
   @Argument(help: "The first checkpoint.")
   var a: FilePath
@@ -40,6 +54,28 @@ struct Diff: Verb {
   @Flag(help: "Show only the names of what differs.")
   var nameOnly = false
 
+  @Flag(help: "Show only the sums by layer.")
+  var byLayer = false
+
+  @Flag(help: "List all changes, not the largest only.")
+  var all = false
+
+  @Option(
+    help: ArgumentHelp("List this many changes of each kind.", valueName: "n"))
+  var top = 10
+
+  @Option(
+    help: ArgumentHelp(
+      "The order: the largest change first, by name, or as stored in A.", valueName: "order"))
+  var sort = Order.change
+
+  @Option(help: ArgumentHelp("How far elements may be apart.", valueName: "number"))
+  var atol: Double?
+
+  @Option(
+    help: ArgumentHelp("How far they may be apart, as a part of |a|.", valueName: "number"))
+  var rtol: Double?
+
   @Flag(help: "Compare known models, too, by the names in their files.")
   var byName = false
 
@@ -50,8 +86,14 @@ struct Diff: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard !stat || !nameOnly else {
-      throw ValidationError("--stat and --name-only cannot be had together")
+    guard [stat, nameOnly, byLayer].count(where: { $0 }) <= 1 else {
+      throw ValidationError("of --stat, --name-only and --by-layer only one can be had")
+    }
+    guard top >= 1 else { throw ValidationError("--top is at least 1") }
+    for (name, value) in [("--atol", atol), ("--rtol", rtol)] {
+      guard value.map({ $0 >= 0 && $0.isFinite }) ?? true else {
+        throw ValidationError("\(name) must be a number that is not negative")
+      }
     }
   }
 
@@ -60,20 +102,36 @@ struct Diff: Verb {
     let second = try Checkpoint.open(b, options: sourceOptions.options)
     common.explain(first)
     common.explain(second)
-    try memory.keep(reading: first, second)
+    if byName {
+      try memory.keep(reading: first, second)
+    } else {
+      try memory.keep(readingWeightsOf: first, second, options: sourceOptions.options)
+    }
     let progress = progressOptions.progress(total: first.tensors.byteCount, common)
     let found = try diff(
       first, second, open: sourceOptions.options,
-      options: DiffOptions(byName: byName, selection: selection.selection)
+      options: DiffOptions(
+        byName: byName, selection: selection.selection, tolerance: tolerance)
     ) { progress.update($0) }
     progress.finish()
     if common.verbose { standardError("compared by \(found.basis.rawValue)") }
-    let report = DiffReport(diff: found)
+    let report = DiffReport(diff: found, order: sort, limit: all ? nil : top)
     if common.json {
       standardOutput(report.json.text(pretty: true))
     } else if !common.quiet {
-      standardOutput(lines: nameOnly ? report.names : stat ? report.statistics : report.lines)
+      standardOutput(lines: lines(report))
     }
     return found.isEmpty ? .success : .negative
+  }
+
+  private func lines(_ report: DiffReport) -> [String] {
+    if nameOnly { return report.names }
+    if byLayer { return report.layerLines }
+    return stat ? report.statistics : report.lines
+  }
+
+  private var tolerance: Tolerance? {
+    guard atol != nil || rtol != nil else { return nil }
+    return Tolerance(absolute: atol ?? 0, relative: rtol ?? 0)
   }
 }

@@ -6,45 +6,70 @@ import TransformerKit
 /// The differences of two checkpoints as text and as JSON.
 struct DiffReport {
   let diff: CheckpointDiff
+  var order = Diff.Order.change
+  /// How many changes of each kind are listed; all if `nil`.
+  var limit: Int?
 
   // MARK: Text
 
-  /// A line for each change, or two where the terminal is narrow, and a summary.
+  /// A line for each change, or more where the terminal is narrow, and a summary.
   var lines: [String] {
-    var table = Table([("", .left), ("", .left), ("", .left)])
-    for change in diff.changes { table.add([change.names, change.types, change.details]) }
-    return configLines + marked(table) + [summary]
-  }
-
-  /// The lines of a table that has a row for each change, with the changes' letters.
-  private func marked(_ table: Table) -> [String] {
-    let wide = table.lines(headings: false)
-    guard let width = outputWidth, wide.contains(where: { $0.count + 2 > width }) else {
-      return zip(diff.changes, wide).map { "\($0.mark) \($1)" }
-    }
-    // Stacked, the lines that belong to a name are indented.
-    var marks = diff.changes.map(\.mark)[...]
-    return table.lines(headings: false, width: 0).map { line in
-      line.hasPrefix("  ") ? "  " + line : "\(marks.popFirst() ?? " ") \(line)"
-    }
-  }
-
-  /// The names of what differs, as they are in B, or in A if B has none.
-  var names: [String] {
-    diff.changes.map { escaped(($0.b ?? $0.a)?.name.text ?? "") }
+    listing([.left, .left, .left], by: \.relative) { [$0.names, $0.types, $0.details] }
   }
 
   /// How much each tensor differs, as bars, and a summary.
   var statistics: [String] {
-    var table = Table([("", .left), ("", .right), ("", .left)])
-    for change in diff.changes {
+    listing([.left, .right, .left], by: \.relativeNorm) { change in
       let relative = change.difference?.relativeNorm
-      table.add([
+      return [
         change.names, relative.map { describe(number: $0, digits: 2) } ?? "",
         relative.map { bar($0) } ?? change.details,
-      ])
+      ]
     }
-    return configLines + marked(table) + [summary]
+  }
+
+  /// The sums by layer, and a summary.
+  var layerLines: [String] { configLines + layerTable + summary }
+
+  /// The names of what differs, as they are in B, or in A if B has none.
+  var names: [String] {
+    sorted(by: \.relative).map { escaped(($0.b ?? $0.a)?.label.text ?? "") }
+  }
+
+  private func listing(
+    _ alignments: [Table.Alignment], by measure: KeyPath<ElementDifference, Double>,
+    _ cells: (TensorChange) -> [String]
+  ) -> [String] {
+    let shown = shown(by: measure)
+    var table = Table(alignments.map { ("", $0) })
+    for change in shown { table.add(cells(change)) }
+    let lines = configLines + marked(table, shown)
+    guard shown.count < diff.changes.count else { return lines + summary }
+    // Sums that are as long as the list say nothing more.
+    let sums = layers.count * 2 <= diff.changes.count ? [""] + layerTable + [""] : []
+    return lines + moreLines(shown) + sums + summary
+  }
+
+  /// The lines of a table that has a row for each change, with the changes' letters.
+  private func marked(_ table: Table, _ changes: [TensorChange]) -> [String] {
+    let wide = table.lines(headings: false, width: nil)
+    guard let width = outputWidth, wide.contains(where: { $0.count + 2 > width }) else {
+      return zip(changes, wide).map { "\($0.mark) \($1)" }
+    }
+    // Stacked, the lines that belong to a name are indented.
+    var marks = changes.map(\.mark)[...]
+    return table.lines(headings: false, width: width - 2).map { line in
+      line.hasPrefix("  ") ? "  " + line : "\(marks.popFirst() ?? " ") \(line)"
+    }
+  }
+
+  /// `39 more changed, 2 more renamed (--all)`.
+  private func moreLines(_ shown: [TensorChange]) -> [String] {
+    let counts = TensorChange.Kind.bySeverity.compactMap { kind in
+      let count = diff.changes.count { $0.kind == kind } - shown.count { $0.kind == kind }
+      return count == 0 ? nil : "\(count) more \(kind.word)"
+    }
+    return wrapped("  " + counts.joined(separator: ", ") + " (--all)", width: outputWidth)
   }
 
   /// A bar from 1e-8, one mark, to 1 and more, sixteen.
@@ -59,29 +84,126 @@ struct DiffReport {
   }
 
   private var configLines: [String] {
-    diff.configDifferences.map { styled("~", .yellow) + " config " + escaped($0) }
+    diff.configDifferences.flatMap { difference in
+      let lines = wrapped("config " + escaped(difference), width: outputWidth.map { $0 - 4 })
+      return [styled("~", .yellow) + " " + lines[0]] + lines.dropFirst().map { "    " + $0 }
+    }
+  }
+
+  private var layerTable: [String] {
+    var table = Table([("LAYER", .left), ("", .left), ("REL", .right), ("MAX", .right)])
+    for layer in layers {
+      table.add([
+        escaped(layer.name), layer.counts,
+        layer.difference.map { describe(number: $0.relative, digits: 3) } ?? "",
+        layer.difference.map { describe(number: $0.largest, digits: 3) } ?? "",
+      ])
+    }
+    return table.lines()
   }
 
   /// `36 weights identical, 2 changed, 1 renamed`.
-  private var summary: String {
+  private var summary: [String] {
     let noun = diff.basis == .meaning ? "weight" : "tensor"
     let counts = TensorChange.Kind.allCases.compactMap { kind in
       let count = diff.changes.count { $0.kind == kind }
       return count == 0 ? nil : "\(count) \(kind.word)"
     }
-    return (["\(describe(diff.identical, noun)) identical"] + counts).joined(separator: ", ")
+    let tolerated = diff.tolerated == 0 ? [] : ["\(diff.tolerated) within the tolerance"]
+    let text = ["\(describe(diff.identical, noun)) identical"] + tolerated + counts
+    return wrapped(text.joined(separator: ", "), width: outputWidth)
+  }
+
+  // MARK: Order
+
+  /// The changes in the order that was asked for.
+  ///
+  /// - Parameter measure: how large a change is; of other shapes, or not finite, it is infinitely large.
+  private func sorted(by measure: KeyPath<ElementDifference, Double>) -> [TensorChange] {
+    func size(_ change: TensorChange) -> Double {
+      change.difference?[keyPath: measure] ?? (change.kind == .changed ? .infinity : 0)
+    }
+    switch order {
+    case .offset: return diff.changes
+    case .name: return diff.changes.sorted { isNaturallyBefore($0.names, $1.names) }
+    case .change:
+      return diff.changes.map { ($0, size($0)) }.enumerated().sorted { x, y in
+        let (a, b) = (x.element, y.element)
+        if a.0.kind != b.0.kind { return a.0.kind.severity < b.0.kind.severity }
+        return a.1 == b.1 ? x.offset < y.offset : a.1 > b.1
+      }.map(\.element.0)
+    }
+  }
+
+  /// Those of them that are listed: of each kind the first.
+  private func shown(by measure: KeyPath<ElementDifference, Double>) -> [TensorChange] {
+    let sorted = sorted(by: measure)
+    guard let limit else { return sorted }
+    var counts: [TensorChange.Kind: Int] = [:]
+    return sorted.filter { change in
+      counts[change.kind, default: 0] += 1
+      return counts[change.kind, default: 0] <= limit
+    }
+  }
+
+  /// What was changed in a layer, or outside of all.
+  private struct Layer {
+    let name: String
+    let changes: [TensorChange]
+
+    /// `12 changed, 1 only in B`.
+    var counts: String {
+      TensorChange.Kind.bySeverity.compactMap { kind in
+        let count = changes.count { $0.kind == kind }
+        return count == 0 ? nil : "\(count) \(kind.word)"
+      }.joined(separator: ", ")
+    }
+
+    /// The differences of all elements that stand at the same places.
+    var difference: ElementDifference? {
+      let all = changes.compactMap(\.difference)
+      guard var sum = all.first else { return nil }
+      for difference in all.dropFirst() { sum.merge(difference) }
+      return sum
+    }
+  }
+
+  private var layers: [Layer] {
+    let groups = Dictionary(grouping: diff.changes) { change in
+      ((change.b ?? change.a)?.label.layer ?? "")
+    }
+    return groups.map { Layer(name: $0, changes: $1) }
+      .sorted { isNaturallyBefore($0.name, $1.name) }
   }
 
   // MARK: JSON
 
   var json: JSONValue {
-    [
+    let layers: [JSONValue] = layers.map { layer in
+      [
+        "name": .string(layer.name), "changes": .number(layer.changes.count),
+        "relative": layer.difference.map { .number($0.relative) } ?? .null,
+        "relative_norm": layer.difference.map { .number($0.relativeNorm) } ?? .null,
+        "max": layer.difference.map { .number($0.largest) } ?? .null,
+      ]
+    }
+    return [
       "schema": "tfinspect.diff/1", "equal": .bool(diff.isEmpty),
       "compared_by": .string(diff.basis.rawValue), "identical": .number(diff.identical),
+      "tolerated": .number(diff.tolerated),
       "config": .array(diff.configDifferences.map { .string($0) }),
-      "changes": .array(diff.changes.map(\.json)),
+      "changes": .array(diff.changes.map(\.json)), "layers": .array(layers),
     ]
   }
+}
+
+extension TensorChange.Kind {
+  /// From those that change the most.
+  fileprivate static let bySeverity: [Self] = [
+    .changed, .removed, .added, .cast, .rearranged, .renamed,
+  ]
+
+  fileprivate var severity: Int { Self.bySeverity.firstIndex(of: self) ?? 0 }
 }
 
 extension TensorChange.Kind {
@@ -112,7 +234,9 @@ extension TensorChange {
 
   /// The name, or both.
   var names: String {
-    let both = [a, b].compactMap { $0.map { escaped($0.name.text) } }
+    // Where both files have the same name for it, that is the one.
+    let isSame = a.flatMap { a in b.map { a.stored == $0.stored && a.name == $0.name } } ?? true
+    let both = [a, b].compactMap { $0.map { escaped((isSame ? $0.label : $0.name).text) } }
     return both.first == both.last ? both.first ?? "" : both.joined(separator: " → ")
   }
 
@@ -155,8 +279,8 @@ extension TensorChange {
   private func side(_ side: Side?) -> JSONValue {
     guard let side else { return .null }
     return [
-      "name": .string(side.name.text), "dtype": .string(side.dtype.name),
-      "shape": side.shape.json,
+      "name": .string(side.name.text), "tensor": side.stored.map { .string($0.text) } ?? .null,
+      "dtype": .string(side.dtype.name), "shape": side.shape.json,
     ]
   }
 }
@@ -184,11 +308,12 @@ extension ElementDifference {
       return parts.compactMap(\.self).joined(separator: ", ")
     }
     func short(_ value: Double) -> String { describe(number: value, digits: 3) }
-    var parts = ["max \(short(largest))", "mean \(short(mean))", "rel \(short(relative))"]
+    var parts = ["max \(short(largest))"]
+    if largest.isFinite { parts += ["mean \(short(mean))", "rel \(short(relative))"] }
     if let cosine { parts.append("cos \(describe(number: cosine, digits: 6))") }
-    if let ulps { parts.append("ulp \(ulps)") }
-    if incomparable > 0 { parts.append("\(incomparable) finite on one side only") }
+    if let ulps, ulps < 1000 { parts.append("ulp \(ulps)") }
     parts.append("\(differing) of \(count)")
+    if incomparable > 0 { parts.append("\(incomparable) not finite in A or B") }
     return parts.joined(separator: "  ")
   }
 

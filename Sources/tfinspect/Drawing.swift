@@ -27,7 +27,7 @@ struct Drawing {
       (headings[0], .left), (headings[1], .left), (headings[2], .left), (headings[3], .right),
     ])
     add(to: &table, prefix: "", inner: "")
-    return table.lines()
+    return table.lines(width: nil)
   }
 
   private func add(to table: inout Table, prefix: String, inner: String) {

@@ -11,6 +11,7 @@ struct Facts {
   let model: Model?
   let obstacle: CheckpointError?
   private let options: RecognitionOptions
+  private let beside: [Surroundings.Item]
   private let types: [(dtype: DType, tensors: Int, elements: Int, bytes: Int)]
 
   init(
@@ -21,6 +22,7 @@ struct Facts {
     self.options = options
     self.model = model
     self.obstacle = obstacle
+    beside = checkpoint.beside
     let byType = Dictionary(grouping: checkpoint.tensors.tensors, by: \.dtype)
     types = byType.map { dtype, tensors in
       (
@@ -40,6 +42,7 @@ struct Facts {
     let files = checkpoint.files.count
     add("path", escaped(displayed(checkpoint.path)))
     add("container", "\(checkpoint.format), \(describe(files, "file"))")
+    if let part = checkpoint.part { add("part", escaped(part.words)) }
     let bytes = checkpoint.tensors.byteCount
     add(
       "tensors",
@@ -60,6 +63,8 @@ struct Facts {
           + " by \(reasons.architecture)"
       )
       add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
+      let tied = graph.ties.isEmpty ? "" : ", \(graph.ties.count) of them tied to others"
+      add("weights", "\(graph.slots.count)\(tied)")
       let count = graph.parameterCount
       add("parameters", "\(describe(count: count)) (\(count)), tied weights counted once")
       let summary = ModelSummary(graph)
@@ -78,6 +83,7 @@ struct Facts {
     if let config = checkpoint.config {
       add("config", escaped(displayed(config.path)))
     }
+    for item in beside { add("beside", escaped("\(item.name): \(item.what), not read")) }
     for entry in checkpoint.metadata?.entries ?? [] {
       add("metadata", escaped("\(entry.key) = \(entry.value)"))
     }
@@ -147,6 +153,8 @@ struct Facts {
       "cache": summary?.cache.map(json) ?? .null,
       "unknown_keys": .array(graph?.unknownKeys.map { .string($0) } ?? []),
       "faults": .array(faults.map { .string($0) }),
+      "part": checkpoint.part.map { .string($0.words) } ?? .null,
+      "beside": .array(beside.map(\.json)),
       "metadata": metadata ?? .null,
     ]
   }

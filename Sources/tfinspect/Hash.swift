@@ -23,7 +23,9 @@ struct Hash: Verb {
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
   var source: FilePath
 
-  @Option(name: [.short, .long], help: "A manifest to check against.")
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("A manifest to check against.", valueName: "manifest"))
   var check: FilePath?
 
   @OptionGroup var selection: SelectionOptions
@@ -33,8 +35,8 @@ struct Hash: Verb {
   @OptionGroup var common: CommonOptions
 
   func perform() throws -> ExitStatus {
-    let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
-      .choosing(selection.selection)
+    let whole = try Checkpoint.open(source, options: sourceOptions.options)
+    let checkpoint = try whole.choosing(selection.selection, options: sourceOptions.options)
     common.explain(checkpoint)
     try memory.keep(reading: checkpoint)
     let manifest = try check.map { try Manifest($0) }
@@ -44,7 +46,11 @@ struct Hash: Verb {
     let found = try digests(of: tensors) { progress.update($0) }
     progress.finish()
     if let manifest {
-      let faults = manifest.faults(in: found) { selection.selection.contains($0) }
+      let aliases = whole.aliases(
+        for: selection.selection, options: sourceOptions.options)
+      let faults = manifest.faults(in: found) {
+        selection.selection.contains($0, aliases: aliases[$0] ?? [])
+      }
       return report(faults, of: found.count)
     }
     if common.json {

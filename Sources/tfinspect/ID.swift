@@ -10,6 +10,7 @@ struct ID: Verb {
   static let configuration = CommandConfiguration(
     commandName: "id",
     abstract: "Print one digest of the model, whatever its container, dialect or sharding.",
+    usage: "tfinspect id [<options>] <source>",
     discussion: """
       Equal digests mean: the same weights, bit for bit, and the same mathematics. \
       docs/model-id.md says what is digested; -v prints it.
@@ -30,7 +31,7 @@ struct ID: Verb {
   func perform() throws -> ExitStatus {
     let model = try Model(source, options: sourceOptions.options)
     common.explain(model)
-    try memory.keep(reading: model.checkpoint)
+    try memory.keep(readingWeightsOf: model.checkpoint, options: sourceOptions.options)
     let id = try ModelID(model.graph)
     if common.verbose { standardError(id.lines.joined(), terminator: "") }
     if common.json {

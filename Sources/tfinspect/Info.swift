@@ -8,12 +8,14 @@ import TransformerKit
 
 struct Info: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "info",
     abstract: "Say what a checkpoint is: container, architecture, dialect, sizes, metadata.",
+    usage: "tfinspect info [<options>] <source>",
     discussion: """
       A checkpoint of an unknown model is described as far as its container goes.
 
       Examples:
-        tfinspect info bert-base/
+        tfinspect bert-base/
         tfinspect info model.npz --config config.json
         tfinspect info model.safetensors --json
       """)
@@ -42,7 +44,7 @@ struct Info: Verb {
     } else {
       var table = Table([("", .left), ("", .left)])
       for row in facts.rows { table.add([row.0, row.1]) }
-      standardOutput(lines: table.lines(headings: false))
+      standardOutput(lines: table.lines(headings: false, width: nil))
     }
     return .success
   }

@@ -12,7 +12,7 @@ struct Ls: Verb {
       Examples:
         tfinspect ls model.safetensors
         tfinspect ls bert-base/ --sort size
-        tfinspect ls bert-base/ --include 'encoder.layer.1?.*' --exclude '*.bias'
+        tfinspect ls bert-base/ --include '*.layer.1?.*' --exclude '*.bias'
       """)
 
   enum Order: String, ExpressibleByArgument, CaseIterable {
@@ -24,7 +24,10 @@ struct Ls: Verb {
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
   var source: FilePath
 
-  @Option(help: "Order by name (layers by number), size (largest first) or offset in the file.")
+  @Option(
+    help: ArgumentHelp(
+      "Order by name (layers by number), size (largest first) or offset in the file.",
+      valueName: "order"))
   var sort = Order.offset
 
   @OptionGroup var selection: SelectionOptions
@@ -33,7 +36,7 @@ struct Ls: Verb {
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
-      .choosing(selection.selection)
+      .choosing(selection.selection, options: sourceOptions.options)
     common.explain(checkpoint)
     let tensors = sorted(checkpoint.tensors.tensors)
     if common.json {

@@ -10,19 +10,22 @@ struct Report: Verb {
     abstract: "Write a page about a checkpoint, or about how two differ: one HTML file.",
     discussion: """
       The page has an overview with what check finds, a picture of the model, a map of its parameters, \
-      histograms, statistics by layer, singular values of some matrices, and a table of the tensors; \
-      of two checkpoints, also what diff finds. It needs no network and no other file. Names in it \
-      are text, whatever they contain.
+      histograms, statistics by layer, singular values of some matrices, and a table of the tensors. Of \
+      two checkpoints it says first how the second one differs: what diff finds, the largest changes, \
+      where they are layer by layer, and of what rank they are, as an adapter (LoRA) that was merged has \
+      a low one; what follows is about the first one alone, and says so. The page needs no network and no \
+      other file. Names in it are text, whatever they contain.
 
       Every byte is read once, and the matrices that are chosen for their singular values once more: \
-      of each kind the first, the middle and the last layer, at most \(Spectra.mostMatrices) in all.
+      of each kind the first, the middle and the last layer, at most \(Spectra.mostMatrices) in all. Of \
+      two, the first is read twice, and both once more where they differ.
 
       Exit code 0 if the page is written, whatever it says. check and diff answer by their exit codes.
 
       Examples:
         tfinspect report bert-base/ -o bert.html
         tfinspect report bert-base/ bert-finetuned/ -o difference.html
-        tfinspect report model.npz --include 'h.0.*' -o layer.html --force
+        tfinspect report model.npz --include '*.layer.0.*' -o layer.html
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
@@ -31,7 +34,7 @@ struct Report: Verb {
   @Argument(help: "Another checkpoint that it is compared with.")
   var other: FilePath?
 
-  @Option(name: [.short, .long], help: "The HTML file to write.")
+  @Option(name: [.short, .long], help: ArgumentHelp("The HTML file to write.", valueName: "html"))
   var output: FilePath
 
   @Flag(name: [.short, .long], help: "Replace an existing file.")
@@ -53,17 +56,17 @@ struct Report: Verb {
     try file.check()
     common.explain(checkpoint)
     if let second { common.explain(second) }
+    let whole = checkpoint.tensors.byteCount
     let progress = progressOptions.progress(
-      total: checkpoint.tensors.byteCount * (second == nil ? 1 : 2), common)
+      total: second.map { 2 * whole + $0.tensors.byteCount } ?? whole, common)
     let report = try ModelReport(
       checkpoint, options: options, selection: selection.selection
     ) { progress.update($0) }
     if let obstacle = report.obstacle, !sourceOptions.asksForNothing { throw obstacle }
     let comparison = try second.map { second in
-      let found = try diff(
-        checkpoint, second, open: options, options: DiffOptions(selection: selection.selection)
-      ) { progress.update($0 + checkpoint.tensors.byteCount) }
-      return Comparison(checkpoint: second, diff: found, options: options)
+      try ComparisonReport(
+        of: checkpoint, and: second, options: options, selection: selection.selection
+      ) { progress.update($0 + whole) }
     }
     progress.finish()
     let page = ReportPage(report, comparison, options: options)
@@ -73,22 +76,30 @@ struct Report: Verb {
     return .success
   }
 
-  private func tell(_ report: ModelReport, _ comparison: Comparison?, bytes: Int) {
+  private func tell(_ report: ModelReport, _ comparison: ComparisonReport?, bytes: Int) {
     if common.json {
       let object: JSONValue = [
         "schema": "tfinspect.report/1", "path": .string(displayed(output)),
         "bytes": .number(bytes), "tensors": .number(report.statistics.count),
         "faults": .number(report.check.faults.count),
         "changes": comparison.map { .number($0.diff.changes.count) } ?? .null,
+        "faults_of_b": comparison.map { .number($0.check.faults.count) } ?? .null,
+        "not_finite": comparison.map { .number($0.incomparable) } ?? .null,
       ]
       standardOutput(object.text(pretty: true))
     } else if !common.quiet {
-      let faults = report.check.faults.count
+      let what = "\(escaped(displayed(output))): \(describe(bytes: bytes))"
+      let tensors = describe(report.statistics.count, "tensor")
+      guard let comparison else {
+        return standardOutput("\(what), \(tensors), \(faults(report.check))")
+      }
       standardOutput(
-        "\(escaped(displayed(output))): \(describe(bytes: bytes)),"
-          + " \(describe(report.statistics.count, "tensor")),"
-          + " \(faults == 0 ? "no faults" : describe(faults, "fault"))"
-          + (comparison.map { ", \(describe($0.diff.changes.count, "change"))" } ?? ""))
+        "\(what), \(tensors), \(describe(comparison.diff.changes.count, "change")),"
+          + " \(faults(report.check)) in A, \(faults(comparison.check)) in B")
     }
+  }
+
+  private func faults(_ check: CheckReport) -> String {
+    check.faults.isEmpty ? "no faults" : describe(check.faults.count, "fault")
   }
 }

@@ -10,7 +10,8 @@ struct Show: Verb {
     abstract: "Print values of a tensor, or write them to a file.",
     discussion: """
       A slice has a range for each axis, as in numpy: 0:2,: or -1 or 3:4,0:8. Without one, the \
-      first elements of each axis are shown; with -o, the whole tensor is written.
+      first elements of each axis are shown; with -o, the whole tensor is written. Of a known model \
+      a canonical path, as tfinspect tree shows it, names a weight in its canonical layout.
 
       Examples:
         tfinspect show model.safetensors pooler.dense.bias
@@ -22,10 +23,11 @@ struct Show: Verb {
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
   var source: FilePath
 
-  @Argument(help: "The tensor's name.")
+  @Argument(help: "The tensor's name in the file, or a canonical path.")
   var tensor: String
 
-  @Option(help: "A range for each axis, separated by commas: 0:2,:")
+  @Option(
+    help: ArgumentHelp("A range for each axis, separated by commas: 0:2,:", valueName: "ranges"))
   var slice: String?
 
   @Option(
@@ -44,7 +46,7 @@ struct Show: Verb {
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
     common.explain(checkpoint)
-    let tensor = try checkpoint.tensor(named: tensor)
+    let tensor = try checkpoint.tensor(named: tensor, options: sourceOptions.options)
     let chosen = try slice.map { try Slice.ranges($0, of: tensor.shape) }
     if let output { return try write(tensor, chosen, to: output) }
     let ranges = chosen ?? beginning(of: tensor)
@@ -62,10 +64,11 @@ struct Show: Verb {
     }
     if !common.quiet {
       let part = ranges.shape == tensor.shape ? "" : ", \(excerpt(ranges))"
-      standardOutput(
-        "\(escaped(tensor.name.text))  \(tensor.dtype) \(describe(shape: tensor.shape))\(part)")
+      let text =
+        "\(escaped(tensor.name.text))  \(tensor.dtype) \(describe(shape: tensor.shape))\(part)"
+      standardOutput(lines: wrapped(text, width: outputWidth))
     }
-    if !values.isEmpty { printRows(values.map(\.text), shape: ranges.shape) }
+    if !values.isEmpty { printRows(values.map(\.text), ranges) }
     return .success
   }
 
@@ -104,14 +107,24 @@ struct Show: Verb {
     "showing [" + ranges.map { "\($0.lowerBound):\($0.upperBound)" }.joined(separator: ", ") + "]"
   }
 
-  /// One line for each row of the last axis, aligned.
-  private func printRows(_ cells: [String], shape: [Int]) {
-    let width = max(1, shape.last ?? 1)
-    var table = Table((0..<width).map { _ in ("", .right) })
-    for start in stride(from: 0, to: cells.count, by: width) {
-      table.add(Array(cells[start..<start + width]))
+  /// One line for each row of the last axis, aligned; where that is too wide for the terminal, some columns
+  /// after the other.
+  private func printRows(_ cells: [String], _ ranges: [Range<Int>]) {
+    let columns = ranges.last ?? 0..<1
+    let widest = cells.reduce(1) { max($0, $1.count) }
+    let room = outputWidth.map { max(1, ($0 + 2) / (widest + 2)) } ?? columns.count
+    for first in stride(from: 0, to: columns.count, by: room) {
+      let part = first..<min(first + room, columns.count)
+      if room < columns.count {
+        let start = columns.lowerBound
+        standardOutput("columns \(start + part.lowerBound):\(start + part.upperBound)")
+      }
+      var table = Table(part.map { _ in ("", .right) })
+      for row in stride(from: 0, to: cells.count, by: columns.count) {
+        table.add(Array(cells[row + part.lowerBound..<row + part.upperBound]))
+      }
+      standardOutput(lines: table.lines(headings: false, width: nil))
     }
-    for line in table.lines(headings: false) { standardOutput(line) }
   }
 
   private func nested(_ values: ArraySlice<JSONValue>, shape: [Int]) -> JSONValue {

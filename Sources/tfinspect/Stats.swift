@@ -20,7 +20,7 @@ struct Stats: Verb {
       Examples:
         tfinspect stats model.safetensors
         tfinspect stats bert-base/ --sort std --histogram
-        tfinspect stats bert-base/ --quantiles 0.01,0.5,0.99 --top 3 --json
+        tfinspect stats bert-base/ --quantiles 0.01,0.5,0.99 --top 3
       """)
 
   enum Order: String, ExpressibleByArgument, CaseIterable {
@@ -41,7 +41,9 @@ struct Stats: Verb {
   @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
   var source: FilePath
 
-  @Option(help: "The order: as stored, by name, or by a statistic, the largest first.")
+  @Option(
+    help: ArgumentHelp(
+      "The order: as stored, by name, or by a statistic, the largest first.", valueName: "order"))
   var sort = Order.offset
 
   @Flag(help: "Draw how the values are distributed.")
@@ -80,7 +82,7 @@ struct Stats: Verb {
 
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
-      .choosing(selection.selection)
+      .choosing(selection.selection, options: sourceOptions.options)
     common.explain(checkpoint)
     try memory.keep(reading: checkpoint)
     let tensors = checkpoint.tensors.tensors

@@ -13,12 +13,16 @@ struct TFInspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tfinspect",
     abstract: "Show what is in a Transformer checkpoint.",
+    usage: """
+      tfinspect SRC [options]      (what tfinspect info does)
+      tfinspect VERB SRC ...    (options: tfinspect VERB --help)
+      """,
     discussion: """
       SRC is a file, a shard index or a folder. Headers are read, weights only where values are \
       asked for.
 
       Examples:
-        tfinspect ls bert-base/
+        tfinspect bert-base/
         tfinspect tree bert-base/
         tfinspect show bert.npz pooler.dense.weight --slice 0:2,:
 
@@ -26,8 +30,8 @@ struct TFInspect: ParsableCommand {
       """,
     version: toolVersion,
     subcommands: [
-      Ls.self, Tree.self, Info.self, Show.self, Stats.self, Diff.self, Check.self,
-      Hash.self,
+      Info.self, Ls.self, Tree.self, Show.self, Stats.self, Diff.self, Check.self, Hash.self,
       ID.self, Report.self,
-    ])
+    ],
+    defaultSubcommand: Info.self)
 }

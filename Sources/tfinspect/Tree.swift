@@ -9,6 +9,7 @@ import TransformerKit
 struct Tree: Verb {
   static let configuration = CommandConfiguration(
     abstract: "Draw the weight graph: modules, roles, shapes, parameters, ties.",
+    usage: "tfinspect tree [<options>] <source>",
     discussion: """
       Blocks that are alike are drawn once, as 0…11. A tied weight names what it is tied to. Of a \
       model that is not known, the parts of the tensors' names are drawn.

@@ -30,11 +30,15 @@ struct CheckVerb: Verb {
   @Argument(help: "The model that the certificate is about.")
   var b: FilePath
 
-  @Option(help: "The arrays that the certificate was made on, if not on the built-in probe.")
+  @Option(
+    help: ArgumentHelp(
+      "The arrays that the certificate was made on, if not on the built-in probe.",
+      valueName: "npz"))
   var inputs: FilePath?
 
   @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var progressOptions: ProgressOptions
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
@@ -46,7 +50,10 @@ struct CheckVerb: Verb {
       let second = try Model(b, options: sourceOptions.options)
       common.explain(first)
       common.explain(second)
-      let report = try decoded.check(first, second, inputs: inputs, memory: memory.cap)
+      let (bar, progress) = progressOptions.weightProgress(common)
+      let report = try decoded.check(
+        first, second, inputs: inputs, memory: memory.cap, progress: progress)
+      bar.finish()
       if common.json {
         standardOutput(json(report).text(pretty: true))
       } else {
@@ -75,7 +82,8 @@ struct CheckVerb: Verb {
           + " (\(machine.blasKernel)) on \(machine.cpu)"),
       report.holds
         ? "the certificate holds: \(report.verdict.text)"
-        : "the certificate does not match: \(wrong) of \(report.claims.count) claims",
+        : "the certificate does not match: \(wrong) of \(report.claims.count) claims"
+          + (report.isExchanged ? "; A and B are exchanged" : ""),
     ]
   }
 
@@ -93,7 +101,8 @@ struct CheckVerb: Verb {
     }
     return [
       "schema": "tfverify.check/1", "verdict": report.holds ? "ok" : "does not match",
-      "certified": .string(report.verdict.text), "claims": .array(claims),
+      "certified": .string(report.verdict.text), "exchanged": .bool(report.isExchanged),
+      "claims": .array(claims),
     ]
   }
 }

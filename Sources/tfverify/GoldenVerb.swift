@@ -27,11 +27,14 @@ struct GoldenVerb: Verb {
   @Argument(help: "The golden.")
   var golden: FilePath
 
-  @Option(help: "The limit on |error| / largest |value|, instead of the golden's own.")
+  @Option(
+    help: ArgumentHelp(
+      "The limit on |error| / largest |value|, instead of the golden's own.", valueName: "number"))
   var tolerance: Double?
 
   @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var progressOptions: ProgressOptions
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
@@ -51,7 +54,10 @@ struct GoldenVerb: Verb {
         let needed = VerificationMemory(model.graph, goldenWith: inputs, outputElements: count)
         hasRoom = try memory.keep(needed, for: self.model)
       }
-      let report = try model.check(golden, tolerance: tolerance, explaining: hasRoom)
+      let (bar, progress) = progressOptions.weightProgress(common)
+      let report = try model.check(
+        golden, tolerance: tolerance, explaining: hasRoom, progress: progress)
+      bar.finish()
       if !hasRoom, !report.isVerified {
         standardError("--memory leaves no room to look for causes")
       }

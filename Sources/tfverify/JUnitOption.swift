@@ -97,7 +97,7 @@ private func module(of path: String) -> String {
 
 extension WeightRelation {
   /// Whether B's weight is what A's should be in B.
-  fileprivate var isExact: Bool {
+  var isExact: Bool {
     switch self {
     case .identical, .cast: true
     default: false

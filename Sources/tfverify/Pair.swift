@@ -9,6 +9,7 @@ import TransformerKit
 
 struct Pair: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "pair",
     abstract: "Compare two models (what tfverify does without a verb).",
     discussion: """
       Weights are compared bit for bit under their canonical paths, and all outputs and states on \
@@ -21,11 +22,12 @@ struct Pair: Verb {
         tfverify bert-base/ bert.npz
         tfverify bert-base/ bert-bf16/ --inputs inputs.npz
         tfverify a.safetensors b.safetensors --config config.json -q
-        tfverify bert-base/ bert.npz --certificate bert.intoto.json --junit bert.xml
+        tfverify bert-base/ bert.npz --certificate bert.intoto.json
         tfverify bert-base/ bert.npz -M 300MB
 
       A certificate says what was compared and proven, for `tfverify check`; it is written only if \
-      the verdict is not "different".
+      the verdict is not "different". Of many weights that differ by no known mistake the ten with the \
+      largest |b - a| are listed; -v lists all.
       """)
 
   @Argument(help: "The first model.")
@@ -34,7 +36,8 @@ struct Pair: Verb {
   @Argument(help: "The second model.")
   var b: FilePath
 
-  @Option(help: "Arrays to run on, instead of the built-in probe.")
+  @Option(
+    help: ArgumentHelp("Arrays to run on, instead of the built-in probe.", valueName: "npz"))
   var inputs: FilePath?
 
   @Option(help: "The precision of the forward pass: f32 or f64.")
@@ -48,6 +51,7 @@ struct Pair: Verb {
 
   @OptionGroup var junit: JUnitOption
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var progressOptions: ProgressOptions
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
@@ -56,12 +60,11 @@ struct Pair: Verb {
       try prepareArithmetic()
       let first = try Model(a, options: sourceOptions.options)
       let second = try Model(b, options: sourceOptions.options)
-      common.explain(first)
-      common.explain(second)
-      let leftOut = Set((first.graph.extras + second.graph.extras).map(\.name.text)).sorted()
-      guard certificate == nil || leftOut.isEmpty else {
-        throw ValidationError("a certificate is about whole models; leave out --allow-extra")
-      }
+      common.explain(first, listsExtras: true)
+      common.explain(second, listsExtras: true)
+      let extras = PairExtras(first, second)
+      if !common.quiet, !common.verbose { for line in extras.lines { standardError(line) } }
+      if certificate != nil { for model in [first, second] { try model.checkCanBeCertified() } }
       let file = certificateFile(first, second)
       try file?.check()
       let inputs = try inputs.map { try ArrayFile($0).inputs() }
@@ -72,7 +75,9 @@ struct Pair: Verb {
         }
       let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
       if let text { try file?.write(text) }
-      printAll(report, leftOut, certificate: text.map { _ in file?.path } ?? nil)
+      printAll(
+        report, PairText(report, first, second, all: common.verbose), extras.names,
+        certificate: text.map { _ in file?.path } ?? nil)
       if file != nil && text == nil { standardError("no certificate: the models are different") }
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
@@ -85,9 +90,11 @@ struct Pair: Verb {
     let needed = VerificationMemory(
       comparing: first.graph, second.graph, inputs: inputs, Scalar.self)
     let hasRoom = try memory.keep(needed, for: a)
+    let (bar, progress) = progressOptions.weightProgress(common)
     let report = try TransformerKit.compare(
       first, second, inputs: inputs, precision: Scalar.self, isBrief: certificate == nil,
-      explaining: hasRoom)
+      explaining: hasRoom, progress: progress)
+    bar.finish()
     if !hasRoom, case .different = report.verdict {
       standardError("--memory leaves no room to look for causes")
     }
@@ -112,41 +119,16 @@ struct Pair: Verb {
   }
 
   /// - Parameter leftOut: the tensors that are in no part of the models that is compared.
-  private func printAll(_ report: PairReport, _ leftOut: [String], certificate: FilePath?) {
+  private func printAll(
+    _ report: PairReport, _ text: PairText, _ leftOut: [String], certificate: FilePath?
+  ) {
     if common.json { return standardOutput(json(report, leftOut).text(pretty: true)) }
     if !common.quiet {
-      printDetails(report)
-      for line in report.reasons { standardOutput(line) }
+      for line in text.lines { standardOutput(line) }
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
     let limit = leftOut.isEmpty ? "" : ", without the \(describe(leftOut.count, "tensor")) left out"
     standardOutput(report.verdict.text + limit)
-  }
-
-  private func printDetails(_ report: PairReport) {
-    var counts = (identical: 0, cast: 0, other: 0)
-    for weight in report.weights {
-      switch weight.relation {
-      case .identical: counts.identical += 1
-      case .cast: counts.cast += 1
-      default:
-        counts.other += 1
-        standardOutput("weight  \(weight.path): \(weight.relation.text)")
-      }
-    }
-    standardOutput(
-      "weights \(report.weights.count): \(counts.identical) identical, \(counts.cast) cast,"
-        + " \(counts.other) different")
-    if report.outputs.isEmpty { return }
-    var table = Table([
-      ("OUTPUT", .left), ("SHAPE", .left), ("MAX ERROR", .right), ("RELATIVE", .right),
-    ])
-    for output in report.outputs {
-      let error = output.isIdentical ? "identical" : describe(error: output.error)
-      let relative = output.isIdentical ? "" : describe(error: output.relative)
-      table.add([output.name, describe(shape: output.shape), error, relative])
-    }
-    for line in table.lines() { standardOutput(line) }
   }
 
   private func json(_ report: PairReport, _ leftOut: [String]) -> JSONValue {
@@ -169,16 +151,6 @@ struct Pair: Verb {
       "explanations": .array(explanations),
       "left_out": .array(leftOut.map { .string($0) }),
     ]
-  }
-}
-
-extension PairReport {
-  /// Why the models differ, a line each.
-  var reasons: [String] {
-    let all = explanations.count > 1 && !explanations.contains(where: \.isSufficient)
-    let isExplained = explanations.allSatisfy { $0.cause != nil } && configDifferences.isEmpty
-    return configDifferences.map { "config \($0)" } + explanations.map(\.text)
-      + (all && isExplained ? ["undoing all of these makes all outputs agree"] : [])
   }
 }
 

@@ -30,10 +30,13 @@ struct Run: Verb {
   @Argument(help: "The model.")
   var model: FilePath
 
-  @Option(help: "An npz with the inputs, instead of the built-in probe.")
+  @Option(
+    help: ArgumentHelp("An npz with the inputs, instead of the built-in probe.", valueName: "npz"))
   var inputs: FilePath?
 
-  @Option(name: [.short, .long], help: "The npz to write; without it, a summary is printed.")
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("The npz to write; without it, a summary is printed.", valueName: "npz"))
   var output: FilePath?
 
   @Flag(help: "Also give every hidden state.")
@@ -49,6 +52,7 @@ struct Run: Verb {
   var force = false
 
   @OptionGroup var sourceOptions: SourceOptions
+  @OptionGroup var progressOptions: ProgressOptions
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
@@ -87,8 +91,10 @@ struct Run: Verb {
     }
     try memory.keep(
       VerificationMemory(running: model.graph, inputs: inputs, Scalar.self), for: self.model)
-    var pass = try ForwardPass<Scalar>(model.graph, inputs: inputs)
+    let (bar, progress) = progressOptions.weightProgress(common)
+    var pass = try ForwardPass<Scalar>(model.graph, inputs: inputs, progress: progress)
     let outputs = try pass.run(hiddenStates: hiddenStates)
+    bar.finish()
     try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) })
     RunReport(file: file, common: common).print(outputs, precision: precision)
   }

@@ -12,7 +12,10 @@ struct TFVerify: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tfverify",
     abstract: "Run a reference forward pass, and prove that checkpoints compute the same.",
-    usage: "tfverify A B [options]    (options: tfverify pair --help)",
+    usage: """
+      tfverify A B [options]
+      tfverify VERB ...    (options: tfverify VERB --help)
+      """,
     discussion: """
       Inputs and outputs are arrays of ids and numbers in npz files, under the names that Hugging \
       Face gives them. Text is the business of a tokeniser.
@@ -21,7 +24,7 @@ struct TFVerify: ParsableCommand {
         tfverify bert-base/ bert.npz
         tfverify golden bert-base/ golden.npz
         tfverify check bert.intoto.json bert-base/ bert.npz
-        tfverify run bert-base/ --inputs inputs.npz -o outputs.npz --hidden-states
+        tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
 
       \(ExitStatus.help)
       """,

@@ -125,5 +125,105 @@ import Testing
     #expect(page.text.contains("Compared by the names in the files. \(summary)."))
     let same = try ReportPage(a.string, a.string, in: scratch)
     #expect(same.text.contains("29 tensors identical."))
+    #expect(same.text.contains("All 29 tensors are the same, bit for bit."))
+  }
+
+  /// The first tensors of BERT, one of them with a NaN in it, and one further away than the others.
+  private func changedBERT() throws -> FilePath {
+    let source = readFile(fixture("bert/base").appending("model.safetensors"))
+    let length = Int(source[0]) + Int(source[1]) << 8
+    let header = try #require(
+      JSONSerialization.jsonObject(with: Data(source[8..<8 + length])) as? [String: Any])
+    var bytes = source
+    for (name, element, value) in [
+      ("encoder.layer.1.attention.self.query.weight", 7, Float.nan),
+      ("encoder.layer.1.output.dense.bias", 2, 1e6),
+    ] {
+      let entry = try #require(header[name] as? [String: Any])
+      let start = try #require((entry["data_offsets"] as? [Int])?.first)
+      let place = 8 + length + start + 4 * element
+      bytes.replaceSubrange(place..<place + 4, with: littleEndian(value.bitPattern))
+    }
+    let folder = scratch.makeFolder("changed")
+    writeFile(bytes, to: folder.appending("model.safetensors"))
+    let config = readFile(fixture("bert/base").appending("config.json"))
+    writeFile(config, to: folder.appending("config.json"))
+    return folder
+  }
+
+  @Test func `of two, both are checked, and the page begins with the difference`() throws {
+    let page = try ReportPage(fixture("bert/base").string, changedBERT().string, in: scratch)
+    #expect(page.faults.isEmpty, "\(page.faults)")
+    expectSelfContained(page)
+    let sections = page.tags.filter { $0.name == "section" }.compactMap { $0["id"] }
+    #expect(
+      sections == [
+        "overview", "differences", "where", "rank", "changes", "picture", "map", "layers",
+        "histograms", "spectra", "tensors",
+      ])
+    #expect(
+      page.text.contains("<p class=\"headline\">2 of 39 weights changed, all in layer 1.</p>"))
+    #expect(page.text.contains("1 element is finite in one of the two only"))
+    #expect(page.text.contains("<li class=\"good\"><b>none</b> <span>faults in A</span></li>"))
+    #expect(page.text.contains("<li class=\"bad\"><b>1</b> <span>faults in B</span></li>"))
+    #expect(page.text.contains("1 NaN of 576, the first at [0, 7]"))
+    // What is about the first one alone says so.
+    for title in ["Model", "Parameters", "Layers", "Histograms", "Spectra", "Tensors"] {
+      #expect(page.text.contains(">\(title) of A</h2>"), "\(title)")
+    }
+    // Infinity is the largest of numbers, and can be sorted by.
+    let row = try #require(page.rows["c0"])
+    #expect(row[0] == "encoder.blocks.1.attention.query.weight" && row[4] == "not finite")
+    #expect(row[9].contains("1 finite on one side only, the first at [0, 7]"))
+    #expect(page.tags.contains { $0.name == "td" && $0["data-v"] == "Infinity" })
+    // Layer 0 and all that is the same in layer 1 are in the map.
+    #expect(page.text.contains("<td class=\"same\">=</td>"))
+    #expect(page.text.contains("<td class=\"lost\">inf</td>"))
+  }
+
+  @Test func `of two, numbers of changes are those of diff`() throws {
+    let (a, b) = (fixture("inspect/a.safetensors"), fixture("inspect/b.safetensors"))
+    let page = try ReportPage(a.string, b.string, in: scratch)
+    let json = try JSONSerialization.jsonObject(
+      with: Data(output("diff", a.string, b.string, "--json").joined(separator: "\n").utf8))
+    let changes = try #require((json as? [String: Any])?["changes"] as? [[String: Any]])
+    #expect(changes.count == page.rows.keys.count { $0.hasPrefix("c") })
+    for (index, change) in changes.enumerated() {
+      let row = try #require(page.rows["c\(index)"])
+      guard let relative = change["relative_norm"] as? Double, relative > 0 else { continue }
+      let shown = try #require(Double(row[4]), "\(row)")
+      #expect(abs(shown - relative) <= 0.006 * relative, "\(row)")
+    }
+  }
+
+  /// Names, tensors, metadata and faults that a page cannot hold all of.
+  @Test(.timeLimit(.minutes(2))) func `a page does not grow with what is in a file`() throws {
+    var (header, position): ([String: Any], Int) = ([:], 0)
+    header["__metadata__"] = ["text": String(repeating: "<&>", count: 1 << 18)]
+    for index in 0..<7000 {
+      let name =
+        "stack\(index % 40).\(index / 40).\(String(repeating: "<name>.", count: 40))w"
+      header[name] = ["dtype": "F32", "shape": [2, 2], "data_offsets": [position, position + 16]]
+      position += 16
+    }
+    var text = Array(try JSONSerialization.data(withJSONObject: header))
+    text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
+    let bytes = littleEndian(UInt64(text.count)) + text
+    let numbers = { (first: Float) in
+      (0..<position / 4).flatMap { littleEndian((first + Float($0)).bitPattern) }
+    }
+    let a = scratch.write(bytes + numbers(1), to: "many.safetensors")
+    let b = scratch.write(bytes + numbers(2), to: "more.safetensors")
+    let page = try ReportPage(a.string, b.string, in: scratch)
+    #expect(page.faults.isEmpty && page.text.utf8.count < 10 << 20, "\(page.text.utf8.count)")
+    expectSelfContained(page)
+  }
+
+  @Test func `without the script nothing is hidden but what needs it`() throws {
+    let page = try ReportPage(
+      fixture("inspect/a.safetensors").string, fixture("inspect/b.safetensors").string, in: scratch)
+    let hidden = page.tags.filter { $0["hidden"] != nil }
+    #expect(hidden.allSatisfy { $0["id"] == "theme" || $0["class"] == "filter" })
+    #expect(page.tags.allSatisfy { $0["tabindex"] != "-1" })
   }
 }

@@ -36,7 +36,15 @@ extension Ground {
       // What divides heads must divide what the heads share.
       guard let number = fact.value.int else { return nil }
       return one(of: [2 * number, number / 2].filter(range.contains).map { .number($0) })
-    case .choices, .numbers, .tokens, .modelClass, .other: return nil
+    case .choices(let names):
+      // One layer of another type.
+      guard var elements = fact.value.elements, !elements.isEmpty else { return nil }
+      let place = dice.below(elements.count)
+      let others = names.map { JSONValue.string($0) }.filter { $0 != elements[place] }
+      guard let other = others.first else { return nil }
+      elements[place] = other
+      return .array(elements)
+    case .numbers, .tokens, .modelClass, .other: return nil
     }
   }
 }

@@ -93,6 +93,37 @@ let headMistakes: [Plant] =
     },
   ]
 
+/// What a converter does that treats all rows of a layer alike.
+let groupedMistakes: [Plant] = [
+  attention { ground, module, shape in
+    // Rotary halves interleaved as if keys had as many heads as queries.
+    let size = shape.headSize * shape.keyHeads / shape.heads
+    guard shape.rotary != nil, shape.keyHeads < shape.heads, size.isMultiple(of: 2), size > 2 else {
+      return nil
+    }
+    return try ground.reordered(
+      "keys interleaved with the heads of queries", module, ["key"], pair: "permuted", golden: [],
+      order: interleaved(0..<size, size))
+  },
+  attention { ground, module, shape in
+    guard shape.rotary != nil, shape.headSize > 2, ground.paths.contains(module + ".query.bias")
+    else { return nil }
+    var mutant = try ground.reordered(
+      "rotary halves interleaved in weights and not in biases", module, ["query", "key"],
+      pair: "interleaved in B", golden: [], order: interleaved(0..<shape.headSize, shape.headSize))
+    for part in ["query", "key"] { mutant.weights["\(module).\(part).bias"] = nil }
+    return mutant
+  },
+  Plant({ ground in ground.slots(.bias).isEmpty ? [] : ["biases"] }) { ground, place in
+    var mutant = Mutant("all biases lost", at: place)
+    for slot in ground.slots(.bias) {
+      mutant.weights[slot.path] = try ground.elements(slot.path).mapped { _, _ in 0 }
+    }
+    mutant.pair = [Mutant.Expected("bias", "zero in B")]
+    return mutant
+  },
+]
+
 /// A mistake in an attention module, whose heads are what it declares.
 private func attention(
   _ plant: @escaping @Sendable (inout Ground, String, AttentionShape) throws -> Mutant?

@@ -6,7 +6,8 @@ import TransformerKit
 func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant] {
   var ground = Ground(graph, seed: seed)
   var mutants: [Mutant] = []
-  for plant in matrixMistakes + headMistakes + tableMistakes + layerMistakes + valueMistakes
+  for plant in matrixMistakes + headMistakes + groupedMistakes + tableMistakes + layerMistakes
+    + valueMistakes
     + configMistakes + otherMistakes
   {
     let candidates = plant.candidates(ground)

@@ -63,7 +63,8 @@ import TransformerKit
       where !path.string.contains("/Families/") && path.lastComponent != "Families.swift" {
         let text = String(decoding: readFile(path), as: UTF8.self)
         for line in text.split(separator: "\n") {
-          for word in words(line) {
+          // A program is not a model.
+          for word in words(Substring(line.replacing("llama.cpp", with: ""))) {
             // `BertForMaskedLM` begins with a name, and goes on with a capital.
             let isNamed = names.contains { name in
               word.lowercased().hasPrefix(name)

@@ -128,21 +128,26 @@ def distances(x, y):
     else:
         marks = (different != y.flatten().view("u1").reshape(y.size, -1)).any(axis=1)
     size = np.abs(b - a)[both]
+    # From a number to what is none, no distance is larger.
+    lost = int((~both & ~alike).sum())
     facts = {
         "elements": a.size, "differing": int(marks.sum()), "first": int(np.flatnonzero(marks)[0]),
-        "max": float(size.max()), "mean": float(size.sum() / a.size),
-        "incomparable": int((~both & ~alike).sum()),
+        "incomparable": lost,
     }  # fmt: skip
+    if lost:
+        infinite = ("max", "mean", "relative", "relative_norm")
+        place = int(np.flatnonzero(~both & ~alike)[0])
+        return facts | dict.fromkeys(infinite, "Infinity") | {"max_at": place, "cosine": None}
+    facts |= {"max": float(size.max()), "mean": float(size.sum() / a.size)}
+    if x.dtype == y.dtype and x.dtype.kind == "f" and (marks & ~alike).any():
+        facts["ulp"] = steps(x.flatten()[both], y.flatten()[both])
     a, b = a[both], b[both]
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     facts["relative"] = float(size.max() / np.abs(a).max()) if np.abs(a).max() else "Infinity"
     if not norms:
         return facts | {"relative_norm": "Infinity", "cosine": None}
     facts["relative_norm"] = float(np.linalg.norm(b - a) / np.linalg.norm(a))
-    facts["cosine"] = float(a @ b / norms)
-    if x.dtype == y.dtype and x.dtype.kind == "f" and (marks & ~alike).any():
-        facts["ulp"] = steps(x.flatten()[both], y.flatten()[both])
-    return facts
+    return facts | {"cosine": float(a @ b / norms)}
 
 
 def main(folder):

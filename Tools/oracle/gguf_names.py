@@ -1,7 +1,8 @@
-"""Writes Fixtures/{bert,gpt2,t5}/gguf_names*: python Tools/oracle/gguf_names.py FOLDER [CASE ...]
+"""Writes Fixtures/{bert,gpt2,llama,t5}/gguf_names*: python Tools/oracle/gguf_names.py FOLDER [CASE ...]
 
 FOLDER is a copy of llama.cpp, here the one inside the source distribution of llama-cpp-python
-0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, gpt2.py, t5.py)
+0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, gpt2.py, llama.py,
+qwen.py, t5.py)
 makes a GGUF file of a random Hugging Face model, without a vocabulary; its reader gives names and
 arrays back, in numpy's order of dimensions. They are stored as safetensors: tfkit reads these
 names, not yet the container.
@@ -24,6 +25,9 @@ from transformers import (
     BertModel,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaForCausalLM,
+    Qwen2ForCausalLM,
+    Qwen3ForCausalLM,
     T5Config,
     T5EncoderModel,
     T5ForConditionalGeneration,
@@ -31,6 +35,7 @@ from transformers import (
 
 import bert
 import gpt2
+import llama
 import t5
 from converted import original_folder, write_huggingface
 from exact import FIXTURES, exact_outputs, write_golden
@@ -48,6 +53,7 @@ GPT2 = {"vocab_size": 37, "n_embd": 12, "n_head": 3, "n_layer": 2, "n_positions"
 GPT2 |= {"bos_token_id": 36, "eos_token_id": 36}
 T5 = {"vocab_size": 37, "d_model": 12, "num_heads": 2, "d_kv": 5, "d_ff": 20, "num_layers": 2}
 T5 |= {"decoder_start_token_id": 0}
+LLAMA = llama.SIZES | {"num_hidden_layers": 1}
 V11 = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
 
 
@@ -83,6 +89,36 @@ CASES = {
     ),
     "t5/gguf_names_v10": Case(
         T5ForConditionalGeneration, T5Config(**T5, num_decoder_layers=1), t5, t5.right_padded
+    ),
+    "llama/gguf_names": Case(
+        LlamaForCausalLM,
+        LlamaForCausalLM.config_class(
+            **LLAMA, **llama.rope("llama3", original_max_position_embeddings=16, **llama.LLAMA3)
+        ),
+        llama,
+        llama.right_padded,
+        read_back=False,  # transformers does not take its factors back
+    ),
+    "llama/gguf_names_biases": Case(
+        LlamaForCausalLM,
+        LlamaForCausalLM.config_class(**LLAMA, attention_bias=True, tie_word_embeddings=True),
+        llama,
+        llama.right_padded,
+        read_back=False,
+    ),
+    "llama/gguf_names_qwen2": Case(
+        Qwen2ForCausalLM,
+        Qwen2ForCausalLM.config_class(**LLAMA),
+        llama,
+        llama.right_padded,
+        read_back=False,
+    ),
+    "llama/gguf_names_qwen3": Case(
+        Qwen3ForCausalLM,
+        Qwen3ForCausalLM.config_class(**LLAMA),
+        llama,
+        llama.right_padded,
+        read_back=False,
     ),
     "t5/gguf_names_encoder": Case(T5EncoderModel, T5Config(**T5, **V11), t5, t5.encoder_padded),
 }

@@ -110,6 +110,11 @@ def good_files() -> None:
     good("origins", tensors, metadata={"k": "1", "l": "2", "m": "4"},
          origins=[(b"1.safetensors", one, 1), (b"2.safetensors", two, 2)],
          shard_index=(b"model.safetensors.index.json", index), files=[(b"README.md", b"# x\n")])
+    good("paths", [("a", "U8", (1,), b"\1")], files=[
+        (b"config.json", b"{}"), (b".gitattributes", b"*.bin filter=lfs\n"),
+        (b"1_Pooling/config.json", b'{"pooling_mode_mean_tokens": true}'),
+        (b"2_Dense/a b/caf\xe9", b""), (b"2_Dense/...", b"dots"),
+    ])
 
 
 # Bad files
@@ -235,7 +240,7 @@ def bad_index() -> dict[str, bytes]:
     good_record = record(DATA, (0, 1000))
     entry = stream(1000, 1, 0, good_record)
     return {
-        "flags_unknown": one(flags=4),
+        "flags_unknown": one(flags=8),
         "chunk_units_zero": one(units=0),
         "chunk_units_512": one(units=512),
         "chunk_units_odd": one(units=1025),
@@ -285,6 +290,18 @@ def bad_index() -> dict[str, bytes]:
         "file_absolute": one(files=[named(b"/etc/passwd", 0)]),
         "file_backslash": one(files=[named(b"a\\b", 0)]),
         "file_hidden": one(files=[named(b".bashrc", 0)]),
+        "paths_none": one(flags=4, files=[named(b"config.json", 0)]),
+        "paths_parent": one(flags=4, files=[named(b"a/../../b", 0)]),
+        "paths_absolute": one(flags=4, files=[named(b"/etc/passwd", 0)]),
+        "paths_here": one(flags=4, files=[named(b"a/./b", 0)]),
+        "paths_empty_part": one(flags=4, files=[named(b"a//b", 0)]),
+        "paths_slash_last": one(flags=4, files=[named(b"a/", 0)]),
+        "paths_backslash": one(flags=4, files=[named(b"a/..\\b", 0)]),
+        "paths_deep": one(flags=4, files=[named(b"/".join([b"a"] * 33), 0)]),
+        "paths_part_256": one(flags=4, files=[named(b"a/" + b"b" * 256, 0)]),
+        "paths_file_and_folder": one(flags=4, files=[named(b"a/b", 0), named(b"a", 0)]),
+        "paths_folder_and_file": one(flags=4, files=[named(b"a/b", 0), named(b"a/b/c", 0)]),
+        "paths_twice": one(flags=4, files=[named(b"a/b", 0), named(b"a/b", 0)]),
         "file_with_nul": one(files=[named(b"a\0b", 0)]),
         "file_name_256": one(files=[named(b"a" * 256, 0)]),
         "file_twice": one(files=[named(b"x", 0), named(b"x", 0)]),

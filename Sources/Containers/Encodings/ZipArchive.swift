@@ -9,7 +9,7 @@ final class ZipArchive: Sendable {
   /// The text at the end of the archive.
   let comment: [UInt8]
 
-  private let file: InputFile
+  private let file: any ByteSource
   /// Where the bytes of each member begin.
   private let dataOffsets: [Int]
   /// Streams that have been read to some point, and may be read on; the latest last.
@@ -17,7 +17,7 @@ final class ZipArchive: Sendable {
   private static let maximumIdleStreams = 8
 
   /// Reads and checks the local headers of the members in `directory`.
-  init(_ file: InputFile, _ directory: ZipDirectory) throws(CheckpointError) {
+  init(_ file: any ByteSource, _ directory: ZipDirectory) throws(CheckpointError) {
     self.file = file
     members = directory.members
     comment = directory.comment
@@ -30,7 +30,7 @@ final class ZipArchive: Sendable {
 
   /// Checks that the members cover the file up to the directory.
   private static func dataOffsets(
-    of directory: ZipDirectory, in file: InputFile
+    of directory: ZipDirectory, in file: any ByteSource
   ) throws(CheckpointError) -> [Int] {
     let members = directory.members
     var offsets = [Int](repeating: 0, count: members.count)

@@ -27,7 +27,7 @@ struct ZipDirectory {
   }
 
   /// Reads the directory.
-  init(of file: InputFile) throws(CheckpointError) {
+  init(of file: any ByteSource) throws(CheckpointError) {
     let (end, comment) = try Self.end(of: file)
     self.comment = comment
     start = end.start
@@ -54,7 +54,7 @@ struct ZipDirectory {
     }
   }
 
-  private static func end(of file: InputFile) throws(CheckpointError) -> (End, [UInt8]) {
+  private static func end(of file: any ByteSource) throws(CheckpointError) -> (End, [UInt8]) {
     let tailStart = max(0, file.size - 22 - 65_535)
     let tail = try file.read(tailStart..<file.size)
     // Readers look for the last signature, so that must be the one.
@@ -91,7 +91,7 @@ struct ZipDirectory {
   /// The 64-bit end record, if there is one: it must say what the short one says, or what the
   /// short one cannot say.
   private static func end64(
-    of file: InputFile, short: End
+    of file: any ByteSource, short: End
   ) throws(CheckpointError) -> End? {
     guard short.offset >= 20 else { return nil }
     var locator = ByteCursor(

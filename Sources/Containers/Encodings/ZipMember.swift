@@ -124,7 +124,7 @@ struct ZipMember {
   ///   - file: the archive.
   ///   - end: where the next member, or the directory, begins. Nothing may be left before it.
   /// - Returns: where the member's bytes begin.
-  func dataOffset(in file: InputFile, before end: Int) throws(CheckpointError) -> Int {
+  func dataOffset(in file: any ByteSource, before end: Int) throws(CheckpointError) -> Int {
     guard headerOffset <= end - 30 else { throw fault("overlaps what follows it") }
     var cursor = ByteCursor(
       try file.read(headerOffset..<headerOffset + 30), at: headerOffset)
@@ -156,7 +156,7 @@ struct ZipMember {
   }
 
   private func checkDescriptor(
-    in file: InputFile, at start: Int, before end: Int
+    in file: any ByteSource, at start: Int, before end: Int
   ) throws(CheckpointError) {
     let count = end - start
     guard hasDescriptor else {

@@ -1,9 +1,9 @@
-import SystemPackage
+public import SystemPackage
 public import TensorCore
 
 /// What a checkpoint has beside its tensors, and takes along into a container that can hold it.
 public struct Belongings: Sendable {
-  /// The other small files of its folder, as far as they stand inside the container.
+  /// The other files of its folder, as far as they stand inside the container.
   public var files: [CompanionFile] = []
   /// The safetensors files that the tensors came from, for giving back the same bytes.
   var origin: SafetensorsOrigin?
@@ -19,16 +19,19 @@ public struct Belongings: Sendable {
   }
 }
 
-/// A small file that travels with the weights.
+/// A file that travels with the weights.
 public struct CompanionFile: Sendable {
-  /// Its name in the folder, as the file system has it.
+  /// Its path in the folder, as the file system has it; folders in the folder with slashes.
   public let name: [UInt8]
   /// Its bytes.
   public let bytes: any TensorBytes
+  /// Where it is, unless it stands in a container.
+  let path: FilePath?
 
   init(name: [UInt8], bytes: any TensorBytes) {
     self.name = name
     self.bytes = bytes
+    path = nil
   }
 
   /// A file that is in memory.
@@ -37,11 +40,12 @@ public struct CompanionFile: Sendable {
   }
 
   /// A file as it is on disk.
-  init(_ path: FilePath) throws(CheckpointError) {
-    let file = try InputFile(path)
-    self.init(
-      name: path.lastComponent?.bytes ?? [],
-      bytes: FileBytes(file: file, start: 0, count: file.size))
+  ///
+  /// It is opened when its bytes are read, so that any number of files can be known.
+  public init(_ path: FilePath, name: [UInt8]? = nil) throws(CheckpointError) {
+    self.name = name ?? path.lastComponent?.bytes ?? []
+    self.path = path
+    bytes = UnopenedFile(try InputFile(path))
   }
 
   /// The whole file.
@@ -69,5 +73,25 @@ extension ConfigFile {
     } catch {
       throw error.inFile(displayed(path))
     }
+  }
+}
+
+/// The bytes of a file that is open only while it is read.
+private struct UnopenedFile: TensorBytes {
+  let path: FilePath
+  let stamp: FileStamp
+  let count: Int
+  var isReadForwards: Bool { false }
+
+  init(_ file: InputFile) {
+    path = file.path
+    stamp = file.stamp
+    count = file.size
+  }
+
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    let file = try InputFile(path)
+    guard file.stamp == stamp else { throw CheckpointError(.changedWhileRead, file: file.name) }
+    try file.read(at: offset, into: &buffer)
   }
 }

@@ -31,8 +31,10 @@ public struct Checkpoint: Sendable {
   public let index: FilePath?
   /// What the shard index says about itself: `total_size` and the like.
   public let indexMetadata: JSONValue?
-  /// The other small files of a folder: tokenizer.json, generation_config.json and so on.
-  public let companions: [FilePath]
+  /// The folder that the user named, or that the index he named is in.
+  public let folder: FilePath?
+  /// What it is a part of, if it is no model for itself.
+  public let part: Part?
   /// Whether the order of the tensors was declared by whoever wrote them. It is not in an npz that
   /// is not ours, and then a writer may change it.
   public let keepsOrder: Bool
@@ -43,8 +45,9 @@ public struct Checkpoint: Sendable {
 
   /// Opens a file, a shard index or a folder.
   ///
-  /// In a folder, the weights are `model.safetensors.index.json`, else `model.safetensors`, else
-  /// `model.npz`, else `model.tfz`, else the only container there.
+  /// In a folder, the weights are the first that there is of `model.safetensors`, its index,
+  /// `pytorch_model.bin`, its index, `model.gguf`, `model.npz`, `model.tfz`, `tf_model.h5`,
+  /// `flax_model.msgpack`; else the only container there. `surroundings` says what else lies there.
   ///
   /// - Parameters:
   ///   - path: what to open.
@@ -80,12 +83,26 @@ public struct Checkpoint: Sendable {
       return try Checkpoint(
         source, format: format, contents: contents, files: [file.path], index: nil, config: config)
     case .index(let path):
-      let index = try ShardIndex(path)
-      let (contents, files) = try index.contents()
-      return try Checkpoint(
-        source, format: .safetensors, contents: contents, files: files, index: index,
-        config: config)
+      return try open(source, index: path, config: config)
     }
+  }
+
+  private static func open(
+    _ source: CheckpointSource, index path: FilePath, config: ConfigFile?
+  ) throws(CheckpointError) -> Checkpoint {
+    let index: ShardIndex
+    let sharded: ShardIndex.Sharded
+    do throws(CheckpointError) {
+      index = try ShardIndex(path)
+      sharded = try index.open()
+    } catch {
+      // Of a folder, something else may be meant.
+      throw source.path == source.folder
+        ? error.naming(readable(in: source.path, but: path)) : error
+    }
+    return try Checkpoint(
+      source, format: sharded.format, contents: sharded.contents, files: sharded.files,
+      index: index, config: config)
   }
 
   private init(
@@ -114,7 +131,10 @@ public struct Checkpoint: Sendable {
     self.files = files
     self.index = index?.path
     indexMetadata = index?.metadata
-    companions = try source.companions(weights: files)
+    folder = source.folder
+    part =
+      index == nil && files.count == 1
+      ? Part(files[0], tensors: contents.tensors.lazy.map(\.name)) : nil
     keepsOrder = contents.keepsOrder
     var stamps: [FilePath: FileStamp] = [:]
     for path in files + [self.index].compactMap(\.self) { stamps[path] = FileStamp(path) }
@@ -123,12 +143,15 @@ public struct Checkpoint: Sendable {
 
   /// The same checkpoint, as if it held only the tensors of `selection`.
   ///
+  /// - Parameter aliases: other names that tensors go by.
   /// - Throws: `CheckpointError` if that are none.
-  public func choosing(_ selection: TensorSelection) throws(CheckpointError) -> Checkpoint {
+  public func choosing(
+    _ selection: TensorSelection, aliases: [TensorName: [TensorName]] = [:]
+  ) throws(CheckpointError) -> Checkpoint {
     if selection.isEverything { return self }
     var chosen = self
     do {
-      chosen.tensors = try TensorTable(selection.chosen(from: tensors.tensors))
+      chosen.tensors = try TensorTable(selection.chosen(from: tensors.tensors, aliases: aliases))
     } catch {
       throw error.inFile(displayed(path))
     }
@@ -160,15 +183,40 @@ public struct Checkpoint: Sendable {
     return stripped
   }
 
-  /// Every file that belongs to it, and must not be written to.
+  /// The files that it is read from, and that must not be written to: weights, index and config.
+  public var ownFiles: [FilePath] {
+    files + [index, config?.path].compactMap(\.self)
+  }
+
+  /// Every file that belongs to it, and must not be written to: with it what lies in its folder.
   public var allFiles: [FilePath] {
-    files + [index, config?.path].compactMap(\.self) + companions
+    guard let folder else { return ownFiles }
+    let inside = ((try? names(in: folder)) ?? []).map { folder.appending($0) }
+    return ownFiles + inside.filter { $0.status?.type == .regular && !ownFiles.contains($0) }
+  }
+
+  /// What lies in its folder beside the weights and the config that are read; of a file that the user
+  /// named nothing.
+  ///
+  /// - Parameter isDeep: whether to look into the folders in it, too.
+  /// - Throws: `CheckpointError` if the folder cannot be looked at, or has more in it than can be.
+  public func surroundings(isDeep: Bool) throws(CheckpointError) -> Surroundings {
+    guard let folder else { return Surroundings() }
+    var found = try Surroundings(
+      folder, read: Set(files + [index].compactMap(\.self)), isDeep: isDeep)
+    let usual = folder.appending("config.json")
+    if config?.path == usual {
+      found.leaveOutConfig()
+    } else if usual.linkStatus != nil {
+      found.leaveConfig("config.json")
+    }
+    return found
   }
 }
 
 extension ContainerFormat {
   /// Reads the headers of `file`; errors name it.
-  func contents(of file: InputFile) throws(CheckpointError) -> Contents {
+  func contents(of file: any ByteSource) throws(CheckpointError) -> Contents {
     do {
       return try read(file)
     } catch {

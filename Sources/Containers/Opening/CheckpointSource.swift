@@ -18,10 +18,6 @@ struct CheckpointSource {
   /// The config.json that belongs to the weights.
   let config: FilePath?
 
-  /// What a folder's weights are called, the likeliest first.
-  private static let usualNames =
-    ["model.safetensors.index.json"] + ContainerFormat.all.map { "model.\($0.fileExtension)" }
-
   /// Finds everything that belongs to `path`.
   ///
   /// - Parameter configNames: what a config may be called beside `config.json`, the likeliest first.
@@ -29,10 +25,12 @@ struct CheckpointSource {
     _ path: FilePath, format: ContainerFormat?, configNames: [String] = []
   ) throws(CheckpointError) {
     self.path = path
-    let status = try systemCall("cannot open", path) { try path.stat() }
+    let status = try InputFile.whereSomethingIs(path) { () throws(CheckpointError) in
+      try systemCall("cannot open", path) { try path.stat() }
+    }
     if status.type == .directory {
       folder = path
-      weights = try Self.weights(in: path, format: format)
+      weights = try WeightsInFolder(path, format: format).weights
       config = try Self.config(in: path, configNames)
       return
     }
@@ -43,7 +41,7 @@ struct CheckpointSource {
       config = inFolder
     } else {
       folder = nil
-      let own = try Self.existing(path.appendingToName(".config.json"))
+      let own = try existing(path.appendingToName(".config.json"))
       config = own ?? inFolder
     }
   }
@@ -57,129 +55,163 @@ struct CheckpointSource {
     return nil
   }
 
-  /// The path, if there is anything.
-  ///
-  /// - Throws: `CheckpointError` if that cannot be found out: a config that is there must not be left
-  ///   out because of an I/O error.
-  private static func existing(_ path: FilePath) throws(CheckpointError) -> FilePath? {
-    try systemCall("cannot examine", path) {
-      do {
-        _ = try path.stat(followTargetSymlink: false)
-        return path
-      } catch Errno.noSuchFileOrDirectory, Errno.notDirectory, Errno.fileNameTooLong {
-        return nil
-      }
-    }
-  }
-
-  private static func weights(
+  /// What a file is that holds weights, or says where they are.
+  static func weights(
     at path: FilePath, format: ContainerFormat?
   ) throws(CheckpointError) -> Weights {
     let file = try InputFile(path)
-    if format?.canShard != false, looksLikeJSON(try file.head(ContainerFormat.headSize)) {
-      return .index(path)
-    }
+    if format?.canShard != false, try looksLikeJSON(file) { return .index(path) }
     if let format { return .file(file, format) }
     return .file(file, try recognizedFormat(of: file))
   }
+}
 
-  private static func weights(
-    in folder: FilePath, format: ContainerFormat?
-  ) throws(CheckpointError) -> Weights {
-    for name in usualNames {
-      guard let path = try existing(folder.appending(name)) else { continue }
-      return try weights(at: path, format: format)
+/// The path, if there is anything.
+///
+/// - Throws: `CheckpointError` if that cannot be found out: a config that is there must not be left
+///   out because of an I/O error.
+private func existing(_ path: FilePath) throws(CheckpointError) -> FilePath? {
+  try systemCall("cannot examine", path) {
+    do {
+      _ = try path.stat(followTargetSymlink: false)
+      return path
+    } catch Errno.noSuchFileOrDirectory, Errno.notDirectory, Errno.fileNameTooLong {
+      return nil
     }
-    let found = try FolderContents(folder)
-    let advice = "name the file"
-    let choices = found.indices + found.containers.filter { !found.indexed.contains($0) }
-    guard choices.count <= 1 else {
-      let list = choices.map { "\"\(displayed(FilePath($0)))\"" }
-      throw CheckpointError(
-        .malformed("the folder has several containers: " + list.joined(separator: ", ")),
-        file: displayed(folder), advice: advice)
-    }
-    if let only = choices.first {
-      return try weights(at: folder.appending(only), format: format)
-    }
-    if let name = found.pickles.first {
-      throw CheckpointError(.pickle, file: displayed(folder.appending(name)))
-    }
-    throw CheckpointError(
-      .malformed("the folder has no container in it"), file: displayed(folder))
   }
+}
 
-  /// The small files that travel with a folder: not weights, not hidden, no folders.
+/// What holds the weights in a folder: the first of the usual names, else the only container.
+struct WeightsInFolder {
+  let weights: CheckpointSource.Weights
+
+  /// What a folder's weights are called, in the order in which programs look for them: that of
+  /// transformers, and our own containers where it has none.
+  static let usualNames: [String] =
+    ["model.safetensors", "pytorch_model.bin"].flatMap { [$0, $0 + ".index.json"] }
+    + ["model.gguf", "model.npz", "model.tfz"]
+    + ["tf_model.h5", "flax_model.msgpack"].flatMap { [$0, $0 + ".index.json"] }
+
+  /// Finds the weights in `folder`.
   ///
-  /// - Throws: `CheckpointError` if the folder cannot be listed.
-  func companions(weights: [FilePath]) throws(CheckpointError) -> [FilePath] {
-    guard let folder else { return [] }
-    var companions: [FilePath] = []
-    for name in try names(in: folder) {
-      let path = folder.appending(name)
-      guard !name.isHidden, name.string != "config.json", !weights.contains(path),
-        !name.string.hasSuffix(".index.json"), !isWeightExtension(name.extension),
-        let status = try Self.target(of: path), status.type == .regular,
-        status.size <= Limits.companion, !isContainer(path)
-      else { continue }
-      companions.append(path)
+  /// - Parameter format: the container, if its bytes shall not decide: then the first of the usual
+  ///   names that has it comes before others.
+  init(_ folder: FilePath, format: ContainerFormat?) throws(CheckpointError) {
+    var usual: [FilePath] = []
+    for name in Self.usualNames {
+      if let path = try existing(folder.appending(name)) { usual.append(path) }
     }
-    return companions
-  }
-
-  /// What a path leads to, links followed, or `nil` if nothing.
-  private static func target(of path: FilePath) throws(CheckpointError) -> Stat? {
-    try systemCall("cannot examine", path) {
-      do {
-        return try path.stat()
-      } catch Errno.noSuchFileOrDirectory, Errno.tooManySymbolicLinkLevels {
-        return nil
+    let wanted = format.flatMap { format in
+      usual.first { path in
+        guard let file = try? InputFile(path), case .container(let found)? = try? recognize(file)
+        else { return false }
+        return found == format
       }
     }
+    if let first = wanted ?? usual.first {
+      do throws(CheckpointError) {
+        weights = try CheckpointSource.weights(at: first, format: format)
+      } catch {
+        throw error.naming(readable(in: folder, but: first))
+      }
+      return
+    }
+    weights = try Self.only(in: folder, format: format)
+  }
+
+  /// The only container of a folder whose files have unusual names.
+  private static func only(
+    in folder: FilePath, format: ContainerFormat?
+  ) throws(CheckpointError) -> CheckpointSource.Weights {
+    let found = try FolderContents(folder)
+    let choices = found.indices + found.containers.filter { !found.indexed.contains($0) }
+    if choices.count > 1 {
+      let list = choices.map { "\"\(displayed(FilePath($0)))\"" }.joined(separator: ", ")
+      throw CheckpointError(
+        .malformed("the folder has several containers: \(list); name one of them"),
+        file: displayed(folder))
+    }
+    if let only = choices.first {
+      return try CheckpointSource.weights(at: folder.appending(only), format: format)
+    }
+    throw found.nothing
   }
 }
 
-/// Whether files of that name hold weights in somebody's format.
-private func isWeightExtension(_ fileExtension: String?) -> Bool {
-  guard let fileExtension = fileExtension?.lowercased() else { return false }
-  let others = [
-    "bin", "pt", "pth", "ckpt", "h5", "hdf5", "msgpack", "gguf", "onnx", "ot", "tflite", "pb",
-    "data-00000-of-00001", "tfpart",
-  ]
-  return others.contains(fileExtension) || ContainerFormat.withExtension(fileExtension) != nil
+extension WeightsInFolder {
+  /// What a file is if it would, or could, be taken for weights, index or config of the folder that it is
+  /// in; `nil` if it would not.
+  static func claim(of path: FilePath) throws(CheckpointError) -> String? {
+    guard let name = path.lastComponent, path.status?.type == .regular else { return nil }
+    if name.string == "config.json" { return "a config" }
+    let file = try InputFile(path)
+    if name.string.hasSuffix(".index.json") { return "a shard index" }
+    let isUsual =
+      usualNames.contains(name.string)
+      || ContainerFormat.withExtension(suffix(ofFileName: name.bytes)) != nil
+    switch try recognizeWeights(file) {
+    case .container(let format): return format.name
+    case .foreign(let format): return isUsual ? format.words : nil
+    case .substitute, .other: return isUsual ? "what is called like weights" : nil
+    }
+  }
 }
 
-private func isContainer(_ path: FilePath) -> Bool {
-  guard let file = try? InputFile(path), let head = try? file.head(ContainerFormat.headSize) else {
-    return false
+/// The names of files in a folder that are read when they are named, one of them left aside.
+func readable(in folder: FilePath, but path: FilePath) -> [String] {
+  let found = try? FolderContents(folder)
+  return (found?.containers ?? [])
+    .filter { folder.appending($0) != path && !Checkpoint.Part.isShardName($0) }
+    .map { displayed(FilePath($0)) }
+}
+
+extension CheckpointError {
+  /// The same fault of a file that was chosen in a folder, with the others that could be named.
+  func naming(_ others: [String]) -> CheckpointError {
+    guard !others.isEmpty else { return self }
+    let shown = others.prefix(3).map { "\"\($0)\"" }
+    let rest = others.count > 3 ? " and \(others.count - 3) more" : ""
+    let hint = "; \(shown.joined(separator: ", "))\(rest) beside it can be named instead"
+    var error = self
+    switch problem {
+    case .malformed(let text): error.problem = .malformed(text + hint)
+    case .unsupported(let text): error.problem = .unsupported(text + hint)
+    default: break
+    }
+    return error
   }
-  return ContainerFormat.recognized(head) != nil
 }
 
 /// What could be weights in a folder whose files have unusual names.
 private struct FolderContents {
-  /// Shard indices of safetensors.
+  /// Shard indices.
   var indices: [FilePath.Component] = []
   /// Files of a container that we read.
   var containers: [FilePath.Component] = []
   /// Files that the only index, if there is one, names.
   var indexed: [FilePath.Component] = []
-  /// PyTorch's own files.
-  var pickles: [FilePath.Component] = []
+  /// Why there is nothing to read.
+  var nothing: CheckpointError
 
   init(_ folder: FilePath) throws(CheckpointError) {
-    for name in try names(in: folder) where !name.isHidden {
+    var foreign: CheckpointError?
+    var substitute: CheckpointError?
+    let inside = try names(in: folder)
+    for name in inside where !name.isHidden {
       let path = folder.appending(name)
       guard path.status?.type == .regular else { continue }
-      if name.string.hasSuffix(".safetensors.index.json") {
+      let file = try InputFile(path)
+      if name.string.hasSuffix(".index.json"), try looksLikeJSON(file) {
         indices.append(name)
         continue
       }
-      let head = try InputFile(path).head(ContainerFormat.headSize)
-      if ["bin", "pt", "pth"].contains(name.extension ?? "") {
-        pickles.append(name)
-      } else if ContainerFormat.recognized(head) != nil {
-        containers.append(name)
+      switch try recognizeWeights(file) {
+      case .container: containers.append(name)
+      case .foreign(let format):
+        foreign = foreign ?? CheckpointError(format.problem, file: file.name)
+      case .substitute(let found) where file.size > 0 && isWeightName(name):
+        substitute = substitute ?? CheckpointError(found.problem, file: file.name)
+      case .substitute, .other: break
       }
     }
     if indices.count == 1 {
@@ -187,5 +219,13 @@ private struct FolderContents {
         FilePath.Component($0)
       }
     }
+    nothing = foreign ?? substitute ?? noWeights(in: folder, inside)
   }
+}
+
+/// Whether files of that name hold weights, if they are what they are called.
+private func isWeightName(_ name: FilePath.Component) -> Bool {
+  let known = ["bin", "pt", "pth", "ckpt", "h5", "msgpack", "gguf", "onnx"]
+  let ending = suffix(ofFileName: name.bytes)
+  return known.contains(ending) || ContainerFormat.withExtension(ending) != nil
 }

@@ -27,6 +27,7 @@ public struct ConfigFile: Sendable {
     let name = displayed(path)
     self.path = path
     self.bytes = bytes
+    if let problem = notJSON(bytes) { throw CheckpointError(problem, file: name) }
     do {
       value = try JSONValue(parsing: bytes, grammar: .python)
     } catch {

@@ -16,10 +16,10 @@ public struct ContainerFormat: Sendable {
   /// The most memory that writing tensors takes beside that for reading them, if worth mentioning.
   var memoryForWriting: @Sendable (_ tensors: [Tensor]) -> Int = { _ in 0 }
 
-  /// Whether a file that begins so is one.
-  let matches: @Sendable (_ head: [UInt8]) -> Bool
+  /// What a file's bytes say about being one.
+  let matches: @Sendable (Glimpse) -> Certainty?
   /// Reads and checks the headers.
-  let read: @Sendable (InputFile) throws(CheckpointError) -> Contents
+  let read: @Sendable (any ByteSource) throws(CheckpointError) -> Contents
   /// Checks that the contents can be written, and lays the file out.
   let layout: @Sendable (Contents) throws(CheckpointError) -> any FileLayout
 
@@ -35,14 +35,6 @@ public struct ContainerFormat: Sendable {
   public static func withExtension(_ fileExtension: String) -> ContainerFormat? {
     all.first { $0.fileExtension == fileExtension.lowercased() }
   }
-
-  /// The container that a file belongs to, by its first bytes.
-  static func recognized(_ head: [UInt8]) -> ContainerFormat? {
-    all.first { $0.matches(head) }
-  }
-
-  /// How many bytes of a file `recognized` wants to see.
-  static let headSize = 512
 }
 
 extension ContainerFormat {

@@ -14,8 +14,10 @@ enum Limits {
   static let config = 3 << 20
   /// Bytes of a text that we read whole, such as a manifest.
   static let text = 100_000_000
-  /// Bytes of a file that travels with the weights, such as tokenizer.json.
-  static let companion = 256 << 20
+  /// What is looked at in a folder and the folders in it.
+  static let folderEntries = 65_536
+  /// How deep folders in folders are looked at.
+  static let folderDepth = 32
   /// Bytes of a tensor's name.
   static let name = 65_536
   /// Extents of a tensor.

@@ -4,7 +4,7 @@ import TensorCore
 /// A shard index (`model.safetensors.index.json`): which tensor is in which file.
 ///
 /// The layout is that of Hugging Face: an object with `weight_map`, from tensor names to file names
-/// beside the index, and `metadata`.
+/// beside the index, and `metadata`. What format the shards have, their bytes say; it is one for all.
 struct ShardIndex {
   /// Where it is.
   let path: FilePath
@@ -24,6 +24,7 @@ struct ShardIndex {
         .limitExceeded("the size", limit: Limits.shardIndex, found: file.size), file: file.name)
     }
     let bytes = try file.read(0..<file.size)
+    if let problem = notJSON(bytes) { throw CheckpointError(problem, file: file.name) }
     do throws(CheckpointError) {
       var map: Range<Int>?
       var metadata: Range<Int>?
@@ -126,14 +127,23 @@ struct ShardIndex {
     }
   }
 
+  /// What all shards hold.
+  struct Sharded {
+    /// The container that the shards are.
+    var format: ContainerFormat
+    var contents: Contents
+    var files: [FilePath]
+  }
+
   /// Opens all shards, and checks that they and the index agree about every tensor.
   ///
   /// - Throws: `CheckpointError` that lists all disagreements, up to `Limits.reportedFaults`.
-  func contents() throws(CheckpointError) -> (contents: Contents, files: [FilePath]) {
+  func open() throws(CheckpointError) -> Sharded {
     var faults = Faults()
     var contents = Contents(tensors: [])
     var origin = SafetensorsOrigin(shards: [], index: try CompanionFile(path))
     var files: [FilePath] = []
+    var format: ContainerFormat?
     var found: Set<TensorName> = []
     for (number, shard) in shards.enumerated() {
       let path = path.removingLastComponent().appending(shard)
@@ -142,7 +152,7 @@ struct ShardIndex {
         faults.append("shard \"\(shard)\" does not exist")
         continue
       }
-      let part = try Self.open(path)
+      let part = try Self.open(path, &format)
       contents.metadata = Metadata.merged(contents.metadata, part.metadata)
       origin.shards += part.belongings.origin?.shards ?? []
       for tensor in part.tensors {
@@ -164,16 +174,24 @@ struct ShardIndex {
     {
       contents.belongings.origin = origin
     }
-    return (contents, files)
+    return Sharded(format: format ?? .safetensors, contents: contents, files: files)
   }
 
-  private static func open(_ path: FilePath) throws(CheckpointError) -> Contents {
+  /// Opens a shard, of the format that the ones before it have.
+  private static func open(
+    _ path: FilePath, _ format: inout ContainerFormat?
+  ) throws(CheckpointError) -> Contents {
     let file = try InputFile(path)
-    let format = try recognizedFormat(of: file)
-    guard format.canShard else {
+    let own = try recognizedFormat(of: file)
+    guard own.canShard else {
       throw CheckpointError(
-        .malformed("is \(format), but only safetensors has shards"), file: file.name)
+        .malformed("is \(own), but only safetensors has shards"), file: file.name)
     }
-    return try format.contents(of: file)
+    guard own == format ?? own else {
+      throw CheckpointError(
+        .malformed("is \(own), and the shards before it are \(format ?? own)"), file: file.name)
+    }
+    format = own
+    return try own.contents(of: file)
   }
 }

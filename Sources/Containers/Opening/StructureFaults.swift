@@ -50,6 +50,6 @@ private func faults(ofIndex path: FilePath) throws(CheckpointError) -> [Checkpoi
       found.append(error)
     }
   }
-  if found.isEmpty { _ = try index.contents() }
+  if found.isEmpty { _ = try index.open() }
   return found
 }

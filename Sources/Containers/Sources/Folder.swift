@@ -69,6 +69,11 @@ extension FilePath {
   /// The path in this folder that has that name.
   func child(_ name: [UInt8]) -> FilePath { appending("x").sibling(name) }
 
+  /// The path in this folder that leads to `name`, which may have slashes in it.
+  func descendant(_ name: [UInt8]) -> FilePath {
+    name.split(separator: UInt8(ascii: "/")).reduce(self) { $0.child(Array($1)) }
+  }
+
   /// The path beside this one that has that name.
   func sibling(_ name: [UInt8]) -> FilePath {
     let text = name.map { CChar(bitPattern: $0) } + [0]

@@ -11,11 +11,12 @@ import TensorCore
 ///
 /// Only `pread` touches it: a mapped file that somebody truncates is a crash, a short read is an
 /// error. Size and modification time are remembered, and compared after every read.
-final class InputFile: Sendable {
+final class InputFile: ByteSource {
   /// Where it is.
   let path: FilePath
   /// The path as it is printed.
   let name: String
+  var fileName: [UInt8] { path.lastComponent?.bytes ?? [] }
   /// Bytes in the file when it was opened.
   let size: Int
 
@@ -29,9 +30,11 @@ final class InputFile: Sendable {
     self.path = path
     name = displayed(path)
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    let descriptor = try systemCall("cannot open", path) {
-      try FileDescriptor.open(
-        path, .readOnly, options: [.nonBlocking, .closeOnExec], retryOnInterrupt: true)
+    let descriptor = try Self.whereSomethingIs(path) { () throws(CheckpointError) in
+      try systemCall("cannot open", path) {
+        try FileDescriptor.open(
+          path, .readOnly, options: [.nonBlocking, .closeOnExec], retryOnInterrupt: true)
+      }
     }
     do throws(CheckpointError) {
       state = try systemCall("cannot examine", path) { try descriptor.stat() }
@@ -48,6 +51,18 @@ final class InputFile: Sendable {
 
   deinit {
     try? descriptor.close()
+  }
+
+  /// Does what fails if nothing is at `path`, and says why nothing is.
+  static func whereSomethingIs<Result>(
+    _ path: FilePath, _ body: () throws(CheckpointError) -> Result
+  ) throws(CheckpointError) -> Result {
+    do throws(CheckpointError) {
+      return try body()
+    } catch {
+      guard case .system(let number, _) = error.problem, number == ENOENT else { throw error }
+      throw CheckpointError.missing(path) ?? error
+    }
   }
 
   /// Fills `buffer` from `offset` on.
@@ -75,19 +90,9 @@ final class InputFile: Sendable {
     try checkUnchanged()
   }
 
-  /// The bytes of `range`.
-  func read(_ range: Range<Int>) throws(CheckpointError) -> [UInt8] {
-    try FileBytes(file: self, start: range.lowerBound, count: range.count).read(0..<range.count)
-  }
-
   /// Says that the bytes of `range` will be read soon.
   func announce(_ range: Range<Int>) {
     beginReadahead(descriptor, at: range.lowerBound, count: range.count)
-  }
-
-  /// The first bytes, at most `count`.
-  func head(_ count: Int) throws(CheckpointError) -> [UInt8] {
-    try read(0..<min(count, size))
   }
 
   /// What the file was when it was opened.
@@ -123,7 +128,7 @@ struct FileStamp: Equatable, Sendable {
 
 /// A stretch of a file.
 struct FileBytes: TensorBytes {
-  let file: InputFile
+  let file: any ByteSource
   let start: Int
   let count: Int
   var isReadForwards: Bool { false }

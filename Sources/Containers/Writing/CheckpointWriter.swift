@@ -1,7 +1,7 @@
 public import SystemPackage
 public import TensorCore
 
-/// Writes a checkpoint: a file, or a folder with weights, config.json and the other small files.
+/// Writes a checkpoint: a file, or a folder with weights, config.json and the other files.
 ///
 /// The target appears whole or not at all. Everything is written under a temporary name beside it,
 /// made durable, and renamed. Any error, and `TemporaryFiles.removeAll()`, leaves nothing behind.
@@ -56,14 +56,15 @@ public struct CheckpointWriter: Sendable {
   ///   - destination: a file, or a folder.
   ///   - format: the container.
   ///   - isFolder: whether the destination is a folder.
-  ///   - overwrite: whether to replace what is there. In a folder that means its weights, its
-  ///     config.json and files of the names that are written; other files stay.
+  ///   - overwrite: whether to replace what is there. In a folder that means what would be taken for
+  ///     weights or config of the new checkpoint, and files of the names that are written; other files,
+  ///     and folders, stay.
   ///   - maxShardSize: the bytes that a shard of a folder may have, its header included, unless one
   ///     tensor alone is larger.
   ///   - keepsOrder: whether the order of the tensors must stay, even if elements are misaligned.
   ///   - isResumable: whether whole files of a folder outlive an interruption or an error, and are
   ///     taken over by the next run that is resumable, after they have been compared.
-  ///   - sources: the files that are read from (`Checkpoint.allFiles`): never written to.
+  ///   - sources: the files that are read from (`Checkpoint.ownFiles`): never written to.
   ///   - belongings: what the source's container has beside the tensors (`Checkpoint.belongings`).
   ///   - extraFiles: further small files for a folder; they go before companions of the same name.
   public init(
@@ -88,7 +89,7 @@ public struct CheckpointWriter: Sendable {
   /// - Throws: `CheckpointError` if `write` would refuse.
   public func plan(
     tensors: [Tensor], metadata: Metadata? = nil, config: [UInt8]? = nil,
-    companions: [FilePath] = []
+    companions: [CompanionFile] = []
   ) throws(CheckpointError) -> WritePlan {
     try checkDestination()
     return try WritePlan(
@@ -102,14 +103,14 @@ public struct CheckpointWriter: Sendable {
   ///   - tensors: what to write, in this order.
   ///   - metadata: the text beside the tensors.
   ///   - config: the bytes of config.json. For a file they go beside it, as `FILE.config.json`.
-  ///   - companions: files to copy into a folder; a file target has none.
+  ///   - companions: files to copy into a folder, or into a container that holds files.
   ///   - progress: hears how many bytes have been written so far.
   ///   - beforeCommit: runs when everything is written and durable, but has no name yet. It hears
   ///     where the whole checkpoint can be opened; if it throws, nothing is kept.
   /// - Throws: `CheckpointError` if something cannot be read or written, or is refused.
   public func write(
     tensors: [Tensor], metadata: Metadata? = nil, config: [UInt8]? = nil,
-    companions: [FilePath] = [], progress: (Int) -> Void = { _ in },
+    companions: [CompanionFile] = [], progress: (Int) -> Void = { _ in },
     beforeCommit: (Unnamed) throws(CheckpointError) -> Void = { _ in }
   ) throws(CheckpointError) {
     try write(
@@ -161,7 +162,8 @@ public struct CheckpointWriter: Sendable {
     for file in plan.files { try folder.write(file, progress: progress) }
     try folder.finish()
     try beforeCommit(Unnamed(path: folder.path, config: nil))
-    var change = FolderCommit(folder, isReplacing: overwrite)
+    let removed = Set(plan.removed.map(\.bytes))
+    var change = FolderCommit(folder, isReplacing: overwrite, removing: removed)
     try parent.commit(&change)
     return folder.resumedCount
   }

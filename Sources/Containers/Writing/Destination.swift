@@ -10,6 +10,7 @@ import TensorCore
 extension CheckpointWriter {
   /// Checks the target itself: what is there now, and whether it may be replaced.
   func checkDestination() throws(CheckpointError) {
+    if let error = CheckpointError.noTarget(destination) { throw error }
     guard destination.lastComponent?.kind == .regular else {
       throw refusal("is no name for a target")
     }
@@ -32,21 +33,22 @@ extension CheckpointWriter {
     let names = try names(in: destination)
     if names.isEmpty { return }
     guard overwrite else { throw refusal("exists already", advice: "--force replaces it") }
-    for source in sources where identity(source.parent) == identity(destination) {
+    for source in sources where isInside(source, destination) {
       throw refusal("has the source in it, which is never touched")
     }
-    for name in names {
-      let type = destination.appending(name).linkStatus?.type
-      guard type == .regular || type == .symbolicLink else {
-        let inner = "\"\(displayed(FilePath(name)))\""
-        throw refusal("is not replaced, because \(inner) in it is no file")
-      }
+    if let inner = try firstSpecial(in: destination) {
+      let name = "\"\(displayed(inner))\""
+      throw refusal("is not replaced, because \(name) in it is no file, link or folder")
     }
   }
 
   /// Checks that none of the files that will be written is a source, and that none is in the way.
-  func checkFiles(_ files: [FilePath]) throws(CheckpointError) {
-    let taken = Set(sources.compactMap { identity($0) })
+  ///
+  /// - Parameter companions: further sources.
+  func checkFiles(
+    _ files: [FilePath], besides companions: [FilePath] = []
+  ) throws(CheckpointError) {
+    let taken = Set((sources + companions).compactMap { identity($0) })
     var seen: Set<FilePath> = []
     for file in files {
       guard seen.insert(file).inserted else {
@@ -56,12 +58,50 @@ extension CheckpointWriter {
         throw CheckpointError(
           .refused("is the source itself, which is never touched"), file: displayed(file))
       }
+      if isFolder { try checkPlace(of: file) }
       if !isFolder, file != destination, file.linkStatus != nil, !overwrite {
         throw CheckpointError(
           .refused("exists already and differs"), file: displayed(file),
           advice: "--force replaces it")
       }
     }
+  }
+
+  /// Checks that no folder is where a file is to be, and no file where a folder is.
+  private func checkPlace(of file: FilePath) throws(CheckpointError) {
+    if file.linkStatus?.type == .directory {
+      throw CheckpointError(
+        .refused("is a folder, and a file was to be written"), file: displayed(file))
+    }
+    var folder = file.parent
+    while folder.components.count > destination.components.count {
+      if let type = folder.linkStatus?.type, type != .directory {
+        throw CheckpointError(
+          .refused("is no folder, and a file was to be written into it"), file: displayed(folder))
+      }
+      folder = folder.parent
+    }
+  }
+
+  /// What goes when the target is replaced: see `WritePlan.removed`.
+  func removals(writing files: [FilePath]) throws(CheckpointError) -> [Surroundings.Item] {
+    guard isFolder, overwrite, destination.linkStatus != nil else { return [] }
+    let written = Set(files)
+    var removed: [Surroundings.Item] = []
+    for name in try names(in: destination) {
+      let path = destination.appending(name)
+      if written.contains(path) { continue }
+      if let words = try WeightsInFolder.claim(of: path) {
+        removed.append(Surroundings.Item(name.bytes, words))
+      }
+    }
+    return removed
+  }
+
+  /// Why the target has no place for a file of the source, or `nil` if it has.
+  func obstacle(to file: CompanionFile) -> String? {
+    if let path = file.path, isFolder, isInside(path, destination) { return "it is in the target" }
+    return format.holdsFiles ? TFZ.obstacle(to: file) : nil
   }
 
   private func refusal(_ reason: String, advice: String? = nil) -> CheckpointError {
@@ -75,6 +115,39 @@ extension CheckpointWriter {
     guard file.size == bytes.count else { return false }
     return try file.read(0..<file.size) == bytes
   }
+}
+
+/// Whether a file is in a folder, or in a folder in it.
+private func isInside(_ file: FilePath, _ folder: FilePath) -> Bool {
+  guard let wanted = identity(folder) else { return false }
+  var place = file.parent
+  var last: FileIdentity?
+  for _ in 0..<128 {
+    guard let found = identity(place), found != last else { return false }
+    if found == wanted { return true }
+    last = found
+    place = place.appending("..")
+  }
+  return false
+}
+
+/// Something in a folder, or in a folder in it, that is neither a file nor a link nor a folder.
+private func firstSpecial(in folder: FilePath, depth: Int = 0) throws(CheckpointError) -> FilePath?
+{
+  guard depth <= Limits.folderDepth else {
+    throw CheckpointError(
+      .limitExceeded("the depth of folders", limit: Limits.folderDepth, found: depth),
+      file: displayed(folder))
+  }
+  for name in try names(in: folder) {
+    let path = folder.appending(name)
+    switch path.linkStatus?.type {
+    case .regular, .symbolicLink: continue
+    case .directory: if let inner = try firstSpecial(in: path, depth: depth + 1) { return inner }
+    default: return path
+    }
+  }
+  return nil
 }
 
 /// What makes two paths the same file.

@@ -23,7 +23,9 @@ final class OutputFolder {
   private let registration: TemporaryFiles.Registration
   private let descriptor: FileDescriptor
   private var files: [OutputFile] = []
-  private var wholeNames: Set<FilePath.Component> = []
+  private var wholeNames: Set<[UInt8]> = []
+  /// The folders in it, each after the one that it is in.
+  private var folders: [(path: FilePath, registration: TemporaryFiles.Registration)] = []
   private var isKept = false
   private var wasAdopted = false
 
@@ -59,31 +61,50 @@ final class OutputFolder {
     if !isKept {
       files = []
       if wholeNames.isEmpty, !wasAdopted { removeTree(path) }
-      registration.forget()
+      forget()
     }
     try? descriptor.close()
   }
 
   /// Writes one file of the plan.
   func write(_ file: WritePlan.File, progress: (Int) -> Void) throws(CheckpointError) {
-    guard let name = file.path.lastComponent else { return }
-    let isWhole = isResumable ? try isThere(file, name, progress: progress) : false
+    let place = try self.place(of: file)
+    let isWhole = isResumable ? try isThere(file, place, progress: progress) : false
     if !isWhole {
-      let output = try OutputFile(path.appending(name), for: file.path)
+      let output = try OutputFile(place, for: file.path)
       files.append(output)
       try file.write(to: output, progress: progress)
       try output.synchronize()
       try output.close()
       if isResumable { output.keep() }
     }
-    if isResumable { wholeNames.insert(name) }
+    if isResumable { wholeNames.insert(name(of: place, in: path)) }
+  }
+
+  /// Where a file stands until the folder has its name; makes the folders that it is in.
+  private func place(of file: WritePlan.File) throws(CheckpointError) -> FilePath {
+    var place = path
+    let names = file.path.components.dropFirst(target.components.count)
+    for name in names.dropLast() {
+      place.append(name)
+      if place.linkStatus?.type == .directory { continue }
+      removeTree(place)
+      let folder = place
+      folders.append((folder, TemporaryFiles.register(folder)))
+      try makeFolder(folder, for: file.path)
+    }
+    return names.last.map { place.appending($0) } ?? place
+  }
+
+  private func forget() {
+    for folder in folders { folder.registration.forget() }
+    registration.forget()
   }
 
   /// Whether an earlier run has written exactly this file. If not, it is removed.
   private func isThere(
-    _ file: WritePlan.File, _ name: FilePath.Component, progress: (Int) -> Void
+    _ file: WritePlan.File, _ place: FilePath, progress: (Int) -> Void
   ) throws(CheckpointError) -> Bool {
-    let place = path.appending(name)
     guard place.linkStatus != nil else { return false }
     var seen = 0
     if file.isComparable, let output = OutputFile(comparing: place, for: file.path) {
@@ -114,41 +135,71 @@ final class OutputFolder {
 
   /// Makes the names of the files durable.
   func finish() throws(CheckpointError) {
-    if isResumable {
-      // Of an earlier run that had another plan.
-      for name in try names(in: path) where !wholeNames.contains(name) {
-        removeTree(path.appending(name))
+    // Of an earlier run that had another plan.
+    if isResumable { try removeOthers(in: path) }
+    for folder in folders.reversed() { try synchronize(folder.path, for: target) }
+    try synchronize(path, for: target)
+  }
+
+  private func removeOthers(in folder: FilePath) throws(CheckpointError) {
+    for component in try names(in: folder) {
+      let place = folder.appending(component)
+      if place.linkStatus?.type == .directory {
+        try removeOthers(in: place)
+        // Only if nothing is left in it.
+        _ = unsafe place.withPlatformString { unsafe rmdir($0) }
+      } else if !wholeNames.contains(name(of: place, in: path)) {
+        removeTree(place)
       }
     }
-    try synchronize(path, for: target)
   }
 
   /// The folder has its name now.
   fileprivate func keep() {
     isKept = true
     for file in files { file.keep() }
-    registration.forget()
+    forget()
   }
 
-  /// Gives files of the old folder that have nothing to do with the checkpoint a place in the new.
-  fileprivate func linkOthers() throws(CheckpointError) {
-    for name in try names(in: target) where !belongsToCheckpoint(name) {
-      let new = path.appending(name)
-      if new.linkStatus != nil { continue }
-      let result = unsafe target.appending(name).withPlatformString { old in
-        unsafe new.withPlatformString { unsafe linkat(AT_FDCWD, old, AT_FDCWD, $0, 0) }
+  /// Gives files of the old folder that have nothing to do with the checkpoint a place in the new, and
+  /// makes the folders that they are in.
+  fileprivate func linkOthers(
+    of old: FilePath, in new: FilePath, but removed: Set<[UInt8]>
+  ) throws(CheckpointError) {
+    for component in try names(in: old) {
+      let (from, to) = (old.appending(component), new.appending(component))
+      if from.linkStatus?.type == .directory {
+        if to.linkStatus == nil {
+          folders.append((to, TemporaryFiles.register(to)))
+          try makeFolder(to, for: from)
+        }
+        try linkOthers(of: from, in: to, but: removed)
+        continue
+      }
+      if to.linkStatus != nil || removed.contains(name(of: to, in: path)) { continue }
+      let result = unsafe from.withPlatformString { old in
+        unsafe to.withPlatformString { unsafe linkat(AT_FDCWD, old, AT_FDCWD, $0, 0) }
       }
       guard result == 0 else {
-        throw CheckpointError(
-          .system(errno, "cannot keep"), file: displayed(target.appending(name)))
+        throw CheckpointError(.system(errno, "cannot keep"), file: displayed(from))
       }
     }
   }
+}
 
-  private func belongsToCheckpoint(_ name: FilePath.Component) -> Bool {
-    name.string == "config.json" || name.string.hasSuffix(".index.json")
-      || name.extension.flatMap(ContainerFormat.withExtension) != nil
+/// Makes a folder, for a file of the target.
+private func makeFolder(_ path: FilePath, for target: FilePath) throws(CheckpointError) {
+  try systemCall("cannot create", target) {
+    if unsafe path.withPlatformString({ unsafe mkdir($0, 0o777) }) != 0 {
+      throw Errno(rawValue: errno)
+    }
   }
+}
+
+/// The path from a folder to what is in it, with slashes.
+private func name(of path: FilePath, in folder: FilePath) -> [UInt8] {
+  let names = path.components.dropFirst(folder.components.count).map(\.bytes)
+  return Array(names.joined(separator: [UInt8(ascii: "/")]))
 }
 
 /// A folder that gets its name. What had the name before goes, except files that are not ours.
@@ -157,12 +208,15 @@ struct FolderCommit: NameChange {
   let folder: OutputFolder
   /// Whether a folder with files in it may be replaced.
   let isReplacing: Bool
+  /// The names of files in it that go.
+  let removed: Set<[UInt8]>
   private var made: RenameFlag?
   private var wasThere = false
 
-  init(_ folder: OutputFolder, isReplacing: Bool) {
+  init(_ folder: OutputFolder, isReplacing: Bool, removing removed: Set<[UInt8]>) {
     self.folder = folder
     self.isReplacing = isReplacing
+    self.removed = removed
   }
 
   mutating func make() throws(CheckpointError) {
@@ -174,7 +228,7 @@ struct FolderCommit: NameChange {
       try rename(folder.path, to: target, replacing: wasThere)
       made = .replace
     } else {
-      try folder.linkOthers()
+      try folder.linkOthers(of: target, in: folder.path, but: removed)
       try folder.finish()
       guard RenameFlag.exchange.rename(folder.path, target) == 0 else {
         throw CheckpointError(

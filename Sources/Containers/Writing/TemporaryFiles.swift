@@ -120,6 +120,15 @@ public enum TemporaryFiles {
     Array(".".utf8) + (target.lastComponent?.bytes ?? []).prefix(200) + Array(".".utf8)
   }
 
+  /// Whether a file, or one of the folders that it is in, has the name of a temporary.
+  static func isTemporary(_ name: [UInt8]) -> Bool {
+    name.split(separator: UInt8(ascii: "/")).contains { part in
+      part.first == UInt8(ascii: ".") && part.count > 1 + 1 + 6 + suffix.count
+        && part.reversed().starts(with: suffix.reversed())
+        && part.dropLast(suffix.count + 6).last == UInt8(ascii: ".")
+    }
+  }
+
   /// Removes what dead runs to the same target have left behind.
   static func removeLeftovers(of target: FilePath) {
     for path in paths(for: target) {
@@ -164,17 +173,18 @@ public enum TemporaryFiles {
   }
 }
 
-/// Removes a file, or a folder with the files in it; goes no deeper, since we do not either.
+/// Removes a file, or a folder with all that is in it; links are not followed.
 ///
 /// Nothing can be done about an error, except to try once more.
 func removeTree(_ path: FilePath) {
-  for _ in 0..<2 {
-    if unsafe removed(path, unlink) { return }
-    for name in (try? names(in: path)) ?? [] {
-      _ = unsafe removed(path.appending(name), unlink)
-    }
-    if unsafe removed(path, rmdir) { return }
-  }
+  if !removeOnce(path) { _ = removeOnce(path) }
+}
+
+private func removeOnce(_ path: FilePath) -> Bool {
+  if unsafe removed(path, unlink) { return true }
+  guard path.linkStatus?.type == .directory else { return false }
+  for name in (try? names(in: path)) ?? [] { _ = removeOnce(path.appending(name)) }
+  return unsafe removed(path, rmdir)
 }
 
 /// Whether nothing is at a path after it was removed.

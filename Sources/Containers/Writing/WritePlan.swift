@@ -23,16 +23,26 @@ public struct WritePlan: Sendable {
 
   /// The files, the first of them with weights, the shard index after its shards.
   public private(set) var files: [File] = []
+  /// Files of the source that have no place in the target.
+  public private(set) var leftOut: [Surroundings.Item] = []
+  /// Files in the folder that is replaced that are not written anew, and go: weights, indices and
+  /// configs, which would be taken for those of the new checkpoint.
+  public private(set) var removed: [Surroundings.Item] = []
   /// The config beside a single file that has the right bytes already, or must not be there.
   private var untouchedConfig: (path: FilePath, bytes: [UInt8]?)?
+
+  /// Whether the target is one file, which holds nothing but tensors.
+  public let isSingleFile: Bool
 
   /// The bytes of all files together, before compression.
   public var byteCount: Int { files.reduce(0) { $0 + $1.byteCount } }
 
   init(
-    _ writer: CheckpointWriter, _ contents: Contents, config: [UInt8]?, companions: [FilePath]
+    _ writer: CheckpointWriter, _ contents: Contents, config: [UInt8]?,
+    companions: [CompanionFile]
   ) throws(CheckpointError) {
-    let others = try Self.companions(writer, companions)
+    isSingleFile = !writer.isFolder && !writer.format.holdsFiles
+    let others = travellers(writer, companions)
     var contents = contents
     contents.belongings.origin = writer.belongings.origin
     if writer.format.holdsFiles {
@@ -54,11 +64,12 @@ public struct WritePlan: Sendable {
       for file in writer.extraFiles {
         add(folder.appending(file.name), .bytes(file.bytes), file.bytes.count)
       }
-      for file in others { add(folder.child(file.name), file) }
+      for file in others { add(folder.descendant(file.name), file) }
     } else {
       try addConfig(config, at: Self.configPath(of: writer.destination))
     }
-    try writer.checkFiles(files.map(\.path))
+    try writer.checkFiles(files.map(\.path), besides: others.compactMap(\.path))
+    removed = try writer.removals(writing: files.map(\.path))
   }
 
   /// Where the config beside a single file is.
@@ -75,17 +86,27 @@ public struct WritePlan: Sendable {
     }
   }
 
-  /// The small files beside config.json and those that the writer adds, each name once.
-  private static func companions(
-    _ writer: CheckpointWriter, _ paths: [FilePath]
-  ) throws(CheckpointError) -> [CompanionFile] {
-    var files: [CompanionFile] = []
-    var names = Set(writer.extraFiles.map { Array($0.name.utf8) } + [Array("config.json".utf8)])
-    for path in paths {
-      guard let name = path.lastComponent, names.insert(name.bytes).inserted else { continue }
-      files.append(try CompanionFile(path))
+  /// The files beside config.json and those that the writer adds, each name once; notes those that have
+  /// no place in the target.
+  private mutating func travellers(
+    _ writer: CheckpointWriter, _ companions: [CompanionFile]
+  ) -> [CompanionFile] {
+    guard writer.isFolder || writer.format.holdsFiles else {
+      let own = writer.belongings.files
+      leftOut = (companions + own).map { Surroundings.Item($0.name, "a single file has no place") }
+      return []
     }
-    return files + writer.belongings.files.filter { names.insert($0.name).inserted }
+    var files: [CompanionFile] = []
+    let ours = writer.extraFiles.map { Array($0.name.utf8) } + [Array("config.json".utf8)]
+    var names = FileNames(ours)
+    for file in companions + writer.belongings.files where !ours.contains(file.name) {
+      if let obstacle = writer.obstacle(to: file) ?? names.obstacle(to: file.name) {
+        leftOut.append(Surroundings.Item(file.name, obstacle))
+      } else {
+        files.append(file)
+      }
+    }
+    return files
   }
 
   /// All small files, for a container that holds them.

@@ -14,35 +14,60 @@ public struct ElementDifference: Equatable, Sendable {
   public private(set) var payloads = 0
   /// Elements of which one is finite and the other is not, or is another infinity or NaN.
   public private(set) var incomparable = 0
-  /// The largest |b − a|, over what is comparable.
-  public private(set) var largest = 0.0
-  /// The element where it is.
-  public private(set) var largestIndex: Int?
-  /// The most numbers of the type that lie between two elements, plus one; `nil` if the types differ
-  /// or are not floating point.
-  public private(set) var ulps: UInt64?
+  /// The first of them.
+  public private(set) var firstIncomparable: Int?
+  /// The largest |b − a| of elements that are finite in both.
+  public private(set) var largestFinite = 0.0
+  private var largestFiniteIndex: Int?
+  private var mostSteps: UInt64?
+  /// Elements that are further apart than the tolerance allows; 0 if there is none.
+  public private(set) var beyond = 0
+  private let tolerance: Tolerance?
   /// The largest |a|.
   private var scale = 0.0
   private var sums = PairSums()
 
   /// Of no elements yet.
-  public init() {}
+  ///
+  /// - Parameter tolerance: how far apart elements may be; then `beyond` counts those that are further.
+  public init(tolerance: Tolerance? = nil) {
+    self.tolerance = tolerance
+  }
+
+  /// The largest |b − a|. To what is not finite, and from it, there is no larger one: infinity.
+  public var largest: Double { incomparable > 0 ? .infinity : largestFinite }
+
+  /// The element where it is.
+  public var largestIndex: Int? { firstIncomparable ?? largestFiniteIndex }
+
+  /// The most numbers of the type that lie between two elements, plus one; `nil` if the types differ
+  /// or are not floating point, or if no number of steps leads from one to the other.
+  public var ulps: UInt64? { incomparable > 0 ? nil : mostSteps }
 
   /// The mean of |b − a|.
-  public var mean: Double { count == 0 ? 0 : sums.distance.value / Double(count) }
+  public var mean: Double {
+    incomparable > 0 ? .infinity : count == 0 ? 0 : sums.distance.value / Double(count)
+  }
 
   /// The largest |b − a| by the largest |a|.
   public var relative: Double { ratio(largest, scale) }
 
-  /// ‖b − a‖ by ‖a‖.
-  public var relativeNorm: Double {
-    ratio(sums.squaredDistance.value.squareRoot(), sums.squaredA.value.squareRoot())
+  /// ‖b − a‖, the root of the sum of squares.
+  public var distanceNorm: Double {
+    incomparable > 0 ? .infinity : sums.squaredDistance.value.squareRoot()
   }
 
-  /// The cosine of the angle between both as vectors; `nil` if one of them is zero.
+  /// ‖a‖, over what is comparable.
+  public var normOfA: Double { sums.squaredA.value.squareRoot() }
+
+  /// ‖b − a‖ by ‖a‖.
+  public var relativeNorm: Double { ratio(distanceNorm, normOfA) }
+
+  /// The cosine of the angle between both as vectors; `nil` if one of them is zero or not finite.
   public var cosine: Double? {
-    let product = sums.squaredA.value.squareRoot() * sums.squaredB.value.squareRoot()
-    return product == 0 ? nil : max(-1, min(1, sums.product.value / product))
+    let product = normOfA * sums.squaredB.value.squareRoot()
+    if product == 0 || incomparable > 0 { return nil }
+    return max(-1, min(1, sums.product.value / product))
   }
 
   /// Whether all values are equal: only signs of zeros and payloads of NaN differ.
@@ -68,10 +93,12 @@ public struct ElementDifference: Equatable, Sendable {
     } else {
       addValues(x, y, start)
     }
+    if let tolerance { beyond += tolerance.count(beyond: x, y) }
     var block = PairSums()
     let (distance, magnitude) = block.add(x, y)
     if block.isFinite {
-      note(distance, magnitude, at: distance > largest ? place(of: distance, x, y) + start : nil)
+      note(
+        distance, magnitude, at: distance > largestFinite ? place(of: distance, x, y) + start : nil)
     } else {
       block = addSlowly(x, y, start)
     }
@@ -85,7 +112,7 @@ public struct ElementDifference: Equatable, Sendable {
 
   private mutating func note(_ distance: Double, _ magnitude: Double, at index: Int?) {
     scale = max(scale, magnitude)
-    if let index { (largest, largestIndex) = (distance, index) }
+    if let index { (largestFinite, largestFiniteIndex) = (distance, index) }
   }
 
   private mutating func mark(_ index: Int) {
@@ -113,7 +140,7 @@ public struct ElementDifference: Equatable, Sendable {
       } else if x[index] == y[index] {
         zeroSigns += 1
       } else if x[index].isFinite && y[index].isFinite {
-        ulps = max(ulps ?? 0, steps(left, right, width))
+        mostSteps = max(mostSteps ?? 0, steps(left, right, width))
       }
     }
   }
@@ -124,9 +151,10 @@ public struct ElementDifference: Equatable, Sendable {
     for (index, (a, b)) in zip(x, y).enumerated() {
       if a.isFinite && b.isFinite {
         let (distance, magnitude) = sums.add([a], [b])
-        note(distance, magnitude, at: distance > largest ? start + index : nil)
+        note(distance, magnitude, at: distance > largestFinite ? start + index : nil)
       } else if a != b && !(a.isNaN && b.isNaN) {
         incomparable += 1
+        firstIncomparable = firstIncomparable ?? start + index
       }
     }
     return sums
@@ -135,14 +163,18 @@ public struct ElementDifference: Equatable, Sendable {
   /// Adds the elements of another one, which come later.
   public mutating func merge(_ other: ElementDifference) {
     if first == nil { first = other.first }
-    if other.largest > largest { (largest, largestIndex) = (other.largest, other.largestIndex) }
+    if other.largestFinite > largestFinite {
+      (largestFinite, largestFiniteIndex) = (other.largestFinite, other.largestFiniteIndex)
+    }
+    firstIncomparable = firstIncomparable ?? other.firstIncomparable
     count += other.count
     differing += other.differing
     zeroSigns += other.zeroSigns
     payloads += other.payloads
     incomparable += other.incomparable
+    beyond += other.beyond
     scale = max(scale, other.scale)
-    if let more = other.ulps { ulps = max(ulps ?? 0, more) }
+    if let more = other.mostSteps { mostSteps = max(mostSteps ?? 0, more) }
     sums.merge(other.sums)
   }
 }

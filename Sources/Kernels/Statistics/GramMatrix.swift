@@ -42,9 +42,10 @@ public struct GramMatrix {
     }
   }
 
-  /// A's singular values, the largest first; `nil` if LAPACK finds none, because something is not
-  /// finite.
+  /// A's singular values, the largest first; `nil` if something is not finite, or LAPACK finds none.
   public consuming func singularValues() -> [Double]? {
+    // Whatever is not finite in a line of A is so in its square.
+    guard (0..<order).allSatisfy({ elements[$0 * order + $0].isFinite }) else { return nil }
     var values = [Double](repeating: 0, count: order)
     // What is above the diagonal in rows is below it in Fortran's columns.
     let status = Self.eigenvalues(of: &elements, order: order, into: &values)

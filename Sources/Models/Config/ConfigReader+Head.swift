@@ -5,20 +5,34 @@ extension ConfigReader {
   /// that `shown` finds in the stored weights. An unknown one is refused.
   ///
   /// - Parameter aliases: other names of classes.
-  mutating func head<Head: RawRepresentable<String> & CaseIterable>(
+  mutating func head<Head: RawRepresentable<String> & CaseIterable & Equatable>(
     aliases: [String: Head] = [:], shown: () -> Head
   ) -> Head {
-    let names = Head.allCases.map(\.rawValue)
+    head(Head.allCases.map { ($0.rawValue, $0) }, aliases: aliases, shown: shown)
+  }
+
+  /// The head of the class that the config names, or the one that `shown` finds.
+  ///
+  /// - Parameters:
+  ///   - classes: the classes' names, and what they are.
+  ///   - aliases: other names of classes.
+  mutating func head<Head: Equatable>(
+    _ classes: [(name: String, head: Head)], aliases: [String: Head] = [:], shown: () -> Head
+  ) -> Head {
+    let names = classes.map(\.name)
+    func name(of head: Head) -> String { classes.first { $0.head == head }?.name ?? "" }
     let before = unsupported.count
     let named = fact(
       "architectures", .modelClass(names), on: .outputs(as: "head"), default: Head?.none,
-      json: { [.string(($0 ?? shown()).rawValue)] }
+      json: { [.string(name(of: $0 ?? shown()))] }
     ) { value in
-      guard let classes = value.elements, classes.allSatisfy({ $0.string != nil }) else {
+      guard let given = value.elements, given.allSatisfy({ $0.string != nil }) else {
         return .fault("must be a list of strings, is \(value.text())")
       }
-      guard let name = classes.first?.string else { return .value(nil) }
-      if let head = Head(rawValue: name) ?? aliases[name] { return .value(head) }
+      guard let name = given.first?.string else { return .value(nil) }
+      if let head = classes.first(where: { $0.name == name })?.head ?? aliases[name] {
+        return .value(head)
+      }
       return .unsupported(
         "the class \"\(name)\" is not supported; supported are: "
           + names.joined(separator: ", "))

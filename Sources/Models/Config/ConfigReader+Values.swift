@@ -140,14 +140,17 @@ extension ConfigReader {
 
   /// One of several names for each of what is listed, layers for example.
   ///
-  /// - Parameter count: how many there must be.
+  /// - Parameters:
+  ///   - count: how many there must be.
+  ///   - standard: what holds where the key is absent or null.
   public mutating func choices<Choice: RawRepresentable<String> & CaseIterable>(
-    _ key: String, of: Choice.Type, count: Int, on bearing: ConfigFact.Bearing = .outputs
+    _ key: String, of: Choice.Type, count: Int, default standard: [Choice]? = nil,
+    on bearing: ConfigFact.Bearing = .outputs
   ) -> [Choice]? {
     let names = Choice.allCases.map(\.rawValue)
     let place = named(key)
     return fact(
-      key, .choices(names), on: bearing, default: [Choice]?.none,
+      key, .choices(names), on: bearing, default: standard,
       json: { $0.map { .array($0.map { .string($0.rawValue) }) } ?? .null }
     ) { value in
       guard let elements = value.elements, elements.count == count else {

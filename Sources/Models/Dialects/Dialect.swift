@@ -26,13 +26,24 @@ public struct Dialect: Sendable {
   let limits: [Limit]
   /// Stored names that show the dialect. One that is there suffices.
   let evidence: [Evidence]
+  /// What the ecosystem's own programs read, if that is another container than safetensors.
+  let ownFiles: OwnFiles?
+
+  /// Files of an ecosystem.
+  package struct OwnFiles: Sendable {
+    /// The program: `llama.cpp`.
+    let program: String
+    /// What it reads, with the name that the container has, or would have, on our command line.
+    let files: String
+    let container: String
+  }
 
   package init(
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
     omissible: OmissibleWeights? = nil,
     nativeConfig: NativeConfig? = nil, limits: [Limit] = [],
-    evidence: [Evidence]
+    evidence: [Evidence], ownFiles: OwnFiles? = nil
   ) {
     self.name = name
     self.architecture = architecture
@@ -44,6 +55,7 @@ public struct Dialect: Sendable {
     self.nativeConfig = nativeConfig
     self.limits = limits
     self.evidence = evidence
+    self.ownFiles = ownFiles
   }
 
   /// The same dialect with other rules.
@@ -51,6 +63,16 @@ public struct Dialect: Sendable {
     var dialect = self
     dialect.rules = rules
     return dialect
+  }
+}
+
+extension Dialect.OwnFiles {
+  /// GGUF, as llama.cpp reads it.
+  static let gguf = Dialect.OwnFiles(program: "llama.cpp", files: "GGUF files", container: "gguf")
+
+  /// TensorFlow's checkpoints.
+  static func tensorFlow(_ program: String) -> Dialect.OwnFiles {
+    Dialect.OwnFiles(program: program, files: "TensorFlow checkpoints", container: "tensorflow")
   }
 }
 

@@ -8,10 +8,12 @@ func recognizedArchitecture(
 ) throws(CheckpointError) -> any Architecture.Type {
   let architectures = families.architectures
   let known = architectures.map { $0.name }.joined(separator: ", ")
-  if let name = name ?? config?["model_type"]?.string {
-    if let type = architectures.first(where: { $0.name == name }) { return type }
+  if let found = name ?? config?["model_type"]?.string {
+    if let type = architectures.first(where: { $0.name == found }) { return type }
+    // A config's name may be that of another model, and no mistake.
     throw CheckpointError(
-      .unsupported("the architecture \"\(name)\" is not supported; supported are: \(known)"))
+      .unsupported("the architecture \"\(found)\" is not supported; supported are: \(known)"),
+      advice: name.flatMap { didYouMean($0, architectures.map { $0.name }) })
   }
   let shown = Set(families.dialects.filter { $0.isShown(by: table) }.map(\.architecture))
   let candidates = architectures.filter { shown.contains($0.name) }
@@ -33,7 +35,8 @@ func recognizedDialect(
   let known = distinct(dialects.map(\.name)).joined(separator: ", ")
   guard let first = asked.first else {
     throw CheckpointError(
-      .unsupported("\(architecture) has no dialect \"\(name ?? "")\"; it has: \(known)"))
+      .unsupported("\(architecture) has no dialect \"\(name ?? "")\"; it has: \(known)"),
+      advice: didYouMean(name ?? "", dialects.map(\.name)))
   }
   let shown = asked.filter { $0.isShown(by: table) }
   if shown.count > 1 {
@@ -59,7 +62,13 @@ func writtenDialect(
   }
   let known = distinct(dialects.map(\.fullName)).joined(separator: ", ")
   throw CheckpointError(
-    .unsupported("\(architecture) has no dialect \"\(name)\"; it has: \(known)"))
+    .unsupported("\(architecture) has no dialect \"\(name)\"; it has: \(known)"),
+    advice: didYouMean(name, dialects.map(\.fullName)))
+}
+
+/// `did you mean nanogpt?`, if something is spelled nearly like that.
+private func didYouMean(_ name: String, _ known: [String]) -> String? {
+  nearestName(to: name, among: known).map { "did you mean \($0)?" }
 }
 
 private func distinct(_ names: [String]) -> [String] {

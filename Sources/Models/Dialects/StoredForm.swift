@@ -49,7 +49,8 @@ package struct StoredForms: Sendable {
     let order = Dictionary(
       slots.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
     for rule in dialect.rules { apply(rule) }
-    forms.sort { (order[$0.paths[0]] ?? 0) < (order[$1.paths[0]] ?? 0) }
+    let places = forms.map { order[$0.forms[0].pieces[0].path] ?? 0 }
+    forms = forms.indices.sorted { (places[$0], $0) < (places[$1], $1) }.map { forms[$0] }
     checkUse(slots)
   }
 

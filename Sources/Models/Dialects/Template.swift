@@ -4,25 +4,26 @@ package typealias HoleNumbers = [Character: Int]
 /// A template with those holes filled whose numbers are given: `{i}` with the number as it is, `{iii}`
 /// with at least three digits.
 func filled(_ template: String, _ numbers: HoleNumbers) -> String {
-  var result = ""
-  var rest = template[...]
+  if numbers.isEmpty { return template }
+  var (result, rest): ([UInt8], _) = ([], template.utf8[...])
   while let hole = firstHole(of: rest) {
     result += rest[..<hole.range.lowerBound]
     if let number = numbers[hole.name] {
-      let digits = "\(number)"
-      result += String(repeating: "0", count: max(0, hole.width - digits.count)) + digits
+      let digits = "\(number)".utf8
+      result += [UInt8](repeating: UInt8(ascii: "0"), count: max(0, hole.width - digits.count))
+      result += digits
     } else {
       result += rest[hole.range]
     }
     rest = rest[hole.range.upperBound...]
   }
-  return result + rest
+  return String(decoding: result + rest, as: UTF8.self)
 }
 
 /// The names of a template's holes, each once, in their order.
 func holes(of template: String) -> [Character] {
   var names: [Character] = []
-  var rest = template[...]
+  var rest = template.utf8[...]
   while let hole = firstHole(of: rest) {
     if !names.contains(hole.name) { names.append(hole.name) }
     rest = rest[hole.range.upperBound...]
@@ -37,12 +38,12 @@ func beginning(of template: String) -> String {
 
 /// A letter in braces, once or several times.
 private func firstHole(
-  of text: Substring
-) -> (name: Character, width: Int, range: Range<Substring.Index>)? {
-  guard let open = text.firstIndex(of: "{"), let close = text[open...].firstIndex(of: "}") else {
-    return nil
-  }
+  of text: Substring.UTF8View
+) -> (name: Character, width: Int, range: Range<String.Index>)? {
+  guard let open = text.firstIndex(of: UInt8(ascii: "{")),
+    let close = text[open...].firstIndex(of: UInt8(ascii: "}"))
+  else { return nil }
   let inside = text[text.index(after: open)..<close]
   guard let name = inside.first else { return nil }
-  return (name, inside.count, open..<text.index(after: close))
+  return (Character(Unicode.Scalar(name)), inside.count, open..<text.index(after: close))
 }

@@ -34,7 +34,7 @@ package struct TrainingState: Sendable {
       prefixes: ["optimizer/", "_optimizer/"]),
     TrainingState(
       ecosystem: "Mesh TensorFlow", endings: ["_slot_vr", "_slot_vc", "_slot_v", "_slot_m"]),
-    TrainingState(ecosystem: "T5X", names: ["step"], prefixes: ["state/"]),
+    TrainingState(ecosystem: "Flax", names: ["step"], prefixes: ["state/"]),
     TrainingState(
       ecosystem: "optax", prefixes: ["opt_state/", "opt_state."],
       slots: ["mu", "nu", "trace", "v_row", "v_col"]),

@@ -124,18 +124,6 @@ extension JSONValue {
 }
 
 extension Dialect {
-  /// An ecosystem's own config under Hugging Face's keys. Where it does not say how many labels there are,
-  /// the head does.
-  fileprivate func usualConfig(_ config: JSONValue, of table: TensorTable) -> JSONValue {
-    guard let nativeConfig else { return config }
-    let usual = nativeConfig.usual(config)
-    guard let head = nativeConfig.labelHead, usual["num_labels"] == nil, usual["id2label"] == nil,
-      let rule = rules.first(where: { $0.layouts[0].paths == [head] }),
-      let rows = spellings(of: rule.stored).lazy.compactMap({ table[$0]?.shape.first }).first
-    else { return usual }
-    return .object((usual.members ?? []) + [JSONValue.Member("num_labels", .number(rows))])
-  }
-
   /// Whether the checkpoint stores a tensor of which the weight at `path` is a part.
   fileprivate func stores(_ path: String, in table: TensorTable) -> Bool {
     rules.contains { rule in

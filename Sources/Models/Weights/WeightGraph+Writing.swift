@@ -64,6 +64,17 @@ extension WeightGraph {
     return .object(members)
   }
 
+  /// What a dialect's own program reads, if it does not read a container: "llama.cpp reads GGUF files".
+  public func foreignFiles(of dialect: String, in container: String) -> String? {
+    let dialects = families.dialects(of: type(of: architecture).name)
+    guard
+      let own = dialects.first(where: { $0.name == dialect || $0.fullName == dialect })?.ownFiles,
+      own.container != container
+    else { return nil }
+    return
+      "\(own.program) reads \(own.files), and not this one; its names and layout are \(dialect)'s"
+  }
+
   /// The config file of a dialect's own ecosystem, and what is in it, if it has one.
   public func nativeConfig(of dialect: String) -> (fileName: String, content: JSONValue)? {
     let dialects = families.dialects(of: type(of: architecture).name)

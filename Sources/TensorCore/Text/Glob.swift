@@ -111,20 +111,32 @@ public struct TensorSelection: Sendable, Equatable {
   public var isEverything: Bool { include.isEmpty && exclude.isEmpty }
 
   /// Whether the tensor is meant.
-  public func contains(_ name: TensorName) -> Bool {
-    (include.isEmpty || include.contains { $0.matches(name) })
-      && !exclude.contains { $0.matches(name) }
+  ///
+  /// - Parameter aliases: other names that it goes by.
+  public func contains(_ name: TensorName, aliases: [TensorName] = []) -> Bool {
+    func isMatched(_ glob: Glob) -> Bool { ([name] + aliases).contains(where: glob.matches) }
+    return (include.isEmpty || include.contains(where: isMatched))
+      && !exclude.contains(where: isMatched)
+  }
+
+  /// The patterns that match none of some names.
+  public func unmatched(by names: [TensorName]) -> [Glob] {
+    (include + exclude).filter { glob in !names.contains(where: glob.matches) }
   }
 
   /// The tensors that are meant, in their order.
   ///
+  /// - Parameter aliases: other names that tensors go by.
   /// - Throws: `CheckpointError` if a pattern of `include` matches no name, or nothing is left: a
   ///   misspelt pattern must not pass for an empty answer.
-  public func chosen(from tensors: [Tensor]) throws(CheckpointError) -> [Tensor] {
-    for glob in include where !tensors.contains(where: { glob.matches($0.name) }) {
+  public func chosen(
+    from tensors: [Tensor], aliases: [TensorName: [TensorName]] = [:]
+  ) throws(CheckpointError) -> [Tensor] {
+    let names = tensors.flatMap { [$0.name] + (aliases[$0.name] ?? []) }
+    for glob in include where !names.contains(where: glob.matches) {
       throw CheckpointError(.malformed("has no tensor that --include '\(glob.text)' matches"))
     }
-    let chosen = tensors.filter { contains($0.name) }
+    let chosen = tensors.filter { contains($0.name, aliases: aliases[$0.name] ?? []) }
     guard !chosen.isEmpty || tensors.isEmpty else {
       throw CheckpointError(.malformed("--exclude leaves none of the \(tensors.count) tensors"))
     }

@@ -16,21 +16,20 @@ public func nearestName(to name: String, among candidates: [String]) -> String? 
   return best
 }
 
-/// Levenshtein's distance, in memory linear in the length of `b`; `nil` as soon as it is more than
-/// `limit`.
+/// How many letters have to be changed, added, left out or exchanged with their neighbours (the optimal string
+/// alignment distance), in memory linear in the length of `b`; `nil` as soon as it is more than `limit`.
 private func editDistance(_ a: [UInt8], _ b: [UInt8], atMost limit: Int) -> Int? {
-  var previous = Array(0...b.count)
-  var current = previous
+  var rows = [Array(0...b.count), Array(0...b.count), Array(0...b.count)]
   for (i, x) in a.enumerated() {
-    current[0] = i + 1
-    var least = i + 1
+    // The last row is that of the letter before.
+    rows[0][0] = i + 1
     for (j, y) in b.enumerated() {
-      let distance = min(previous[j] + (x == y ? 0 : 1), previous[j + 1] + 1, current[j] + 1)
-      current[j + 1] = distance
-      least = min(least, distance)
+      var distance = min(rows[2][j] + (x == y ? 0 : 1), rows[2][j + 1] + 1, rows[0][j] + 1)
+      if i > 0, j > 0, x == b[j - 1], a[i - 1] == y { distance = min(distance, rows[1][j - 1] + 1) }
+      rows[0][j + 1] = distance
     }
-    if least > limit { return nil }
-    swap(&previous, &current)
+    if min(rows[0].min() ?? 0, rows[2].min() ?? 0) > limit { return nil }
+    rows = [rows[1], rows[2], rows[0]]
   }
-  return previous[b.count] <= limit ? previous[b.count] : nil
+  return rows[2][b.count] <= limit ? rows[2][b.count] : nil
 }

@@ -146,7 +146,7 @@ func hasEqualBytes<Element: BitwiseCopyable>(_ a: [Element], _ b: [Element]) -> 
 
 /// |a − b|, where two NaNs, or two equal infinities, are no distance apart, and anything else that is
 /// not finite is infinitely far.
-private func distance(_ a: Double, _ b: Double) -> Double {
+func distance(_ a: Double, _ b: Double) -> Double {
   if a == b || a.isNaN && b.isNaN { return 0 }
   let distance = abs(a - b)
   return distance.isFinite ? distance : .infinity

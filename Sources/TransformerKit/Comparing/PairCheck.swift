@@ -47,18 +47,19 @@ public struct PairReport: Sendable {
 ///   - isBrief: whether a short probe does, if none is given and the models are one computation. Not for
 ///     a certificate, which is checked on the whole probe.
 ///   - explaining: whether to look for the causes of differences.
+///   - progress: hears how far the comparison is.
 /// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
 public func compare<Scalar: ComputeScalar>(
   _ a: Model, _ b: Model, inputs: ModelInputs? = nil, precision: Scalar.Type = Float.self,
-  isBrief: Bool = false, explaining: Bool = true
+  isBrief: Bool = false, explaining: Bool = true, progress: WeightProgress? = nil
 ) throws(CheckpointError) -> PairReport {
-  let weights = try compareWeights(a.graph, b.graph)
+  let weights = try compareWeights(a.graph, b.graph, progress)
   let isShort = isBrief && isOneComputation(a.graph, b.graph, weights)
   let inputs =
     inputs ?? (isShort ? a.graph.architecture.shortProbe : a.graph.architecture.probe)
   let cast = castType(of: weights)
   let (outputs, divergence) = try compareBehaviour(
-    a.graph, b.graph, inputs, cast: cast, Scalar.self)
+    a.graph, b.graph, inputs, cast: cast, Scalar.self, progress)
   let differing =
     cast == nil && explaining ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
   let configDifferences = configDifferences(a.graph, b.graph)
@@ -69,7 +70,7 @@ public func compare<Scalar: ComputeScalar>(
     graph throws(CheckpointError) in
     // A model that does not take A's inputs does not agree with it.
     guard (try? graph.architecture.prepare(inputs)) != nil else { return false }
-    let (outputs, _) = try compareRuns(a.graph, graph, inputs, Scalar.self)
+    let (outputs, _) = try compareRuns(a.graph, graph, inputs, Scalar.self, progress)
     return outputs.allSatisfy(\.isIdentical)
   }
   return PairReport(
@@ -93,18 +94,20 @@ private func isOneComputation(
 ///   weights, and it is that run from which B must not part.
 /// - Throws: `CheckpointError` when weights cannot be read, or A cannot take the inputs.
 func compareBehaviour<Scalar: ComputeScalar>(
-  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, cast: DType?, _: Scalar.Type
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, cast: DType?, _: Scalar.Type,
+  _ progress: WeightProgress? = nil
 ) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
   var (outputs, divergence): ([Deviation], String?)
   do {
-    (outputs, divergence) = try compareRuns(a, b, inputs, Scalar.self)
+    (outputs, divergence) = try compareRuns(a, b, inputs, Scalar.self, progress)
   } catch  where error.category == .failed && error.file == nil {
     // B does not take what A takes. If A does not either, the inputs are to blame.
     _ = try a.architecture.prepare(inputs)
     (outputs, divergence) = ([], "inputs: B \(error)")
   }
   if cast != nil, divergence != nil {
-    divergence = try compareRuns(a.withWeights(of: b), b, inputs, Scalar.self).divergence
+    divergence = try compareRuns(a.withWeights(of: b), b, inputs, Scalar.self, progress)
+      .divergence
   }
   return (outputs, divergence)
 }
@@ -121,12 +124,14 @@ func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
 }
 
 private func compareWeights(
-  _ a: WeightGraph, _ b: WeightGraph
+  _ a: WeightGraph, _ b: WeightGraph, _ progress: WeightProgress?
 ) throws(CheckpointError) -> [PairReport.Weight] {
+  progress?.expect(a.byteCount(at: a.slots.lazy.map(\.path)))
   var weights: [PairReport.Weight] = []
   let pathsOfA = Set(a.slots.map(\.path))
   for slot in a.slots {
     guard let left = a.tensor(at: slot.path) else { continue }
+    defer { progress?.add(left.byteCount) }
     guard let right = b.tensor(at: slot.path) else {
       weights.append(PairReport.Weight(path: slot.path, relation: .onlyInA))
       continue
@@ -173,9 +178,10 @@ func verdict(
 
 /// Runs both models and compares every state after every stage, bit for bit.
 private func compareRuns<Scalar: ComputeScalar>(
-  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, _: Scalar.Type
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, _: Scalar.Type,
+  _ progress: WeightProgress?
 ) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
-  var passA = try ForwardPass<Scalar>(a, inputs: inputs)
+  var passA = try ForwardPass<Scalar>(a, inputs: inputs, progress: progress)
   var passB = try ForwardPass<Scalar>(b, inputs: inputs)
   var (outputs, divergence): ([Deviation], String?) = ([], nil)
   while true {

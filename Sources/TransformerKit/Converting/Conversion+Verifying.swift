@@ -4,12 +4,24 @@ public import SystemPackage
 import TensorCore
 
 extension Conversion {
+  /// What came of a conversion.
+  public struct Outcome: Sendable {
+    /// How many files of an interrupted run were kept, if the target is resumable.
+    public var resumedCount = 0
+    /// What the target is to the source, if they were compared.
+    public var verdict: PairReport.Verdict?
+    /// The certificate's text.
+    var certificate: String?
+  }
+
   /// Compares source and target while the target has only its temporary name.
   ///
-  /// - Returns: the certificate, if one is wanted.
+  /// - Parameter outcome: gets the verdict, and the certificate if one is wanted.
   /// - Throws: `CheckpointError` if the target is not what it should be; nothing is kept then.
-  func verify(_ written: CheckpointWriter.Unnamed) throws(CheckpointError) -> String? {
-    guard let original else { return nil }
+  func verify(
+    _ written: CheckpointWriter.Unnamed, _ outcome: inout Outcome
+  ) throws(CheckpointError) {
+    guard let original else { return }
     var recognition = RecognitionOptions()
     recognition.architecture = options.recognition.architecture
     recognition.className = options.recognition.className
@@ -24,8 +36,9 @@ extension Conversion {
         .malformed("the written target is not the same model as the source; nothing was kept"),
         file: displayed(target.destination))
     }
-    guard certificate != nil else { return nil }
-    return try Certificate(
+    outcome.verdict = report.verdict
+    guard certificate != nil else { return }
+    outcome.certificate = try Certificate(
       report, original, after, probe: try Certificate.Probe(inputs: nil), precision: .f32,
       toolVersion: target.toolVersion, names: finalNames(written))?.text
   }

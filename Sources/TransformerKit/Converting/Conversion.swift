@@ -91,6 +91,8 @@ public struct Conversion: Sendable {
   let target: Target
   let options: OpenOptions
   let writer: CheckpointWriter
+  /// What lies in the source's folder beside what is converted.
+  let surroundings: Surroundings
   private let tensors: [Tensor]
   /// The source as a model, if it is to be compared.
   let original: Model?
@@ -127,6 +129,7 @@ public struct Conversion: Sendable {
       mismatches = []
     }
     original = target.isVerified ? try comparable(source, model, options) : nil
+    if target.certificate != nil { try original?.checkCanBeCertified() }
     let written = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
     self.tensors = written
     let format = try target.container
@@ -141,11 +144,12 @@ public struct Conversion: Sendable {
       throw error.inFile(displayed(source.path))
     }
     casts = try ledgers(of: tensors, target, file: displayed(source.path))
+    surroundings = try source.surroundings(to: target, format)
     writer = CheckpointWriter(
       destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
-      sources: source.allFiles, belongings: source.belongings,
+      sources: target.isFolder ? source.ownFiles : source.allFiles, belongings: source.belongings,
       extraFiles: nativeConfig(of: model, target))
   }
 
@@ -154,7 +158,8 @@ public struct Conversion: Sendable {
   /// - Throws: `CheckpointError` if it cannot, or must not, be written.
   public func plan() throws(CheckpointError) -> WritePlan {
     let plan = try writer.plan(
-      tensors: tensors, metadata: source.metadata, config: config, companions: companions)
+      tensors: tensors, metadata: source.metadata, config: config,
+      companions: surroundings.companions)
     try certificate?.check(plan)
     return plan
   }
@@ -164,20 +169,19 @@ public struct Conversion: Sendable {
   /// - Parameters:
   ///   - plan: what `plan()` says, if it was asked already.
   ///   - progress: hears how many bytes have been written so far.
-  /// - Returns: how many files of an interrupted run were kept, if the target is resumable.
   /// - Throws: `CheckpointError`; then nothing is left behind, unless the target is resumable.
   @discardableResult
   public func run(
     _ plan: WritePlan? = nil, progress: (Int) -> Void = { _ in }
-  ) throws(CheckpointError) -> Int {
+  ) throws(CheckpointError) -> Outcome {
     let plan = if let plan { plan } else { try self.plan() }
-    var text: String?
-    let resumedCount = try writer.write(plan, progress: progress) {
-      written throws(CheckpointError) in text = try verify(written)
+    var outcome = Outcome()
+    outcome.resumedCount = try writer.write(plan, progress: progress) {
+      written throws(CheckpointError) in try verify(written, &outcome)
     }
     // Only now there is a target for it to be about.
-    if let certificate, let text { try certificate.write(text) }
-    return resumedCount
+    if let certificate, let text = outcome.certificate { try certificate.write(text) }
+    return outcome
   }
 
   /// The bytes of config.json, following the cast.
@@ -193,10 +197,6 @@ public struct Conversion: Sendable {
     guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
     if own.value["model_type"] != nil { return own.bytes }
     return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)
-  }
-
-  private var companions: [FilePath] {
-    writer.isFolder || writer.format.holdsFiles ? source.companions : []
   }
 }
 

@@ -1,4 +1,3 @@
-public import Containers
 import Models
 public import TensorCore
 
@@ -109,17 +108,4 @@ private func rowStarts(_ ranges: some Collection<Range<Int>>, _ shape: [Int]) ->
     rows = rows.flatMap { row in range.map { row * extent + $0 } }
   }
   return rows
-}
-
-extension Checkpoint {
-  /// The tensor of that name.
-  ///
-  /// - Throws: `CheckpointError` that names one that is spelled alike.
-  public func tensor(named name: String) throws(CheckpointError) -> Tensor {
-    if let tensor = tensors[TensorName(name)] { return tensor }
-    let near = nearestName(to: name, among: tensors.tensors.map(\.name.text))
-    let hint = near.map { "; did you mean \"\(escaped($0))\"?" } ?? ""
-    throw CheckpointError(
-      .malformed("has no tensor \"\(name)\"\(hint)"), file: displayed(path))
-  }
 }

@@ -94,3 +94,20 @@ final class ByteCounter: Sendable {
     }
   }
 }
+
+extension Tensor {
+  /// Whether all elements are the same, bit for bit.
+  ///
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  func isConstant() throws(CheckpointError) -> Bool {
+    let step = 64 << 10
+    guard byteCount > 0 else { return true }
+    let width = dtype.byteWidth ?? 1
+    let first = try bytes.read(0..<width)
+    for start in stride(from: 0, to: byteCount, by: step) {
+      let part = try bytes.read(start..<min(start + step, byteCount))
+      for index in part.indices where part[index] != first[index % width] { return false }
+    }
+    return true
+  }
+}

@@ -44,12 +44,14 @@ extension Model {
   ///   - tolerance: the limit on |error| / largest |value| of an output, instead of the one that goes
   ///     with the golden's precision.
   ///   - explaining: whether to look for the mistake when outputs differ.
+  ///   - progress: hears how far the first run is.
   /// - Throws: `CheckpointError` if the model cannot run.
   public func check(
-    _ golden: Golden, tolerance: Double? = nil, explaining: Bool = true
+    _ golden: Golden, tolerance: Double? = nil, explaining: Bool = true,
+    progress: WeightProgress? = nil
   ) throws(CheckpointError) -> GoldenReport {
     let tolerance = tolerance ?? golden.precision.tolerance
-    let stages = try stages(graph, golden, tolerance: tolerance)
+    let stages = try stages(graph, golden, tolerance: tolerance, progress: progress)
     let lines = golden.outputs.map { output in
       stages.lazy.flatMap(\.lines).first { $0.name == output.name } ?? missing(output)
     }
@@ -77,9 +79,10 @@ extension Model {
   ///
   /// - Parameter stopping: whether to stop after the first stage that is wrong.
   private func stages(
-    _ graph: WeightGraph, _ golden: Golden, tolerance: Double, stopping: Bool = false
+    _ graph: WeightGraph, _ golden: Golden, tolerance: Double, stopping: Bool = false,
+    progress: WeightProgress? = nil
   ) throws(CheckpointError) -> [StageLines] {
-    var pass = try ForwardPass<Double>(graph, inputs: golden.inputs)
+    var pass = try ForwardPass<Double>(graph, inputs: golden.inputs, progress: progress)
     var (stages, states): ([StageLines], Set<String>) = ([], [])
     while let result = try pass.advance() {
       let others = Set(pass.states.names).subtracting(states).subtracting(result.states)

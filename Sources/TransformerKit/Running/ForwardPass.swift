@@ -29,14 +29,25 @@ public struct ForwardPass<Scalar: ComputeScalar> {
   public private(set) var states: States<Scalar>
   private let graph: WeightGraph
   private var stages: ArraySlice<Stage<Scalar>>
+  private let progress: WeightProgress?
+  /// How many bytes of weights each stage has, if somebody wants to know how far the pass is.
+  private var stageSizes: ArraySlice<Int> = []
 
   /// Prepares a pass over `inputs`.
   ///
+  /// - Parameter progress: hears of the weights of each stage.
   /// - Throws: `CheckpointError` if the model cannot take the inputs.
-  public init(_ graph: WeightGraph, inputs: ModelInputs) throws(CheckpointError) {
+  public init(
+    _ graph: WeightGraph, inputs: ModelInputs, progress: WeightProgress? = nil
+  ) throws(CheckpointError) {
     self.graph = graph
+    self.progress = progress
     states = States(inputs: try graph.architecture.prepare(inputs))
     stages = graph.architecture.stages(Scalar.self)[...]
+    if let progress {
+      stageSizes = graph.weightsByStage.map { graph.byteCount(at: $0.paths) }[...]
+      progress.expect(stageSizes.reduce(0, +))
+    }
   }
 
   /// Loads and runs the next stage, or returns `nil` after the last one.
@@ -47,6 +58,7 @@ public struct ForwardPass<Scalar: ComputeScalar> {
     let step = try stage.load(WeightScope(loading: graph))
     if let next = stages.first { graph.announce(next) }
     try step(&states)
+    progress?.add(stageSizes.popFirst() ?? 0)
     let outputs = stage.outputs.map { output in
       Output(
         name: output.name, value: states.value(of: output.state),

@@ -1,5 +1,6 @@
-import Containers
+public import Containers
 import Kernels
+import Models
 public import TensorCore
 
 /// How much memory a conversion takes, and how a cap on it is kept.
@@ -10,15 +11,15 @@ public import TensorCore
 /// and for each tensor what the headers say of it.
 public enum MemoryUse {
   /// The process with its libraries, before it does anything.
-  private static let process = 32 << 20
+  private static let process = 25 << 20
   /// Two buffers for writing.
   private static let buffers = 8 << 20
   /// What is known of a tensor: entry, place, position in the table, header to be.
   private static let perTensor = 800
   /// What a thread has of a tensor that it reads, and what it finds in it.
-  private static let perWorker = 8 << 20
+  private static let perWorker = 2 << 20
   /// What is known of a tensor, and what is reported of it.
-  private static let perReport = 4000
+  private static let perReport = 1400
 
   /// Divides a cap before anything is opened: what is left beside the fixed parts goes to slabs, of
   /// which two may be in use at a time. With more memory, scattered elements are read in fewer passes.
@@ -40,16 +41,38 @@ public enum MemoryUse {
   ///
   /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
   public static func check(cap: Int?, reading tensors: [Tensor]) throws(CheckpointError) {
+    try keep(cap) { readingPeak(of: tensors, 2 * (tensors.map(\.bytes.workingMemory).max() ?? 0)) }
+  }
+
+  /// The same for whoever reads the weights of models, which the files may have in another order.
+  ///
+  /// - Parameters:
+  ///   - checkpoints: if one of them is no model that is known, tensors are read as they are stored.
+  ///   - options: how to understand them.
+  /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
+  public static func check(
+    cap: Int?, readingWeightsOf checkpoints: [Checkpoint], options: OpenOptions
+  ) throws(CheckpointError) {
+    if cap == nil { return }
+    let graphs = checkpoints.compactMap { try? Model($0, options: options).graph }
+    let tensors = checkpoints.flatMap(\.tensors.tensors)
+    guard graphs.count == checkpoints.count else { return try check(cap: cap, reading: tensors) }
+    try keep(cap) {
+      readingPeak(of: tensors, graphs.reduce(0) { $0 + 2 * $1.readingMemory })
+    }
+  }
+
+  /// Checks a cap, with the smallest slabs if need be.
+  private static func keep(_ cap: Int?, _ peak: () -> Int) throws(CheckpointError) {
     guard let cap else { return }
-    if readingPeak(of: tensors) > cap { Slab.size = Slab.minimumSize }
-    let peak = readingPeak(of: tensors)
+    if peak() > cap { Slab.size = Slab.minimumSize }
+    let peak = peak()
     if peak > cap { throw tooSmall(cap, peak) }
   }
 
-  private static func readingPeak(of tensors: [Tensor]) -> Int {
+  private static func readingPeak(of tensors: [Tensor], _ reading: Int) -> Int {
     let headers = tensors.reduce(0) { $0 + perReport + 3 * $1.name.text.utf8.count }
-    let reading = tensors.map(\.bytes.workingMemory).max() ?? 0
-    let needed = process + Parallel.workers * perWorker + headers + 2 * reading
+    let needed = process + Parallel.workers * perWorker + headers + reading
     return (needed + 0xFFFFF) & ~0xFFFFF
   }
 

@@ -58,6 +58,9 @@ public struct Model: Sendable {
     _ checkpoint: Checkpoint, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) {
     self.checkpoint = checkpoint
+    if let part = checkpoint.part {
+      throw CheckpointError(part.problem, file: displayed(checkpoint.path))
+    }
     do {
       graph = try WeightGraph(
         checkpoint.tensors, config: checkpoint.config?.value, options: options.recognition)

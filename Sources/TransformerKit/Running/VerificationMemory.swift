@@ -10,7 +10,7 @@ public import TensorCore
 /// in another order take slabs while they are read.
 public struct VerificationMemory {
   /// The process with its libraries, before it does anything.
-  private static let process = 40 << 20
+  private static let process = 28 << 20
   /// What is known of a weight and of its tensor.
   private static let perWeight = 2500
   /// What a comparison of weights has of each model at a time, in both types.
@@ -84,9 +84,14 @@ public struct VerificationMemory {
     return (fixed + reading + 0xFFFFF) & ~0xFFFFF
   }
 
-  /// What looking for the cause of a difference takes beside that: copies of a weight.
+  /// What looking for the cause of a difference takes beside that: strips of two weights, and a number
+  /// with its place for each row and column.
   private var explaining: Int {
-    5 * (graphs.flatMap(\.slots).map { $0.parameterCount * 4 }.max() ?? 0)
+    let lines = graphs.flatMap(\.slots).map { slot in
+      let rows = max(1, slot.shape.first ?? 1)
+      return rows + slot.parameterCount / rows
+    }
+    return (24 << 20) + 200 * (lines.max() ?? 0)
   }
 
   /// Keeps a cap, by smaller slabs if need be.
@@ -104,7 +109,7 @@ public struct VerificationMemory {
 
 extension WeightGraph {
   /// The most that reading a weight takes beside the weight.
-  fileprivate var readingMemory: Int {
+  var readingMemory: Int {
     (2 << 20) + (slots.compactMap { tensor(at: $0.path)?.bytes.workingMemory }.max() ?? 0)
   }
 }

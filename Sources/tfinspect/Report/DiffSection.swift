@@ -3,25 +3,26 @@ import Kernels
 import TensorCore
 import TransformerKit
 
-/// How two checkpoints differ.
+/// How two checkpoints differ, in short.
 struct DiffSection {
-  let diff: CheckpointDiff
+  let comparison: ComparisonReport
 
-  /// Changes that are listed, at most.
-  private static let most = 1000
+  /// Changes of which it is said how large they are.
+  private static let shown = 10
+
+  private var diff: CheckpointDiff { comparison.diff }
 
   var section: Section {
     let basis: Markup =
       diff.basis == .meaning
       ? "Compared by meaning, under canonical paths." : "Compared by the names in the files."
-    var body: Markup = "<p>\(basis) \(summary)</p>\n"
+    var body: Markup = "<p>\(basis) \(summary)</p>\n<div class=\"columns\">"
+    if !comparison.largest.isEmpty { body += "<div>\(largest)</div>" }
     if !diff.configDifferences.isEmpty {
-      let items = diff.configDifferences.map { "<li>\($0)</li>" as Markup }
-      body += "<h3>Config</h3><ul>\(items)</ul>\n"
+      let items = diff.configDifferences.map { "<li>\(shortened($0, to: 240))</li>" as Markup }
+      body += "<div><h3>Config</h3><ul>\(items.prefix(100).map(\.self))</ul></div>"
     }
-    body += Markup(heat)
-    if !diff.changes.isEmpty { body += table }
-    return Section(id: "differences", title: "Differences", body: body)
+    return Section(id: "differences", title: "Differences", body: body + "</div>\n")
   }
 
   private var summary: String {
@@ -33,60 +34,34 @@ struct DiffSection {
     return (["\(describe(diff.identical, noun)) identical"] + counts).joined(separator: ", ") + "."
   }
 
-  // MARK: By layer
+  /// The largest changes, as bars.
+  private var largest: Markup {
+    let changes = comparison.largest.prefix(Self.shown)
+    let finite = changes.compactMap { diff.changes[$0].difference?.relativeNorm }.filter(\.isFinite)
+    let most = finite.max() ?? 0
+    let rows = changes.map { index -> Markup in
+      let change = diff.changes[index]
+      let value = change.difference?.relativeNorm ?? 0
+      let share = value.isFinite ? (most > 0 ? value / most : 0) : 1
+      let text = value.isFinite ? describe(number: value, digits: 3) : "not finite"
+      return """
+        <tr><th scope="row"><a\(ChangeSection.link(index))>\(breakable(shown(change)))</a></th>\
+        <td class="\(value.isFinite ? "" : "bad")">\(text)</td>\
+        <td><svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">\
+        <rect class="\(value.isFinite ? "bars" : "bad-bar")" width="\(share * 100)" height="10"/></svg></td></tr>
 
-  /// How far each weight moved, layer by layer.
-  private var heat: [Markup] {
-    let moved = diff.changes.filter { $0.difference != nil }
-    let roles = TensorRole.all(of: moved.map { ($0.b ?? $0.a)?.name ?? "" })
-    let grids = LayerGrid.all(of: roles)
-    if grids.isEmpty { return [] }
-    let caption: Markup = """
-      <h3>Layers</h3><p class="caption">‖b − a‖ / ‖a‖ of what differs. The colour is its logarithm: from \
-      none at 1e-6 to orange at 0.1. What is identical is left empty.</p>
+        """
+    }
+    let title: Markup =
+      diff.changes.count > Self.shown ? "The ten largest changes" : "The changes, by size"
+    return """
+      <h3>\(title)</h3><p class="caption">‖b − a‖ / ‖a‖, the bars as parts of the largest finite one.</p>
+      <table class="ranked"><tbody>\(rows)</tbody></table>
 
       """
-    return [caption]
-      + grids.map { grid in
-        grid.table { role in
-          Dictionary(
-            uniqueKeysWithValues: role.members.map { member in
-              let value = moved[member.index].difference?.relativeNorm ?? 0
-              let place = value > 0 ? (decimalLogarithm(value) + 6) / 5 : 0
-              let colour = 4 + Int((4 * min(1, max(0, place.isNaN ? 1 : place))).rounded())
-              return (member.index, (describe(number: value, digits: 2), colour))
-            })
-        }
-      }
   }
 
-  // MARK: One by one
-
-  private var table: Markup {
-    let rows = diff.changes.prefix(Self.most).map { change -> Markup in
-      """
-      <tr><td class="text mark m-\(change.kind.word == "changed" ? "changed" : "other")">\
-      \(change.kind.rawValue)</td><th scope="row">\(change.names)</th>\
-      <td class="text">\(change.types)</td>\
-      <td>\(change.difference.map { describe(number: $0.relativeNorm, digits: 3) } ?? "–")</td>\
-      <td class="text">\(change.details)</td></tr>
-
-      """
-    }
-    let rest = diff.changes.count - rows.count
-    let more: Markup = rest > 0 ? "<p>And \(rest) more: see tfinspect diff.</p>" : ""
-    let kinds = TensorChange.Kind.allCases.filter { kind in
-      diff.changes.contains { $0.kind == kind }
-    }
-    let key = kinds.map { "<li><code>\($0.rawValue)</code> \($0.word)</li>" as Markup }
-    return """
-      <h3>Changes</h3><ul class="legend">\(key)</ul>
-      <div class="scroll" tabindex="0" role="group" aria-label="Table of changes">\
-      <table class="numbers"><thead><tr><th scope="col" class="text"></th>\
-      <th scope="col" class="text">Name</th><th scope="col" class="text">Type and shape</th>\
-      <th scope="col">‖b − a‖ / ‖a‖</th><th scope="col" class="text">How</th></tr></thead>
-      <tbody>\(rows)</tbody></table></div>\(more)
-
-      """
+  private func shown(_ change: TensorChange) -> String {
+    shortened((change.b ?? change.a)?.name.text ?? "", to: 80)
   }
 }

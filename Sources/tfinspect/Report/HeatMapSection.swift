@@ -5,6 +5,7 @@ import TransformerKit
 /// Statistics by layer: which layer is unlike the others.
 struct HeatMapSection {
   let report: ModelReport
+  let isOfTwo: Bool
 
   private struct Measure {
     let id: String
@@ -53,20 +54,23 @@ struct HeatMapSection {
         """
       let tables = grids.map { grid in grid.table { cells(of: $0, measure) } }
       panels += """
-        <div class="panel" id="panel-\(measure.id)"><p class="caption">\(measure.caption)</p>
+        <div class="panel" id="panel-\(measure.id)"><p class="caption">\(measure.caption)\(warning)</p>
         \(tables)</div>
 
         """
     }
     return Section(
-      id: "layers", title: "Layers",
+      id: "layers", title: isOfTwo ? "Layers of A" : "Layers",
       body:
         "<div class=\"tabs\" role=\"group\" aria-label=\"Statistic\">\(inputs)\n\(panels)</div>\n")
   }
 
-  private func cells(
-    of role: TensorRole, _ measure: Measure
-  ) -> [Int: (text: String, colour: Int)] {
+  private var warning: String {
+    report.statistics.contains { $0.nan + $0.infinite > 0 }
+      ? " What is marked ! has elements that are not finite; the number is that of the others." : ""
+  }
+
+  private func cells(of role: TensorRole, _ measure: Measure) -> [Int: LayerGrid.Cell] {
     let values = role.members.compactMap { member in
       measure.value(report.statistics[member.index]).map { (member.index, $0) }
     }
@@ -76,8 +80,11 @@ struct HeatMapSection {
     return Dictionary(
       uniqueKeysWithValues: values.map { index, value in
         let place = measure.isSigned ? value : doublings(value, from: median)
-        let colour = 4 + Int((4 * min(1, max(-1, place))).rounded())
-        return (index, (describe(number: value, digits: 2), colour))
+        let text = describe(number: value, digits: 2)
+        let statistics = report.statistics[index]
+        return statistics.nan + statistics.infinite > 0
+          ? (index, LayerGrid.Cell(text: text + "!", style: "lost"))
+          : (index, .shaded(text, place))
       })
   }
 

@@ -5,6 +5,7 @@ import TransformerKit
 /// How the values of each tensor are distributed; layers side by side, at the same scale.
 struct HistogramSection {
   let report: ModelReport
+  let isOfTwo: Bool
 
   private static let width = 96.0
   private static let height = 44
@@ -31,9 +32,9 @@ struct HistogramSection {
       ? " \(report.statistics.count - drawn) tensors are left out: they have no finite elements, or there is no room."
       : ""
     return Section(
-      id: "histograms", title: "Histograms",
+      id: "histograms", title: isOfTwo ? "Histograms of A" : "Histograms",
       body: """
-        <figure><figcaption>Each from its tensor's least to its largest value, at the scale of its row. \
+        <figure data-roving><figcaption>Each from its tensor's least to its largest value, at the scale of its row. \
         The height is the square root of the count, so that tails are seen; the line is zero.\(more)\
         </figcaption>
         \(rows)\(rest)
@@ -49,7 +50,7 @@ struct HistogramSection {
       values.allSatisfy({ $0.minimum == value && $0.maximum == value })
     {
       return """
-        <div class="role"><h3><code>\(breakable(role.pattern))</code> <span>all elements of \
+        <div class="role"><h3><code>\(breakable(listed(role.pattern)))</code> <span>all elements of \
         \(members.count) layers are \(value.shortText)</span></h3></div>
 
         """
@@ -61,7 +62,7 @@ struct HistogramSection {
       picture(member.index, "\(member.layer ?? 0)" as Markup, in: low...high)
     }
     return """
-      <div class="role"><h3><code>\(breakable(role.pattern))</code> <span>\(describe(number: low, digits: 3)) \
+      <div class="role"><h3><code>\(breakable(listed(role.pattern)))</code> <span>\(describe(number: low, digits: 3)) \
       to \(describe(number: high, digits: 3))</span></h3><div class="multiples">\(cells)</div></div>
 
       """
@@ -92,11 +93,11 @@ struct HistogramSection {
       range.lowerBound < 0 && range.upperBound > 0
       ? "<path class=\"zero\" d=\"M\(place(0)) 0v\(Self.height)\"/>" : ""
     let text =
-      "\(tensor.name.text): \(tensor.minimum?.shortText ?? "-") to \(tensor.maximum?.shortText ?? "-"),"
+      "\(listed(tensor.name.text)): \(tensor.minimum?.shortText ?? "-") to \(tensor.maximum?.shortText ?? "-"),"
       + " mean \(tensor.mean?.shortText ?? "-"),"
       + " deviation \(tensor.deviation.map { describe(number: $0) } ?? "-")"
     return """
-      <a class="\(isNamed ? "cell named" : "cell")" href="#t\(index)"><svg viewBox="0 0 96 44" \
+      <a class="\(isNamed ? "cell named" : "cell")"\(TensorSection.link(index))><svg viewBox="0 0 96 44" \
       role="img"><title>\(text)</title>\(zero)<path class="bars" \
       transform="translate(\(left) 0)scale(\(scale, digits: 3) 1)" d="\(outline)"/></svg>\
       <span>\(label)</span></a>

@@ -22,6 +22,7 @@ struct Markup: ExpressibleByStringInterpolation {
   }
 
   static func += (a: inout Markup, b: Markup) { a.text += b.text }
+  static func + (a: Markup, b: Markup) -> Markup { Markup([a, b]) }
 
   struct Interpolation: StringInterpolationProtocol {
     fileprivate var text = ""
@@ -59,6 +60,12 @@ func coordinate(_ number: Double, digits: Int) -> String {
   return "\(sign)\(whole == 0 ? "" : "\(whole)").\(fraction)"
 }
 
+/// A share as people read it: `0.1 %`.
+func percent(_ share: Double, digits: Int) -> String {
+  let text = coordinate(share * 100, digits: digits)
+  return (text.hasPrefix(".") ? "0" : "") + text + " %"
+}
+
 /// A text that is at most so long; what is cut away is the middle, where names are alike.
 func shortened(_ text: String, to limit: Int) -> String {
   let text = escaped(text)
@@ -82,4 +89,33 @@ func breakable(_ name: String) -> Markup {
 /// A shape, as it stands in pictures: `768 × 768`.
 func pictured(shape: [Int]) -> String {
   shape.isEmpty ? "scalar" : shape.map(String.init).joined(separator: " × ")
+}
+
+extension [Markup] {
+  /// One after the other, with something in between.
+  func joined(by separator: Markup) -> Markup {
+    Markup(enumerated().flatMap { $0 == 0 ? [$1] : [separator, $1] })
+  }
+}
+
+/// How many columns a text takes in a font whose characters are all as wide, or twice as wide.
+func columns(_ text: some StringProtocol) -> Int {
+  text.reduce(0) { $0 + (($1.unicodeScalars.first?.value ?? 0) < 0x2E80 ? 1 : 2) }
+}
+
+/// The beginning of a text that takes at most so many columns.
+func beginning(of text: some StringProtocol, columns room: Int) -> String {
+  var (result, width) = ("", 0)
+  for character in text {
+    width += columns(String(character))
+    if width > room { break }
+    result.append(character)
+  }
+  return result
+}
+
+/// A text that takes at most so many columns: the end of it, where names differ, if it is too long.
+func end(of text: String, columns room: Int) -> String {
+  if columns(text) <= room { return text }
+  return "…" + String(beginning(of: String(text.reversed()), columns: room - 1).reversed())
 }

@@ -1,29 +1,87 @@
 import CommandSupport
 import Containers
 import Models
+import Kernels
 import TensorCore
 import TransformerKit
 
 /// What the checkpoint is, and what is wrong with it.
 struct OverviewSection {
   let report: ModelReport
-  let comparison: Comparison?
+  let comparison: ComparisonReport?
   let options: OpenOptions
 
   /// Findings of a group that are listed, at most.
   private static let mostFindings = 100
 
   var section: Section {
-    var body: Markup = "<ul class=\"figures\">\(figures)</ul>\n<div class=\"columns\">"
-    if let second = comparison?.checkpoint {
-      body += "<div><h3>First (A)</h3>\(facts(report.checkpoint))</div>"
-      body += "<div><h3>Second (B)</h3>\(facts(second))</div></div>\n"
-      body += "<h3>Check of A</h3>\(findings)\n"
+    var body: Markup = ""
+    if let comparison {
+      body += headline(comparison)
+      body += "<ul class=\"figures\">\(figures(comparison))</ul>\n<div class=\"columns\">"
+      let first = facts(report.checkpoint, report.model, report.obstacle)
+      let second = facts(comparison.checkpoint, comparison.model, comparison.obstacle)
+      body += "<div><h3>First (A)</h3>\(first)<h3>Check of A</h3>\(findings(report.check))</div>"
+      body +=
+        "<div><h3>Second (B)</h3>\(second)<h3>Check of B</h3>\(findings(comparison.check))</div></div>\n"
     } else {
-      body += "<div><h3>Facts</h3>\(facts(report.checkpoint))</div>"
-      body += "<div><h3>Check</h3>\(findings)</div></div>\n"
+      body += "<ul class=\"figures\">\(figures)</ul>\n<div class=\"columns\">"
+      body += "<div><h3>Facts</h3>\(facts(report.checkpoint, report.model, report.obstacle))</div>"
+      body += "<div><h3>Check</h3>\(findings(report.check))</div></div>\n"
     }
     return Section(id: "overview", title: "Overview", body: body)
+  }
+
+  // MARK: Two
+
+  private func headline(_ comparison: ComparisonReport) -> Markup {
+    let noun = comparison.diff.basis == .meaning ? "weights" : "tensors"
+    var text = comparison.map.headline(comparison.diff, noun: noun)
+    let facts = comparison.diff.configDifferences.count
+    if facts > 0 {
+      text += "; \(describe(facts, "fact")) of the config \(facts == 1 ? "differs" : "differ")"
+    }
+    var body: Markup = "<p class=\"headline\">\(text).</p>\n"
+    let lost = comparison.diff.changes.indices.filter {
+      comparison.diff.changes[$0].difference?.incomparable ?? 0 > 0
+    }
+    if !lost.isEmpty {
+      let names = lost.prefix(3).map { index -> Markup in
+        let change = comparison.diff.changes[index]
+        return
+          "<a\(ChangeSection.link(index))><code>\(listed((change.b ?? change.a)?.name.text ?? ""))</code></a>"
+      }
+      let more = lost.count > 3 ? " and \(lost.count - 3) more" : ""
+      let count = comparison.incomparable
+      body += """
+        <p class="bad">\(describe(count, "element")) \(count == 1 ? "is" : "are") finite in one of the two \
+        only, or another infinity or NaN, in \(names.joined(by: ", "))\(more).</p>
+
+        """
+    }
+    return body
+  }
+
+  private func figures(_ comparison: ComparisonReport) -> [Markup] {
+    let diff = comparison.diff
+    let largest = comparison.largest.first.flatMap { diff.changes[$0].difference?.relativeNorm }
+    var figures = [
+      figure(
+        "\(diff.changes.count) of \(diff.entries.count)",
+        diff.basis == .meaning ? "weights differ" : "tensors differ")
+    ]
+    if let largest {
+      figures.append(
+        figure(
+          largest.isFinite ? describe(number: largest, digits: 3) : "not finite",
+          "largest ‖b − a‖ / ‖a‖", largest.isFinite ? "" : "bad"))
+    }
+    return figures + [faults(report.check, "faults in A"), faults(comparison.check, "faults in B")]
+  }
+
+  private func faults(_ check: CheckReport, _ noun: String) -> Markup {
+    let count = check.faults.count
+    return figure(count == 0 ? "none" : "\(count)", noun, count == 0 ? "good" : "bad")
   }
 
   // MARK: Figures
@@ -32,14 +90,13 @@ struct OverviewSection {
     let tensors = report.checkpoint.tensors
     let elements = tensors.tensors.reduce(0) { $0 + $1.elementCount }
     let parameters = report.model?.graph.parameterCount
-    let faults = report.check.faults.count
     return [
       figure(
         describe(count: parameters ?? elements), parameters == nil ? "elements" : "parameters"),
       figure("\(tensors.count)", tensors.count == 1 ? "tensor" : "tensors"),
       figure(describe(bytes: tensors.byteCount), "to load"),
       figure(types, "types"),
-      figure(faults == 0 ? "none" : "\(faults)", "faults", faults == 0 ? "good" : "bad"),
+      faults(report.check, "faults"),
     ]
   }
 
@@ -60,24 +117,25 @@ struct OverviewSection {
 
   // MARK: Facts
 
-  private func facts(_ checkpoint: Checkpoint) -> Markup {
-    let isFirst = checkpoint.path == report.checkpoint.path
-    let (model, obstacle) =
-      isFirst ? (report.model, report.obstacle) : ModelReport.understood(checkpoint, options)
+  private func facts(
+    _ checkpoint: Checkpoint, _ model: Model?, _ obstacle: CheckpointError?
+  ) -> Markup {
     let rows = Facts(checkpoint, model, obstacle, options.recognition).rows
     let cells = rows.prefix(200).map { row -> Markup in
       let isPart = row.0.hasPrefix("  ")
       let what = row.0.drop { $0 == " " }
+      let text = shortened(row.1, to: 600)
       return
-        "<tr><th scope=\"row\" class=\"\(isPart ? "part" : "")\">\(String(what))</th><td>\(row.1)</td></tr>"
+        "<tr><th scope=\"row\" class=\"\(isPart ? "part" : "")\">\(String(what))</th><td>\(text)</td></tr>"
     }
-    return "<table class=\"facts\"><tbody>\(cells)</tbody></table>"
+    let rest = rows.count - cells.count
+    let more: Markup = rest > 0 ? "<p>And \(rest) more: see tfinspect info.</p>" : ""
+    return "<table class=\"facts\"><tbody>\(cells)</tbody></table>\(more)"
   }
 
   // MARK: Findings
 
-  private var findings: Markup {
-    let check = report.check
+  private func findings(_ check: CheckReport) -> Markup {
     var body: Markup = ""
     for group in CheckReport.Group.allCases {
       let faults = check.faults.filter { $0.group == group }
@@ -100,8 +158,9 @@ struct OverviewSection {
 
   private func list(_ findings: [CheckReport.Finding]) -> Markup {
     let items = findings.prefix(Self.mostFindings).map { finding -> Markup in
-      guard let tensor = finding.tensor else { return "<li>\(finding.text)</li>" }
-      return "<li><code>\(tensor.text)</code>: \(finding.text)</li>"
+      let text = shortened(finding.text, to: 600)
+      guard let tensor = finding.tensor else { return "<li>\(text)</li>" }
+      return "<li><code>\(listed(tensor.text))</code>: \(text)</li>"
     }
     let rest = findings.count - items.count
     let more: Markup = rest > 0 ? "<li>and \(rest) more: see tfinspect check</li>" : ""

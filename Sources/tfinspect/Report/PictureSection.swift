@@ -4,6 +4,7 @@ import TransformerKit
 /// The model as a picture: its parts in the order of the computation, blocks that are alike once.
 struct PictureSection {
   let report: ModelReport
+  let isOfTwo: Bool
 
   var section: Section {
     let picture = ModelPicture(report.outline)
@@ -16,7 +17,7 @@ struct PictureSection {
       Parts that are alike are drawn once.
       """
     return Section(
-      id: "picture", title: "Model",
+      id: "picture", title: isOfTwo ? "Model of A" : "Model",
       body: "<figure><figcaption>\(caption)</figcaption>\(picture.svg)</figure>\n")
   }
 }
@@ -198,5 +199,3 @@ struct ModelPicture {
     }
   }
 }
-
-private func + (a: Markup, b: Markup) -> Markup { Markup([a, b]) }

@@ -4,13 +4,6 @@ import SystemPackage
 import TensorCore
 import TransformerKit
 
-/// A second checkpoint, and how the first one differs from it.
-struct Comparison {
-  let checkpoint: Checkpoint
-  let diff: CheckpointDiff
-  let options: OpenOptions
-}
-
 /// A part of the page.
 struct Section {
   /// What links to it say.
@@ -26,10 +19,10 @@ struct Section {
 /// The page about a checkpoint. It says nothing that changes from run to run.
 struct ReportPage {
   let report: ModelReport
-  let comparison: Comparison?
+  let comparison: ComparisonReport?
   let options: OpenOptions
 
-  init(_ report: ModelReport, _ comparison: Comparison?, options: OpenOptions) {
+  init(_ report: ModelReport, _ comparison: ComparisonReport?, options: OpenOptions) {
     (self.report, self.comparison, self.options) = (report, comparison, options)
   }
 
@@ -58,13 +51,20 @@ struct ReportPage {
       </header>
       <main id="main">
       \(sections.map(\.html))</main>
-      <footer>Written by tfinspect \(toolVersion). Statistics are those of the finite elements.</footer>
+      <footer>Written by tfinspect \(toolVersion). \(note)</footer>
       <script>\(reportScript)</script>
       </body>
       </html>
 
       """
     return page.text
+  }
+
+  private var note: String {
+    let finite = "Statistics are those of the finite elements."
+    return comparison == nil
+      ? finite
+      : "What is called “of A” is about the first checkpoint alone. \(finite)"
   }
 
   private var title: String {
@@ -78,15 +78,19 @@ struct ReportPage {
   }
 
   private var sections: [Section] {
-    [
+    let isOfTwo = comparison != nil
+    return [
       OverviewSection(report: report, comparison: comparison, options: options).section,
-      comparison.map { DiffSection(diff: $0.diff).section },
-      PictureSection(report: report).section,
-      TreemapSection(report: report).section,
-      HeatMapSection(report: report).section,
-      HistogramSection(report: report).section,
-      SpectrumSection(report: report).section,
-      TensorSection(report: report).section,
+      comparison.map { DiffSection(comparison: $0).section },
+      comparison.flatMap { ChangeMapSection(comparison: $0).section },
+      comparison.flatMap { RankSection(comparison: $0).section },
+      comparison.flatMap { ChangeSection(comparison: $0).section },
+      PictureSection(report: report, isOfTwo: isOfTwo).section,
+      TreemapSection(report: report, isOfTwo: isOfTwo).section,
+      HeatMapSection(report: report, isOfTwo: isOfTwo).section,
+      HistogramSection(report: report, isOfTwo: isOfTwo).section,
+      SpectrumSection(report: report, isOfTwo: isOfTwo).section,
+      TensorSection(report: report, isOfTwo: isOfTwo).section,
     ].compactMap(\.self)
   }
 

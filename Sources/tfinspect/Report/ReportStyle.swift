@@ -1,7 +1,7 @@
 /// The colours on a dark page, which is chosen by the system or by the reader.
 private let darkColours: Markup = """
   --page: #12161b; --ink: #e6e9ee; --soft: #a3acb8; --line: #343c46; --panel: #1b2128;
-  --link: #7cb7ff; --good: #6bd389; --bad: #ff8f86; --bars: #6ea0e0;
+  --link: #7cb7ff; --good: #6bd389; --bad: #ff8f86; --bars: #6ea0e0; --lost: #7d2a26;
   --embedding: #21476d; --attention: #69461a; --feed-forward: #2b5530; --norm: #4b3a6b;
   --head: #6e3343; --other: #3a424d;
   --d0: #1f5f99; --d1: #1d4b77; --d2: #1a3a5a; --d3: #182a3f;
@@ -15,7 +15,7 @@ let reportStyle: Markup = """
 
   :root {
     --page: #ffffff; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --panel: #f6f8fa;
-    --link: #0550ae; --good: #116329; --bad: #b3261e; --bars: #3f6fb0;
+    --link: #0550ae; --good: #116329; --bad: #b3261e; --bars: #3f6fb0; --lost: #ffc9c4;
     --embedding: #cfe3f7; --attention: #fbdcb8; --feed-forward: #d3ecd0; --norm: #e8ddf5;
     --head: #f9d4dc; --other: #e6e8eb;
     --d0: #7fb3e6; --d1: #a6cbef; --d2: #c9dff5; --d3: #e4eff9;
@@ -45,28 +45,35 @@ let reportStyle: Markup = """
     font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
     font-size: .86em; }
   h3 code { font-size: .92em; }
-  header > h1, main, footer { max-width: 1180px; margin: 0 auto; padding: 1rem 1.2rem; }
+  header > h1, main, footer { max-width: 1600px; margin: 0 auto; padding: 1rem 1.2rem; }
   header > h1 { padding-bottom: .3rem; }
   nav { position: sticky; top: 0; z-index: 1; }
   header { display: contents; }
   nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; align-items: center; padding: .5rem 1.2rem;
-    max-width: 1180px; margin: 0 auto; background: var(--page); border-bottom: 1px solid var(--line); }
+    max-width: 1600px; margin: 0 auto; background: var(--page); border-bottom: 1px solid var(--line); }
   nav a { text-decoration: none; padding: .1rem 0; }
   nav a:hover { text-decoration: underline; }
-  button, input { font: inherit; color: inherit; background: var(--panel);
+  button, input, select { font: inherit; color: inherit; background: var(--panel);
     border: 1px solid var(--line); border-radius: 5px; padding: .15rem .6rem; }
   nav button { margin-left: auto; font-size: .85rem; cursor: pointer; }
   :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
   .skip { position: absolute; left: -100vw; }
   .skip:focus { left: 1rem; top: .5rem; z-index: 2; background: var(--page); padding: .3rem; }
-  section { margin: 0 0 2.4rem; }
+  section { margin: 0 0 2.4rem; min-width: 0; }
+  @media (min-width: 1200px) {
+    main { display: grid; grid-template-columns: 480px minmax(0, 1fr); column-gap: 2.5rem; }
+    main > section { grid-column: 1 / -1; }
+    main > #picture { grid-column: 1; }
+    main > #map { grid-column: 2; }
+  }
   figure { margin: 0; }
   figcaption, .caption, .output, footer { color: var(--soft); font-size: .9rem; }
-  figcaption, .caption { max-width: 75ch; margin-bottom: .6rem; }
+  figcaption, .caption, .verdict { max-width: 100ch; margin-bottom: .6rem; }
   .scroll { overflow-x: auto; max-width: 100%; }
   .good { color: var(--good); }
   .bad { color: var(--bad); }
 
+  .headline { font-size: 1.2rem; margin: 0 0 .6rem; }
   .figures { list-style: none; display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; margin: 0 0 1rem; }
   .figures li { background: var(--panel); border: 1px solid var(--line); border-radius: 7px;
     padding: .45rem .9rem; }
@@ -105,13 +112,17 @@ let reportStyle: Markup = """
   .k-other { fill: var(--other); background: var(--other); }
   .picture .small { fill: var(--ink); }
 
-  .treemap { display: block; }
+  .treemap { display: block; width: 100%; height: auto; }
+  .treemap.narrow { display: none; }
+  .treemap text { font-size: 12px;
+    font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+  .kinds { margin-top: .3rem; }
   .treemap .small { fill: var(--ink); }
   .tile { stroke: var(--page); stroke-width: 1.5; }
   .group { fill: none; stroke: var(--ink); stroke-width: 1; pointer-events: none; }
   .treemap a:hover .tile, .treemap a:focus .tile { stroke: var(--link); stroke-width: 4; }
   .treemap a:focus { outline: none; }
-  .output { min-height: 3em; overflow-wrap: anywhere; }
+  .output { min-height: 1.5em; overflow-wrap: anywhere; }
 
   .heat { font-variant-numeric: tabular-nums; margin-bottom: .8rem; }
   .heat td, .heat th { padding: .12rem .4rem; text-align: right; white-space: nowrap;
@@ -121,6 +132,17 @@ let reportStyle: Markup = """
   .d0 { background: var(--d0); } .d1 { background: var(--d1); } .d2 { background: var(--d2); }
   .d3 { background: var(--d3); } .d5 { background: var(--d5); } .d6 { background: var(--d6); }
   .d7 { background: var(--d7); } .d8 { background: var(--d8); }
+  .heat .same { color: var(--soft); }
+  .lost { background: var(--lost); }
+  .heat .sum > * { border-bottom: 2px solid var(--line); }
+  .heat.alone th { white-space: normal; overflow-wrap: anywhere; }
+  .ranked { width: 100%; table-layout: auto; }
+  .ranked th { text-align: left; font-weight: 400; overflow-wrap: anywhere; padding: .12rem .8rem .12rem 0;
+    font-size: .92rem; }
+  .ranked td { white-space: nowrap; padding: .12rem .6rem .12rem 0; font-variant-numeric: tabular-nums; }
+  .ranked td:last-child { width: 40%; padding-right: 0; }
+  .bar { display: block; width: 100%; height: .7rem; }
+  .bad-bar { fill: var(--bad); }
   .tabs > input { position: absolute; opacity: 0; }
   .tabs > label { display: inline-block; padding: .2rem .8rem; margin: 0 .3rem .6rem 0;
     border: 1px solid var(--line); border-radius: 5px; cursor: pointer; }
@@ -166,32 +188,42 @@ let reportStyle: Markup = """
   [aria-sort="ascending"] button::after { content: " ↑"; }
   [aria-sort="descending"] button::after { content: " ↓"; }
   tr:target th, tr:target td { background: var(--d6); }
-  .mark { font-weight: 700; }
-  #filter { width: min(100%, 22rem); }
+  .filter input { width: min(100%, 22rem); }
+  .filter select { margin-right: .8rem; max-width: 100%; }
 
   @media (max-width: 640px) {
     body { font-size: 14px; }
     header > h1, main, footer, nav { padding-left: .8rem; padding-right: .8rem; }
     nav { position: static; }
-    .treemap { height: 420px; }
-    .treemap .small { display: none; }
+    .treemap.wide { display: none; }
+    .treemap.narrow { display: block; }
     .cell { width: 68px; }
     .cell.named { width: 46%; }
     .facts th { white-space: normal; }
+    .ranked tr { display: grid; grid-template-columns: 6rem 1fr; }
+    .ranked th { grid-column: 1 / -1; padding-bottom: 0; }
+    .ranked td:last-child { width: auto; align-self: center; }
   }
+  @page { size: A4 landscape; margin: 12mm; }
   @media print {
-    body { font-size: 10pt; }
-    nav, .skip, .tabs > input, .tabs > label, .output, #tensors p { display: none !important; }
+    body { font-size: 9pt; }
+    nav, .skip, .tabs > input, .tabs > label, .output, .filter { display: none !important; }
     header > h1, main { max-width: none; padding: 0; }
+    main { display: block; }
     .panel { display: block; }
     .scroll { overflow: visible; }
-    h2, h3, figcaption { break-after: avoid; }
-    tr, .chart, .role, .picture { break-inside: avoid; }
+    h2, h3, figcaption, .caption { break-after: avoid; }
+    p, figcaption, thead, tr, .chart, .role, .heat, .treemap, .kinds { break-inside: avoid; }
+    .picture, .treemap { max-height: 145mm; width: auto; max-width: 100%; }
     a { color: inherit; text-decoration: none; }
     * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     .heat, .numbers { font-size: 7pt; }
+    .heat { font-size: 6pt; }
     .heat td, .heat th, .numbers td, .numbers th { padding: .05rem .2rem; }
-    .numbers tbody th { white-space: normal; overflow-wrap: anywhere; }
+    .numbers thead th { white-space: normal; }
+    .numbers tbody th, .numbers td:last-child { white-space: normal; overflow-wrap: anywhere; }
+    .numbers thead { display: table-header-group; }
+    .charts { grid-template-columns: repeat(3, 1fr); }
   }
 
   """

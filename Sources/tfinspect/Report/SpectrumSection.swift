@@ -5,44 +5,53 @@ import TransformerKit
 /// Singular values: how much of a matrix a few directions have.
 struct SpectrumSection {
   let report: ModelReport
+  let isOfTwo: Bool
 
-  private static let (width, height) = (300.0, 170.0)
+  var section: Section? {
+    guard report.spectra.count > 0 else { return nil }
+    let charts = SpectrumCharts(spectra: report.spectra, link: TensorSection.link)
+    return Section(
+      id: "spectra", title: isOfTwo ? "Spectra of A" : "Spectra",
+      body: """
+        <figure><figcaption>\(charts.choice("matrices"))</figcaption>
+        \(charts.markup)</figure>
+
+        """)
+  }
+}
+
+/// A chart for each role, with the numbers of its layers under it.
+struct SpectrumCharts {
+  let spectra: Spectra
+  /// What leads to a matrix.
+  let link: (Int) -> Markup
+
   private static let (left, right, top, bottom) = (44.0, 292.0, 10.0, 146.0)
   /// Points of a line, at most.
   private static let points = 80
 
-  var section: Section? {
-    let spectra = report.spectra
-    guard spectra.count > 0 else { return nil }
-    let charts = spectra.roles.map { chart($0) }
-    return Section(
-      id: "spectra", title: "Spectra",
-      body: """
-        <figure><figcaption>Singular values, the largest first, on a logarithmic scale. \(choice) \
-        They come from the eigenvalues of AᵀA in double precision (LAPACK), so values below \
-        1e-7 of the largest are not resolved. Stable rank is ‖A‖² / σ₁², Frobenius norm over spectral \
-        norm; effective rank is the exponential of the entropy of the σ's shares (Roy and Vetterli, \
-        2007).</figcaption>
-        <div class="charts">\(charts)</div></figure>
+  var markup: Markup { "<div class=\"charts\">\(spectra.roles.map { chart($0) })</div>\n" }
 
-        """)
-  }
-
-  /// What was chosen, and what not.
-  private var choice: String {
-    let spectra = report.spectra
+  /// What was chosen, and what not, and how it was computed.
+  ///
+  /// - Parameter noun: what was chosen from, in the plural.
+  func choice(_ noun: String) -> String {
     var text =
-      "Of \(spectra.matrixCount == 1 ? "1 matrix" : "\(spectra.matrixCount) matrices"), \(spectra.count) were looked at:"
-      + " of each kind the first, the middle and the last layer, the largest kinds first."
+      "Singular values, the largest first, on a logarithmic scale. \(spectra.count) of"
+      + " \(spectra.matrixCount) \(noun) were looked at: of each kind the first, the middle and the last"
+      + " layer, the largest kinds first."
     if spectra.tooLarge > 0 {
       text +=
-        " \(spectra.tooLarge) were left out because both sides are longer than \(Spectra.longestSide),"
-        + " or because the file can only be read from the front."
+        " \(spectra.tooLarge) are left out because both sides are longer than \(Spectra.longestSide),"
+        + " or because they can only be read from the front."
     }
     if spectra.notFinite > 0 {
-      text += " \(spectra.notFinite) were left out because not all elements are finite."
+      text += " Not all elements of \(spectra.notFinite) are finite."
     }
     return text
+      + " They come from the eigenvalues of AᵀA in double precision (LAPACK), so values below 1e-7 of the"
+      + " largest are not resolved. Stable rank is ‖A‖² / σ₁², Frobenius norm over spectral norm; effective"
+      + " rank is the exponential of the entropy of the σ's shares (Roy and Vetterli, 2007)."
   }
 
   private func chart(_ role: Spectra.Role) -> Markup {
@@ -52,7 +61,7 @@ struct SpectrumSection {
     }
     let rows = role.spectra.enumerated().map { row($1, number: $0) }
     let longest = role.spectra.map(\.values.count).max() ?? 0
-    let name = role.role.members.count == 1 ? role.role.name : role.role.pattern
+    let name = listed(role.role.members.count == 1 ? role.role.name : role.role.pattern)
     return """
       <div class="chart"><h3><code>\(breakable(name))</code></h3>
       <svg viewBox="0 0 300 170" role="img" aria-label="Singular values of \(name)">\
@@ -75,7 +84,7 @@ struct SpectrumSection {
       ? "< \(describe(number: first * 1e-7, digits: 2))" : describe(number: last, digits: 3)
     return """
       <tr><th scope="row"><svg class="key" viewBox="0 0 24 8"><path class="line s\(number)" \
-      d="M0 4h24"/></svg> <a href="#t\(spectrum.index)">\(spectrum.layer.map { "\($0)" } ?? "–")</a></th>\
+      d="M0 4h24"/></svg> <a\(link(spectrum.index))>\(spectrum.layer.map { "\($0)" } ?? "–")</a></th>\
       <td>\(describe(number: first, digits: 4))</td><td>\(least)</td>\
       <td>\(describe(number: stable, digits: 3))</td>\
       <td>\(describe(number: effectiveRank(shares), digits: 3))</td></tr>

@@ -5,9 +5,15 @@ import TransformerKit
 /// All tensors and their statistics, as `stats` has them.
 struct TensorSection {
   let report: ModelReport
+  let isOfTwo: Bool
 
   /// Rows, at most.
   private static let most = 3000
+
+  /// What leads to a tensor's row, if it has one.
+  static func link(_ index: Int) -> Markup {
+    index < most ? " href=\"#t\(index)\"" : ""
+  }
 
   var section: Section {
     let all = report.statistics
@@ -15,35 +21,33 @@ struct TensorSection {
     let more: Markup =
       all.count > rows.count
       ? "<p>The first \(rows.count) of \(all.count) tensors; tfinspect stats has all.</p>" : ""
+    let types = Set(all.prefix(Self.most).map(\.dtype.name)).sorted()
+    let table = DataTable(
+      id: "tensor-table", label: "Table of tensors", columns: columns.map(\.head), rows: rows,
+      choices: [0: types])
     return Section(
-      id: "tensors", title: "Tensors",
-      body: """
-        <p hidden><label for="filter">Filter by name</label> <input type="search" id="filter" \
-        autocomplete="off"> <output id="filter-count" for="filter"></output></p>\(more)
-        <div class="scroll" tabindex="0" role="group" aria-label="Table of tensors">\
-        <table class="numbers" id="tensor-table">
-        <thead><tr>\(heads)</tr></thead>
-        <tbody>
-        \(rows)</tbody></table></div>
-
-        """)
+      id: "tensors", title: isOfTwo ? "Tensors of A" : "Tensors", body: more + table.markup)
   }
 
   private struct Column {
-    let title: String
-    var isText = false
-    /// The text, and the number to sort by where the text is not it.
-    let cell: (TensorStatistics) -> (text: String, value: Double?)
+    let head: DataTable.Column
+    let cell: (TensorStatistics) -> DataTable.Cell
   }
 
   private var columns: [Column] {
     func number(_ title: String, _ value: @escaping (TensorStatistics) -> String?) -> Column {
-      Column(title: title) { (value($0) ?? "–", nil) }
+      Column(head: .init(title: title)) { DataTable.Cell("\(value($0) ?? "–")") }
     }
     var columns = [
-      Column(title: "Type", isText: true) { ($0.dtype.name, nil) },
-      Column(title: "Shape", isText: true) { (pictured(shape: $0.shape), nil) },
-      Column(title: "Elements") { (describe(count: $0.count), Double($0.count)) },
+      Column(head: .init(title: "Type", isText: true)) {
+        DataTable.Cell("\($0.dtype.name)")
+      },
+      Column(head: .init(title: "Shape", isText: true)) {
+        DataTable.Cell("\(pictured(shape: $0.shape))")
+      },
+      Column(head: .init(title: "Elements")) {
+        DataTable.Cell("\(describe(count: $0.count))", Double($0.count))
+      },
       number("Min") { $0.minimum?.shortText },
       number("Max") { $0.maximum?.shortText },
       number("Mean") { $0.mean?.shortText },
@@ -60,23 +64,9 @@ struct TensorSection {
     return columns
   }
 
-  private var heads: [Markup] {
-    ["<th scope=\"col\" class=\"text\">Name</th>"]
-      + columns.map { column in
-        column.isText
-          ? "<th scope=\"col\" class=\"text\">\(column.title)</th>"
-          : "<th scope=\"col\">\(column.title)</th>"
-      }
-  }
-
-  private func row(_ index: Int) -> Markup {
+  private func row(_ index: Int) -> DataTable.Row {
     let tensor = report.statistics[index]
-    let cells = columns.map { column -> Markup in
-      let (text, value) = column.cell(tensor)
-      if column.isText { return "<td class=\"text\">\(text)</td>" }
-      if let value { return "<td data-v=\"\(value, digits: 0)\">\(text)</td>" }
-      return "<td>\(text)</td>"
-    }
-    return "<tr id=\"t\(index)\"><th scope=\"row\">\(tensor.name.text)</th>\(cells)</tr>\n"
+    return DataTable.Row(
+      id: "t\(index)", name: "\(listed(tensor.name.text))", cells: columns.map { $0.cell(tensor) })
   }
 }

@@ -212,7 +212,7 @@ import Testing
   @Test func `a folder appears with everything in it`() throws {
     let notes = scratch.write([7], to: "notes.txt")
     try writer("out/", isFolder: true).write(
-      tensors: [tensor], config: [1, 2], companions: [notes])
+      tensors: [tensor], config: [1, 2], companions: [CompanionFile(notes)])
     let out = scratch.path.appending("out")
     #expect(fileNames(in: out) == ["config.json", "model.safetensors", "notes.txt"])
     #expect(readFile(out.appending("notes.txt")) == [7])
@@ -236,14 +236,14 @@ import Testing
     writeFile([3], to: out.appending("tokenizer.json"))
     let tokenizer = scratch.write([4], to: "tokenizer.json")
     try writer("out", isFolder: true, overwrite: true).write(
-      tensors: [tensor], companions: [tokenizer])
+      tensors: [tensor], companions: [CompanionFile(tokenizer)])
     #expect(fileNames(in: out) == ["model.safetensors", "notes.txt", "tokenizer.json"])
     #expect(readFile(out.appending("notes.txt")) == [2])
     #expect(readFile(out.appending("tokenizer.json")) == [4])
     #expect(scratch.names == ["out", "tokenizer.json"])
   }
 
-  @Test func `a folder with the source or with folders in it is not replaced`() throws {
+  @Test func `a folder with the source or with a pipe in it is not replaced`() throws {
     let out = scratch.makeFolder("out")
     try writer("out/model.safetensors").write(tensors: [tensor])
     let source = try Checkpoint.open(out)
@@ -252,12 +252,14 @@ import Testing
         .write(tensors: source.tensors.tensors)
     }
     #expect(first.contains("has the source in it"))
-    _ = scratch.makeFolder("out/.git")
+    _ = scratch.makeFolder("out/inner")
+    let pipe = scratch.path.appending("out").appending("inner").appending("pipe")
+    unsafe pipe.withPlatformString { _ = unsafe mkfifo($0, 0o600) }
     let second = refusal {
       try writer("out", isFolder: true, overwrite: true).write(tensors: [tensor])
     }
-    #expect(second.contains("because \".git\" in it is no file"))
-    #expect(fileNames(in: out) == [".git", "model.safetensors"])
+    #expect(second.contains("inner/pipe\" in it is no file, link or folder"), "\(second)")
+    #expect(fileNames(in: out) == ["inner", "model.safetensors"])
   }
 
   @Test func `files and folders are not taken for each other`() {

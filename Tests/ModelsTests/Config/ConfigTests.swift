@@ -75,7 +75,7 @@ import Testing
   @Test(
     arguments: [
       ("hidden_act", "swiglu"), ("position_embedding_type", "relative_key"),
-      ("add_cross_attention", true), ("architectures", ["BertForCoffee"]), ("model_type", "llama"),
+      ("add_cross_attention", true), ("architectures", ["BertForCoffee"]), ("model_type", "mamba"),
     ] as [(String, JSONValue)])
   func `what is fine but unknown to us is not supported, and says what is`(
     _ key: String, _ value: JSONValue

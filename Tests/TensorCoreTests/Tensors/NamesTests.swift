@@ -91,7 +91,8 @@ private let decomposed = "we\u{301}ight"
   @Test(arguments: [
     ("pooler.dense.wieght", "pooler.dense.weight"), ("pooler.dense.bia", "pooler.dense.bias"),
     ("poolerdense.bias", "pooler.dense.bias"), ("embedding.words.weight", "embeddings.word.weight"),
-    ("y", "x"), ("pooler.dense.weight", "pooler.dense.weight"),
+    ("y", "x"), ("x", "x"), ("poolre.dense.bias", "pooler.dense.bias"),
+    ("pooler.dense.weight", "pooler.dense.weight"),
   ])
   func `finds the name that was meant`(_ typed: String, _ meant: String) {
     #expect(nearestName(to: typed, among: names) == meant)
@@ -106,6 +107,12 @@ private let decomposed = "we\u{301}ight"
     for candidates in [["abcdefgx", "abcdefxx"], ["abcdefxx", "abcdefgx"]] {
       #expect(nearestName(to: "abcdefgh", among: candidates) == "abcdefgx")
     }
+  }
+
+  @Test func `two letters in the wrong order are one mistake`() {
+    #expect(nearestName(to: "chekc", among: ["check", "hash"]) == "check")
+    #expect(nearestName(to: "sl", among: ["ls"]) == "ls")
+    #expect(nearestName(to: "hcekc", among: ["check"]) == nil)
   }
 
   @Test func `does not compare what is long`() {

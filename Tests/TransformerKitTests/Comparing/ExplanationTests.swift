@@ -60,6 +60,38 @@ import TransformerKit
       found.map(\.cause) == [.exchanged(with: "encoder.blocks.1.feed_forward_norm.bias")])
   }
 
+  @Test func `one tensor exchanged between two layers is not two blocks exchanged`() throws {
+    func found(_ names: [String]) throws -> [Explanation] {
+      try explained { variant in
+        for name in names { try variant.swap("encoder.layer.0.\(name)", layer + name) }
+      }
+    }
+    let one = try found(["attention.self.query.weight"])
+    #expect(one.map(\.place) == ["encoder.blocks.0.attention.query.weight"])
+    #expect(one.map(\.cause) == [.exchanged(with: "encoder.blocks.1.attention.query.weight")])
+    #expect(one.map(\.paths.count) == [2])
+    let parts = ["attention.self.query.weight", "attention.self.query.bias"]
+    let two = try found(parts + ["output.dense.bias"])
+    #expect(
+      two.map(\.place) == [
+        "encoder.blocks.0.attention.query", "encoder.blocks.0.feed_forward.down.bias",
+      ])
+    let all = try Variant("base").tensors.map(\.name.text).filter { $0.hasPrefix(layer) }
+    let block = try found(all.map { String($0.dropFirst(layer.count)) })
+    #expect(block.map(\.place) == ["encoder.blocks.0"])
+    #expect(block.map(\.cause) == [.exchanged(with: "encoder.blocks.1")])
+  }
+
+  @Test func `a weight of ones is no copy of another one of ones`() throws {
+    let name = layer + "output.LayerNorm.weight"
+    var a = try Variant("base")
+    a.set("encoder.layer.0.output.LayerNorm.weight", floats: try a.floats(name).map { _ in 1 })
+    var b = a
+    b.set(name, floats: try b.floats(name).map { _ in 1 })
+    let found = try compare(a.model(), b.model()).explanations
+    #expect(found.map(\.cause) == [.constant(1)])
+  }
+
   @Test func `a layer that is a copy of another`() throws {
     let found = try explained { variant in
       for tensor in variant.tensors where tensor.name.text.hasPrefix(layer) {

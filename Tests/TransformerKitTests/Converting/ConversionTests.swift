@@ -44,12 +44,15 @@ import TransformerKit
     }
     writeFile(Array("words".utf8), to: source.appending("vocab.txt"))
     writeFile(Array("{}".utf8), to: source.appending("tokenizer.json"))
-    writeFile(Array("PK".utf8), to: source.appending("pytorch_model.bin"))
+    writeFile(
+      readFile(fixture("bert/base/golden.npz")), to: source.appending("pytorch_model.bin"))
     writeFile(Array("x".utf8), to: source.appending(".hidden"))
     let target = folder.path.appending("target")
     try convert(source, to: target, isFolder: true)
     #expect(
-      fileNames(in: target) == ["config.json", "model.safetensors", "tokenizer.json", "vocab.txt"])
+      fileNames(in: target) == [
+        ".hidden", "config.json", "model.safetensors", "tokenizer.json", "vocab.txt",
+      ])
     for name in fileNames(in: target) {
       #expect(readFile(target.appending(name)) == readFile(source.appending(name)))
     }

@@ -8,14 +8,16 @@ import Testing
 import TransformerKit
 
 /// Fixtures with a golden, of all architectures and all dialects: `t5/mesh_v11`.
-private let cases: [String] = ["bert", "gpt2", "t5"].flatMap { family in
+private let cases: [String] = ["bert", "gpt2", "llama", "t5"].flatMap { family in
   fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     .filter { (try? fixture($0).appending("golden.npz").stat()) != nil }
 }
 
 /// Fixtures that other ecosystems' own code made.
 private let foreignCases = cases.filter { name in
-  ["google", "openai", "nanogpt", "t5x", "mesh", "gguf"].contains { name.contains("/\($0)") }
+  ["google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf"].contains {
+    name.contains("/\($0)")
+  }
 }
 
 private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingState: true))
@@ -91,7 +93,7 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
 
   @Test(arguments: foreignCases, Mistake.allCases)
   func `a golden catches a wrong rule`(_ name: String, _ mistake: Mistake) throws {
-    let checkpoint = try Checkpoint.open(fixture(name))
+    let checkpoint = try Checkpoint.open(fixture(name), options: options)
     let model = try Model(checkpoint, options: options)
     let dialect = model.graph.dialect
     guard let wrong = damaged(dialect, mistake, model.graph) else { return }

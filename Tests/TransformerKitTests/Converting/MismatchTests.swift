@@ -9,8 +9,12 @@ import TransformerKit
 /// Fixtures whose weights and outputs an ecosystem's own code made, except those of gguf's names, which
 /// nobody ran there.
 private let native = goldenCases.filter { name in
-  ["/google", "/openai", "/nanogpt", "/t5x", "/mesh"].contains { name.contains($0) }
+  ["/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta"].contains { name.contains($0) }
 }
+
+private let linear: JSONValue = [
+  "rope_type": "linear", "factor": .number(2.0), "rope_theta": .number(10000.0),
+]
 
 /// What a dialect's own code would compute otherwise: refused with the list, or written and said.
 @Suite struct MismatchTests {
@@ -94,6 +98,12 @@ private let native = goldenCases.filter { name in
       ("t5/gguf_names", "gguf", "scale_decoder_outputs", true, "and false in the code"),
       ("t5/gguf_names", "gguf", "relative_attention_max_distance", 64, "and 128 in the code"),
       ("t5/gguf_names", "gguf", "layer_norm_epsilon", .number(1e-3), nil),
+      ("llama/lm", "meta", "rms_norm_eps", .number(1e-3), nil),
+      ("llama/lm", "meta", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
+      ("llama/lm", "meta", "rope_parameters", linear, "rope_type is linear in the config, and not"),
+      ("llama/lm", "gguf", "rope_parameters", linear, nil),
+      ("llama/lm", "gguf", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
+      ("llama/mistral_no_window", "gguf", "sliding_window", 3, "sliding_window is 3 in"),
     ] as [(String, String, String, JSONValue, String?)])
   func `a limit is seen`(
     _ name: String, _ dialect: String, _ key: String, _ value: JSONValue, _ expected: String?
@@ -133,6 +143,14 @@ private let native = goldenCases.filter { name in
       ("t5/untied_scaled", "mesh-tf", "false for a head of its own"),
       ("t5/gguf_names_v10", "gguf", "scale_decoder_outputs is true in the config, and false"),
       ("t5/gelu", "gguf", "activation is gelu in the config, and relu"),
+      ("llama/base", "meta", "the head is no part of the model, and always there"),
+      ("llama/yarn", "meta", "rope_type is yarn in the config, and not known in the code of meta"),
+      ("llama/llama3", "meta", "llama3's scaling is factor "),
+      ("llama/mistral", "gguf", "sliding_window is "),
+      ("llama/qwen2_windows", "gguf", "sliding_window is "),
+      ("llama/dynamic", "gguf", "rope_type is dynamic in the config, and not known in the code of"),
+      ("llama/longrope", "gguf", "longrope is chosen by the length of the text, and by the size"),
+      ("llama/qwen3_biases", "gguf", "the bias of attention's output is a part of the model"),
     ])
   func `what shows in the weights is seen too`(
     _ name: String, _ dialect: String, _ expected: String

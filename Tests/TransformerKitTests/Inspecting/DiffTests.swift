@@ -1,5 +1,6 @@
 import Containers
 import Kernels
+import SystemPackage
 import TensorCore
 import TestSupport
 import Testing
@@ -61,14 +62,46 @@ import TransformerKit
       #expect(difference.differing == fact["differing"]?.int, "\(name)")
       #expect(difference.first == fact["first"]?.int, "\(name)")
       #expect(difference.incomparable == fact["incomparable"]?.int, "\(name)")
-      #expect(difference.ulps.map(Int.init) == fact["ulp"]?.int ?? difference.ulps.map(Int.init))
+      #expect(difference.ulps.map(Int.init) == fact["ulp"]?.int, "\(name)")
       #expect(isNear(difference.largest, fact["max"]), "\(name)")
       #expect(isNear(difference.mean, fact["mean"]), "\(name)")
       #expect(isNear(difference.relative, fact["relative"]), "\(name)")
       #expect(isNear(difference.relativeNorm, fact["relative_norm"]), "\(name)")
+      if let place = fact["max_at"] { #expect(difference.largestIndex == place.int, "\(name)") }
       if let cosine = difference.cosine { #expect(isNear(cosine, fact["cosine"]), "\(name)") }
+      #expect((difference.cosine == nil) == (fact["cosine"] == .null), "\(name)")
     }
     #expect(count == 10)
+  }
+
+  @Test(arguments: [
+    (0.5, Double.nan), (.nan, 0.5), (.infinity, 0.5), (0.5, -.infinity), (.infinity, -.infinity),
+    (.nan, .infinity),
+  ]) func `nothing is further away than what is not finite`(_ a: Double, _ b: Double) {
+    // In the second block, after a larger one of the finite differences.
+    var difference = ElementDifference()
+    add([1, 2, 3], [1, 2, 9], to: &difference, start: 0)
+    add([1, a, 2], [1, b, 2.5], to: &difference, start: 3)
+    #expect(difference.incomparable == 1 && difference.differing == 3)
+    #expect(difference.largest == .infinity && difference.largestIndex == 4)
+    #expect(difference.largestFinite == 6)
+    #expect(difference.relative == .infinity && difference.relativeNorm == .infinity)
+    #expect(difference.mean == .infinity && difference.cosine == nil && difference.ulps == nil)
+  }
+
+  @Test func `what is not finite and the same is no distance`() {
+    var difference = ElementDifference()
+    add([.nan, .infinity, 1], [.nan, .infinity, 1.5], to: &difference, start: 0)
+    #expect(difference.incomparable == 0 && difference.differing == 1)
+    #expect(difference.largest == 0.5 && difference.largestIndex == 2)
+    #expect(difference.relativeNorm == 0.5)
+  }
+
+  private func add(
+    _ a: [Double], _ b: [Double], to difference: inout ElementDifference, start: Int
+  ) {
+    difference.add(
+      unsafe a.span.bytes, unsafe b.span.bytes, types: (.f64, .f64), start: start)
   }
 
   @Test func `signs of zeros and payloads of NaN are told apart`() throws {
@@ -108,6 +141,53 @@ import TransformerKit
   @Test func `shards make no difference`() throws {
     let found = try diff(open("bert/sharded"), open("bert/sharded"))
     #expect(found.isEmpty)
+  }
+
+  /// A checkpoint of single-precision tensors.
+  private func checkpoint(_ tensors: [(String, [Float])]) throws -> Checkpoint {
+    let folder = ScratchFolder()
+    let path = folder.path.appending("model.safetensors")
+    try CheckpointWriter(destination: path, format: .safetensors).write(
+      tensors: tensors.map { name, values in
+        Tensor(
+          TensorName(name), .f32, [values.count],
+          bytes: values.flatMap { littleEndian($0.bitPattern) })
+      })
+    return try withExtendedLifetime(folder) { try Checkpoint.open(path) }
+  }
+
+  @Test func `constant tensors are renamed only as others are`() throws {
+    let (ones, zeros) = ([Float](repeating: 1, count: 8), [Float](repeating: 0, count: 8))
+    let (x, y) = ((0..<8).map { Float($0) }, (0..<8).map { Float($0 * $0 + 1) })
+    let a = try checkpoint([
+      ("h.0.proj.weight", x), ("h.0.proj.bias", zeros), ("h.0.norm.weight", ones),
+      ("h.1.proj.weight", y), ("h.1.proj.bias", zeros),
+    ])
+    let unrelated = try checkpoint([("gain", ones), ("shift", zeros), ("matrix", x.reversed())])
+    let kinds = try diff(a, unrelated).changes.map(\.kind)
+    #expect(!kinds.contains(.renamed) && kinds.contains(.added))
+    let renamed = try checkpoint([
+      ("b.0.lin.weight", x), ("b.0.lin.bias", zeros), ("gain", ones),
+      ("b.1.lin.weight", y), ("b.1.lin.bias", zeros),
+    ])
+    let changes = try diff(a, renamed).changes
+    let names = changes.filter { $0.kind == .renamed }.map { "\($0.a?.name.text ?? "")" }
+    #expect(names == ["h.0.proj.weight", "h.0.proj.bias", "h.1.proj.weight", "h.1.proj.bias"])
+    #expect(changes.count == 6)
+  }
+
+  @Test func `what differs by no more than it may is no change`() throws {
+    let a = try checkpoint([("x", [1, 2, 0, .infinity, .nan]), ("y", [1, 1, 1, 1, 1])])
+    let b = try checkpoint([("x", [1.01, 2, 0, .infinity, .nan]), ("y", [1, 1, 1, 1, .nan])])
+    func found(_ absolute: Double, _ relative: Double) throws -> CheckpointDiff {
+      let tolerance = Tolerance(absolute: absolute, relative: relative)
+      return try diff(a, b, options: DiffOptions(tolerance: tolerance))
+    }
+    let within = try found(0, 0.011)
+    #expect(within.tolerated == 1 && within.changes.map(\.a?.name) == ["y"])
+    #expect(try found(0.011, 0).tolerated == 1)
+    #expect(try found(0, 0.009).tolerated == 0)
+    #expect(try found(.greatestFiniteMagnitude, 0).changes.map(\.a?.name) == ["y"])
   }
 
   @Test func `a config that differs is a difference`() throws {

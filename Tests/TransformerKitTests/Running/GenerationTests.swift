@@ -23,6 +23,9 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "gpt2/lm_untied"), StepCase(folder: "gpt2/scale_variants", prompt: 3),
   StepCase(folder: "gpt2/left_padding", prompt: 4),
   StepCase(folder: "gpt2/left_padding_position_ids", prompt: 4),
+  StepCase(folder: "llama/lm", prompt: 4), StepCase(folder: "llama/mistral", prompt: 2),
+  StepCase(folder: "llama/qwen2_windows"), StepCase(folder: "llama/qwen3"),
+  StepCase(folder: "llama/left_padding_position_ids", prompt: 4),
   StepCase(folder: "t5/v10"), StepCase(folder: "t5/v11", prompt: 3),
   StepCase(folder: "t5/v10_config5"), StepCase(folder: "t5/gated_silu", prompt: 2),
   StepCase(folder: "t5/padding_left_right"), StepCase(folder: "t5/decoder_mask", prompt: 3),
@@ -83,7 +86,11 @@ private let stepCases: [StepCase] = [
     #expect(generator.sequences == ids)
   }
 
-  @Test(arguments: ["gpt2/generate", "gpt2/generate_left_padded", "t5/generate"])
+  @Test(arguments: [
+    "gpt2/generate", "gpt2/generate_left_padded", "llama/generate", "llama/generate_left_padded",
+    "llama/generate_dynamic", "llama/mistral_generate", "llama/qwen2_layer_types",
+    "llama/qwen3_generate", "t5/generate",
+  ])
   func `continues as the framework does`(_ folder: String) throws {
     let graph = try Model(fixture(folder)).graph
     let golden = try ArrayFile(fixture("\(folder)/generated.npz"))

@@ -47,14 +47,9 @@ private let isExhaustive = unsafe getenv("TFKIT_SWEEP") != nil
   }
 
   @Test(arguments: subjects)
-  func `no integer of the config is a trap`(_ model: SweptModel) throws {
-    for (key, value) in model.integers {
-      let wrong =
-        [0, 1, -1, 2, value - 1, value + 1, -value, 2 * value, 1_000_000_007]
-        + [31, 32, 61].flatMap { [1 << $0, 1 << $0 - 1] } + [.max, .min]
-      for number in Set(wrong) where number != value {
-        model.outcome(setting: key, to: number)
-      }
+  func `no number of the config is a trap`(_ model: SweptModel) {
+    for (place, value) in model.config.numbers {
+      for wrong in wrongNumbers(for: value) { model.outcome(setting: place, to: wrong) }
     }
   }
 
@@ -82,9 +77,52 @@ private func variants(of shape: [Int]) -> [[Int]] {
   return Array(Set(variants)).filter { $0 != shape }
 }
 
+/// What may stand where `value` does: near it, at the ends of types, beyond what is believed.
+private func wrongNumbers(for value: JSONValue) -> [JSONValue] {
+  guard let number = value.int else {
+    let own = value.double ?? 0
+    return [0, -1, 1, .leastNonzeroMagnitude, 1e308, 2 * own].filter { $0 != own }.map { .double($0) }
+      + [.number(.max), .number(0)]
+  }
+  let wrong =
+    [0, 1, -1, 2, 1_000_000_007]
+    + [
+      number.subtractingReportingOverflow(1), number.addingReportingOverflow(1),
+      number.multipliedReportingOverflow(by: -1), number.multipliedReportingOverflow(by: 2),
+    ].map(\.partialValue)
+    + [31, 32, 61].flatMap { [1 << $0, 1 << $0 - 1] } + [.max, .min]
+  return Set(wrong).filter { $0 != number }.map { .number($0) } + [.double(0.5), .uint(.max)]
+}
+
 private func zeros(_ name: TensorName, _ shape: [Int], _ dtype: DType = .f32) -> Tensor {
   Tensor(
     name, dtype, shape, bytes: [UInt8](repeating: 0, count: dtype.byteCount(shape: shape) ?? 0))
+}
+
+extension JSONValue {
+  /// The numbers in it, in objects and lists too, and where they are.
+  fileprivate var numbers: [(place: [String], value: JSONValue)] {
+    if double != nil { return [([], self)] }
+    return parts.flatMap { part in
+      part.value.numbers.map { (place: [part.key] + $0.place, value: $0.value) }
+    }
+  }
+
+  /// The same with another value somewhere.
+  fileprivate func setting(_ place: ArraySlice<String>, to value: JSONValue) -> JSONValue {
+    guard let key = place.first else { return value }
+    let changed = parts.map { part in
+      part.key == key
+        ? Member(key, part.value.setting(place.dropFirst(), to: value)) : part
+    }
+    if elements != nil { return .array(changed.map(\.value)) }
+    return .object(parts.contains { $0.key == key } ? changed : changed + [Member(key, value)])
+  }
+
+  /// The members of an object; the elements of a list, with their places as keys.
+  private var parts: [Member] {
+    members ?? (elements ?? []).enumerated().map { Member("\($0)", $1) }
+  }
 }
 
 /// A fixture whose tensors and config are changed in memory.
@@ -102,10 +140,10 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
   /// The fixtures that are models, or one for each dialect and head.
   static func all(isExhaustive: Bool) -> [SweptModel] {
     var seen: Set<String> = []
-    return ["bert", "gpt2", "t5"].flatMap { family in
+    return ["bert", "gpt2", "llama", "t5"].flatMap { family in
       fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     }.compactMap { name in
-      guard let checkpoint = try? Checkpoint.open(fixture(name)),
+      guard let checkpoint = try? Checkpoint.open(fixture(name), options: OpenOptions()),
         let config = checkpoint.config?.value,
         let graph = try? WeightGraph(checkpoint.tensors, config: config, options: options),
         seen.insert("\(graph.dialect.fullName) \(graph.architecture.head)").inserted || isExhaustive
@@ -140,11 +178,6 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// The integers of the config.
-  var integers: [(key: String, value: Int)] {
-    (config.members ?? []).compactMap { member in member.value.int.map { (member.key, $0) } }
-  }
-
   // MARK: Outcomes
 
   func outcome(replacing shapes: [Int: [Int]]) {
@@ -164,15 +197,16 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
     use(tensors.filter { !names.contains($0.name) } + others, config)
   }
 
-  @discardableResult
-  func outcome(settings: [String: Int]) -> CheckpointError? {
-    let kept = (config.members ?? []).filter { settings[$0.key] == nil }
-    return use(
-      tensors, .object(kept + settings.map { JSONValue.Member($0.key, .number($0.value)) }))
+  /// With another number in its config.
+  func outcome(setting place: [String], to number: JSONValue) {
+    use(tensors, config.setting(place[...], to: number))
   }
 
-  func outcome(setting key: String, to number: Int) {
-    outcome(settings: [key: number])
+  /// With other numbers in its config.
+  @discardableResult
+  func outcome(settings: [String: Int]) -> CheckpointError? {
+    let changed = settings.reduce(config) { $0.setting([$1.key], to: .number($1.value)) }
+    return use(tensors, changed)
   }
 
   /// Does with a changed checkpoint what the commands do; a trap would end the test.

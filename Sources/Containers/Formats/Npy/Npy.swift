@@ -5,12 +5,11 @@ extension ContainerFormat {
   /// npy, one array of numpy in a file.
   public static let npy = ContainerFormat(
     name: "npy", fileExtension: "npy", canShard: false,
-    matches: { head in head.starts(with: NpyHeader.magic) },
+    matches: { $0.begins(with: NpyHeader.magic) ? .exact : nil },
     read: { file throws(CheckpointError) in
       // The format has no name for its array, so the file's serves.
-      let stem = file.path.stem ?? ""
       let bytes = FileBytes(file: file, start: 0, count: file.size)
-      return Contents(tensors: [try NpyArray(of: bytes).tensor(TensorName(stem))])
+      return Contents(tensors: [try NpyArray(of: bytes).tensor(TensorName(file.stem))])
     },
     layout: { contents throws(CheckpointError) in try NpyLayout(contents) })
 }

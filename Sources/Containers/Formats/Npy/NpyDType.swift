@@ -84,6 +84,7 @@ struct NpyDType: Equatable {
     case "M", "m": return "is dates or times"
     case "V" where kind == "V1": return "is one raw byte, which may be any of the 8-bit floats"
     case "V": return "is raw bytes"
+    case "f" where kind.hasPrefix("float"): return "is the name of no type that numpy has by itself"
     case "f", "c", "g", "G": return "is a floating-point type that only some machines have"
     default: return "is not known"
     }

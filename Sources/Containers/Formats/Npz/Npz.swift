@@ -6,19 +6,20 @@ extension ContainerFormat {
   /// What numpy cannot say stands where numpy does not look; see docs/containers.md.
   public static let npz = ContainerFormat(
     name: "npz", fileExtension: "npz", canShard: false,
-    matches: { head in
-      head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: ZipDirectory.endSignature)
+    matches: { glimpse in
+      switch glimpse.zip {
+      case .arrays: .exact
+      // Its reader says what an archive of other things lacks.
+      case .other: .wrapper
+      default: nil
+      }
     },
     read: { file throws(CheckpointError) in try readNpz(file) },
     layout: { contents throws(CheckpointError) in try NpzLayout(contents) })
 }
 
-private func readNpz(_ file: InputFile) throws(CheckpointError) -> Contents {
+private func readNpz(_ file: any ByteSource) throws(CheckpointError) -> Contents {
   let directory = try ZipDirectory(of: file)
-  // Told before anything else is wrong with it: PyTorch's archives are not meant to be npz.
-  if directory.members.contains(where: { $0.name.text.hasSuffix("data.pkl") }) {
-    throw CheckpointError(.pickle)
-  }
   let archive = try ZipArchive(file, directory)
   let comment = try NpzComment(parsing: archive.comment)
   var tensors: [Tensor] = []

@@ -8,9 +8,12 @@ extension ContainerFormat {
   /// bytes without a gap.
   public static let safetensors = ContainerFormat(
     name: "safetensors", fileExtension: "safetensors", canShard: true,
-    matches: { head in
+    matches: { glimpse in
       // No header is longer than 2^40 bytes, so three bytes of its length are zero.
-      head.count > 8 && head[8] == UInt8(ascii: "{") && head[5..<8].allSatisfy { $0 == 0 }
+      let head = glimpse.head
+      let isOne =
+        head.count > 8 && head[8] == UInt8(ascii: "{") && head[5..<8].allSatisfy { $0 == 0 }
+      return isOne ? .exact : nil
     },
     read: { file throws(CheckpointError) in try SafetensorsHeader(of: file).contents(in: file) },
     layout: { contents throws(CheckpointError) in try SafetensorsLayout(contents) })
@@ -29,7 +32,8 @@ struct SafetensorsHeader {
   /// - Parameter onFault: what to do about a fault that does not hide all others.
   /// - Throws: `CheckpointError` for the first fault, unless `onFault` does otherwise.
   init(
-    of file: InputFile, onFault: FaultHandler = { error throws(CheckpointError) in throw error }
+    of file: any ByteSource,
+    onFault: FaultHandler = { error throws(CheckpointError) in throw error }
   ) throws(CheckpointError) {
     try self.init(try Self.headerBytes(of: file), onFault: onFault)
     try checkSize(file.size, onFault)
@@ -75,7 +79,7 @@ struct SafetensorsHeader {
     entries.append(try SafetensorsEntry(member, in: bytes))
   }
 
-  private static func headerBytes(of file: InputFile) throws(CheckpointError) -> [UInt8] {
+  private static func headerBytes(of file: any ByteSource) throws(CheckpointError) -> [UInt8] {
     guard file.size >= 8 else {
       throw CheckpointError(.truncated(needed: 8, available: file.size), offset: 0)
     }
@@ -129,7 +133,7 @@ struct SafetensorsHeader {
   }
 
   /// The tensors, with their bytes still in the file.
-  func contents(in file: InputFile) -> Contents {
+  func contents(in file: any ByteSource) -> Contents {
     let tensors = entries.map { entry in
       Tensor(
         name: entry.name, dtype: entry.dtype, shape: entry.shape,
@@ -138,7 +142,7 @@ struct SafetensorsHeader {
     }
     var contents = Contents(tensors: tensors, metadata: metadata)
     let head = CompanionFile(
-      name: file.path.lastComponent?.bytes ?? [],
+      name: file.fileName,
       bytes: FileBytes(file: file, start: 0, count: end))
     contents.belongings.origin = SafetensorsOrigin(
       shards: [SafetensorsOrigin.Shard(head, tensors.count)])

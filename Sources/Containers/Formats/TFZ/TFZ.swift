@@ -48,7 +48,9 @@ public enum TFZ {
     static let digests: UInt32 = 1
     /// The order of the tensors is an accident.
     static let orderUndeclared: UInt32 = 2
-    static let known: UInt32 = digests | orderUndeclared
+    /// Names of files are paths.
+    static let paths: UInt32 = 4
+    static let known: UInt32 = digests | orderUndeclared | paths
   }
 
   /// How a plane of a chunk is stored.
@@ -67,8 +69,14 @@ public enum TFZ {
     static let origins = 1 << 16
     static let metadata = 1 << 16
     static let chunkUnits = 1 << 10...1 << 20
-    /// Bytes of a file's name.
+    /// Bytes of a file's name, or of a folder's in a path.
     static let fileName = 255
+    /// Bytes of a file.
+    static let file = 256 << 20
+    /// Bytes of a path.
+    static let path = 4096
+    /// Names in a path.
+    static let pathDepth = 32
   }
 }
 
@@ -80,7 +88,7 @@ extension ContainerFormat {
   public static func tfz(_ options: TFZ.Options) -> ContainerFormat {
     var format = ContainerFormat(
       name: "tfz", fileExtension: "tfz", canShard: false,
-      matches: { $0.starts(with: TFZ.magic) },
+      matches: { $0.begins(with: TFZ.magic) ? .exact : nil },
       read: { file throws(CheckpointError) in
         let bytes = FileBytes(file: file, start: 0, count: file.size)
         return try TFZArchive(bytes).contents
@@ -99,4 +107,24 @@ extension ContainerFormat {
 func isPlainFileName(_ name: [UInt8]) -> Bool {
   !name.isEmpty && name.count <= TFZ.Limits.fileName && name[0] != UInt8(ascii: ".")
     && !name.contains { $0 == 0 || $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+}
+
+extension TFZ {
+  /// Whether a name is a path that leads to a file in a folder, or in folders in it, and nowhere else.
+  static func isPath(_ name: [UInt8]) -> Bool {
+    let parts = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    return name.count <= Limits.path && parts.count <= Limits.pathDepth
+      && parts.allSatisfy { part in
+        !part.isEmpty && part.count <= Limits.fileName && !part.elementsEqual(".".utf8)
+          && !part.elementsEqual("..".utf8)
+          && !part.contains { $0 == 0 || $0 == UInt8(ascii: "\\") }
+      }
+  }
+
+  /// Why a file has no place in a TFZ file, or `nil` if it has.
+  static func obstacle(to file: CompanionFile) -> String? {
+    if !isPath(file.name) { return "TFZ has no files of such names" }
+    if file.bytes.count > Limits.file { return "too large for a file in TFZ" }
+    return nil
+  }
 }

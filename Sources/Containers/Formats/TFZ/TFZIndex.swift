@@ -74,7 +74,7 @@ struct TFZIndex: Sendable {
         offset: start)
     }
     for _ in 0..<tensorCount { try readTensor(&cursor) }
-    for _ in 0..<fileCount { files.append(try readFile(&cursor)) }
+    for _ in 0..<fileCount { files.append(try readFile(&cursor, mayBeInFolder: true)) }
     try readOrigins(&cursor, originCount)
     if let pairCount { try readMetadata(&cursor, pairCount) }
     guard cursor.isAtEnd else { throw cursor.fault("\(cursor.left) bytes follow its end") }
@@ -192,10 +192,13 @@ extension TFZIndex {
     }
   }
 
-  private mutating func readFile(_ cursor: inout ByteCursor) throws(CheckpointError) -> File {
+  private func readFile(
+    _ cursor: inout ByteCursor, mayBeInFolder: Bool = false
+  ) throws(CheckpointError) -> File {
     let offset = cursor.offset
     let name = try cursor.string()
-    guard isPlainFileName(name) else {
+    let isPath = mayBeInFolder && flags & TFZ.Flags.paths != 0
+    guard isPath ? TFZ.isPath(name) : isPlainFileName(name) else {
       throw CheckpointError(
         .malformed("the index: no name for a file of a folder"), offset: offset)
     }
@@ -256,10 +259,15 @@ extension TFZIndex {
     if let number = isUsed.firstIndex(of: false) {
       throw fault(.malformed("the index: stream \(number) belongs to nothing"))
     }
-    guard Set((files + former).map(\.name)).count == files.count + former.count else {
+    var names = FileNames()
+    for file in files + former where names.obstacle(to: file.name) != nil {
       throw fault(.malformed("the index: two files have the same name"))
     }
-    let largest = [(files, Limits.companion), (former, Limits.safetensorsHeader + 8)]
+    let hasPaths = files.contains { !isPlainFileName($0.name) }
+    guard hasPaths == (flags & TFZ.Flags.paths != 0) else {
+      throw fault(.malformed("the index: no name of a file is a path, but flags say so"))
+    }
+    let largest = [(files, TFZ.Limits.file), (former, Limits.safetensorsHeader + 8)]
     for (files, limit) in largest {
       for file in files where streams[file.stream].length > limit {
         let name = String(decoding: file.name, as: UTF8.self)

@@ -38,6 +38,7 @@ extension TFZLayout {
     let flags =
       (hasDigests ? TFZ.Flags.digests : 0)
       | (contents.keepsOrder ? 0 : TFZ.Flags.orderUndeclared)
+      | (contents.belongings.files.allSatisfy { isPlainFileName($0.name) } ? 0 : TFZ.Flags.paths)
     text.add(Int(flags))
     text.add(options.chunkUnits)
     text.add(sources.count)

@@ -80,14 +80,14 @@ struct TFZLayout: FileLayout {
     for (what, count, limit) in counts where count > limit {
       throw CheckpointError(.limitExceeded(what, limit: limit, found: count))
     }
-    var names: Set<[UInt8]> = []
+    var names = FileNames()
     for file in contents.filesInside {
       let name = String(decoding: file.name, as: UTF8.self)
-      guard isPlainFileName(file.name) else {
+      guard TFZ.isPath(file.name) else {
         throw CheckpointError(.refused("TFZ cannot hold a file of the name \"\(name)\""))
       }
-      guard names.insert(file.name).inserted else {
-        throw CheckpointError(.refused("two files of the name \"\(name)\" would be inside"))
+      if let obstacle = names.obstacle(to: file.name) {
+        throw CheckpointError(.refused("\"\(name)\" would be inside, but \(obstacle)"))
       }
     }
   }

@@ -31,7 +31,8 @@ extension Dialect {
           ? ("on every token in the config", "with tanh, on the first one,") : nil
       },
     ],
-    evidence: [.name("token_types.weight")])
+    evidence: [.name("token_types.weight")],
+    ownFiles: .gguf)
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "encoder.blocks.{i}." + path)

@@ -48,7 +48,8 @@ extension Dialect {
           ? ("on every token in the config", "on the pooled first one") : nil
       },
     ],
-    evidence: [.name("bert/embeddings/word_embeddings")])
+    evidence: [.name("bert/embeddings/word_embeddings")],
+    ownFiles: .tensorFlow("google-research/bert"))
 
   private static let encoderLayer = "bert/encoder/layer_{i}/"
 

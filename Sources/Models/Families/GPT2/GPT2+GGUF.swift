@@ -19,7 +19,8 @@ extension Dialect {
       .rename("output", "lm_head"),
     ],
     limits: gpt2Limits(activation: "gelu_new"),
-    evidence: [.name("blk.0.attn_qkv.weight")])
+    evidence: [.name("blk.0.attn_qkv.weight")],
+    ownFiles: .gguf)
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)

@@ -26,7 +26,8 @@ extension Dialect {
         (native: "n_layer", usual: "n_layer"),
       ]),
     limits: gpt2Limits(activation: "gelu_new") + [.fact("epsilon", "\(1e-5)"), gpt2InnerWidth],
-    evidence: [.name("model/wte"), .name("model/h0/attn/c_attn/w")])
+    evidence: [.name("model/wte"), .name("model/h0/attn/c_attn/w")],
+    ownFiles: .tensorFlow("openai/gpt-2"))
 
   /// What code that knows GPT-2 only as OpenAI trained it computes.
   static func gpt2Limits(activation: String) -> [Limit] {

@@ -21,7 +21,8 @@ extension Dialect {
           ? nil : ("\($0.activation.rawValue) in the config", code.rawValue)
       },
     ],
-    evidence: [.name("enc.blk.0.attn_q.weight")])
+    evidence: [.name("enc.blk.0.attn_q.weight")],
+    ownFiles: .gguf)
 
   private static func ggufStack(_ stored: String, _ stack: String) -> [Rule] {
     func layer(_ name: String, _ path: String) -> [Rule] {

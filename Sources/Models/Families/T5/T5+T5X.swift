@@ -13,7 +13,8 @@ extension Dialect {
     ],
     prefixes: [t5xTarget],
     limits: t5xLimits,
-    evidence: [.name("encoder/layers_0/attention/query/kernel")])
+    evidence: [.name("encoder/layers_0/attention/query/kernel")],
+    ownFiles: Dialect.OwnFiles(program: "T5X", files: "T5X checkpoints", container: "t5x"))
 
   /// The same with all layers of a stack in one array, along axis 1 (examples/scalable_t5, and
   /// flaxformer with `scan_layers`).
@@ -27,7 +28,8 @@ extension Dialect {
     ],
     prefixes: [t5xTarget],
     limits: t5xLimits,
-    evidence: [.name("encoder/encoder/attention/query/kernel")])
+    evidence: [.name("encoder/encoder/attention/query/kernel")],
+    ownFiles: Dialect.OwnFiles(program: "T5X", files: "T5X checkpoints", container: "t5x"))
 
   /// What examples/t5/network.py and layers.py compute. Activations are those of flax.linen, of which gin
   /// files name one.

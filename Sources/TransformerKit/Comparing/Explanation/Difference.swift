@@ -27,11 +27,10 @@ public struct Difference: Equatable, Sendable {
       let (a, b) = (try x.doubles(range), try y.doubles(range))
       for column in region.columns where a[column].bitPattern != b[column].bitPattern {
         count += 1
-        let distance = abs(b[column] - a[column])
-        if distance > largest.distance || distance.isNaN && !largest.distance.isNaN {
-          largest = (distance, a[column], b[column])
-          place = row * columns + column
-        }
+        let distance = distance(a[column], b[column])
+        guard distance > largest.distance else { continue }
+        largest = (distance, a[column], b[column])
+        place = row * columns + column
       }
     }
     (self.count, total, a, b) = (count, x.elementCount, largest.a, largest.b)

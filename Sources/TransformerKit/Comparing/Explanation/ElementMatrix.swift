@@ -3,7 +3,7 @@ import TensorCore
 /// The elements of a tensor as bytes, in rows along its first axis; of a vector, an element a row.
 ///
 /// It is what the known mistakes are tried on: elements move as they are, whatever they mean.
-struct ElementMatrix: Equatable {
+struct ElementMatrix {
   /// The number of rows.
   let rows: Int
   /// The number of elements in a row.
@@ -71,19 +71,6 @@ struct ElementMatrix: Equatable {
     return ElementMatrix(
       rows: range.count, columns: columns, width: width,
       bytes: Array(bytes[range.lowerBound * size..<range.upperBound * size]))
-  }
-
-  /// A number that depends on which elements there are, and not on their order. Matrices with the
-  /// same elements have the same; others have not, but for a chance of 2⁻⁶⁴.
-  var contentSum: UInt64 {
-    var sum: UInt64 = 0
-    for start in stride(from: 0, to: bytes.count, by: width) {
-      var z: UInt64 = 0x9E37_79B9_7F4A_7C15
-      for byte in 0..<width { z = (z ^ UInt64(bytes[start + byte])) &* 0xBF58_476D_1CE4_E5B9 }
-      z = (z ^ z >> 30) &* 0x94D0_49BB_1331_11EB
-      sum &+= z ^ z >> 31
-    }
-    return sum
   }
 }
 

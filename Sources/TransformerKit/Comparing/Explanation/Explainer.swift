@@ -1,3 +1,4 @@
+import Kernels
 import Models
 import TensorCore
 
@@ -88,9 +89,10 @@ struct Explainer {
       found.append(y)
     }
     guard let first = paths.first, let shape = a.attention(ofWeight: first)?.shape,
-      let right = try stacked(references), let wrong = try stacked(found),
-      let order = rowOrder(of: wrong, in: right)
+      let right = Tensor(stacking: references), let wrong = Tensor(stacking: found),
+      let lines = try lineOrder(of: wrong, in: right), lines.axis == 0
     else { return nil }
+    let order = lines.order
     // The model's heads first; a converter may have believed in others.
     let rows = references[0].shape.first ?? 1
     let others =
@@ -108,12 +110,39 @@ struct Explainer {
   /// Another weight of A in this one's place.
   private func confusion(_ path: String, _ tensor: Tensor) throws(CheckpointError) -> Cause? {
     let candidates = pathsOfA[try SHA256.digest(of: tensor)] ?? []
+    if candidates.isEmpty { return nil }
+    // All ones, or all zeros, came from anywhere.
+    if try tensor.isConstant() { return nil }
     let mine = digestsOfA[path]
     for other in candidates.sorted(by: { isNearer($0, $1, to: path) }) where other != path {
       guard let there = b.tensor(at: other) else { continue }
       return try SHA256.digest(of: there) == mine ? .exchanged(with: other) : .copied(from: other)
     }
     return nil
+  }
+
+  /// Where weights of A stand for others, module by module: of each the largest of which all weights do that
+  /// are not the same in both places.
+  ///
+  /// - Parameters:
+  ///   - here: a module, or a weight.
+  ///   - there: what was confused with it.
+  ///   - paths: all weights that were confused.
+  func confusedModules(
+    _ here: String, _ there: String, _ paths: Set<String>
+  ) -> [(here: String, there: String)] {
+    let inside = a.slots.map(\.path).filter { $0.hasPrefix(here + ".") }
+    let differing = inside.filter { path in
+      let partner = there + path.dropFirst(here.count)
+      return digestsOfA[partner] != nil && digestsOfA[partner] != digestsOfA[path]
+    }
+    if inside.isEmpty || differing.allSatisfy(paths.contains) { return [(here, there)] }
+    var parts: [String] = []
+    for path in differing where paths.contains(path) {
+      let part = path.dropFirst(here.count + 1).prefix { $0 != "." }
+      if parts.last.map({ $0 != part }) ?? true { parts.append(String(part)) }
+    }
+    return parts.flatMap { confusedModules("\(here).\($0)", "\(there).\($0)", paths) }
   }
 
   /// Weights of the same module are confused more easily than others.
@@ -130,20 +159,19 @@ struct Explainer {
   private func rearrangement(
     _ x: Tensor, _ y: Tensor, of path: String
   ) throws(CheckpointError) -> Cause? {
-    let (a, b) = (try ElementMatrix(x), try ElementMatrix(y))
-    if let offset = shift(of: b, in: a) { return .shifted(axis: 0, offset: offset) }
-    guard a.contentSum == b.contentSum else { return nil }
+    if let offset = try shift(of: y, in: x) { return .shifted(axis: 0, offset: offset) }
+    guard x.dtype.byteWidth != nil, try x.fingerprint() == y.fingerprint() else { return nil }
     let isMatrix = x.shape.count == 2
-    let columns = a.transposed
-    if isMatrix, columns.bytes == b.bytes { return a.rows == a.columns ? .transposed : .reshaped }
-    if isMatrix, a.reshaped(rows: a.columns, columns: a.rows).transposed.bytes == b.bytes {
-      return .reshaped
+    if isMatrix {
+      if try hasEqualBytes(x.permuted([1, 0]), y) {
+        return x.shape[0] == x.shape[1] ? .transposed : .reshaped
+      }
+      let other = Tensor(
+        name: x.name, dtype: x.dtype, shape: x.shape.reversed(), bytes: x.bytes)
+      if try hasEqualBytes(other.permuted([1, 0]), y) { return .reshaped }
     }
-    if let order = rowOrder(of: b, in: a) { return named(order, axis: 0, path) }
-    if isMatrix, let order = rowOrder(of: b.transposed, in: columns) {
-      return named(order, axis: 1, path)
-    }
-    return nil
+    guard let found = try lineOrder(of: y, in: x), isMatrix || found.axis == 0 else { return nil }
+    return named(found.order, axis: found.axis, path)
   }
 
   private func named(_ order: [Int], axis: Int, _ path: String) -> Cause {
@@ -152,5 +180,14 @@ struct Explainer {
         ? shape.headOrder : HeadOrder(size: shape.form(of: part).size)
     }
     return TransformerKit.cause(ofOrder: order, axis: axis, heads: heads)
+  }
+}
+
+extension Tensor {
+  /// What its elements are, in whatever order.
+  fileprivate func fingerprint() throws(CheckpointError) -> Fingerprint {
+    var fingerprint = Fingerprint(dtype)
+    try stream(of: 0..<elementCount) { bytes, _ in fingerprint.add(bytes) }
+    return fingerprint
   }
 }

@@ -45,7 +45,8 @@ func explanations(
   let paths = paths.filter { a.ties[$0] == nil || a.ties[$0] != b.ties[$0] }
   if paths.isEmpty { return [] }
   let explainer = try Explainer(a, b)
-  let findings = acrossLayers(try fused(try findings(explainer, paths), explainer))
+  let found = try fused(try findings(explainer, paths), explainer)
+  let findings = acrossLayers(found.flatMap { $0.parts(explainer) })
   var result: [Explanation] = []
   for finding in findings {
     var difference: Difference?
@@ -126,6 +127,27 @@ private struct Finding {
       return false
     }
     return partner == other.place && mine == place
+  }
+
+  /// Modules of which not all weights were confused, taken apart: one weight that stands for another is not
+  /// a whole block that does.
+  func parts(_ explainer: Explainer) -> [Finding] {
+    func divided(_ there: String, _ cause: (String) -> Cause) -> [Finding] {
+      explainer.confusedModules(place, there, Set(paths)).map { part in
+        var finding = self
+        finding.place = part.here
+        finding.cause = cause(part.there)
+        finding.paths = paths.filter { path in
+          [part.here, part.there].contains { path == $0 || path.hasPrefix($0 + ".") }
+        }
+        return finding
+      }
+    }
+    switch cause {
+    case .exchanged(let there): return divided(there) { .exchanged(with: $0) }
+    case .copied(let there): return divided(there) { .copied(from: $0) }
+    default: return [self]
+    }
   }
 
   /// What it has in common with the same mistake elsewhere.

@@ -1,33 +1,5 @@
 import Models
 
-/// Finds the order in which the rows of one matrix stand in another.
-///
-/// - Returns: for each row of `b`, the row of `a` that it equals, or `nil` if one is not there. Equal
-///   rows are matched in order.
-func rowOrder(of b: ElementMatrix, in a: ElementMatrix) -> [Int]? {
-  guard a.rows == b.rows, a.columns == b.columns else { return nil }
-  var places: [ArraySlice<UInt8>: [Int]] = [:]
-  for index in (0..<a.rows).reversed() { places[a.row(index), default: []].append(index) }
-  var order: [Int] = []
-  order.reserveCapacity(b.rows)
-  for index in 0..<b.rows {
-    guard let place = places[b.row(index)]?.popLast() else { return nil }
-    order.append(place)
-  }
-  return order
-}
-
-/// How far rows moved, if all that are not at an end moved alike: `b[i] = a[i + offset]`.
-func shift(of b: ElementMatrix, in a: ElementMatrix) -> Int? {
-  let count = a.rows
-  guard count > 2, b.rows == count, a.columns == b.columns else { return nil }
-  return [1, -1, 2, -2].first { offset in
-    let inner = max(0, -offset)..<min(count, count - offset)
-    return inner.count > 1 && inner.allSatisfy { b.row($0) == a.row($0 + offset) }
-      && inner.contains { b.row($0) != a.row($0) }
-  }
-}
-
 /// The usual mistake that makes this order, where row `i` of B is row `order[i]` of A.
 ///
 /// - Parameter heads: the model's heads, which are tried first: two heads in the wrong order look like one

@@ -1,3 +1,4 @@
+public import Containers
 public import TensorCore
 
 /// What is wrong with a checkpoint, in groups.
@@ -28,6 +29,8 @@ public struct CheckReport: Sendable {
   public internal(set) var notes: [Finding] = []
   /// The model that the checkpoint was held against: architecture, head and dialect.
   public internal(set) var model: String?
+  /// Files with weights that lie beside the checkpoint, and are no part of it.
+  public internal(set) var beside: [Surroundings.Item] = []
   /// How many tensors were read.
   public internal(set) var tensorCount = 0
   /// Whether the files could be read at all.

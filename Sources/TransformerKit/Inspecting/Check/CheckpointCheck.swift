@@ -27,9 +27,9 @@ public func check(
   }
   guard try report.checkIntegrity(checkpoint) else { return report }
   report.checkIndex(checkpoint)
+  report.lookAround(checkpoint)
   let graph = report.checkModel(checkpoint, options)
-  let table = checkpoint.tensors
-  let tensors = try checkpoint.choosing(selection).tensors.tensors
+  let tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
   report.tensorCount = tensors.count
   let total = tensors.reduce(0) { $0 + $1.byteCount }
   let found: [TensorStatistics]
@@ -37,11 +37,11 @@ public func check(
     found = try statistics(of: tensors) { progress($0, total) }
   } catch {
     // Opened anew: a checksum is compared once.
-    let fresh = try Checkpoint.open(path, options: options).choosing(selection)
+    let fresh = try Checkpoint.open(path, options: options).choosing(selection, options: options)
     report.addUnreadable(fresh.tensors.tensors, instead: error)
     return report
   }
-  try report.checkElements(tensors, found, graph, of: table)
+  try report.checkElements(tensors, found, graph, of: checkpoint.tensors)
   return report
 }
 
@@ -100,10 +100,30 @@ extension CheckReport {
       "the index says total_size \(size), the tensors have \(checkpoint.tensors.byteCount) bytes")
   }
 
+  /// What else lies in the checkpoint's folder: other weights, and what no conversion takes along.
+  mutating func lookAround(_ checkpoint: Checkpoint) {
+    do throws(CheckpointError) {
+      let found = try checkpoint.surroundings(isDeep: true)
+      beside = found.weights
+      for item in found.weights {
+        note(.structure, nil, "\(item.name) beside it: \(item.what), not read")
+      }
+      for item in found.others {
+        note(.structure, nil, "\(item.name) beside it: \(item.what), not taken along")
+      }
+    } catch {
+      note(.structure, nil, "not looked at what lies beside it: \(error.problem.text)")
+    }
+  }
+
   /// Holds the tensors against the model that the config declares.
   mutating func checkModel(
     _ checkpoint: Checkpoint, _ options: OpenOptions
   ) -> WeightGraph? {
+    if let part = checkpoint.part {
+      note(.weights, nil, "not held against a model: this is \(part.words)")
+      return nil
+    }
     do throws(CheckpointError) {
       let graph = try Model(checkpoint, options: options).graph
       model =

@@ -15,10 +15,22 @@ public struct CheckpointDiff: Sendable {
 
   /// What tensors were compared under.
   public let basis: Basis
-  /// The tensors that are not the same in both, in the order of A, then those that only B has.
+  /// A tensor that is in one of both at least.
+  public struct Entry: Sendable {
+    /// Its name in A, or in B if A does not have it.
+    public let name: TensorName
+    /// The place of its change in the list; `nil` if it is the same in both.
+    public let change: Int?
+  }
+
+  /// All tensors, in the order of A, then those that only B has.
+  public let entries: [Entry]
+  /// The tensors that are not the same in both, in the same order.
   public let changes: [TensorChange]
   /// How many tensors are the same in both, bit for bit.
   public let identical: Int
+  /// How many differ by no more than the tolerance; they are no changes.
+  public let tolerated: Int
   /// What differs in the mathematics: `activation: gelu in A, gelu_new in B`.
   public let configDifferences: [String]
 
@@ -42,10 +54,15 @@ public struct TensorChange: Sendable {
   public struct Side: Equatable, Sendable {
     /// The name in the file, or the path.
     public let name: TensorName
+    /// The name of the tensor in the file that holds this and nothing else.
+    public let stored: TensorName?
     /// The element type.
     public let dtype: DType
     /// The shape.
     public let shape: [Int]
+
+    /// The name in the file, if it is one of this alone.
+    public var label: TensorName { stored ?? name }
   }
 
   /// What happened.
@@ -60,6 +77,8 @@ public struct TensorChange: Sendable {
   public internal(set) var rearrangement: Rearrangement?
   /// The tensor of A, or for one that only A has, of B, that this one is a copy of.
   public internal(set) var copyOf: TensorName?
+  /// Opens both, where they stand at the same place in the same shape.
+  var tensors: (@Sendable () -> (a: Tensor, b: Tensor))?
 }
 
 /// How to compare.
@@ -68,11 +87,17 @@ public struct DiffOptions: Sendable {
   public var byName: Bool
   /// Which tensors are compared: by their paths, or by their names in the files.
   public var selection: TensorSelection
+  /// How far elements may be apart; none if only equal ones are the same.
+  public var tolerance: Tolerance?
 
   /// Options.
-  public init(byName: Bool = false, selection: TensorSelection = TensorSelection()) {
+  public init(
+    byName: Bool = false, selection: TensorSelection = TensorSelection(),
+    tolerance: Tolerance? = nil
+  ) {
     self.byName = byName
     self.selection = selection
+    self.tolerance = tolerance
   }
 }
 
@@ -128,17 +153,23 @@ private func diff(
   let placesInB = Dictionary(b.enumerated().map { ($1.name, $0) }) { first, _ in first }
   let common = a.indices.compactMap { index in placesInB[a[index].name].map { (index, $0) } }
   let alike = common.filter { a[$0.0].shape == b[$0.1].shape }
-  let compared = try comparisons(of: alike.map { (a[$0.0], b[$0.1]) }, progress: counter)
+  let compared = try comparisons(
+    of: alike.map { (a[$0.0], b[$0.1]) }, tolerance: options.tolerance, progress: counter)
   let paired = Dictionary(uniqueKeysWithValues: zip(alike.map(\.0), compared))
-  let settled = Set(paired.filter { $0.value.isIdentical || $0.value.isCast }.keys)
+  let tolerated = Set(paired.filter { $0.value.isWithin(options.tolerance) }.keys)
+  let settled = tolerated.union(
+    paired.filter { $0.value.isIdentical || $0.value.isCast }.keys)
   let settledInB = Set(alike.filter { settled.contains($0.0) }.map(\.1))
   let matching = Matching(
     a: a, b: b, openA: Set(a.indices).subtracting(settled),
     openB: Set(b.indices).subtracting(settledInB))
-  var sorting = Sorting(a, b, compared: paired, matches: try matching.matches())
+  var sorting = Sorting(
+    a, b, compared: paired, tolerated: tolerated, matches: try matching.matches())
   sorting.copies = try Matching(a: b, b: a, openA: [], openB: sorting.missing).matches()
+  let (entries, changes) = sorting.sorted
   return CheckpointDiff(
-    basis: basis, changes: sorting.changes, identical: paired.values.count(where: \.isIdentical),
+    basis: basis, entries: entries, changes: changes,
+    identical: paired.values.count(where: \.isIdentical), tolerated: tolerated.count,
     configDifferences: config)
 }
 
@@ -148,8 +179,21 @@ private func diff(
 private func chosen(
   _ a: [Participant], _ b: [Participant], _ selection: TensorSelection
 ) throws(CheckpointError) -> (a: [Participant], b: [Participant]) {
-  for glob in selection.include where !(a + b).contains(where: { glob.matches($0.name) }) {
+  func isMeant(_ glob: Glob, _ participant: Participant) -> Bool {
+    participant.allNames.contains(where: glob.matches)
+  }
+  for glob in selection.include where !(a + b).contains(where: { isMeant(glob, $0) }) {
     throw CheckpointError(.malformed("neither has a tensor that --include '\(glob.text)' matches"))
   }
-  return (a.filter { selection.contains($0.name) }, b.filter { selection.contains($0.name) })
+  // What one side is called by, the other one is.
+  let excluded = Set(
+    (a + b).filter { tensor in
+      selection.exclude.contains { isMeant($0, tensor) }
+    }.map(\.name))
+  let included = Set(
+    (a + b).filter { tensor in
+      selection.include.isEmpty || selection.include.contains { isMeant($0, tensor) }
+    }.map(\.name)
+  ).subtracting(excluded)
+  return (a.filter { included.contains($0.name) }, b.filter { included.contains($0.name) })
 }

@@ -17,7 +17,8 @@ struct Match: Sendable {
 
 /// Finds tensors of B whose content is that of a tensor of A, under whatever name.
 ///
-/// Fingerprints that do not depend on order find candidates; each is proven.
+/// Fingerprints that do not depend on order find candidates; each is proven. A tensor whose elements are all
+/// the same is like many others: it is found under another name only where that is how others were renamed.
 struct Matching {
   let a: [Participant]
   let b: [Participant]
@@ -41,23 +42,41 @@ struct Matching {
     for (key, positions) in keys {
       for position in positions { keysOfB[position, default: []].append(key) }
     }
-    var (free, matches) = (openA, [Int: Match]())
+    var constants: Set<Int> = []
+    for position in order where try b[position].open().isConstant() { constants.insert(position) }
+    var (free, matches, renamings) = (openA, [Int: Match](), Set<Renaming>())
     // Those that kept their names first: nobody else may take their partners.
-    for isNamesake in [true, false] {
+    for pass in Pass.allCases {
       for position in order where matches[position] == nil {
+        if pass == .others, constants.contains(position) { continue }
         let found = (keysOfB[position] ?? []).flatMap { key in
-          (places[key] ?? []).filter {
-            (a[$0].name == b[position].name) == isNamesake
-              && isPossible(a[$0], b[position], key)
+          (places[key] ?? []).filter { place in
+            let names = (a[place].name, b[position].name)
+            let isMeant =
+              switch pass {
+              case .namesakes: names.0 == names.1
+              case .others: names.0 != names.1
+              case .constants:
+                free.contains(place) && renamings.contains(Renaming(names.0, names.1))
+              }
+            return isMeant && isPossible(a[place], b[position], key)
           }
         }
         if let match = try firstProven(Set(found), position, free: free) {
           free.remove(match.a)
           matches[position] = match
+          if !match.isCopy { renamings.insert(Renaming(a[match.a].name, b[position].name)) }
         }
       }
     }
     return order.compactMap { matches[$0] }
+  }
+
+  /// Which tensors are looked for, in this order.
+  private enum Pass: CaseIterable {
+    case namesakes
+    case others
+    case constants
   }
 
   /// The tensors of A that B's could be: those that are open, and for copies those of the same size.
@@ -153,15 +172,15 @@ extension Participant {
   func cast(to type: DType) -> Participant {
     guard dtype != type, isComputable, type.isComputable else { return self }
     let open = open
-    return Participant(name: name, dtype: type, shape: shape) { open().cast(to: type) }
+    return Participant(casting: self, to: type) { open().cast(to: type) }
   }
 
   private init(
-    name: TensorName, dtype: DType, shape: [Int], open: @escaping @Sendable () -> Tensor
+    casting other: Participant, to dtype: DType, open: @escaping @Sendable () -> Tensor
   ) {
-    self.name = name
+    (name, stored, allNames) = (other.name, other.stored, other.allNames)
     self.dtype = dtype
-    self.shape = shape
+    shape = other.shape
     self.open = open
   }
 }

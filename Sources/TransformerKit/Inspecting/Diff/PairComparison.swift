@@ -9,14 +9,22 @@ struct PairComparison: Sendable {
   var difference: ElementDifference?
   /// Whether B's elements are A's, rounded to nearest even in B's type.
   var isCast = false
+
+  /// Whether they differ, but no element by more than a tolerance that was given.
+  func isWithin(_ tolerance: Tolerance?) -> Bool {
+    guard let difference, tolerance != nil else { return false }
+    return !isIdentical && difference.beyond == 0
+  }
 }
 
 /// Compares pairs of the same shape, all bytes once, and again those that differ.
 ///
-/// - Parameter progress: hears how many bytes of A are done.
+/// - Parameters:
+///   - tolerance: how far elements may be apart; none if only equal ones are the same.
+///   - progress: hears how many bytes of A are done.
 /// - Throws: `CheckpointError` when bytes cannot be read.
 func comparisons(
-  of pairs: [(a: Participant, b: Participant)], progress: ByteCounter
+  of pairs: [(a: Participant, b: Participant)], tolerance: Tolerance?, progress: ByteCounter
 ) throws(CheckpointError) -> [PairComparison] {
   let tensors = pairs.map { ($0.a.open(), $0.b.open()) }
   let sameType = pairs.indices.filter { pairs[$0].a.dtype == pairs[$0].b.dtype }
@@ -39,7 +47,7 @@ func comparisons(
       && pairs[$0].b.dtype.byteWidth != nil
   }
   let found = try overStretches(differing, tensors) { a, b, elements throws(CheckpointError) in
-    try comparison(a, b, elements)
+    try comparison(a, b, elements, tolerance)
   }
   for (index, parts) in found {
     var total = ElementDifference()
@@ -82,9 +90,9 @@ private func overStretches<Result: Sendable>(
 }
 
 private func comparison(
-  _ a: Tensor, _ b: Tensor, _ elements: Range<Int>
+  _ a: Tensor, _ b: Tensor, _ elements: Range<Int>, _ tolerance: Tolerance?
 ) throws(CheckpointError) -> PairComparison {
-  var difference = ElementDifference()
+  var difference = ElementDifference(tolerance: tolerance)
   var isCast = a.dtype != b.dtype && a.dtype.isComputable && b.dtype.isComputable
   let types = (a: a.dtype.parts, b: b.dtype.parts)
   let partsPerElement = a.dtype == types.a ? 1 : 2

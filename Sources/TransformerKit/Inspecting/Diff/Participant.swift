@@ -12,6 +12,10 @@ import TensorCore
 struct Participant: Sendable {
   /// What it is called: its name in the file, or the path of its weight.
   let name: TensorName
+  /// The name of the tensor in the file that holds this and nothing else.
+  let stored: TensorName?
+  /// All names that it goes by.
+  let allNames: [TensorName]
   let dtype: DType
   let shape: [Int]
   /// Makes the tensor anew, so that what it keeps in memory while it is read does not stay.
@@ -22,6 +26,8 @@ struct Participant: Sendable {
   /// A tensor as it is stored.
   init(_ tensor: Tensor) {
     name = tensor.name
+    stored = tensor.name
+    allNames = [tensor.name]
     dtype = tensor.dtype
     shape = tensor.shape
     open = { tensor }
@@ -32,6 +38,8 @@ struct Participant: Sendable {
     guard let tensor = graph.tensor(at: slot.path) else { return nil }
     let path = slot.path
     name = TensorName(path)
+    stored = graph.storedName(at: path)
+    allNames = [TensorName(path)] + graph.storedNames(at: path)
     dtype = tensor.dtype
     shape = tensor.shape
     open = { graph.tensor(at: path) ?? tensor }

@@ -53,7 +53,9 @@ func rearrangement(
   for axes in axisOrders(a.shape, b.shape) {
     if try hasEqualBytes(a.open().permuted(axes), b.open()) { return .transposed(axes: axes) }
   }
-  if a.shape == b.shape, let cause = try lineOrder(a, b, width: width) { return .permuted(cause) }
+  if a.shape == b.shape, let found = try lineOrder(of: b.open(), in: a.open()) {
+    return .permuted(cause(ofOrder: found.order, axis: found.axis))
+  }
   return .reordered
 }
 
@@ -96,7 +98,7 @@ private func axisOrders(_ a: [Int], _ b: [Int]) -> [[Int]] {
 
 extension Tensor {
   /// The tensor with its axes in another order: axis `i` of the result is axis `axes[i]` of this one.
-  fileprivate func permuted(_ axes: [Int]) -> Tensor {
+  func permuted(_ axes: [Int]) -> Tensor {
     let newShape = axes.map { shape[$0] }
     let strides = rowMajorStrides(shape)
     let move = Move(reading: Piece(shape: newShape, strides: axes.map { strides[$0] }))
@@ -104,98 +106,4 @@ extension Tensor {
       name: name, dtype: dtype, shape: newShape,
       bytes: bytes.moved(move, dtype, count: elementCount))
   }
-}
-
-// MARK: Rows and columns
-
-/// More rows or columns than these are not looked at one by one.
-private let mostLines = 1 << 21
-
-/// The order of rows, or of columns, that makes `b` from `a`.
-private func lineOrder(
-  _ a: Participant, _ b: Participant, width: Int
-) throws(CheckpointError) -> Cause? {
-  guard let rows = a.shape.first, rows > 1, a.elementCount > 0 else { return nil }
-  let columns = a.elementCount / rows
-  guard rows <= mostLines, columns <= mostLines else { return nil }
-  let (x, y) = (try lineHashes(a, rows, columns, width), try lineHashes(b, rows, columns, width))
-  if let order = lineOrder(of: y.rows, in: x.rows),
-    try areRows(of: b, order, of: a, rowSize: columns * width)
-  {
-    return cause(ofOrder: order, axis: 0)
-  }
-  if columns > 1, let order = lineOrder(of: y.columns, in: x.columns),
-    try areColumns(of: b, order, of: a, width: width)
-  {
-    return cause(ofOrder: order, axis: 1)
-  }
-  return nil
-}
-
-private func lineHashes(
-  _ participant: Participant, _ rows: Int, _ columns: Int, _ width: Int
-) throws(CheckpointError) -> LineHashes {
-  var hashes = LineHashes(rows: rows, columns: columns, width: width)
-  try participant.open().stream(of: 0..<rows * columns) { bytes, _ in hashes.add(bytes) }
-  return hashes
-}
-
-/// For each line of `b`, the line of `a` that it equals; equal ones in order.
-private func lineOrder(of b: [UInt64], in a: [UInt64]) -> [Int]? {
-  var places: [UInt64: [Int]] = [:]
-  for (index, hash) in a.enumerated().reversed() { places[hash, default: []].append(index) }
-  var order: [Int] = []
-  order.reserveCapacity(b.count)
-  for hash in b {
-    guard let place = places[hash]?.popLast() else { return nil }
-    order.append(place)
-  }
-  return order
-}
-
-/// Whether row `i` of `b` is row `order[i]` of `a`: `a` is held strip by strip, and `b` read once for
-/// each.
-private func areRows(
-  of b: Participant, _ order: [Int], of a: Participant, rowSize: Int
-) throws(CheckpointError) -> Bool {
-  let (source, target) = (a.open(), b.open())
-  let rowsPerStrip = max(1, (16 << 20) / rowSize)
-  let rowsPerBlock = max(1, (1 << 20) / rowSize)
-  for start in stride(from: 0, to: order.count, by: rowsPerStrip) {
-    let strip = start..<min(start + rowsPerStrip, order.count)
-    let held = try source.bytes.read(strip.lowerBound * rowSize..<strip.upperBound * rowSize)
-    for first in stride(from: 0, to: order.count, by: rowsPerBlock) {
-      let rows = first..<min(first + rowsPerBlock, order.count)
-      let bytes = try target.bytes.read(rows.lowerBound * rowSize..<rows.upperBound * rowSize)
-      for row in rows where strip.contains(order[row]) {
-        let (there, here) = ((row - first) * rowSize, (order[row] - start) * rowSize)
-        guard
-          isEqual(
-            unsafe bytes.span.bytes.extracting(there..<there + rowSize),
-            unsafe held.span.bytes.extracting(here..<here + rowSize))
-        else { return false }
-      }
-    }
-  }
-  return true
-}
-
-/// Whether column `i` of `b` is column `order[i]` of `a`.
-private func areColumns(
-  of b: Participant, _ order: [Int], of a: Participant, width: Int
-) throws(CheckpointError) -> Bool {
-  let (source, target) = (a.open(), b.open())
-  let rowSize = order.count * width
-  let rowsPerBlock = max(1, (1 << 20) / rowSize)
-  for start in stride(from: 0, to: a.shape[0], by: rowsPerBlock) {
-    let range = start * rowSize..<min(start + rowsPerBlock, a.shape[0]) * rowSize
-    let (x, y) = (try source.bytes.read(range), try target.bytes.read(range))
-    for row in stride(from: 0, to: range.count, by: rowSize) {
-      for (column, origin) in order.enumerated() {
-        let (there, here) = (row + column * width, row + origin * width)
-        for byte in 0..<width where y[there + byte] != x[here + byte] { return false }
-      }
-    }
-  }
-  return true
 }

@@ -9,6 +9,8 @@ struct Sorting {
   private let placesInB: [TensorName: Int]
   /// What namesakes of the same shape are to each other, by their positions in A.
   private let compared: [Int: PairComparison]
+  /// The tensors of A whose namesakes differ by no more than they may.
+  private let tolerated: Set<Int>
   /// The tensors of B that are tensors of A under other names or in other orders, by their positions.
   private let matches: [Int: Match]
   /// Where tensors of A went.
@@ -17,11 +19,13 @@ struct Sorting {
   var copies: [Match] = []
 
   init(
-    _ a: [Participant], _ b: [Participant], compared: [Int: PairComparison], matches: [Match]
+    _ a: [Participant], _ b: [Participant], compared: [Int: PairComparison],
+    tolerated: Set<Int>, matches: [Match]
   ) {
     self.a = a
     self.b = b
     self.compared = compared
+    self.tolerated = tolerated
     placesInA = Dictionary(a.enumerated().map { ($1.name, $0) }) { first, _ in first }
     placesInB = Dictionary(b.enumerated().map { ($1.name, $0) }) { first, _ in first }
     self.matches = Dictionary(matches.map { ($0.b, $0) }) { first, _ in first }
@@ -33,17 +37,28 @@ struct Sorting {
     Set(a.indices.filter { placesInB[a[$0].name] == nil && moved[$0] == nil })
   }
 
-  /// All changes: in the order of A, then what only B has.
-  var changes: [TensorChange] {
-    var changes = a.indices.compactMap { changeOfA($0) }
-    for (index, tensor) in b.enumerated() where placesInA[tensor.name] == nil {
-      if let match = matches[index] {
-        if match.isCopy || placesInB[a[match.a].name] != nil { changes.append(change(match)) }
-      } else {
-        changes.append(TensorChange(kind: .added, a: nil, b: side(tensor)))
+  /// All tensors in the order of A, then what only B has, and their changes.
+  var sorted: (entries: [CheckpointDiff.Entry], changes: [TensorChange]) {
+    var (entries, changes): ([CheckpointDiff.Entry], [TensorChange]) = ([], [])
+    func add(_ change: TensorChange, _ name: TensorName) {
+      entries.append(CheckpointDiff.Entry(name: name, change: changes.count))
+      changes.append(change)
+    }
+    for (index, tensor) in a.enumerated() {
+      if let change = changeOfA(index) {
+        add(change, tensor.name)
+      } else if compared[index]?.isIdentical == true {
+        entries.append(CheckpointDiff.Entry(name: tensor.name, change: nil))
       }
     }
-    return changes
+    for (index, tensor) in b.enumerated() where placesInA[tensor.name] == nil {
+      guard let match = matches[index] else {
+        add(TensorChange(kind: .added, a: nil, b: side(tensor)), tensor.name)
+        continue
+      }
+      if match.isCopy || placesInB[a[match.a].name] != nil { add(change(match), tensor.name) }
+    }
+    return (entries, changes)
   }
 
   /// What became of a tensor of A: of its namesake, or of itself under another name.
@@ -56,14 +71,17 @@ struct Sorting {
 
   private func namesake(_ index: Int, _ place: Int) -> TensorChange? {
     let pair = compared[index]
-    if pair?.isIdentical == true { return nil }
+    if pair?.isIdentical == true || tolerated.contains(index) { return nil }
     if pair?.isCast == true {
       return TensorChange(
         kind: .cast, a: side(a[index]), b: side(b[place]), difference: pair?.difference)
     }
     if let match = matches[place] { return change(match) }
-    return TensorChange(
+    var change = TensorChange(
       kind: .changed, a: side(a[index]), b: side(b[place]), difference: pair?.difference)
+    let (first, second) = (a[index].open, b[place].open)
+    if pair != nil { change.tensors = { (first(), second()) } }
+    return change
   }
 
   private func change(_ match: Match) -> TensorChange {
@@ -94,6 +112,7 @@ struct Sorting {
 
   private func side(_ participant: Participant) -> TensorChange.Side {
     TensorChange.Side(
-      name: participant.name, dtype: participant.dtype, shape: participant.shape)
+      name: participant.name, stored: participant.stored, dtype: participant.dtype,
+      shape: participant.shape)
   }
 }

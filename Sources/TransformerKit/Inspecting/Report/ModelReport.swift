@@ -40,19 +40,14 @@ public struct ModelReport: Sendable {
     selection: TensorSelection = TensorSelection(),
     progress: @escaping (Int) -> Void = { _ in }
   ) throws(CheckpointError) {
-    let chosen = try checkpoint.choosing(selection)
+    let chosen = try checkpoint.choosing(selection, options: options)
     let tensors = chosen.tensors.tensors
-    var check = CheckReport()
-    let isSound = try check.checkIntegrity(checkpoint)
-    check.checkIndex(checkpoint)
-    let graph = isSound ? check.checkModel(checkpoint, options) : nil
-    check.tensorCount = tensors.count
-    statistics = try TransformerKit.statistics(
-      of: tensors, options: StatisticsOptions(bars: Self.bars), progress: progress)
-    try check.checkElements(tensors, statistics, graph, of: checkpoint.tensors)
+    let examination = try Examination(
+      checkpoint, tensors, options, StatisticsOptions(bars: Self.bars), progress: progress)
+    (check, statistics) = (examination.check, examination.statistics)
+    let graph = examination.graph
     (model, obstacle) = Self.understood(checkpoint, options)
     self.checkpoint = chosen
-    self.check = check
     let known = graph.map { TensorKind.kinds(of: $0) } ?? [:]
     kinds = tensors.map { tensor in
       known[tensor.name] ?? (graph == nil ? TensorKind(guessing: tensor.name) : .other)

@@ -73,3 +73,14 @@ private struct LayerName {
     return nil
   }
 }
+
+extension TensorName {
+  /// The layer that a tensor is in, `encoder.layer.3`; outside of all the module around its own,
+  /// `embeddings` of `embeddings.norm.weight`.
+  public var layer: String {
+    if let parts = LayerName(text) { return "\(parts.stack)\(parts.number)" }
+    let ends = text.indices.filter { text[$0] == "." || text[$0] == "/" }
+    guard let last = ends.last else { return text }
+    return String(text[..<(ends.dropLast().last ?? last)])
+  }
+}

@@ -11,9 +11,11 @@ extension Certificate.Decoded {
   /// - Parameters:
   ///   - inputs: the file of inputs, if the certificate was made on one.
   ///   - memory: the most memory that the process may take, in bytes.
+  ///   - progress: hears how far the runs are.
   /// - Throws: `CheckpointError` when something cannot be read, or inputs are needed.
   public func check(
-    _ a: Model, _ b: Model, inputs: FilePath? = nil, memory: Int? = nil
+    _ a: Model, _ b: Model, inputs: FilePath? = nil, memory: Int? = nil,
+    progress: WeightProgress? = nil
   ) throws(CheckpointError) -> CertificateReport {
     let modelInputs = try self.modelInputs(inputs) ?? a.graph.architecture.probe
     switch certificate.precision {
@@ -28,8 +30,11 @@ extension Certificate.Decoded {
     var claims = [
       Claim("certificate", expected: checksum, found: certificate.checksum, note: "not edited")
     ]
-    claims += sideClaims("A", certificate.a, try Certificate.Side(a, id: survey.idA))
-    claims += sideClaims("B", certificate.b, try Certificate.Side(b, id: survey.idB))
+    let sides = (
+      a: try Certificate.Side(a, id: survey.idA), b: try Certificate.Side(b, id: survey.idB)
+    )
+    claims += sideClaims("A", certificate.a, sides.a)
+    claims += sideClaims("B", certificate.b, sides.b)
     claims += weightClaims(survey, ties: a.graph.ties)
     claims.append(
       Claim(
@@ -40,11 +45,21 @@ extension Certificate.Decoded {
         "probe", expected: certificate.probe.text,
         found: try Certificate.Probe(inputs: inputs).text))
     switch certificate.precision {
-    case .f32: claims += try behaviourClaims(a, b, modelInputs, survey, Float.self)
-    case .f64: claims += try behaviourClaims(a, b, modelInputs, survey, Double.self)
+    case .f32: claims += try behaviourClaims(a, b, modelInputs, survey, Float.self, progress)
+    case .f64: claims += try behaviourClaims(a, b, modelInputs, survey, Double.self, progress)
     }
     return CertificateReport(
-      claims: claims, verdict: certificate.verdict, machine: certificate.machine)
+      claims: claims, verdict: certificate.verdict, machine: certificate.machine,
+      isExchanged: isExchanged(sides.a, sides.b))
+  }
+
+  /// Whether A is what the certificate calls B, and B what it calls A, by their files.
+  private func isExchanged(_ a: Certificate.Side, _ b: Certificate.Side) -> Bool {
+    func holds(_ expected: Certificate.Side, _ found: Certificate.Side) -> Bool {
+      fileClaims("", expected.files, found.files).allSatisfy(\.holds)
+    }
+    return holds(certificate.a, b) && holds(certificate.b, a)
+      && !(holds(certificate.a, a) && holds(certificate.b, b))
   }
 
   /// The inputs in the file, which must be given if the certificate was made on one.
@@ -59,11 +74,12 @@ extension Certificate.Decoded {
   }
 
   private func behaviourClaims<Scalar: ComputeScalar>(
-    _ a: Model, _ b: Model, _ inputs: ModelInputs, _ survey: WeightSurvey, _: Scalar.Type
+    _ a: Model, _ b: Model, _ inputs: ModelInputs, _ survey: WeightSurvey, _: Scalar.Type,
+    _ progress: WeightProgress?
   ) throws(CheckpointError) -> [Claim] {
     let cast = castType(of: survey.weights)
     let (deviations, divergence) = try compareBehaviour(
-      a.graph, b.graph, inputs, cast: cast, Scalar.self)
+      a.graph, b.graph, inputs, cast: cast, Scalar.self, progress)
     let found = TransformerKit.verdict(survey.weights, divergence, cast: cast)
     let text: String
     switch found {

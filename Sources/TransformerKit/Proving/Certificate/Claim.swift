@@ -72,6 +72,8 @@ public struct CertificateReport: Sendable {
   public let verdict: Certificate.Verdict
   /// What made it.
   public let machine: Certificate.Machine
+  /// Whether A is what the certificate calls B, and B what it calls A.
+  public let isExchanged: Bool
 
   /// Whether everything is so.
   public var holds: Bool { claims.allSatisfy(\.holds) }

@@ -60,6 +60,22 @@ import Testing
     #expect(scratch.names.isEmpty)
   }
 
+  @Test func `a folder with folders is restored`() throws {
+    let scratch = ScratchFolder()
+    let folder = scratch.path.appending("x")
+    try write(
+      Checkpoint.open(fixture("containers/tfz/good/paths.tfz")), to: folder, .safetensors,
+      isFolder: true)
+    #expect(
+      fileNames(in: folder) == [
+        ".gitattributes", "1_Pooling", "2_Dense", "config.json", "model.safetensors",
+      ])
+    let pooling = folder.appending("1_Pooling").appending("config.json")
+    #expect(readFile(pooling) == Array("{\"pooling_mode_mean_tokens\": true}".utf8))
+    #expect(fileNames(in: folder.appending("2_Dense")) == ["...", "a b"])
+    #expect(try Checkpoint.open(folder).surroundings(isDeep: true).companions.count == 4)
+  }
+
   @Test func `says what it holds`() throws {
     let files = try Checkpoint.open(fixture("containers/tfz/good/files.tfz"))
     #expect(files.hasChecksums && files.hasDigests)
@@ -103,7 +119,8 @@ func write(
     sources: checkpoint.allFiles, belongings: checkpoint.belongings
   ).write(
     tensors: checkpoint.tensors.tensors, metadata: checkpoint.metadata,
-    config: checkpoint.config?.bytes, companions: checkpoint.companions)
+    config: checkpoint.config?.bytes,
+    companions: checkpoint.surroundings(isDeep: true).companions)
 }
 
 private func hexadecimal(_ bytes: [UInt8]) -> String {

@@ -1,0 +1,26 @@
+internal import ArgumentParser
+internal import SystemPackage
+internal import TensorCore
+
+/// The line under an error of usage: what may have been meant, and which `--help` has the options.
+package func advice(_ root: CommandDefinition, _ words: [String]) -> String {
+  let line = TypedLine(root, words)
+  let command = ([root.name] + [line.verb].compactMap(\.self)).joined(separator: " ")
+  let near = line.wrongValues.lazy.compactMap { nearestName(to: $0.value, among: $0.known) }.first
+  return (near.map { "did you mean \(escaped($0))? " } ?? "") + "see \(command) --help"
+}
+
+/// Ends the command if its first word is neither a verb nor the name of a file, but nearly a verb.
+///
+/// - Throws: `CheckpointError` that names the verb.
+func refuseMisspeltVerb(
+  _ root: any ParsableCommand.Type, _ words: [String]
+) throws(CheckpointError) {
+  let verbs = root.configuration.subcommands.map { $0._commandName } + ["help"]
+  guard let word = words.first, !word.hasPrefix("-"), !word.contains("/"), !verbs.contains(word),
+    let verb = nearestName(to: word, among: verbs), let path = FilePath(argument: word),
+    (try? path.stat()) == nil
+  else { return }
+  throw CheckpointError(
+    .malformed("\"\(word)\" is no verb, and no such file; did you mean \(verb)?"))
+}

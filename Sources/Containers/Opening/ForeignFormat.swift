@@ -1,0 +1,84 @@
+import TensorCore
+
+/// A format of weights that is known and not read.
+///
+/// A new one is one line in `all`. When a reader for it is written, it becomes a `ContainerFormat`.
+struct ForeignFormat: Sendable {
+  /// What it is, with an article: "a GGUF file".
+  let words: String
+  /// What to do with such a file, as far as there is an answer.
+  private let advice: Advice
+  /// What a file's bytes say about it.
+  let matches: @Sendable (Glimpse) -> Certainty?
+
+  private enum Advice {
+    case none
+    case useSafetensors
+    case unpack
+  }
+
+  /// What is wrong with a file of it.
+  var problem: CheckpointError.Problem {
+    switch advice {
+    case .none: .unsupported("is \(words), which is not read")
+    case .useSafetensors:
+      .unsupported("is \(words), which can run code and is not read; use safetensors")
+    case .unpack: .unsupported("is \(words), which is not read: unpack it first")
+    }
+  }
+
+  private init(
+    _ words: String, _ advice: Advice = .none, _ certainty: Certainty = .exact,
+    if matches: @escaping @Sendable (Glimpse) -> Bool
+  ) {
+    self.words = words
+    self.advice = advice
+    self.matches = { matches($0) ? certainty : nil }
+  }
+
+  /// A format whose files begin with one of these.
+  private init(_ words: String, beginning texts: String...) {
+    self.init(words) { glimpse in texts.contains { glimpse.begins(with: $0) } }
+  }
+
+  /// A way to pack files, which says nothing about what is in them.
+  private init(packed words: String, beginning bytes: [UInt8]) {
+    self.init(words, .unpack, .wrapper) { $0.begins(with: bytes) }
+  }
+
+  /// All that are known.
+  static let all: [ForeignFormat] = [
+    ForeignFormat("a GGUF file", beginning: "GGUF"),
+    // ggml, ggmf, ggjt and ggla, as little-endian numbers.
+    ForeignFormat("a GGML file", beginning: "lmgg", "fmgg", "tjgg", "algg"),
+    ForeignFormat("an HDF5 file") { $0.isHDF5 },
+    ForeignFormat("a TensorFlow Lite model") { $0.head.dropFirst(4).starts(with: "TFL3".utf8) },
+    ForeignFormat("the index of a TensorFlow checkpoint") { $0.isTensorFlowIndex },
+    ForeignFormat("an ONNX model") { $0.message == .onnx },
+    ForeignFormat("a TensorFlow SavedModel") { $0.message == .savedModel },
+    ForeignFormat("a TensorFlow graph") { $0.message == .graph },
+    ForeignFormat("a Core ML model") { $0.message == .coreML },
+    ForeignFormat("a CTranslate2 model") { $0.isCTranslate2 },
+    ForeignFormat("an Orbax checkpoint's manifest") {
+      $0.begins(with: [0x0C, 0xDB, 0x3A, 0x2A])
+    },
+    ForeignFormat("a Flax msgpack file") { $0.isFlaxMessage },
+    ForeignFormat("a TorchScript program", .useSafetensors) { $0.zip == .torchScript },
+    ForeignFormat("a PyTorch file (zip with a pickle)", .useSafetensors) { $0.zip == .torch },
+    ForeignFormat("a PyTorch file without tensors", .useSafetensors, .wrapper) {
+      $0.zip == .torchWithoutTensors
+    },
+    ForeignFormat("a Keras archive") { $0.zip == .keras },
+    ForeignFormat("a PyTorch file (pickle)", .useSafetensors) { $0.isLegacyTorch },
+    ForeignFormat("a pickle of arrays", .useSafetensors) { $0.isPickle && $0.namesArrays },
+    ForeignFormat("a pickle (.bin, .pt)", .useSafetensors, .wrapper) { $0.isPickle },
+    ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },
+    ForeignFormat("a PyTorch file (tar of pickles)", .useSafetensors) { $0.tar == .torch },
+    ForeignFormat("a tar archive with weights", .unpack) { $0.tar == .weights },
+    ForeignFormat("a tar archive", .unpack, .wrapper) { $0.tar != nil },
+    ForeignFormat(packed: "compressed with gzip", beginning: [0x1F, 0x8B, 8]),
+    ForeignFormat(packed: "compressed with bzip2", beginning: Array("BZh".utf8)),
+    ForeignFormat(packed: "compressed with xz", beginning: [0xFD] + Array("7zXZ\0".utf8)),
+    ForeignFormat(packed: "compressed with zstd", beginning: [0x28, 0xB5, 0x2F, 0xFD]),
+  ]
+}

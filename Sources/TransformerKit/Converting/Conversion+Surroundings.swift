@@ -1,0 +1,36 @@
+public import Containers
+import Models
+import TensorCore
+
+extension Conversion {
+  /// What lies in the source's folder and is not in the target.
+  public func leftOut(by plan: WritePlan) -> [Surroundings.Item] {
+    surroundings.leftOut + plan.leftOut
+  }
+
+  /// What is worth knowing about source and target, a line each.
+  public var notes: [String] {
+    var notes: [String] = []
+    if let part = source.part { notes.append("the source is \(part.words)") }
+    if let dialect, let note = model?.graph.foreignFiles(of: dialect, in: format.name) {
+      notes.append(note)
+    }
+    return notes
+  }
+}
+
+extension Checkpoint {
+  /// What lies in the checkpoint's folder.
+  ///
+  /// Where nothing of it travels, a folder with too much in it to be looked at whole is no obstacle.
+  func surroundings(
+    to target: Conversion.Target, _ format: ContainerFormat
+  ) throws(CheckpointError) -> Surroundings {
+    do throws(CheckpointError) {
+      return try surroundings(isDeep: true)
+    } catch {
+      if target.isFolder || format.holdsFiles { throw error }
+      return try surroundings(isDeep: false)
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import CommandSupport
+import Models
+import TensorCore
+import TransformerKit
+
+/// What is said about two models, each weight once.
+struct PairText {
+  private let report: PairReport
+  private let first: WeightGraph
+  private let second: WeightGraph
+  /// How many weights are listed that no known mistake explains; all if `nil`.
+  private let limit: Int?
+
+  init(_ report: PairReport, _ first: Model, _ second: Model, all: Bool) {
+    self.report = report
+    self.first = first.graph
+    self.second = second.graph
+    limit = all ? nil : 10
+  }
+
+  /// The weights that differ, the outputs, and why.
+  var lines: [String] { countLine + weightLines + outputLines + report.causes }
+
+  private var countLine: [String] {
+    var counts = (identical: 0, cast: 0, other: 0)
+    for weight in report.weights {
+      switch weight.relation {
+      case .identical: counts.identical += 1
+      case .cast: counts.cast += 1
+      default: counts.other += 1
+      }
+    }
+    return [
+      "weights \(report.weights.count): \(counts.identical) identical, \(counts.cast) cast,"
+        + " \(counts.other) different"
+    ]
+  }
+
+  /// The weights that differ and are in no cause, the largest difference first.
+  private var weightLines: [String] {
+    let explained = Set(report.explanations.filter { $0.cause != nil }.flatMap(\.paths))
+    var differences: [String: Difference] = [:]
+    for explanation in report.explanations {
+      if let difference = explanation.difference, let path = explanation.paths.first {
+        differences[path] = difference
+      }
+    }
+    let weights = report.weights.enumerated().filter {
+      !$0.element.relation.isExact && !explained.contains($0.element.path)
+    }
+    func size(_ path: String) -> Double { differences[path]?.size ?? .infinity }
+    let sorted = weights.sorted { x, y in
+      let (a, b) = (size(x.element.path), size(y.element.path))
+      return a == b ? x.offset < y.offset : a > b
+    }.map(\.element)
+    let lines = sorted.prefix(limit ?? .max).map { weight in
+      "weight  \(label(weight.path)): "
+        + (differences[weight.path]?.text ?? weight.relation.text)
+    }
+    let rest = sorted.count - lines.count
+    let open = report.explanations.filter { $0.cause == nil }.reduce(0) { $0 + $1.paths.count }
+    return lines + (rest > 0 ? ["        \(rest) more (-v)"] : [])
+      + (open == 0 ? [] : ["no known mistake explains \(describe(open, "weight"))"])
+  }
+
+  /// The name in the files that have the weight, if it is the same and of this weight alone.
+  private func label(_ path: String) -> String {
+    let names = [first, second].filter { $0.tensor(at: path) != nil }.map {
+      $0.storedName(at: path)
+    }
+    guard let name = names.first ?? nil, names.allSatisfy({ $0 == name }) else { return path }
+    return escaped(name.text)
+  }
+
+  private var outputLines: [String] {
+    if report.outputs.isEmpty { return [] }
+    var table = Table([
+      ("OUTPUT", .left), ("SHAPE", .left), ("MAX ERROR", .right), ("RELATIVE", .right),
+    ])
+    for output in report.outputs {
+      let error = output.isIdentical ? "identical" : describe(error: output.error)
+      let relative = output.isIdentical ? "" : describe(error: output.relative)
+      table.add([output.name, describe(shape: output.shape), error, relative])
+    }
+    return table.lines()
+  }
+}
+
+extension Difference {
+  /// |b − a| where it is largest; infinite if one of them is not finite.
+  fileprivate var size: Double {
+    let size = abs(b - a)
+    return size.isNaN ? .infinity : size
+  }
+}
+
+extension PairReport {
+  /// Why the models differ, a line each.
+  var reasons: [String] {
+    reasons(explanations)
+  }
+
+  /// The same without what no known mistake explains.
+  var causes: [String] { reasons(explanations.filter { $0.cause != nil }) }
+
+  private func reasons(_ shown: [Explanation]) -> [String] {
+    let all = explanations.count > 1 && !explanations.contains(where: \.isSufficient)
+    let isExplained = explanations.allSatisfy { $0.cause != nil } && configDifferences.isEmpty
+    return configDifferences.map { "config \($0)" } + shown.map(\.text)
+      + (all && isExplained ? ["undoing all of these makes all outputs agree"] : [])
+  }
+}

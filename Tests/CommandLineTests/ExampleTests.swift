@@ -1,0 +1,101 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The examples in `--help`: each is a line that can be pasted from a terminal of 80 columns, and runs.
+@Suite struct ExampleTests {
+  private static let helps = Transcript.all.filter { $0.name.hasPrefix("help-") }
+
+  /// The lines under "Examples:" in a help.
+  private static func examples(_ help: Transcript) -> [String] {
+    let lines = help.recorded.stdout.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let start = lines.firstIndex(of: "Examples:") else { return [] }
+    return lines[(start + 1)...].prefix { !$0.isEmpty }.map(String.init)
+  }
+
+  @Test(arguments: helps)
+  func `a help keeps to 80 columns, and has examples of a line each`(_ help: Transcript) {
+    #expect(help.recorded.stdout.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    let examples = Self.examples(help)
+    #expect(examples.count >= 3)
+    #expect(examples.allSatisfy { $0.hasPrefix("  tf") })
+  }
+
+  /// What the examples are about, in their names.
+  private static let setUp = """
+    set -e
+    cp -r "$FIXTURES/bert/eleven_layers" bert-base
+    cp bert-base/* .
+    mv bert-base/golden.npz .
+    cp golden.npz inputs.npz
+    tfconvert bert-base model.npz -q
+    for name in old a b; do cp model.safetensors $name.safetensors; done
+    cp model.npz new.npz
+    cp model.npz bert-base.npz
+    cp -r bert-base bert-finetuned
+    cp -r bert-base a
+    cp -r bert-base b
+    cp -r "$FIXTURES/gpt2/lm" gpt2
+    tfconvert bert-base bert-bf16 --dtype bf16 --allow-lossy -q
+    tfinspect hash bert-base > bert-base.sha256
+    """
+  private static let target = """
+    tfconvert bert-base bert.npz -q
+
+    """
+  private static let certificate = """
+    tfconvert bert-base bert.npz --certificate bert.intoto.json -q
+
+    """
+
+  @Test(.timeLimit(.minutes(3)), arguments: helps)
+  func `the examples run`(_ help: Transcript) throws {
+    for example in Self.examples(help) {
+      // The models that are timed and continued here are too short for what is asked.
+      if ["tfverify bench ", "--generate", "bench model.safetensors --level"].contains(
+        where: example.contains)
+      {
+        continue
+      }
+      // What the example makes must not be there yet.
+      let made =
+        example.contains("tfconvert")
+        ? "" : example.contains("--certificate") ? Self.target : Self.certificate
+      let script = Self.setUp + "\n" + made + "set +e\n" + example
+      let (status, message) = try Self.run(script)
+      #expect(status == 0, "\(example): \(message)")
+    }
+  }
+
+  private static func run(_ script: String) throws -> (Int32, String) {
+    let scratch = ScratchFolder()
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", script]
+    process.currentDirectoryURL = URL(fileURLWithPath: scratch.makeFolder("work").string)
+    process.environment = [
+      "PATH": commandFolder.string + ":/usr/bin:/bin", "FIXTURES": fixture().string,
+      "LC_ALL": "C.UTF-8", "SWIFT_BACKTRACE": "enable=no",
+    ]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle(forWritingAtPath: scratch.write([], to: "stderr").string)
+    try process.run()
+    process.waitUntilExit()
+    let message = String(decoding: readFile(scratch.path.appending("stderr")), as: UTF8.self)
+    return (process.terminationStatus, message)
+  }
+}
+
+/// What stands on a narrow terminal.
+@Suite struct NarrowTests {
+  @Test(arguments: Transcript.all.filter { $0.name.hasPrefix("narrow-40-") })
+  func `lines keep to 40 columns, but a name is never cut`(_ transcript: Transcript) {
+    let lines = transcript.recorded.stdout.split(separator: "\n")
+    #expect(lines.count > 5)
+    for line in lines where line.count > 40 {
+      #expect(!line.dropFirst(2).contains(" "), "\(line)")
+    }
+  }
+}
