@@ -106,7 +106,11 @@ private func finish<Root: ParsableCommand>(
   terminate(.failed)
 }
 
-/// One line for the error, at most one of advice, and one for each fault of a mapping.
+/// How many faults of a mapping an error lists.
+private let listedFaults = 40
+
+/// One line for the error, at most one of advice, and one for each fault of a mapping, or for each kind
+/// if layers have the same.
 private func report(_ error: CheckpointError, command: String) {
   guard error.category == .refused else {
     standardError("\(command): \(error.withDetails)")
@@ -114,6 +118,10 @@ private func report(_ error: CheckpointError, command: String) {
     return
   }
   standardError("\(command): \(error)")
-  for detail in error.details { standardError("  \(escaped(abridged(detail, to: 1000)))") }
+  let lines = foldedByLayer(error.details)
+  for line in lines.prefix(listedFaults) { standardError("  \(escaped(abridged(line, to: 1000)))") }
+  if lines.count > listedFaults {
+    standardError("  … \(lines.count - listedFaults) more lines: tfinspect check has them all")
+  }
   if let advice = error.advice { standardError(escaped(advice)) }
 }

@@ -64,7 +64,7 @@ struct Check: Verb {
       let faults = report.faults.filter { $0.group == group }
       if faults.isEmpty { continue }
       lines.append(styled("\(group.title) (\(faults.count))", .red))
-      lines += faults.map { "  " + text($0) }
+      lines += folded(faults).map { "  " + $0 }
       lines.append("  → \(group.advice)")
       lines.append("")
     }
@@ -74,6 +74,12 @@ struct Check: Verb {
       lines.append("")
     }
     return lines + [summary(report)]
+  }
+
+  /// One line for what is the same in many layers, unless all is asked for.
+  private func folded(_ faults: [CheckReport.Finding]) -> [String] {
+    let lines = faults.map { text($0) }
+    return common.verbose ? lines : foldedByLayer(lines)
   }
 
   private func summary(_ report: CheckReport) -> String {

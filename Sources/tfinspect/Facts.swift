@@ -36,7 +36,9 @@ struct Facts {
 
   /// The facts for people: what it is about, two spaces before a part of what stands above; and what
   /// is so.
-  var rows: [(String, String)] {
+  ///
+  /// - Parameter isWhole: whether all metadata is wanted, of which there may be 100 MB.
+  func rows(isWhole: Bool = false) -> [(String, String)] {
     var rows: [(String, String)] = []
     func add(_ what: String, _ text: String) { rows.append((what, text)) }
     let files = checkpoint.files.count
@@ -78,14 +80,27 @@ struct Facts {
       }
     } else if let obstacle {
       add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
-      for detail in obstacle.details { add("", escaped(detail)) }
+      for detail in foldedByLayer(obstacle.details) { add("", escaped(detail)) }
     }
     if let config = checkpoint.config {
       add("config", escaped(displayed(config.path)))
     }
     for item in beside { add("beside", escaped("\(item.name): \(item.what), not read")) }
-    for entry in checkpoint.metadata?.entries ?? [] {
-      add("metadata", escaped("\(entry.key) = \(entry.value)"))
+    rows += metadata(isWhole: isWhole)
+    return rows
+  }
+
+  /// The metadata, abridged: 20 pairs, and 300 characters of each.
+  private func metadata(isWhole: Bool) -> [(String, String)] {
+    let entries = checkpoint.metadata?.entries ?? []
+    let shown = isWhole ? entries[...] : entries.prefix(20)
+    var rows = shown.map { entry in
+      let key = isWhole ? entry.key : abridged(entry.key, to: 300)
+      let value = isWhole ? entry.value : abridged(entry.value, to: 300)
+      return ("metadata", escaped("\(key) = \(value)"))
+    }
+    if shown.count < entries.count {
+      rows.append(("", "\(entries.count - shown.count) more pairs: -v shows all of them"))
     }
     return rows
   }

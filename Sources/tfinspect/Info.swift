@@ -43,7 +43,7 @@ struct Info: Verb {
       standardOutput(model?.graph.architecture.head ?? checkpoint.format.name)
     } else {
       var table = Table([("", .left), ("", .left)])
-      for row in facts.rows { table.add([row.0, row.1]) }
+      for row in facts.rows(isWhole: common.verbose) { table.add([row.0, row.1]) }
       standardOutput(lines: table.lines(headings: false, width: nil))
     }
     return .success

@@ -49,7 +49,7 @@ import Testing
 
     """
 
-  @Test(.timeLimit(.minutes(3)), arguments: helps)
+  @Test(.timeLimit(.minutes(10)), arguments: helps)
   func `the examples run`(_ help: Transcript) throws {
     for example in Self.examples(help) {
       // The models that are timed and continued here are too short for what is asked.

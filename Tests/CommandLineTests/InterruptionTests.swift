@@ -40,7 +40,7 @@ import Testing
     return process
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: [SIGINT, SIGTERM], ["x.npz", "x.tfz", "x/"])
+  @Test(.timeLimit(.minutes(10)), arguments: [SIGINT, SIGTERM], ["x.npz", "x.tfz", "x/"])
   func `a signal ends the command and leaves nothing behind`(
     _ number: Int32, _ target: String
   ) throws {
@@ -50,7 +50,7 @@ import Testing
     #expect(scratch.names == ["source.safetensors"])
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["x.npz", "x/"])
+  @Test(.timeLimit(.minutes(10)), arguments: ["x.npz", "x/"])
   func `the run after kill -9 removes what was left`(_ target: String) throws {
     _ = try interrupt(target, with: SIGKILL)
     #expect(scratch.names.count == 2 && scratch.names[0].hasSuffix(".tfpart"))

@@ -33,7 +33,7 @@ import Testing
     return scratch.write(bytes, to: "large.safetensors")
   }
 
-  @Test(.timeLimit(.minutes(5))) func `TFZ both ways, and a row of it`() throws {
+  @Test(.timeLimit(.minutes(10))) func `TFZ both ways, and a row of it`() throws {
     let source = makeCheckpoint()
     let packed = scratch.path.appending("large.tfz").string
     let again = scratch.path.appending("again.safetensors").string
@@ -89,7 +89,7 @@ import Testing
     return scratch.write(bytes, to: "wide.safetensors")
   }
 
-  @Test(.timeLimit(.minutes(5))) func `two models whose scores are larger than the cap`() throws {
+  @Test(.timeLimit(.minutes(10))) func `two models whose scores are larger than the cap`() throws {
     let model = makeWideModel().string
     // Models that are the same run a short text, except for a certificate.
     let file = scratch.path.appending("certificate.json").string

@@ -52,7 +52,7 @@ import Testing
       ("tfinspect ft-", "finetuned"), ("tfinspect ls a --drop", "-training-state"),
     ]
 
-    @Test(.timeLimit(.minutes(3)), arguments: Shell.allCases)
+    @Test(.timeLimit(.minutes(10)), arguments: Shell.allCases)
     func `a tab adds what is meant`(_ shell: Shell) throws {
       guard let path = shell.path else {
         print("no \(shell.rawValue) here: its completions are not tried")
@@ -69,7 +69,7 @@ import Testing
       for (typed, added) in Self.cases {
         let mark = terminal.mark
         try terminal.type(typed + "\t")
-        let isShown = terminal.waits(for: added, since: mark, seconds: 10)
+        let isShown = terminal.waits(for: added, since: mark)
         #expect(isShown, "\(shell): \(typed)\n\(String(terminal.text.dropFirst(mark)))")
         // Throws the line away.
         try terminal.type("\u{15}")

@@ -42,7 +42,7 @@ import TestSupport
     }
 
     /// Waits until the terminal has shown something since `mark`.
-    func waits(for text: String, since mark: Int = 0, seconds: Double = 20) -> Bool {
+    func waits(for text: String, since mark: Int = 0, seconds: Double = 120) -> Bool {
       let end = Date(timeIntervalSinceNow: seconds)
       while Date() < end {
         read()

@@ -15,6 +15,8 @@ struct Transcript: Sendable, CustomTestStringConvertible {
   /// All that there are.
   static let all = fileNames(in: fixture("cli")).map { Transcript(name: $0) }
 
+  private static let slots = Slots(ProcessInfo.processInfo.activeProcessorCount)
+
   /// What a run gives.
   struct Outcome: Equatable, Sendable {
     var stdout: String
@@ -52,12 +54,17 @@ struct Transcript: Sendable, CustomTestStringConvertible {
   ///
   /// It finds the commands on its PATH, the fixtures in `$FIXTURES` and its folder in `$SCRATCH`; the
   /// latter two stand for themselves in what it prints.
+  ///
+  /// Only as many scripts run at a time as there are cores, so that none starves however many tests
+  /// there are. One that spins ends after a minute of the processor's time.
   func run() async throws -> Outcome {
+    await Self.slots.take()
+    defer { Self.slots.give() }
     let scratch = ScratchFolder()
     let work = scratch.makeFolder("work")
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", text("cmd")]
+    process.arguments = ["-c", "ulimit -t 60\n" + text("cmd")]
     process.currentDirectoryURL = URL(fileURLWithPath: work.string)
     process.environment = [
       "PATH": commandFolder.string + ":/usr/bin:/bin", "FIXTURES": fixture().string,

