@@ -98,9 +98,15 @@ private let linear: JSONValue = [
       ("t5/gguf_names", "gguf", "scale_decoder_outputs", true, "and false in the code"),
       ("t5/gguf_names", "gguf", "relative_attention_max_distance", 64, "and 128 in the code"),
       ("t5/gguf_names", "gguf", "layer_norm_epsilon", .number(1e-3), nil),
-      ("llama/lm", "meta", "rms_norm_eps", .number(1e-3), nil),
-      ("llama/lm", "meta", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
-      ("llama/lm", "meta", "rope_parameters", linear, "rope_type is linear in the config, and not"),
+      ("llama/meta/huggingface", "meta", "rms_norm_eps", .number(1e-3), nil),
+      (
+        "llama/meta/huggingface", "meta", "hidden_act", "gelu",
+        "activation is gelu in the config, and silu in"
+      ),
+      (
+        "llama/meta/huggingface", "meta", "rope_parameters", linear,
+        "rope_type is linear in the config, and not"
+      ),
       ("llama/lm", "gguf", "rope_parameters", linear, nil),
       ("llama/lm", "gguf", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
       ("llama/mistral_no_window", "gguf", "sliding_window", 3, "sliding_window is 3 in"),

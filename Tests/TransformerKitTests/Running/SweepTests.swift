@@ -17,7 +17,7 @@ import TransformerKit
 /// each dialect and head, and of its layers the first.
 private let isExhaustive = unsafe getenv("TFKIT_SWEEP") != nil
 
-/// Checkpoints with one thing wrong: every tensor's shape, and every integer of the config. Each ends in a
+/// Checkpoints with one thing wrong: every tensor's shape, and every number of the config. Each ends in a
 /// result or in a `CheckpointError`; nothing in a file is believed that would trap.
 @Suite struct SweepTests {
   private static let subjects = SweptModel.all(isExhaustive: isExhaustive)
@@ -81,8 +81,8 @@ private func variants(of shape: [Int]) -> [[Int]] {
 private func wrongNumbers(for value: JSONValue) -> [JSONValue] {
   guard let number = value.int else {
     let own = value.double ?? 0
-    return [0, -1, 1, .leastNonzeroMagnitude, 1e308, 2 * own].filter { $0 != own }.map { .double($0) }
-      + [.number(.max), .number(0)]
+    let wrong = [0, -1, 1, .leastNonzeroMagnitude, 1e308, 2 * own].filter { $0 != own }
+    return wrong.map { .double($0) } + [.number(.max), .number(0)]
   }
   let wrong =
     [0, 1, -1, 2, 1_000_000_007]
