@@ -115,7 +115,9 @@ struct Diff: Verb {
     ) { progress.update($0) }
     progress.finish()
     if common.verbose { standardError("compared by \(found.basis.rawValue)") }
-    let report = DiffReport(diff: found, order: sort, limit: all ? nil : top)
+    let report = DiffReport(
+      diff: found, stored: (first.tensors.count, second.tensors.count), order: sort,
+      limit: all ? nil : top)
     if common.json {
       standardOutput(report.json.text(pretty: true))
     } else if !common.quiet {

@@ -6,6 +6,8 @@ import TransformerKit
 /// The differences of two checkpoints as text and as JSON.
 struct DiffReport {
   let diff: CheckpointDiff
+  /// How many tensors A and B store.
+  let stored: (Int, Int)
   var order = Diff.Order.change
   /// How many changes of each kind are listed; all if `nil`.
   var limit: Int?
@@ -111,7 +113,10 @@ struct DiffReport {
     }
     let tolerated = diff.tolerated == 0 ? [] : ["\(diff.tolerated) within the tolerance"]
     let text = ["\(describe(diff.identical, noun)) identical"] + tolerated + counts
-    return wrapped(text.joined(separator: ", "), width: outputWidth)
+    let count = diff.identical + diff.tolerated + diff.changes.count
+    let isOne = diff.basis == .name || stored == (count, count)
+    let tensors = isOne ? "" : " (\(describe(stored.0, "tensor")) in A, \(stored.1) in B)"
+    return wrapped(text.joined(separator: ", ") + tensors, width: outputWidth)
   }
 
   // MARK: Order

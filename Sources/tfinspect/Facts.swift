@@ -66,7 +66,9 @@ struct Facts {
       )
       add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
       let tied = graph.ties.isEmpty ? "" : ", \(graph.ties.count) of them tied to others"
-      add("weights", "\(graph.slots.count)\(tied)")
+      let stored = checkpoint.tensors.count
+      let of = stored == graph.slots.count ? "" : " in \(describe(stored, "tensor"))"
+      add("weights", "\(graph.slots.count)\(of)\(tied)")
       let count = graph.parameterCount
       add("parameters", "\(describe(count: count)) (\(count)), tied weights counted once")
       let summary = ModelSummary(graph)

@@ -1,4 +1,5 @@
 import CommandSupport
+import Containers
 import Models
 import TensorCore
 import TransformerKit
@@ -10,12 +11,15 @@ struct PairText {
   private let second: WeightGraph
   /// How many weights are listed that no known mistake explains; all if `nil`.
   private let limit: Int?
+  /// How many tensors A and B store.
+  private let stored: (Int, Int)
 
   init(_ report: PairReport, _ first: Model, _ second: Model, all: Bool) {
     self.report = report
     self.first = first.graph
     self.second = second.graph
     limit = all ? nil : 10
+    stored = (first.checkpoint.tensors.count, second.checkpoint.tensors.count)
   }
 
   /// The weights that differ, the outputs, and why.
@@ -30,9 +34,12 @@ struct PairText {
       default: counts.other += 1
       }
     }
+    let count = report.weights.count
+    let tensors =
+      stored == (count, count) ? "" : " (\(describe(stored.0, "tensor")) in A, \(stored.1) in B)"
     return [
-      "weights \(report.weights.count): \(counts.identical) identical, \(counts.cast) cast,"
-        + " \(counts.other) different"
+      "weights \(count): \(counts.identical) identical, \(counts.cast) cast,"
+        + " \(counts.other) different\(tensors)"
     ]
   }
 

@@ -8,8 +8,7 @@
 Whole processes, in turn. The script imports transformers, loads both models, runs both on 128 tokens and
 compares what they give with allclose, as people write it. tfverify compares every weight bit for bit and
 runs both models. Two pairs: *converted*, the other one as tfconvert writes it to an npz file and back, and
-*cast*, the other one in bfloat16, where tfverify runs two texts of 512 positions on A, on B, and on A with
-B's weights.
+*cast*, the other one in bfloat16, where tfverify runs two texts of 512 positions on A and on B.
 """
 
 import argparse
