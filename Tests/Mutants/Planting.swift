@@ -11,7 +11,8 @@ func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant]
     + configMistakes + otherMistakes
   {
     let candidates = plant.candidates(ground)
-    for candidate in ground.dice.choose(count, of: candidates) {
+    let chosen = plant.isExhaustive ? candidates : ground.dice.choose(count, of: candidates)
+    for candidate in chosen {
       if let mutant = try plant.plant(&ground, candidate) { mutants.append(mutant) }
     }
   }
@@ -22,12 +23,14 @@ func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant]
 struct Plant: Sendable {
   let candidates: @Sendable (Ground) -> [String]
   let plant: @Sendable (inout Ground, String) throws -> Mutant?
+  /// Whether it is made in all of these places, because each is a mistake of its own.
+  let isExhaustive: Bool
 
   init(
-    _ candidates: @escaping @Sendable (Ground) -> [String],
+    _ candidates: @escaping @Sendable (Ground) -> [String], isExhaustive: Bool = false,
     plant: @escaping @Sendable (inout Ground, String) throws -> Mutant?
   ) {
-    (self.candidates, self.plant) = (candidates, plant)
+    (self.candidates, self.plant, self.isExhaustive) = (candidates, plant, isExhaustive)
   }
 }
 

@@ -36,9 +36,7 @@ extension RotarySettings {
     case .linear(let factor): RotaryFrequencies(inverse: plain.map { $0 / factor })
     case .dynamic(let factor, let longest):
       RotaryFrequencies(inverse: dynamic(factor, longest: longest, length: length))
-    case .llama3(let factor, let low, let high, let trained):
-      RotaryFrequencies(
-        inverse: plain.map { llama3($0, factor, low: low, high: high, trained: Double(trained)) })
+    case .llama3: RotaryFrequencies(inverse: (0..<size / 2).map(llama3Frequency))
     case .yarn(let yarn):
       RotaryFrequencies(inverse: interpolated(yarn), attentionFactor: yarn.effectiveAttentionFactor)
     case .longRoPE(let factors):
@@ -52,13 +50,28 @@ extension RotarySettings {
     }
   }
 
-  /// base^(2i/size), the wavelength of pair i divided by 2π.
-  private func periods(base: Double) -> [Double] {
-    (0..<size / 2).map { pow(base, Double(2 * $0) / Double(size)) }
+  /// The frequency of a pair before it is scaled: RoFormer, eq. 15.
+  public func plainFrequency(_ pair: Int) -> Double { 1 / period(pair, base: base) }
+
+  /// The frequency of a pair that is scaled as Llama 3.1 does it; else the plain one.
+  public func llama3Frequency(_ pair: Int) -> Double {
+    let frequency = plainFrequency(pair)
+    guard case .llama3(let factor, let low, let high, let trained) = scaling else {
+      return frequency
+    }
+    return llama3(frequency, factor, low: low, high: high, trained: Double(trained))
   }
 
-  /// RoFormer, eq. 15.
-  private var plain: [Double] { periods(base: base).map { 1 / $0 } }
+  /// base^(2i/size), the wavelength of pair i divided by 2π.
+  private func period(_ pair: Int, base: Double) -> Double {
+    pow(base, Double(2 * pair) / Double(size))
+  }
+
+  private func periods(base: Double) -> [Double] {
+    (0..<size / 2).map { period($0, base: base) }
+  }
+
+  private var plain: [Double] { (0..<size / 2).map(plainFrequency) }
 
   private func dynamic(_ factor: Double, longest: Int, length: Int) -> [Double] {
     let growth = factor * Double(max(length, longest)) / Double(longest) - (factor - 1)

@@ -24,7 +24,8 @@ extension WeightOrigin {
 public struct Formula: Sendable {
   /// What the numbers are, after the weight's name: `holds 0, 1, 2, … and is computed`.
   public let name: String
-  /// How far a stored number may be from the formula's as its type rounds it, relative to that.
+  /// How far the number that was stored may have been from the formula's, relative to that, before the
+  /// stored type rounded it.
   public let tolerance: Double
   /// The number of an element, counted in C order.
   public let number: @Sendable (Int) -> Double
@@ -66,18 +67,20 @@ extension Formula {
       let end = min(start + elementsPerChunk, tensor.elementCount)
       let bytes = try tensor.bytes(of: start..<end)
       for index in start..<end {
-        let expected = tensor.dtype.nearest(to: number(index))
+        let expected = number(index)
         let stored = tensor.dtype.element(at: index - start, of: bytes).number
-        guard let stored, isNear(stored, expected) else {
-          return "element \(index) is not \(text(expected))"
+        guard let stored, isNear(stored, expected, as: tensor.dtype) else {
+          return "element \(index) is not \(text(tensor.dtype.nearest(to: expected)))"
         }
       }
     }
     return nil
   }
 
-  private func isNear(_ stored: Double, _ expected: Double) -> Bool {
-    stored == expected || abs(stored - expected) <= tolerance * abs(expected)
+  private func isNear(_ stored: Double, _ expected: Double, as dtype: DType) -> Bool {
+    let margin = tolerance * abs(expected)
+    return dtype.nearest(to: expected - margin) <= stored
+      && stored <= dtype.nearest(to: expected + margin)
   }
 
   /// The numbers as a tensor.

@@ -123,7 +123,7 @@ func truncatedBfloat16(_ value: Float) -> UInt16 { UInt16(value.bitPattern >> 16
 func float16(_ value: Float) -> UInt16 { Float16(value).bitPattern }
 
 /// All cases of the fixtures that have a golden: `bert/base`.
-let goldenCases = ["bert", "gpt2", "t5"].flatMap { family in
+let goldenCases = ["bert", "gpt2", "llama", "t5"].flatMap { family in
   fileNames(in: fixture(family)).map { "\(family)/\($0)" }
 }.filter { fileNames(in: fixture($0)).contains("golden.npz") }
 

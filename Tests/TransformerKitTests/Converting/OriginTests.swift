@@ -1,4 +1,5 @@
 import Containers
+import Foundation
 import Models
 import SystemPackage
 import TensorCore
@@ -105,6 +106,91 @@ import TransformerKit
       #expect(
         try Model(target).graph.dropped.map(\.reason) == openModel(name).graph.dropped.map(\.reason)
       )
+    }
+  }
+
+  @Test func `stored frequencies are those of the config's base, as their type rounds them`() throws
+  {
+    for (name, count) in [("of_2023", 2), ("half_frequencies", 1)] {
+      let dropped = try openModel("llama/\(name)").graph.dropped
+      #expect(dropped.count == count)
+      #expect(dropped.allSatisfy { $0.reason == "holds the rotary frequencies and is computed" })
+      #expect(dropped.allSatisfy { $0.name.text.hasSuffix(".rotary_emb.inv_freq") })
+    }
+    let meta = try openModel("llama/meta_llama_2").graph
+    #expect(meta.dropped.map(\.name.text) == ["rope.freqs"])
+    let error = #expect(throws: CheckpointError.self) { try openModel("llama/wrong_frequencies") }
+    #expect(error?.category == .refused)
+    #expect(
+      error?.details == [
+        "not constant model.layers.0.self_attn.rotary_emb.inv_freq: element 1 is not 0.009999999776482582"
+      ])
+  }
+
+  /// What PyTorch computes in single precision for heads of 96 numbers, a base of 500,000 and a factor of
+  /// 32: up to 1.9e-6 beside what double precision gives.
+  @Test(arguments: [(32, true), (31, false)])
+  func `factors of a scaling are those of the config, as single precision has them`(
+    _ factor: Int, _ isRight: Bool
+  ) throws {
+    let factors =
+      [Double](repeating: 1, count: 22)
+      + [
+        1.3568615913391113, 2.0369043350219727, 3.2922627925872803, 6.198791027069092,
+        18.87950325012207,
+      ] + [Double](repeating: 32, count: 21)
+    let weights =
+      ["q", "k", "v"].map { ("blk.0.attn_\($0).weight", [96, 12]) }
+      + [("blk.0.attn_output.weight", [12, 96])]
+    let tensors = weights.map { name, shape in
+      stored(name, .f32, shape, [Double](repeating: 0.5, count: 96 * 12))
+    }
+    func make() throws -> WeightGraph {
+      try graph(
+        "llama/gguf_names", adding: tensors + [stored("rope_freqs.weight", .f32, [48], factors)],
+        without: Set(weights.map(\.0) + ["rope_freqs.weight"]),
+        [
+          "head_dim": 96, "num_attention_heads": 1, "num_key_value_heads": 1,
+          "rope_parameters": [
+            "rope_type": "llama3", "rope_theta": .double(5e5), "factor": .number(factor),
+            "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192,
+          ],
+        ])
+    }
+    if isRight {
+      #expect(try make().dropped.map(\.name.text) == ["rope_freqs.weight"])
+    } else {
+      let error = #expect(throws: CheckpointError.self) { try make() }
+      #expect(error?.details.first?.hasPrefix("not constant rope_freqs.weight: element 22") == true)
+    }
+  }
+
+  /// PyTorch's single precision puts pair 34 on the other side of the middle between two numbers of f16.
+  @Test(arguments: [(0.00742340087890625, true), (0.007427215576171875, true), (0.00743, false)])
+  func `a number may have been rounded twice`(_ number: Double, _ isRight: Bool) throws {
+    let attention = "model.layers.0.self_attn."
+    var frequencies = (0..<91).map { 1 / pow(5e5, Double(2 * $0) / 182) }
+    frequencies[34] = number
+    let weights =
+      ["q", "k", "v"].map { ("\(attention)\($0)_proj.weight", [182, 16]) }
+      + [("\(attention)o_proj.weight", [16, 182])]
+    let tensors = weights.map { name, shape in
+      stored(name, .f32, shape, [Double](repeating: 0.5, count: 182 * 16))
+    }
+    let name = attention + "rotary_emb.inv_freq"
+    func make() throws -> WeightGraph {
+      try graph(
+        "llama/half_frequencies", adding: tensors + [stored(name, .f16, [91], frequencies)],
+        without: Set(weights.map(\.0) + [name]),
+        [
+          "head_dim": 182, "num_attention_heads": 1, "num_key_value_heads": 1,
+          "rope_parameters": ["rope_type": "default", "rope_theta": .double(5e5)],
+        ])
+    }
+    if isRight {
+      #expect(try make().dropped.map(\.name.text) == [name])
+    } else {
+      #expect(throws: CheckpointError.self) { try make() }
     }
   }
 

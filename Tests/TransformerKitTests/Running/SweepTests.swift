@@ -53,6 +53,17 @@ private let isExhaustive = unsafe getenv("TFKIT_SWEEP") != nil
     }
   }
 
+  /// Explaining why a model differs believes nothing, either. Of what is accepted, every tenth number.
+  @Test(arguments: subjects)
+  func `no verb traps on a config that is wrong and accepted`(_ model: SweptModel) throws {
+    let wrong = model.config.numbers.flatMap { place, value in
+      wrongNumbers(for: value).map { model.config.setting(place[...], to: $0) }
+    }.filter(model.accepts)
+    for config in wrong.enumerated().filter({ isExhaustive || $0.offset % 10 == 0 }) {
+      try model.useVerbs(on: config.element)
+    }
+  }
+
   @Test func `numbers that only together are too large are refused`() throws {
     let model = try #require(Self.subjects.first { $0.dialect == "nanogpt" })
     let fault = model.outcome(settings: ["n_embd": 1 << 31, "n_inner": 1 << 31, "n_head": 1])
@@ -223,6 +234,27 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
       #expect(!error.description.isEmpty)
       return error
     }
+  }
+
+  /// Whether the tensors are understood with another config.
+  func accepts(_ config: JSONValue) -> Bool {
+    guard let table = try? TensorTable(tensors) else { return false }
+    return (try? WeightGraph(table, config: config, options: Self.options)) != nil
+  }
+
+  /// Compares, explains and checks the files as they are with another config.
+  func useVerbs(on config: JSONValue) throws {
+    let scratch = ScratchFolder()
+    let path = scratch.write(Array(config.text(pretty: true).utf8), to: "config.json")
+    let options = OpenOptions(config: path, recognition: Self.options)
+    let original = try Model(fixture(name), options: OpenOptions(recognition: Self.options))
+    let changed = try Model(fixture(name), options: options)
+    _ = try? compare(original, changed)
+    _ = try? compare(changed, original)
+    _ = try? diff(original.checkpoint, changed.checkpoint, open: options)
+    _ = try? check(fixture(name), options: options)
+    _ = try? ModelID(changed.graph)
+    if let golden = try? Golden(fixture("\(name)/golden.npz")) { _ = try? changed.check(golden) }
   }
 
   private func run(_ changed: WeightGraph) {

@@ -34,6 +34,7 @@ extension Dialect {
         layer("ffn_norm", "feed_forward_norm"),
         .rename("output_norm", "decoder.norm"),
         .rename("output", "lm_head"),
+        .rename("rope_freqs.weight", "rotary_factors"),
       ],
       limits: .llamaCpp(member),
       evidence: [.name("blk.0.attn_q.weight")],

@@ -41,10 +41,12 @@ extension Dialect {
       + rename("self_attn.o_proj", "attention.output")
       + rename("self_attn.q_norm", "attention.query_norm")
       + rename("self_attn.k_norm", "attention.key_norm")
+      + rename("self_attn.rotary_emb.inv_freq", "attention.frequencies")
       + rename("mlp.gate_proj", "feed_forward.gate") + rename("mlp.up_proj", "feed_forward.up")
       + rename("mlp.down_proj", "feed_forward.down")
       + rename("input_layernorm", "attention_norm")
       + rename("post_attention_layernorm", "feed_forward_norm")
       + .rename(prefix + "norm", "decoder.norm")
+      + .rename(prefix + "rotary_emb.inv_freq", "rotary_frequencies")
   }
 }

@@ -22,6 +22,7 @@ extension Dialect {
       layer("ffn_norm", "feed_forward_norm"),
       .rename("norm", "decoder.norm"),
       .rename("output", "lm_head", writesTie: .always),
+      .rename("rope.freqs", "rotary_frequencies"),
     ],
     nativeConfig: .metaParams,
     limits: .metaLlama,

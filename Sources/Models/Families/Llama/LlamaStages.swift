@@ -11,6 +11,7 @@ extension Llama {
     Stage("embeddings", outputs: hiddenOutputs(0)) { scope throws(CheckpointError) in
       let word = scope.module("embeddings", .embedding).module("word", .embedding)
         .rows("weight", [vocabulary, width], .embedding)
+      declareRotary(scope)
       return { states throws(CheckpointError) in
         states["hidden"] = try word(states.inputs.required("input_ids"))  // [batch, length, width]
         let positions = states.inputs.required("position_ids")
@@ -19,6 +20,20 @@ extension Llama {
           positions: positions, frequencies: frequencies, of: Scalar.self)
       }
     }
+  }
+
+  /// What files hold of the rotary positions: the frequencies before they are scaled, and, in GGUF, what
+  /// the scaling divides each of them by.
+  private func declareRotary<Scalar>(_ scope: WeightScope<Scalar>) {
+    scope.constant("rotary_frequencies", [rotary.size / 2], .frequencies(of: rotary))
+    guard case .llama3 = rotary.scaling else { return }
+    let rotary = rotary
+    // In single precision a factor is off by 2e-6 for the bases and sizes that there are.
+    scope.constant(
+      "rotary_factors", [rotary.size / 2],
+      Formula("holds the factors of the rotary scaling and is computed", tolerance: 1e-5) {
+        rotary.plainFrequency($0) / rotary.llama3Frequency($0)
+      })
   }
 
   /// Hidden state `index` before the last normalisation. That of the last block is not given.
@@ -54,8 +69,10 @@ extension Llama {
   private func attention<Scalar>(
     _ scope: WeightScope<Scalar>
   ) throws(CheckpointError) -> Attention<Scalar> {
-    try Attention(
-      scope.module("attention", .attention), width: width,
+    let scope = scope.module("attention", .attention)
+    scope.constant("frequencies", [rotary.size / 2], .frequencies(of: rotary))
+    return try Attention(
+      scope, width: width,
       shape: AttentionShape(
         heads: heads, keyHeads: keyHeads, headSize: headSize,
         rotary: RotaryPart(.halves, size: headSize)),
@@ -80,5 +97,15 @@ extension Llama {
     _ scope: WeightScope<Scalar>, _ name: String
   ) throws(CheckpointError) -> RMSNorm<Scalar> {
     try RMSNorm(scope.module(name, .rmsNorm), width: width, epsilon: epsilon)
+  }
+}
+
+extension Formula {
+  /// The frequencies of rotary positions before they are scaled, which were computed in single precision
+  /// where they are stored.
+  fileprivate static func frequencies(of rotary: RotarySettings) -> Formula {
+    Formula("holds the rotary frequencies and is computed", tolerance: 2e-6) {
+      rotary.plainFrequency($0)
+    }
   }
 }
