@@ -1,7 +1,8 @@
 import TensorCore
 
 extension ConfigReader {
-  /// The class that the checkpoint was saved from; if the config names none, the one that `shown` finds in the stored weights. An unknown one is refused.
+  /// The class that the checkpoint was saved from; if the config names none, the one that `shown` finds
+  /// in the stored weights. An unknown one is refused.
   ///
   /// - Parameter aliases: other names of classes.
   public mutating func head<Head: RawRepresentable<String> & CaseIterable & Equatable>(
