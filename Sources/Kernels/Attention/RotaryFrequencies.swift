@@ -36,7 +36,7 @@ extension RotarySettings {
     case .linear(let factor): RotaryFrequencies(inverse: plain.map { $0 / factor })
     case .dynamic(let factor, let longest):
       RotaryFrequencies(inverse: dynamic(factor, longest: longest, length: length))
-    case .llama3: RotaryFrequencies(inverse: (0..<size / 2).map(llama3Frequency))
+    case .llama3: RotaryFrequencies(inverse: (0..<pairs).map(llama3Frequency))
     case .yarn(let yarn):
       RotaryFrequencies(inverse: interpolated(yarn), attentionFactor: yarn.effectiveAttentionFactor)
     case .longRoPE(let factors):
@@ -68,10 +68,10 @@ extension RotarySettings {
   }
 
   private func periods(base: Double) -> [Double] {
-    (0..<size / 2).map { period($0, base: base) }
+    (0..<pairs).map { period($0, base: base) }
   }
 
-  private var plain: [Double] { (0..<size / 2).map(plainFrequency) }
+  private var plain: [Double] { (0..<pairs).map(plainFrequency) }
 
   private func dynamic(_ factor: Double, longest: Int, length: Int) -> [Double] {
     let growth = factor * Double(max(length, longest)) / Double(longest) - (factor - 1)

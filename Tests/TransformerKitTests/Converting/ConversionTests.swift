@@ -12,7 +12,7 @@ import TransformerKit
   ) throws {
     let target = Conversion.Target(
       destination, isFolder: isFolder, overwrite: overwrite, maxShardSize: maxShardSize)
-    try Conversion(Checkpoint.open(source), to: target).run()
+    try Conversion(Checkpoint.open(source, options: OpenOptions()), to: target).run()
   }
 
   private func failure(_ work: () throws -> Void) -> CheckpointError? {
@@ -21,7 +21,7 @@ import TransformerKit
 
   @Test(
     arguments: goldenCases.filter {
-      Set(fileNames(in: fixture($0))).isSuperset(of: ["model.safetensors", "config.json"])
+      fileNames(in: fixture($0)).contains("model.safetensors")
     })
   func `there and back again is the same file, byte for byte`(_ name: String) throws {
     let folder = ScratchFolder()
@@ -31,7 +31,8 @@ import TransformerKit
     try convert(npz, to: again)
     #expect(readFile(again) == readFile(source))
     // The config travels, and the model is still the same.
-    let config = fixture("\(name)/config.json")
+    let own = try #require(Checkpoint.open(source, options: OpenOptions()).config?.path)
+    let config = fixture("\(name)/\(own.lastComponent?.string ?? "")")
     #expect(readFile(folder.path.appending("m.npz.config.json")) == readFile(config))
     #expect(try Model(npz).check(golden(name)).isVerified)
   }

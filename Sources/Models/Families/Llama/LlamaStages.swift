@@ -8,7 +8,14 @@ extension Llama {
 
   /// The words' vectors, and for all blocks the angles of the positions.
   private func embeddings<Scalar>() -> Stage<Scalar> {
-    Stage("embeddings", outputs: hiddenOutputs(0)) { scope throws(CheckpointError) in
+    Stage(
+      "embeddings", outputs: hiddenOutputs(0),
+      work: { [rotary] inputs in
+        var work = StageWork.positions(of: "input_ids", in: inputs)
+        work.leaves = work.positions * rotary.turned
+        return work
+      }
+    ) { scope throws(CheckpointError) in
       let word = scope.module("embeddings", .embedding).module("word", .embedding)
         .rows("weight", [vocabulary, width], .embedding)
       declareRotary(scope)
@@ -25,12 +32,12 @@ extension Llama {
   /// What files hold of the rotary positions: the frequencies before they are scaled, and, in GGUF, what
   /// the scaling divides each of them by.
   private func declareRotary<Scalar>(_ scope: WeightScope<Scalar>) {
-    scope.constant("rotary_frequencies", [rotary.size / 2], .frequencies(of: rotary))
+    scope.constant("rotary_frequencies", [rotary.pairs], .frequencies(of: rotary))
     guard case .llama3 = rotary.scaling else { return }
     let rotary = rotary
     // In single precision a factor is off by 2e-6 for the bases and sizes that there are.
     scope.constant(
-      "rotary_factors", [rotary.size / 2],
+      "rotary_factors", [rotary.pairs],
       Formula("holds the factors of the rotary scaling and is computed", tolerance: 1e-5) {
         rotary.plainFrequency($0) / rotary.llama3Frequency($0)
       })
@@ -70,12 +77,12 @@ extension Llama {
     _ scope: WeightScope<Scalar>
   ) throws(CheckpointError) -> Attention<Scalar> {
     let scope = scope.module("attention", .attention)
-    scope.constant("frequencies", [rotary.size / 2], .frequencies(of: rotary))
+    scope.constant("frequencies", [rotary.pairs], .frequencies(of: rotary))
     return try Attention(
       scope, width: width,
       shape: AttentionShape(
         heads: heads, keyHeads: keyHeads, headSize: headSize,
-        rotary: RotaryPart(.halves, size: headSize)),
+        rotary: RotaryPart(.halves, size: rotary.turned)),
       bias: variant.inputBias, outputBias: variant.outputBias,
       norm: variant.hasHeadNorms ? QueryKeyNorm(.heads, epsilon: epsilon) : nil)
   }
