@@ -15,7 +15,8 @@ import Testing
     #expect(fixtures("tfz", "bad").map { $0.stem ?? "" } == expectedTFZFaults.keys.sorted())
   }
 
-  @Test(arguments: fixtures("tfz", "good")) func `reads what is there`(_ path: FilePath) throws {
+  @Test(arguments: fixtures("tfz", "good") + fixtures("tfz", "version1"))
+  func `reads what is there`(_ path: FilePath) throws {
     let expected = try #require(Self.manifest?[path.stem ?? ""]?.elements)
     let checkpoint = try Checkpoint.open(path)
     #expect(try checkpoint.integrityFaults().isEmpty)
@@ -74,6 +75,54 @@ import Testing
     #expect(readFile(pooling) == Array("{\"pooling_mode_mean_tokens\": true}".utf8))
     #expect(fileNames(in: folder.appending("2_Dense")) == ["...", "a b"])
     #expect(try Checkpoint.open(folder).surroundings(isDeep: true).companions.count == 4)
+  }
+
+  @Test func `what 0.1.0 has written stays readable`() throws {
+    let old = try Checkpoint.open(fixture("containers/tfz/written_by_0.1.0.tfz"))
+    let now = try Checkpoint.open(fixture("containers/tfz/good/several_chunks.tfz"))
+    #expect(try old.integrityFaults().isEmpty && old.hasDigests)
+    #expect(
+      try old.tensors.tensors.map { try ReadTensor($0) }
+        == now.tensors.tensors.map { try ReadTensor($0) })
+  }
+
+  @Test func `frames of what is written have a checksum`() throws {
+    let tensor = Tensor(
+      name: "a", dtype: .u8, shape: [4096], bytes: ByteArray((0..<4096).map { UInt8($0 % 7) }))
+    var bytes = try TFZ.encode([tensor])
+    // Version 2; then the frame of the only plane.
+    #expect(bytes[8..<12] == [2, 0, 0, 0] && bytes[16..<20] == [0x28, 0xB5, 0x2F, 0xFD])
+    #expect(bytes[20] & 4 == 4)
+    // The first version's readers did not ask for it.
+    bytes[8] = 1
+    #expect(try TFZ.decode(bytes)[0].bytes.read(0..<4096) == tensor.bytes.read(0..<4096))
+  }
+
+  @Test(arguments: ["file_reserved", "file_reserved_index"])
+  func `a file of a reserved name is read of the first version, and not written`(
+    _ name: String
+  ) throws {
+    var bytes = readFile(fixture("containers/tfz/bad/\(name).tfz"))
+    bytes[8] = 1
+    let scratch = ScratchFolder()
+    let old = try Checkpoint.open(scratch.write(bytes, to: "old.tfz"))
+    let found = #expect(throws: CheckpointError.self) {
+      try write(old, to: scratch.path.appending("x.tfz"), .tfz)
+    }
+    #expect(found?.category == .refused && found?.problem.text.contains("is reserved") == true)
+    #expect(scratch.names == ["old.tfz"])
+  }
+
+  @Test func `a wrong SHA-256 is not handed on`() throws {
+    let path = fixture("containers/tfz/lying/digest_wrong.tfz")
+    let scratch = ScratchFolder()
+    let found = #expect(throws: CheckpointError.self) {
+      try write(
+        Checkpoint.open(path), to: scratch.path.appending("x.tfz"),
+        .tfz(TFZ.Options(keepsDigests: true)))
+    }
+    #expect(found?.problem == .checksum("the SHA-256") && found?.tensor == "a")
+    #expect(scratch.names.isEmpty)
   }
 
   @Test func `says what it holds`() throws {
