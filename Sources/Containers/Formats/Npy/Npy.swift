@@ -52,6 +52,13 @@ struct NpyArray {
 
   /// Checks that the bytes behind the header are the array, all of it and nothing else.
   private func checkExtent(of data: ByteRange, dtype: DType) throws(CheckpointError) {
+    // numpy multiplies all extents but zeros.
+    let elements = checkedElementCount(of: header.shape.filter { $0 != 0 })
+    guard elements?.multipliedIfFits(by: dtype.byteCount(of: 1)) != nil else {
+      throw CheckpointError(
+        .overflow("the number of bytes of \(dtype) \(describe(shape: header.shape))"),
+        offset: header.end)
+    }
     guard let needed = dtype.byteCount(shape: header.shape), needed != data.count else {
       return try checkByteCount(data.count, dtype: dtype, shape: header.shape)
     }
