@@ -37,8 +37,12 @@ struct NpyArray {
     do throws(CheckpointError) {
       try Limits.check(name: name, rank: header.shape.count, offset: 0)
       let data = ByteRange(of: bytes, start: header.end, count: bytes.count - header.end)
-      if let mark { return try mark.tensor(name, header: header, data: data) }
+      if let mark {
+        try checkShape(mark.dtype)
+        return try mark.tensor(name, header: header, data: data)
+      }
       let type = try NpyDType(header.descr)
+      try checkShape(type.dtype)
       try checkExtent(of: data, dtype: type.dtype)
       return Tensor(
         name: name, dtype: type.dtype, shape: header.shape,
@@ -50,15 +54,17 @@ struct NpyArray {
     }
   }
 
-  /// Checks that the bytes behind the header are the array, all of it and nothing else.
-  private func checkExtent(of data: ByteRange, dtype: DType) throws(CheckpointError) {
-    // numpy multiplies all extents but zeros.
-    let elements = checkedElementCount(of: header.shape.filter { $0 != 0 })
-    guard elements?.multipliedIfFits(by: dtype.byteCount(of: 1)) != nil else {
+  /// Checks that numpy has arrays of the header's shape.
+  private func checkShape(_ dtype: DType) throws(CheckpointError) {
+    guard NpyHeader.canHave(header.shape, dtype) else {
       throw CheckpointError(
         .overflow("the number of bytes of \(dtype) \(describe(shape: header.shape))"),
         offset: header.end)
     }
+  }
+
+  /// Checks that the bytes behind the header are the array, all of it and nothing else.
+  private func checkExtent(of data: ByteRange, dtype: DType) throws(CheckpointError) {
     guard let needed = dtype.byteCount(shape: header.shape), needed != data.count else {
       return try checkByteCount(data.count, dtype: dtype, shape: header.shape)
     }

@@ -136,7 +136,7 @@ extension TFZ {
   /// Why a file has no place in a TFZ file, or `nil` if it has.
   static func obstacle(to file: CompanionFile) -> String? {
     if !isPath(file.name) { return "TFZ has no files of such names" }
-    if isReserved(file.name) { return "called as weights or their index are in a folder" }
+    if isReserved(file.name) { return "a name that is reserved for weights and their index" }
     if file.bytes.count > Limits.file { return "too large for a file in TFZ" }
     return nil
   }
