@@ -17,6 +17,8 @@ public struct CheckpointError: Error, Equatable, Sendable {
   public enum Problem: Equatable, Sendable {
     /// The content breaks the rules of its format; the text says which, without a final stop.
     case malformed(String)
+    /// Something is not there that is needed; the text says what, and how to name it.
+    case missing(String)
     /// Fewer bytes exist than are needed.
     case truncated(needed: Int, available: Int)
     /// The header's byte count is not what dtype and shape need.
@@ -110,7 +112,7 @@ extension CheckpointError.Problem {
   /// The problem in words, without the place.
   public var text: String {
     switch self {
-    case .malformed(let text), .unsupported(let text), .refused(let text): text
+    case .malformed(let text), .missing(let text), .unsupported(let text), .refused(let text): text
     case .truncated(let needed, let available):
       "truncated: needs \(needed) bytes, \(available) are left"
     case .sizeMismatch(let declared, let dtype, let shape):

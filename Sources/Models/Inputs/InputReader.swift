@@ -137,7 +137,15 @@ struct InputReader {
   /// An array like the ids, if given: of that shape, before merging or after it.
   private mutating func companion(_ slot: InputSlot, below limit: Int) {
     guard let shape = shape(of: slot) else { return }
+    let given = inputs[slot.name]?.shape
     merge(slot.name)
+    if let given, inputs[slot.name]?.shape != shape {
+      let wanted =
+        inputs.hasChoices ? [shape[0] / inputs.choices, inputs.choices, shape[1]] : shape
+      faults.append(
+        "\(slot.name) is \(describe(shape: given)), must be \(describe(shape: wanted))")
+      return
+    }
     array(slot.name, shape: shape, below: limit)
     if case .zeros = slot.absence, inputs[slot.name] == nil {
       inputs[slot.name] = NDArray(shape: shape, repeating: 0)

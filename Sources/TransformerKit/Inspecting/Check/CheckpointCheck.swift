@@ -136,14 +136,18 @@ extension CheckReport {
       return graph
     } catch {
       switch error.category {
+      case .failed where error.problem.isMissing:
+        note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .refused:
         let details = error.details.isEmpty ? [error.problem.text] : error.details
         for detail in details { add(.weights, nil, detail) }
       case .unsupported: note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .failed:
         isReadable = false
-        add(.structure, nil, error.description)
-        for detail in error.details { add(.structure, nil, detail) }
+        // The tensors' files have been opened: what is malformed now, and none of them, is the config.
+        let group: Group = error.problem.isMalformed && error.tensor == nil ? .config : .structure
+        add(group, nil, error.description)
+        for detail in error.details { add(group, nil, detail) }
       }
       return nil
     }
@@ -163,4 +167,12 @@ extension CheckReport {
     }
     if count == 0 { add(.structure, nil, error.description) }
   }
+}
+
+extension CheckpointError.Problem {
+  /// Whether something is not there.
+  fileprivate var isMissing: Bool { if case .missing = self { true } else { false } }
+
+  /// Whether a content breaks the rules of its format.
+  fileprivate var isMalformed: Bool { if case .malformed = self { true } else { false } }
 }
