@@ -109,6 +109,9 @@ extension CheckpointError {
 }
 
 extension CheckpointError.Problem {
+  /// Whether something is not there.
+  public var isMissing: Bool { if case .missing = self { true } else { false } }
+
   /// The problem in words, without the place.
   public var text: String {
     switch self {

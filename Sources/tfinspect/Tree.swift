@@ -35,11 +35,10 @@ struct Tree: Verb {
     do throws(CheckpointError) {
       model = try Model(checkpoint, options: sourceOptions.options)
     } catch {
-      let isMissing = if case .missing = error.problem { true } else { false }
       // What was asked for must be had.
-      guard error.category == .unsupported || isMissing, sourceOptions.asksForNothing else {
-        throw error
-      }
+      guard error.category == .unsupported || error.problem.isMissing,
+        sourceOptions.asksForNothing
+      else { throw error }
       common.explain(checkpoint)
       if common.verbose { standardError("no known architecture: \(escaped(error.problem.text))") }
       draw(NameTree(checkpoint.tensors.tensors, collapses: !all && !common.json))

@@ -6,6 +6,7 @@ extension ConstantBuffer {
     switch content {
     case .positions: "holds 0, 1, 2, … and is computed"
     case .causalTriangle: "is the causal mask and is computed"
+    case .zeros: "holds zeros, which are taken anyway where none are given"
     case .number(let value): "is \(text(value)), a constant of the mask"
     }
   }
@@ -18,6 +19,9 @@ extension ConstantBuffer {
     case .positions(let path):
       guard let count = slots.first(where: { $0.path == path })?.shape[0] else { return nil }
       return try fault(of: tensor, shapes: [[count], [1, count]]) { Double($0) }
+    case .zeros(let path):
+      guard let count = slots.first(where: { $0.path == path })?.shape[0] else { return nil }
+      return try fault(of: tensor, shapes: [[1, count], [count]]) { _ in 0 }
     case .causalTriangle(let path):
       guard let count = slots.first(where: { $0.path == path })?.shape[0] else { return nil }
       return try fault(of: tensor, shapes: [[1, 1, count, count], [count, count]]) {

@@ -181,6 +181,8 @@ package struct ConstantBuffer: Sendable {
     case positions(of: String)
     /// Ones on and below the diagonal, zeros above, as large as the weight of that path has rows.
     case causalTriangle(of: String)
+    /// Zeros, as many as the weight of that path has rows.
+    case zeros(of: String)
     /// A number.
     case number(Double)
   }

@@ -65,6 +65,14 @@ import Testing
       faults(
         ["input_ids": zeros(2, 4, 3), "attention_mask": zeros(2, 5, 3)],
         for: "BertForMultipleChoice") == ["attention_mask is [2, 5, 3], must be [2, 4, 3]"])
+    // As many elements, and another shape.
+    #expect(
+      faults(["input_ids": zeros(2, 3), "attention_mask": zeros(1, 2, 3)])
+        == ["attention_mask is [1, 2, 3], must be [2, 3]"])
+    #expect(
+      faults(
+        ["input_ids": zeros(2, 4, 3), "attention_mask": zeros(4, 2, 3)],
+        for: "BertForMultipleChoice") == ["attention_mask is [4, 2, 3], must be [2, 4, 3]"])
   }
 
   @Test func `ids must be there`() {

@@ -37,7 +37,7 @@ final class TFZBytes: ChunkedBytes {
   /// - Throws: `CheckpointError` of the problem `checksum` if they are not the same.
   func check(_ digest: [UInt8]) throws(CheckpointError) {
     guard let storedDigest, storedDigest != digest else { return }
-    throw attributed(CheckpointError(.checksum("the SHA-256")))
+    throw attributed(CheckpointError(.checksum("its bytes (SHA-256)")))
   }
 
   func announce(_ range: Range<Int>) {

@@ -38,7 +38,11 @@ extension Dialect {
     buffers: [
       ConstantBuffer(
         stored: "bert.embeddings.position_ids",
-        content: .positions(of: "embeddings.position.weight"))
+        content: .positions(of: "embeddings.position.weight")),
+      // transformers 5 leaves a stored one out, and has zeros in its place.
+      ConstantBuffer(
+        stored: "bert.embeddings.token_type_ids",
+        content: .zeros(of: "embeddings.position.weight")),
     ],
     evidence: [.name("bert.embeddings.word_embeddings.weight")])
 

@@ -144,8 +144,7 @@ extension CheckReport {
       case .unsupported: note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .failed:
         isReadable = false
-        // The tensors' files have been opened: what is malformed now, and none of them, is the config.
-        let group: Group = error.problem.isMalformed && error.tensor == nil ? .config : .structure
+        let group: Group = error.isOfConfig ? .config : .structure
         add(group, nil, error.description)
         for detail in error.details { add(group, nil, detail) }
       }
@@ -169,10 +168,13 @@ extension CheckReport {
   }
 }
 
-extension CheckpointError.Problem {
-  /// Whether something is not there.
-  fileprivate var isMissing: Bool { if case .missing = self { true } else { false } }
-
-  /// Whether a content breaks the rules of its format.
-  fileprivate var isMalformed: Bool { if case .malformed = self { true } else { false } }
+extension CheckpointError {
+  /// Whether it is the config's: the tensors' files have been opened when a model is made of them, so that
+  /// what cannot be, and is none of them, stands in the config.
+  fileprivate var isOfConfig: Bool {
+    switch problem {
+    case .malformed, .overflow, .limitExceeded: tensor == nil
+    default: false
+    }
+  }
 }
