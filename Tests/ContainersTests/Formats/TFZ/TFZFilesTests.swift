@@ -121,7 +121,7 @@ import Testing
   @Test(.timeLimit(.minutes(10)))
   func `a group of very many chunks takes no time that grows with its square`() throws {
     let tensors = (0..<(1 << 15)).map { number in
-      Tensor("\(number)", .u8, [8], littleEndian(Int64(number)))
+      Tensor(TensorName("\(number)"), .u8, [8], littleEndian(Int64(number)))
     }
     var bytes: [UInt8] = []
     let seconds = try threadSeconds { bytes = try TFZ.encode(tensors) }
