@@ -1,4 +1,5 @@
 public import ArgumentParser
+internal import Codecs
 public import Containers
 internal import Kernels
 internal import Models
@@ -143,6 +144,9 @@ public struct CommonOptions: ParsableArguments {
     explain(model.checkpoint)
     let graph = model.graph
     standardError("architecture \(type(of: graph.architecture).name), \(graph.architecture.head)")
+    for codec in model.plain.codecs {
+      standardError("codec \(codec.name), \(describe(codec.count, "weight"))")
+    }
     standardError("dialect \(graph.dialect.name), by the tensors' names")
     for dropped in graph.dropped {
       standardError("left out \(escaped(dropped.name.text)): \(dropped.reason)")

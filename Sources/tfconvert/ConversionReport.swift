@@ -1,3 +1,4 @@
+import Codecs
 import CommandSupport
 import Containers
 import Models
@@ -86,7 +87,10 @@ struct ConversionReport {
 
   /// What happened to the values.
   private var valueSummary: String {
-    guard let first = conversion.casts.first else { return "values unchanged" }
+    guard let first = conversion.casts.first else {
+      let isDecoded = conversion.isDequantized && !conversion.coded.isEmpty
+      return isDecoded ? "values of \(conversion.coded.count) decoded" : "values unchanged"
+    }
     let count = conversion.casts.filter(\.isLossy).count
     let loss = count == 0 ? "without loss" : "values of \(count) changed"
     return "\(conversion.casts.count) tensors cast to \(first.to), \(loss)"
@@ -97,10 +101,29 @@ struct ConversionReport {
     let count = conversion.source.leftOut.count
     let unselected =
       count == 0 ? [] : ["left out \(describe(count, "tensor")) by --include or --exclude"]
-    guard let graph = conversion.model?.graph else { return unselected }
+    let notes = unselected + codecLines + uncastLines
+    guard let graph = conversion.model?.graph else { return notes }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return unselected + dropped + zeroed + inexpressible.map { "note: \($0)" }
+    return notes + dropped + zeroed + inexpressible.map { "note: \($0)" }
+  }
+
+  /// What became of coded weights.
+  private var codecLines: [String] {
+    let names = Dictionary(grouping: conversion.coded, by: \.codec)
+    return names.keys.sorted().map { name in
+      let count = describe(names[name, default: []].count, "weight")
+      return conversion.isDequantized
+        ? "codec \(name): \(count) decoded" : "codec \(name): \(count), written as stored"
+    }
+  }
+
+  /// What a cast did not touch.
+  private var uncastLines: [String] {
+    let types = Dictionary(grouping: conversion.uncast, by: \.dtype)
+    return types.keys.sorted { $0.name < $1.name }.map {
+      "not cast: \(describe(types[$0, default: []].count, "tensor")) of \($0)"
+    }
   }
 
   /// What of the source's folder is not in the target, what was in the target's, and what else is
@@ -127,8 +150,10 @@ struct ConversionReport {
   private var summary: String {
     let count = conversion.source.tensors.count
     guard let graph = conversion.model?.graph else {
+      let isUntouched =
+        conversion.casts.isEmpty && (conversion.coded.isEmpty || !conversion.isDequantized)
       let change =
-        conversion.casts.isEmpty
+        isUntouched
         ? "names, dtypes and values unchanged" : "names unchanged, \(valueSummary)"
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
@@ -168,7 +193,7 @@ struct ConversionReport {
     let dropped: [JSONValue] = (graph?.dropped ?? []).map {
       ["name": .string($0.name.text), "reason": .string($0.reason)]
     }
-    return [
+    let report: JSONValue = [
       "schema": "tfconvert.convert/1",
       "source": .string(displayed(conversion.source.path)),
       "target": .string(displayed(target)),
@@ -191,6 +216,23 @@ struct ConversionReport {
       "files_left_out": .array(conversion.leftOut(by: plan).map { $0.json }),
       "removed": .array(plan.removed.map { $0.json }),
     ]
+    return .object((report.members ?? []) + codedMembers)
+  }
+
+  /// What is said only of conversions that have it.
+  private var codedMembers: [JSONValue.Member] {
+    let coded: [JSONValue] = conversion.coded.map {
+      [
+        "codec": .string($0.codec), "name": .string($0.tensor.name.text),
+        "stored": .array($0.stored.map { .string($0.name.text) }),
+        "decoded": .bool(conversion.isDequantized),
+      ]
+    }
+    let uncast: [JSONValue] = conversion.uncast.map {
+      ["name": .string($0.name.text), "dtype": .string($0.dtype.name)]
+    }
+    return (coded.isEmpty ? [] : [JSONValue.Member("codecs", .array(coded))])
+      + (uncast.isEmpty ? [] : [JSONValue.Member("not_cast", .array(uncast))])
   }
 
   // MARK: Mapping

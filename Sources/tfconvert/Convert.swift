@@ -38,8 +38,12 @@ struct Convert: Verb {
   var dialect: String?
 
   @Option(
-    help: ArgumentHelp("The type of floating-point tensors.", valueName: "type"))
+    help: ArgumentHelp(
+      "The type of floating-point tensors of 16 bits and more.", valueName: "type"))
   var dtype = TargetType.keep
+
+  @Flag(help: "Write plain weights of a quantised source.")
+  var dequantize = false
 
   @Flag(help: "Cast even if values change: to the nearest, ties to even.")
   var allowLossy = false
@@ -111,7 +115,7 @@ struct Convert: Verb {
     }
     let target = Conversion.Target(
       path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
-      allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
+      dequantizes: dequantize, allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
       isResumable: resume, memory: memory.cap,
       compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))

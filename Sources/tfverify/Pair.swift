@@ -1,4 +1,5 @@
 import ArgumentParser
+import Codecs
 import CommandSupport
 import Containers
 import Kernels
@@ -74,7 +75,8 @@ struct Pair: Verb {
       if let text { try file?.write(text) }
       printAll(
         report, PairText(report, first, second, all: common.verbose),
-        certificate: text.map { _ in file?.path } ?? nil)
+        certificate: text.map { _ in file?.path } ?? nil,
+        codecs: [CodecUse]("A", first) + [CodecUse]("B", second))
       if file != nil && text == nil { standardError("no certificate: the models are different") }
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
@@ -115,9 +117,15 @@ struct Pair: Verb {
       precision: precision == .f32 ? .f32 : .f64, toolVersion: toolVersion)
   }
 
-  private func printAll(_ report: PairReport, _ text: PairText, certificate: FilePath?) {
-    if common.json { return standardOutput(json(report).text(pretty: true)) }
+  private func printAll(
+    _ report: PairReport, _ text: PairText, certificate: FilePath?, codecs: [CodecUse]
+  ) {
+    if common.json {
+      let members = (json(report).members ?? []) + codecs.members
+      return standardOutput(JSONValue.object(members).text(pretty: true))
+    }
     if !common.quiet {
+      for codec in codecs { standardOutput(codec.text) }
       for line in text.lines { standardOutput(line) }
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
@@ -143,6 +151,30 @@ struct Pair: Verb {
       "config_differences": .array(report.configDifferences.map { .string($0) }),
       "explanations": .array(explanations),
     ]
+  }
+}
+
+/// A codec that made plain numbers of the weights of a model.
+private struct CodecUse {
+  let side: String
+  let name: String
+  let count: Int
+
+  var text: String { "\(side) codec \(name): \(describe(count, "weight")) decoded" }
+}
+
+extension [CodecUse] {
+  fileprivate init(_ side: String, _ model: Model) {
+    self = model.plain.codecs.map { CodecUse(side: side, name: $0.name, count: $0.count) }
+  }
+
+  /// What is said only where there are some.
+  fileprivate var members: [JSONValue.Member] {
+    if isEmpty { return [] }
+    let list: [JSONValue] = map {
+      ["model": .string($0.side), "name": .string($0.name), "weights": .number($0.count)]
+    }
+    return [JSONValue.Member("codecs", .array(list))]
   }
 }
 

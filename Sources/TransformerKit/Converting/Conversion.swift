@@ -1,3 +1,4 @@
+public import Codecs
 public import Containers
 public import Models
 public import SystemPackage
@@ -17,6 +18,8 @@ public struct Conversion: Sendable {
     public var dialect: String?
     /// The type of the floating-point tensors; without one, it stays.
     public var dtype: DType?
+    /// Whether plain numbers are written of what codecs decode.
+    public var dequantizes: Bool
     /// Whether the cast may lose something.
     public var allowsLoss: Bool
     /// Whether source and target are compared before the target gets its name.
@@ -39,8 +42,9 @@ public struct Conversion: Sendable {
     /// Says what to write. A certificate implies that source and target are compared.
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
-      dialect: String? = nil, dtype: DType? = nil, allowsLoss: Bool = false,
-      isVerified: Bool = false, certificate: FilePath? = nil, toolVersion: String = "",
+      dialect: String? = nil, dtype: DType? = nil, dequantizes: Bool = false,
+      allowsLoss: Bool = false, isVerified: Bool = false, certificate: FilePath? = nil,
+      toolVersion: String = "",
       overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
       memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
     ) {
@@ -49,6 +53,7 @@ public struct Conversion: Sendable {
       self.format = format
       self.dialect = dialect
       self.dtype = dtype
+      self.dequantizes = dequantizes
       self.allowsLoss = allowsLoss
       self.isVerified = isVerified || certificate != nil
       self.certificate = certificate
@@ -75,6 +80,12 @@ public struct Conversion: Sendable {
   /// The most memory that the process takes for it, in bytes, the comparison included.
   public let peakMemory: Int
 
+  /// The tensors that are coded in the source; none if nobody looked, since they stay as they are.
+  public let coded: [CodedTensor]
+
+  /// Floating-point tensors that a cast leaves as they are, since they have eight bits or less.
+  public let uncast: [Tensor]
+
   /// What the cast does to each tensor that is cast.
   public let casts: [CastLedger]
 
@@ -86,6 +97,9 @@ public struct Conversion: Sendable {
   private let tensors: [Tensor]
   /// The source as a model, if it is to be compared.
   let original: Model?
+
+  /// Whether plain numbers are written of what is coded.
+  public var isDequantized: Bool { target.dequantizes }
 
   /// Prepares a conversion; nothing is written.
   ///
@@ -111,14 +125,17 @@ public struct Conversion: Sendable {
       } catch {
         throw error.inFile(displayed(source.path))
       }
-      tensors = translation.map(\.tensor)
+      coded = model.plain.coded
+      tensors = try tensorsToWrite(translation, of: model, target)
     } else {
       model = nil
       translation = []
+      (tensors, coded) = try tensorsToWrite(source, target)
     }
     original = target.isVerified ? try comparable(source, model, options) : nil
     let written = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
     self.tensors = written
+    uncast = target.dtype == nil ? [] : written.filter(\.staysUncast)
     let format = try target.container
     do {
       let writing = try MemoryUse.checked(cap: target.memory, of: written, to: format)
@@ -171,8 +188,13 @@ public struct Conversion: Sendable {
     return outcome
   }
 
-  /// The bytes of config.json: the source's own, unless they are another ecosystem's.
+  /// The bytes of config.json.
   private var config: [UInt8]? {
+    target.dequantizes && !coded.isEmpty ? ownConfig.map(plainConfig) : ownConfig
+  }
+
+  /// The bytes of config.json: the source's own, unless they are another ecosystem's.
+  private var ownConfig: [UInt8]? {
     guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
     if own.value["model_type"] != nil { return own.bytes }
     return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)

@@ -1,3 +1,4 @@
+public import Codecs
 public import Containers
 public import Models
 public import SystemPackage
@@ -38,6 +39,8 @@ extension Checkpoint {
 public struct Model: Sendable {
   /// The files.
   public let checkpoint: Checkpoint
+  /// Their tensors as plain numbers.
+  public let plain: PlainTable
   /// The weights.
   public let graph: WeightGraph
 
@@ -57,8 +60,9 @@ public struct Model: Sendable {
       throw CheckpointError(part.problem, file: displayed(checkpoint.path))
     }
     do {
+      plain = try PlainTable(checkpoint.tensors, config: checkpoint.config?.value)
       graph = try WeightGraph(
-        checkpoint.tensors, config: checkpoint.config?.value, options: options.recognition)
+        plain.tensors, config: checkpoint.config?.value, options: options.recognition)
     } catch {
       throw error.inFile(displayed(checkpoint.path))
     }
