@@ -9,16 +9,37 @@ extension Codec {
   /// Source: DeepSeek-V3, "Technical Report", section 3.3.2, and its `inference/kernel.py`
   /// (`weight_dequant`); transformers writes the same with `FineGrainedFP8Config`.
   public static let fp8Blocks = Codec(name: codecName) { table, config throws(CheckpointError) in
+    let pairs = pairs(in: table)
+    if pairs.isEmpty { return [] }
     let size = try blockSize(config)
-    var groups: [CodedTensor] = []
-    for scales in table.tensors where scales.name.text.hasSuffix(".weight" + suffix) {
-      guard let codes = table[TensorName(String(scales.name.text.dropLast(suffix.count)))],
-        codes.dtype == .f8e4m3
-      else { continue }
+    var matrices: [ScaledMatrix] = []
+    var faults: [String] = []
+    for (codes, scales) in pairs {
       let matrix = try ScaledMatrix(codes, scales, blockSize: size)
-      groups.append(CodedTensor(codec: codecName, stored: [codes, scales], tensor: matrix.tensor))
+      if let fault = matrix.fault { faults.append(fault) }
+      matrices.append(matrix)
     }
-    return groups
+    guard faults.isEmpty else {
+      let count = faults.count == 1 ? "1 tensor" : "\(faults.count) tensors"
+      throw CheckpointError(
+        .refused("the scales of \(codecName) do not fit their codes: \(count)"),
+        advice: "quantization_config.weight_block_size of the config says how large blocks are",
+        details: faults)
+    }
+    return matrices.map {
+      CodedTensor(codec: codecName, stored: [$0.codes, $0.scales], tensor: $0.tensor)
+    }
+  }
+}
+
+/// Codes, and the scales that are called after them.
+private func pairs(in table: TensorTable) -> [(codes: Tensor, scales: Tensor)] {
+  table.tensors.compactMap { scales in
+    let name = scales.name.text
+    guard name.hasSuffix(".weight" + suffix),
+      let codes = table[TensorName(String(name.dropLast(suffix.count)))], codes.dtype == .f8e4m3
+    else { return nil }
+    return (codes, scales)
   }
 }
 
@@ -37,13 +58,13 @@ private func blockSize(_ config: JSONValue?) throws(CheckpointError) -> (rows: I
   return (sizes[0], sizes[1])
 }
 
-/// Codes and scales that fit each other.
+/// A matrix of codes, and the scales of its blocks.
 private struct ScaledMatrix: Sendable {
-  private let codes: Tensor
-  private let scales: Tensor
+  let codes: Tensor
+  let scales: Tensor
   private let blockSize: (rows: Int, columns: Int)
 
-  /// - Throws: `CheckpointError` if there is not one scale for each block.
+  /// - Throws: `CheckpointError` if codes and scales are of shapes or types that the codec does not have.
   init(
     _ codes: Tensor, _ scales: Tensor, blockSize: (rows: Int, columns: Int)
   ) throws(CheckpointError) {
@@ -58,17 +79,17 @@ private struct ScaledMatrix: Sendable {
         .unsupported("the scales of \(codecName) are F32, BF16 or F16, these are \(scales.dtype)"),
         tensor: scales.name)
     }
+    (self.codes, self.scales, self.blockSize) = (codes, scales, blockSize)
+  }
+
+  /// What is wrong if there is not one scale for each block.
+  var fault: String? {
     let needed = [
       blockCount(codes.shape[0], blockSize.rows), blockCount(codes.shape[1], blockSize.columns),
     ]
-    guard scales.shape == needed else {
-      throw CheckpointError(
-        .malformed(
-          "is \(describe(shape: scales.shape)), blocks of \(blockSize.rows) by \(blockSize.columns)"
-            + " of \(describe(shape: codes.shape)) need \(describe(shape: needed))"),
-        tensor: scales.name)
-    }
-    (self.codes, self.scales, self.blockSize) = (codes, scales, blockSize)
+    if scales.shape == needed { return nil }
+    return "misshapen    \(scales.name): is \(describe(shape: scales.shape)), blocks of \(blockSize.rows) by"
+      + " \(blockSize.columns) of \(describe(shape: codes.shape)) need \(describe(shape: needed))"
   }
 
   /// The plain matrix.
