@@ -57,6 +57,21 @@ public struct SourceOptions: ParsableArguments {
       valueName: "architecture"), completion: .list(architectureNames))
   var architecture: String?
 
+  @Option(
+    name: .customLong("class"),
+    help: ArgumentHelp(
+      "The model's class, instead of the one that config.json names.", valueName: "name"
+    ))
+  var className: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Take this off the beginning of every tensor's name (module.).", valueName: "text"))
+  var stripPrefix: String?
+
+  @Flag(help: "Leave out tensors that are no part of the model, and list them.")
+  var allowExtra = false
+
   @Flag(help: "Leave out optimiser slots and step counters, and list them.")
   var dropTrainingState = false
 
@@ -69,15 +84,17 @@ public struct SourceOptions: ParsableArguments {
 
   /// Whether recognition is left to the files: nothing that needs a known model was asked for.
   public var asksForNothing: Bool {
-    fromDialect == nil && architecture == nil && config == nil && !dropTrainingState
+    fromDialect == nil && architecture == nil && config == nil && className == nil
+      && !dropTrainingState && !allowExtra
   }
 
   /// The same, for the library.
   public var options: OpenOptions {
     OpenOptions(
-      format: fromFormat, config: config,
+      format: fromFormat, config: config, stripPrefix: stripPrefix,
       recognition: RecognitionOptions(
-        architecture: architecture, dialect: fromDialect, dropsTrainingState: dropTrainingState))
+        architecture: architecture, dialect: fromDialect, className: className,
+        dropsTrainingState: dropTrainingState, allowsExtra: allowExtra))
   }
 }
 
@@ -138,8 +155,14 @@ public struct CommonOptions: ParsableArguments {
     }
   }
 
-  /// The same for a model.
-  public func explain(_ model: Model) {
+  /// The same for a model. What was left out of it because it is no part of what we know is always said,
+  /// unless the command lists it itself.
+  public func explain(_ model: Model, listsExtras: Bool = false) {
+    if !verbose, !quiet, !listsExtras {
+      for extra in model.graph.extras {
+        standardError("left out \(escaped(extra.name.text)): \(extra.reason)")
+      }
+    }
     guard verbose else { return }
     explain(model.checkpoint)
     let graph = model.graph

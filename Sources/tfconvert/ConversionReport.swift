@@ -40,7 +40,8 @@ struct ConversionReport {
     let certificate =
       conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
     return (isDryRun ? mappingLines : []) + files + certificate
-      + CastTable(conversion.casts, all: all).lines + accounts + folderLines + verification
+      + CastTable(conversion.casts, all: all).lines + configLines + accounts + folderLines
+      + verification
       + [summary]
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
@@ -105,7 +106,7 @@ struct ConversionReport {
     guard let graph = conversion.model?.graph else { return notes }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return notes + dropped + zeroed + inexpressible.map { "note: \($0)" }
+    return notes + dropped + zeroed
   }
 
   /// What became of coded weights.
@@ -126,6 +127,14 @@ struct ConversionReport {
     }
   }
 
+  /// What else than weights changed.
+  private var configLines: [String] {
+    conversion.configChanges.map { change in
+      guard let new = change.to else { return "config: \(escaped(change.key)) taken out" }
+      return "config: \(escaped(change.key)) is \(escaped(new)), was \(escaped(change.from))"
+    }
+  }
+
   /// What of the source's folder is not in the target, what was in the target's, and what else is
   /// worth knowing.
   private var folderLines: [String] {
@@ -139,28 +148,31 @@ struct ConversionReport {
     let removed = plan.removed.map {
       "\(isDryRun ? "would remove" : "removed") \(escaped($0.name)): \(escaped($0.what))"
     }
-    return listed + others + removed + conversion.notes.map { "note: \(escaped($0))" }
+    return listed + others + removed + notes.map { "note: \(escaped($0))" }
   }
 
-  private var inexpressible: [String] {
-    guard let graph = conversion.model?.graph, let dialect = conversion.dialect else { return [] }
-    return graph.inexpressible(in: dialect)
-  }
+  /// What the target's ecosystem does with it.
+  private var notes: [String] { conversion.mismatches + conversion.notes }
 
   private var summary: String {
     let count = conversion.source.tensors.count
     guard let graph = conversion.model?.graph else {
       let isUntouched =
         conversion.casts.isEmpty && (conversion.coded.isEmpty || !conversion.isDequantized)
-      let change =
-        isUntouched
-        ? "names, dtypes and values unchanged" : "names unchanged, \(valueSummary)"
+      let values = isUntouched ? "dtypes and values unchanged" : valueSummary
+      let isAllSame = isUntouched && conversion.source.strippedPrefix == nil
+      let change = isAllSame ? "names, \(values)" : "\(nameSummary), \(values)"
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
     }
     let tied = graph.ties.isEmpty ? "" : " (\(graph.ties.count) of them tied to others)"
     return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights\(tied) of"
       + " \(graph.architecture.head), \(valueSummary)"
+  }
+
+  private var nameSummary: String {
+    guard let (prefix, count) = conversion.source.strippedPrefix else { return "names unchanged" }
+    return "\"\(escaped(prefix))\" taken off \(describe(count, "name"))"
   }
 
   private var targetDialect: String { conversion.dialect ?? "" }
@@ -208,7 +220,14 @@ struct ConversionReport {
       "certificate": conversion.certificatePath.map { .string(displayed($0)) } ?? .null,
       "mapping": .array(rows),
       "casts": .array(casts),
-      "notes": .array((inexpressible + conversion.notes).map { .string($0) }),
+      "config_changes": .array(
+        conversion.configChanges.map {
+          [
+            "key": .string($0.key), "from": .string($0.from),
+            "to": $0.to.map { .string($0) } ?? .null,
+          ]
+        }),
+      "notes": .array(notes.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
       "left_out": .array(
         (conversion.source.leftOut.map(\.text) + conversion.leftOut(by: plan).map(\.name))

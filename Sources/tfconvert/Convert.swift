@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Containers
+import Models
 import SystemPackage
 import TensorCore
 import TransformerKit
@@ -36,6 +37,9 @@ struct Convert: Verb {
       "The target's dialect: its names and layout. Without it, both stay as they are.",
       valueName: "dialect"), completion: .list(dialectNames))
   var dialect: String?
+
+  @Flag(help: "Write a dialect even if its own code computes something else, and say what.")
+  var allowMismatch = false
 
   @Option(
     help: ArgumentHelp(
@@ -114,8 +118,9 @@ struct Convert: Verb {
       throw ValidationError("--max-shard-size is for folders: end the target with a slash")
     }
     let target = Conversion.Target(
-      path, isFolder: isFolder(path), format: to, dialect: dialect, dtype: dtype.dtype,
-      dequantizes: dequantize, allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
+      path, isFolder: isFolder(path), format: to, dialect: dialect,
+      allowsMismatch: allowMismatch, dtype: dtype.dtype, dequantizes: dequantize,
+      allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
       isResumable: resume, memory: memory.cap,
       compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))
@@ -123,7 +128,11 @@ struct Convert: Verb {
       throw ValidationError("--level and --digests are for TFZ files (DST.tfz, or --to tfz)")
     }
     let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
-    if let model = conversion.model { common.explain(model) } else { common.explain(checkpoint) }
+    if let model = conversion.model {
+      common.explain(model, listsExtras: true)
+    } else {
+      common.explain(checkpoint)
+    }
     let plan = try conversion.plan()
     var verdict: PairReport.Verdict?
     if !dryRun {

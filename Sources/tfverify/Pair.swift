@@ -61,8 +61,11 @@ struct Pair: Verb {
       try prepareArithmetic()
       let first = try Model(a, options: sourceOptions.options)
       let second = try Model(b, options: sourceOptions.options)
-      common.explain(first)
-      common.explain(second)
+      common.explain(first, listsExtras: true)
+      common.explain(second, listsExtras: true)
+      let extras = PairExtras(first, second)
+      if !common.quiet, !common.verbose { for line in extras.lines { standardError(line) } }
+      if certificate != nil { for model in [first, second] { try model.checkCanBeCertified() } }
       let file = certificateFile(first, second)
       try file?.check()
       let inputs = try inputs.map { try ArrayFile($0).inputs() }
@@ -74,7 +77,7 @@ struct Pair: Verb {
       let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
       if let text { try file?.write(text) }
       printAll(
-        report, PairText(report, first, second, all: common.verbose),
+        report, PairText(report, first, second, all: common.verbose), extras.names,
         certificate: text.map { _ in file?.path } ?? nil,
         codecs: [CodecUse]("A", first) + [CodecUse]("B", second))
       if file != nil && text == nil { standardError("no certificate: the models are different") }
@@ -117,11 +120,13 @@ struct Pair: Verb {
       precision: precision == .f32 ? .f32 : .f64, toolVersion: toolVersion)
   }
 
+  /// - Parameter leftOut: the tensors that are in no part of the models that is compared.
   private func printAll(
-    _ report: PairReport, _ text: PairText, certificate: FilePath?, codecs: [CodecUse]
+    _ report: PairReport, _ text: PairText, _ leftOut: [String], certificate: FilePath?,
+    codecs: [CodecUse]
   ) {
     if common.json {
-      let members = (json(report).members ?? []) + codecs.members
+      let members = (json(report, leftOut).members ?? []) + codecs.members
       return standardOutput(JSONValue.object(members).text(pretty: true))
     }
     if !common.quiet {
@@ -129,10 +134,11 @@ struct Pair: Verb {
       for line in text.lines { standardOutput(line) }
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
-    standardOutput(report.verdict.text)
+    let limit = leftOut.isEmpty ? "" : ", without the \(describe(leftOut.count, "tensor")) left out"
+    standardOutput(report.verdict.text + limit)
   }
 
-  private func json(_ report: PairReport) -> JSONValue {
+  private func json(_ report: PairReport, _ leftOut: [String]) -> JSONValue {
     let weights: [JSONValue] = report.weights.map {
       ["path": .string($0.path), "relation": .string($0.relation.text)]
     }
@@ -150,6 +156,7 @@ struct Pair: Verb {
       "first_divergence": report.firstDivergence.map { .string($0) } ?? .null,
       "config_differences": .array(report.configDifferences.map { .string($0) }),
       "explanations": .array(explanations),
+      "left_out": .array(leftOut.map { .string($0) }),
     ]
   }
 }

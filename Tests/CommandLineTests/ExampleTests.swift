@@ -36,7 +36,7 @@ import Testing
     cp -r bert-base bert-finetuned
     cp -r bert-base a
     cp -r bert-base b
-    cp -r "$FIXTURES/gpt2/lm" gpt2
+    cp -r "$FIXTURES/gpt2/openai/huggingface" gpt2
     tfconvert bert-base bert-bf16 --dtype bf16 --allow-lossy -q
     tfinspect hash bert-base > bert-base.sha256
     """

@@ -92,6 +92,13 @@ def without_prefix(folder):
     )
 
 
+def data_parallel(folder):
+    """The names of torch.nn.DataParallel's state_dict."""
+    model = BertModel.from_pretrained(folder)
+    names = dict(zip(model.state_dict(), torch.nn.DataParallel(model).state_dict()))
+    rewrite_weights(folder, lambda weights: {names[k]: v for k, v in weights.items()})
+
+
 def with_prefix(folder):
     rewrite_weights(folder, lambda weights: {f"bert.{k}": v for k, v in weights.items()})
 
@@ -219,6 +226,7 @@ CASES = {
     "legacy_names": Case(BertForMaskedLM, edit=of_2019, keep=("logits",)),
     "no_prefix": Case(BertForMaskedLM, edit=without_prefix, keep=("logits",)),
     "with_prefix": Case(BertModel, edit=with_prefix),
+    "data_parallel": Case(BertModel, {"num_hidden_layers": 1}, edit=data_parallel, inputs=None),
     "no_architectures": Case(
         BertForSequenceClassification, {"num_labels": 3}, edit=without_architectures
     ),

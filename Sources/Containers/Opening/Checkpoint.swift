@@ -17,6 +17,8 @@ public struct Checkpoint: Sendable {
   public private(set) var tensors: TensorTable
   /// Tensors that it holds, and that `choosing` has left out.
   public private(set) var leftOut: [TensorName] = []
+  /// What `strippingPrefix` has taken off names, and of how many.
+  public private(set) var strippedPrefix: (text: String, count: Int)?
   /// The text beside the tensors; of several shards all pairs, the first shard's where they differ.
   public let metadata: Metadata?
   /// The config.json that belongs to it.
@@ -155,6 +157,30 @@ public struct Checkpoint: Sendable {
     }
     chosen.leftOut = leftOut + tensors.tensors.map(\.name).filter { chosen.tensors[$0] == nil }
     return chosen
+  }
+
+  /// The same checkpoint with names that do not begin with `prefix`: it is taken off where it stands.
+  ///
+  /// - Throws: `CheckpointError` if two tensors then have one name, or one has none.
+  public func strippingPrefix(_ prefix: String) throws(CheckpointError) -> Checkpoint {
+    var stripped = self
+    do {
+      stripped.tensors = try TensorTable(
+        tensors.tensors.map { tensor throws(CheckpointError) in
+          let name = tensor.name.text
+          guard name.hasPrefix(prefix) else { return tensor }
+          guard name != prefix else {
+            throw CheckpointError(
+              .malformed("nothing is left of the name without its prefix"), tensor: tensor.name)
+          }
+          return tensor.renamed(TensorName(String(name.dropFirst(prefix.count))))
+        })
+    } catch {
+      throw error.inFile(displayed(path))
+    }
+    let count = tensors.tensors.count { $0.name.text.hasPrefix(prefix) }
+    stripped.strippedPrefix = count == 0 ? nil : (prefix, count)
+    return stripped
   }
 
   /// The files that it is read from, and that must not be written to: weights, index and config.

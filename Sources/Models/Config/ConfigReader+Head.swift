@@ -21,6 +21,7 @@ extension ConfigReader {
   ) -> Head {
     let names = classes.map(\.name)
     func name(of head: Head) -> String { classes.first { $0.head == head }?.name ?? "" }
+    let before = unsupported.count
     let named = fact(
       "architectures", .modelClass(names), on: .outputs(as: "head"), default: Head?.none,
       json: { [.string(name(of: $0 ?? shown()))] }
@@ -36,22 +37,24 @@ extension ConfigReader {
         "the class \"\(name)\" is not supported; supported are: "
           + names.joined(separator: ", "))
     }
+    if unsupported.count > before { hasUnknownClass = true }
     return named ?? shown()
   }
 
-  /// The number of labels: of `id2label`, else `num_labels`, else 2.
+  /// The number of labels: `num_labels`, else the names in `id2label`, else 2, as transformers 5 does it.
   public mutating func labelCount() -> Int {
+    let isCounted = present("num_labels") != nil
     let labels = fact(
-      "id2label", .other, on: .weights, default: Int?.none,
+      "id2label", .other, on: isCounted ? .nothing : .weights, default: Int?.none,
       json: { $0.map { .number($0) } ?? .null }
     ) { value in
-      guard let count = value.members?.count, count > 0 else {
+      guard let count = value.members?.count, count > 0 || isCounted else {
         return .fault("must be an object with a member for each label")
       }
       return .value(count)
     }
     disregard(["label2id"])
-    guard let labels else { return count("num_labels", default: 2, on: .weights) }
+    guard let labels, !isCounted else { return count("num_labels", default: 2, on: .weights) }
     disregard(["num_labels"])
     return labels
   }

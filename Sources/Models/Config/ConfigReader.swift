@@ -23,6 +23,8 @@ public struct ConfigReader {
   /// The keys of the objects in which is being read.
   private var scope: [String] = []
   private var known: Set<[String]> = []
+  /// Whether the class is none that we know.
+  var hasUnknownClass = false
 
   /// Reads from `config`.
   public init(_ config: JSONValue) {
@@ -155,6 +157,9 @@ public struct ConfigReader {
     if !unsupported.isEmpty {
       throw CheckpointError(
         .unsupported(Self.sentence("config", unsupported)),
+        advice: hasUnknownClass
+          ? "--class NAME reads it as one of these, --allow-extra without what that has no place for"
+          : nil,
         details: unsupported.count > 1 ? unsupported : [])
     }
   }

@@ -18,15 +18,12 @@ public struct Dialect: Sendable {
   let prefixes: [OptionalPrefix]
   /// Endings that other versions of the ecosystem wrote, and what the rules call them.
   let otherEndings: [(other: String, usual: String)]
-  /// Buffers that stand for no weight.
-  let buffers: [ConstantBuffer]
-  /// Whether a model may be stored without any bias, which then are zero.
-  let mayOmitBiases: Bool
+  /// Weights that a model may be stored without.
+  let omissible: OmissibleWeights?
   /// The ecosystem's own config file, if it has one.
   package let nativeConfig: NativeConfig?
-  /// Mathematics that the ecosystem's own code has built in, whatever a config says, by the keys of
-  /// `WeightGraph.mathematics`.
-  let builtIn: [(key: String, value: String)]
+  /// What the ecosystem's own code computes whatever a config says.
+  let limits: [Limit]
   /// Stored names that show the dialect. One that is there suffices.
   let evidence: [Evidence]
   /// What the ecosystem's own programs read, if that is another container than safetensors.
@@ -44,8 +41,8 @@ public struct Dialect: Sendable {
   package init(
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
-    buffers: [ConstantBuffer] = [], mayOmitBiases: Bool = false,
-    nativeConfig: NativeConfig? = nil, builtIn: [(key: String, value: String)] = [],
+    omissible: OmissibleWeights? = nil,
+    nativeConfig: NativeConfig? = nil, limits: [Limit] = [],
     evidence: [Evidence], ownFiles: OwnFiles? = nil
   ) {
     self.name = name
@@ -54,10 +51,9 @@ public struct Dialect: Sendable {
     self.rules = rules.flatMap(\.self)
     self.prefixes = prefixes
     self.otherEndings = otherEndings
-    self.buffers = buffers
-    self.mayOmitBiases = mayOmitBiases
+    self.omissible = omissible
     self.nativeConfig = nativeConfig
-    self.builtIn = builtIn
+    self.limits = limits
     self.evidence = evidence
     self.ownFiles = ownFiles
   }
@@ -82,7 +78,7 @@ extension Dialect.OwnFiles {
 
 /// One line of a dialect's table: a stored tensor, and the weights it is made of.
 ///
-/// `{i}` stands for a layer's number, the same on both sides.
+/// `{i}` stands for a layer's number, `{e}` for an expert's, the same on both sides.
 package struct Rule: Sendable {
   /// The stored name.
   package var stored: String
@@ -110,7 +106,7 @@ package struct Rule: Sendable {
 
 extension [Rule] {
   /// A module, or a weight, under another name: the same for itself, its `weight` and its `bias`.
-  static func rename(
+  package static func rename(
     _ stored: String, _ path: String, writesTie: Rule.TieWriting = .never, mayBePadded: Bool = false
   ) -> [Rule] {
     ["", ".weight", ".bias"].map { ending in
@@ -133,7 +129,7 @@ extension [Rule] {
   }
 
   /// The same rules, for models that have the weight `path`.
-  static func with(_ path: String, _ rules: [Rule]...) -> [Rule] {
+  package static func with(_ path: String, _ rules: [Rule]...) -> [Rule] {
     rules.flatMap(\.self).map { rule in
       var rule = rule
       rule.onlyWith = path
@@ -142,7 +138,7 @@ extension [Rule] {
   }
 
   /// The same rules, for models that do not have the weight `path`.
-  static func without(_ path: String, _ rules: [Rule]...) -> [Rule] {
+  package static func without(_ path: String, _ rules: [Rule]...) -> [Rule] {
     rules.flatMap(\.self).map { rule in
       var rule = rule
       rule.onlyWithout = path
@@ -168,28 +164,18 @@ package struct Evidence: Sendable {
   var shape: @Sendable ([Int]) -> Bool = { _ in true }
 
   /// The name alone.
-  static func name(_ stored: String) -> Evidence {
+  package static func name(_ stored: String) -> Evidence {
     Evidence(stored: stored)
   }
 }
 
-/// A buffer that a framework stored although it is the same in every model.
-package struct ConstantBuffer: Sendable {
-  /// What it must hold.
-  enum Content: Sendable {
-    /// 0, 1, 2, … as many as the weight of that path has rows.
-    case positions(of: String)
-    /// Ones on and below the diagonal, zeros above, as large as the weight of that path has rows.
-    case causalTriangle(of: String)
-    /// Zeros, as many as the weight of that path has rows.
-    case zeros(of: String)
-    /// A number.
-    case number(Double)
-  }
+/// Weights that a model may be stored without, all of them or none, and what they are then.
+package struct OmissibleWeights: Sendable {
+  let roles: Set<WeightRole>
+  let origin: WeightOrigin
 
-  /// The stored name, with `{i}` for every layer.
-  let stored: String
-  let content: Content
+  /// A model may have no bias at all: then all are zero.
+  static let biases = OmissibleWeights(roles: [.bias, .normBias], origin: .zeros)
 }
 
 extension Dialect {
@@ -231,24 +217,4 @@ extension Dialect {
       }
     }
   }
-}
-
-/// A template with its holes filled by a layer's number: `{i}` as it is, `{iii}` with three digits.
-func filled(_ template: String, layer: Int) -> String {
-  let digits = Array("\(layer)".utf8)
-  let zeros = [UInt8](repeating: UInt8(ascii: "0"), count: max(0, 3 - digits.count))
-  var (result, rest): ([UInt8], _) = ([], template.utf8[...])
-  while let byte = rest.first {
-    if byte == UInt8(ascii: "{"), rest.starts(with: "{i}".utf8) {
-      result += digits
-      rest = rest.dropFirst(3)
-    } else if byte == UInt8(ascii: "{"), rest.starts(with: "{iii}".utf8) {
-      result += zeros + digits
-      rest = rest.dropFirst(5)
-    } else {
-      result.append(byte)
-      rest = rest.dropFirst()
-    }
-  }
-  return String(decoding: result, as: UTF8.self)
 }

@@ -18,6 +18,7 @@ func recognizedArchitecture(
   let shown = Set(families.dialects.filter { $0.isShown(by: table) }.map(\.architecture))
   let candidates = architectures.filter { shown.contains($0.name) }
   if candidates.count == 1 { return candidates[0] }
+  if let prefix = UnknownPrefix(of: table, hiding: families.dialects) { throw prefix.error }
   throw CheckpointError(
     .unsupported("neither a config.json nor the tensors' names show the architecture"),
     advice: "pass --config FILE, or --architecture with one of: \(known)")

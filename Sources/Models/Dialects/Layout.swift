@@ -1,7 +1,7 @@
 /// What a stored tensor is made of: one line of a dialect's table, on the side of the weights.
 ///
-/// Every case is invertible, so a layout reads and writes. `{i}` in a path stands for a layer's
-/// number, the same as in the stored name.
+/// Every case is invertible, so a layout reads and writes. `{i}` in a path stands for a layer's number
+/// and `{e}` for an expert's, the same as in the stored name.
 package indirect enum Layout: Sendable {
   /// A weight as it is.
   case weight(String)
@@ -9,8 +9,11 @@ package indirect enum Layout: Sendable {
   case transposed(Layout)
   /// Several parts, one behind the other along an axis.
   case joined([Layout], axis: Int)
-  /// The same part of all layers, along a new axis. Then `{i}` runs over the layers.
-  case stacked(Layout, axis: Int)
+  /// With the axes in another order: axis `k` is axis `axes[k]` of the part.
+  case permuted(Layout, axes: [Int])
+  /// The same part of all layers, along a new axis: then `{i}` runs over the layers. Or of all that
+  /// another hole stands for: the experts of a layer.
+  case stacked(Layout, over: Character = "i", axis: Int)
   /// The same part once for each layer of its stack, along a new axis: copies that must be equal.
   case repeated(Layout, axis: Int)
   /// With a new axis of one element.
@@ -27,23 +30,24 @@ package indirect enum Layout: Sendable {
   package var paths: [String] {
     switch self {
     case .weight(let path): [path]
-    case .transposed(let inner), .stacked(let inner, _), .repeated(let inner, _),
-      .unit(let inner, _),
-      .divided(let inner, _, _), .merged(let inner, _), .interleavedHeads(let inner, _, _):
+    case .transposed(let inner), .permuted(let inner, _), .stacked(let inner, _, _),
+      .repeated(let inner, _), .unit(let inner, _), .divided(let inner, _, _),
+      .merged(let inner, _), .interleavedHeads(let inner, _, _):
       inner.paths
     case .joined(let parts, _): parts.flatMap(\.paths)
     }
   }
 
-  /// Whether it takes in all layers at once.
-  var isStacked: Bool {
+  /// The holes that it runs over, so that one tensor takes in all of their numbers.
+  var stackedHoles: Set<Character> {
     switch self {
-    case .weight: false
-    case .stacked: true
-    case .transposed(let inner), .repeated(let inner, _), .unit(let inner, _),
-      .divided(let inner, _, _), .merged(let inner, _), .interleavedHeads(let inner, _, _):
-      inner.isStacked
-    case .joined(let parts, _): parts.contains { $0.isStacked }
+    case .weight: []
+    case .stacked(let inner, let hole, _): inner.stackedHoles.union([hole])
+    case .transposed(let inner), .permuted(let inner, _), .repeated(let inner, _),
+      .unit(let inner, _), .divided(let inner, _, _), .merged(let inner, _),
+      .interleavedHeads(let inner, _, _):
+      inner.stackedHoles
+    case .joined(let parts, _): parts.reduce([]) { $0.union($1.stackedHoles) }
     }
   }
 
@@ -54,7 +58,11 @@ package indirect enum Layout: Sendable {
     case .transposed(let inner): joined("transposed", inner)
     case .joined(let parts, let axis):
       joined("joined along \(axis)", parts.first ?? .weight(""))
-    case .stacked(let inner, let axis): joined("stacked along \(axis)", inner)
+    case .permuted(let inner, let axes):
+      joined("axes \(axes.map(String.init).joined(separator: ", "))", inner)
+    case .stacked(let inner, "i", let axis): joined("stacked along \(axis)", inner)
+    case .stacked(let inner, let hole, let axis):
+      joined("stacked over {\(hole)} along \(axis)", inner)
     case .repeated(let inner, let axis): joined("repeated along \(axis)", inner)
     case .unit(let inner, let axis): joined("unit axis \(axis)", inner)
     case .divided(let inner, let axis, let name): joined("axis \(axis) divided by \(name)", inner)

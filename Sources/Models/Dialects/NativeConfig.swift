@@ -28,17 +28,32 @@ package struct NativeConfig: Sendable {
   }
 
   /// A file that only has other keys; what is not in the table stays.
+  ///
+  /// - Parameters:
+  ///   - values: what the file calls values that Hugging Face calls otherwise, by Hugging Face's key. Only
+  ///     for writing: what a file means by a name that both have is not known.
+  ///   - labels: the tensor that has a row for each label, where the file does not say how many there are.
   package static func renamed(
-    _ fileName: String, _ keys: [(native: String, usual: String)]
+    _ fileName: String, _ keys: [(native: String, usual: String)],
+    values: [String: [String: String]] = [:], labels: String? = nil
   ) -> NativeConfig {
-    NativeConfig(fileName: fileName) { config, _ in
-      .object(
-        (config.members ?? []).map { member in
-          let key = keys.first { $0.native == member.key }?.usual ?? member.key
-          return JSONValue.Member(key, member.value)
-        })
+    NativeConfig(fileName: fileName) { config, table in
+      var members = (config.members ?? []).map { member in
+        let key = keys.first { $0.native == member.key }?.usual ?? member.key
+        return JSONValue.Member(key, member.value)
+      }
+      let saysLabels = members.contains { ["num_labels", "id2label"].contains($0.key) }
+      if !saysLabels, let rows = labels.flatMap({ table[TensorName($0)]?.shape.first }) {
+        members.append(JSONValue.Member("num_labels", .number(rows)))
+      }
+      return .object(members)
     } native: { config in
-      .object(keys.compactMap { key in config[key.usual].map { JSONValue.Member(key.native, $0) } })
+      .object(
+        keys.compactMap { key in
+          guard let value = config[key.usual] else { return nil }
+          let name = value.string.flatMap { values[key.usual]?[$0] }
+          return JSONValue.Member(key.native, name.map { .string($0) } ?? value)
+        })
     }
   }
 }

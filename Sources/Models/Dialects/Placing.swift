@@ -8,11 +8,17 @@ struct Placing {
   private let options: RecognitionOptions
   /// The model's head, which decides how the dialect writes names.
   private let head: String
+  /// The weights that nothing reads.
+  private let constants: Set<String>
+  /// The weights that may be missing, each with all of its module.
+  private let passengers: [String: [String]]
   private(set) var placements: [String: WeightGraph.Placement] = [:]
   private(set) var ties: [String: String] = [:]
   private(set) var dropped: [WeightGraph.Dropped] = []
   private(set) var zeroed: [String] = []
   private var used: Set<TensorName> = []
+  /// The weights whose tensor is there, and cannot be theirs: nothing is read of it.
+  private var unfit: Set<String> = []
   private var faults: [String] = []
 
   init(
@@ -24,6 +30,8 @@ struct Placing {
     self.slots = slots
     self.options = options
     self.head = head
+    constants = Set(slots.filter { $0.role == .constant }.map(\.path))
+    passengers = passengersByPath(slots)
   }
 
   /// Places everything.
@@ -33,15 +41,18 @@ struct Placing {
     for conflict in forms.conflicts { faults.append("impossible   \(conflict)") }
     for form in forms.forms { try find(form) }
     for slot in slots { try tie(slot) }
-    fillOmittedBiases()
-    for buffer in dialect.buffers { try drop(buffer) }
+    assumeOmitted()
+    for slot in slots { make(slot, of: slot.origin) }
+    for (slot, formula) in computedSlots { try check(slot, formula) }
     let missing = listMissing(forms)
     listUnexpected(missing: missing)
     guard faults.isEmpty else {
       let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"
+      let isExtraOnly = faults.allSatisfy { $0.hasPrefix("unexpected") }
       throw CheckpointError(
         .refused(
           "the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
+        advice: isExtraOnly ? "--allow-extra leaves out what is no part of \(head)" : nil,
         details: faults)
     }
   }
@@ -67,8 +78,12 @@ struct Placing {
     if fitting == nil && !isPadded {
       let shapes = form.forms.map { describe(shape: $0.shape) }.joined(separator: " or ")
       faults.append("misshapen    \(name): is \(describe(shape: tensor.shape)), must be \(shapes)")
-    } else if !tensor.dtype.isComputable {
+      return unfit.formUnion(form.paths)
+    }
+    let isConstant = form.paths.allSatisfy(constants.contains) && tensor.dtype.byteWidth != nil
+    guard tensor.dtype.isComputable || isConstant else {
       faults.append("wrong dtype  \(name): is \(tensor.dtype), must be F16, BF16, F32 or F64")
+      return unfit.formUnion(form.paths)
     }
     for (path, piece) in layout.pieces {
       let placement = WeightGraph.Placement(stored: tensor, piece: piece, layout: layout.text)
@@ -132,6 +147,11 @@ struct Placing {
   /// are one; both stored and different are two, whatever the config says.
   private mutating func tie(_ slot: WeightSlot) throws(CheckpointError) {
     guard let partner = slot.tie else { return }
+    // What is there and cannot be read is not missing, and neither is its partner.
+    for (path, other) in [(slot.path, partner), (partner, slot.path)] where unfit.contains(path) {
+      if placements[other] == nil { unfit.insert(other) }
+      return
+    }
     switch (placements[slot.path], placements[partner]) {
     case (nil, _):
       ties[slot.path] = partner
@@ -140,9 +160,7 @@ struct Placing {
       placements[slot.path] = nil
       ties[slot.path] = partner
     case (let own?, let other?):
-      // What is misshapen has not the bytes of its shape.
-      guard faults.isEmpty,
-        try hasEqualBytes(own.weight(shape: slot.shape), other.weight(shape: slot.shape))
+      guard try hasEqualBytes(own.weight(shape: slot.shape), other.weight(shape: slot.shape))
       else { return }
       placements[slot.path] = nil
       ties[slot.path] = partner
@@ -153,54 +171,96 @@ struct Placing {
     }
   }
 
-  /// A model without any bias has zeros for them, where the dialect says so.
-  private mutating func fillOmittedBiases() {
-    let biases = slots.filter { $0.role == .bias || $0.role == .normBias }
-    guard dialect.mayOmitBiases, biases.allSatisfy({ placements[$0.path] == nil }),
-      let dtype = placements.values.first?.stored.dtype
-    else { return }
-    for slot in biases {
+  // MARK: What is not stored
+
+  /// A model that is stored without any of the weights that the dialect may omit has them all the same.
+  private mutating func assumeOmitted() {
+    guard let omissible = dialect.omissible else { return }
+    let omitted = slots.filter { omissible.roles.contains($0.role) }
+    guard omitted.allSatisfy({ placements[$0.path] == nil && !unfit.contains($0.path) }) else {
+      return
+    }
+    for slot in omitted { make(slot, of: omissible.origin) }
+  }
+
+  /// Makes a weight that is not stored of its origin.
+  private mutating func make(_ slot: WeightSlot, of origin: WeightOrigin?) {
+    guard let origin, placements[slot.path] == nil, !unfit.contains(slot.path) else { return }
+    let name = TensorName(slot.path)
+    switch origin {
+    case .equal, .passenger: break
+    case .zeros:
+      guard let dtype = placements.values.first?.stored.dtype else { return }
       let size = dtype.byteCount(of: slot.parameterCount)
-      let zeros = Tensor(
-        name: TensorName(slot.path), dtype: dtype, shape: slot.shape, bytes: ZeroBytes(count: size))
-      let piece = Arrangement(weight: slot.path, shape: slot.shape).pieces[0].piece
-      placements[slot.path] = WeightGraph.Placement(stored: zeros, piece: piece, layout: "zero")
+      place(
+        Tensor(name: name, dtype: dtype, shape: slot.shape, bytes: ZeroBytes(count: size)), slot,
+        "zero")
       zeroed.append(slot.path)
+    case .computed(let formula):
+      guard slot.role != .constant else { return }
+      place(formula.tensor(name, shape: slot.shape), slot, "computed")
     }
   }
 
-  // MARK: What is no weight
-
-  private mutating func drop(_ buffer: ConstantBuffer) throws(CheckpointError) {
-    let isPerLayer = buffer.stored.contains("{i}")
-    for layer in 0..<(isPerLayer ? ConfigReader.mostLayers : 1) {
-      let found = dialect.spellings(of: filled(buffer.stored, layer: layer))
-        .compactMap { table[$0] }
-      if isPerLayer && found.isEmpty && layer > 0 { break }
-      for tensor in found {
-        used.insert(tensor.name)
-        if let fault = try buffer.fault(of: tensor, slots: slots) {
-          faults.append("not constant \(escaped(tensor.name.text)): \(fault)")
-        } else {
-          dropped.append(WeightGraph.Dropped(name: tensor.name, reason: buffer.reason))
-        }
-      }
-    }
+  /// Gives a weight a tensor of its own.
+  private mutating func place(_ tensor: Tensor, _ slot: WeightSlot, _ layout: String) {
+    let piece = Arrangement(weight: slot.path, shape: slot.shape).pieces[0].piece
+    placements[slot.path] = WeightGraph.Placement(stored: tensor, piece: piece, layout: layout)
   }
+
+  /// The weights that a formula gives, one formula behind the other.
+  private var computedSlots: [(WeightSlot, Formula)] {
+    let computed = slots.compactMap { slot -> (WeightSlot, Formula)? in
+      guard case .computed(let formula) = slot.origin else { return nil }
+      return (slot, formula)
+    }
+    var names: [String] = []
+    for (_, formula) in computed where !names.contains(formula.name) { names.append(formula.name) }
+    return names.flatMap { name in computed.filter { $0.1.name == name } }
+  }
+
+  /// Checks that a stored weight holds what its formula gives. Constants are then left out.
+  private mutating func check(_ slot: WeightSlot, _ formula: Formula) throws(CheckpointError) {
+    guard let placement = placements[slot.path], placement.layout != "computed" else { return }
+    let name = placement.stored.name
+    if let fault = try formula.fault(of: placement.weight(shape: slot.shape)) {
+      faults.append("not constant \(escaped(name.text)): \(fault)")
+    } else if slot.role == .constant {
+      dropped.append(WeightGraph.Dropped(name: name, reason: formula.name))
+    }
+    if slot.role == .constant { placements[slot.path] = nil }
+  }
+
+  /// Whether the model has the weight: all but passengers that are not stored.
+  func has(_ slot: WeightSlot) -> Bool {
+    placements[slot.path] != nil || ties[slot.path] != nil
+  }
+
+  // MARK: What does not fit
 
   private mutating func listMissing(_ forms: StoredForms) -> [String] {
     var missing: [String] = []
     for form in forms.forms {
-      let isAbsent = form.paths.contains { placements[$0] == nil && ties[$0] == nil }
+      let isAbsent = form.paths.contains(where: isMissing)
       guard isAbsent else { continue }
       let name = dialect.writtenName(form.name, head: head)
       missing.append(name)
       faults.append("missing      \(escaped(name)) \(describe(shape: form.forms[0].shape))")
     }
-    for (path, reason) in forms.homeless where placements[path] == nil && ties[path] == nil {
+    for (path, reason) in forms.homeless where isMissing(path) {
       faults.append("no place     \(path): \(reason)")
     }
     return missing
+  }
+
+  private func isMissing(_ path: String) -> Bool {
+    placements[path] == nil && ties[path] == nil && !unfit.contains(path)
+      && !constants.contains(path) && !isAbsentPassenger(path)
+  }
+
+  /// Whether a weight need not be there since nothing of its module is.
+  private func isAbsentPassenger(_ path: String) -> Bool {
+    passengers[path].map { $0.allSatisfy { placements[$0] == nil && !unfit.contains($0) } } ?? false
   }
 
   private mutating func listUnexpected(missing: [String]) {
@@ -209,13 +269,18 @@ struct Placing {
     for tensor in table.tensors where !used.contains(tensor.name) {
       let name = tensor.name.text
       let shape = describe(shape: tensor.shape)
-      if isTrainingState(name) {
+      if isTrainingState(name, in: table) {
         if options.dropsTrainingState {
           dropped.append(WeightGraph.Dropped(name: tensor.name, reason: "training state"))
         } else {
           faults.append(
             "training     \(escaped(name)) \(shape): --drop-training-state leaves it out")
         }
+        continue
+      }
+      if options.allowsExtra {
+        dropped.append(
+          WeightGraph.Dropped(name: tensor.name, reason: "no part of \(head)", isExtra: true))
         continue
       }
       comparisons -= missing.count
@@ -226,13 +291,15 @@ struct Placing {
   }
 }
 
-/// Whether a name is that of an optimiser's slot or of a step counter: TensorFlow's Adam, Mesh
-/// TensorFlow's and T5X's Adafactor, PyTorch's Adam.
-package func isTrainingState(_ name: String) -> Bool {
-  let last = name.split { $0 == "/" || $0 == "." }.last.map(String.init) ?? name
-  return ["adam_m", "adam_v", "global_step", "step", "exp_avg", "exp_avg_sq"].contains(last)
-    || ["_slot_vr", "_slot_vc", "_slot_v", "_slot_m"].contains { last.hasSuffix($0) }
-    || ["state/", "optimizer/", "optimizer."].contains { name.hasPrefix($0) }
+/// The passengers, each with all passengers of the same module.
+private func passengersByPath(_ slots: [WeightSlot]) -> [String: [String]] {
+  let paths = slots.compactMap { slot -> String? in
+    guard case .passenger = slot.origin else { return nil }
+    return slot.path
+  }
+  let groups = Dictionary(grouping: paths) { $0.split(separator: ".").dropLast() }
+  return Dictionary(
+    uniqueKeysWithValues: groups.values.flatMap { group in group.map { ($0, group) } })
 }
 
 /// Whether two tensors have the same type, shape and bytes.

@@ -35,7 +35,10 @@ extension Layout {
     case .transposed(let inner): "transpose(\(inner.expression))"
     case .joined(let parts, let axis):
       "join\(axis)(\(parts.map(\.expression).joined(separator: ", ")))"
-    case .stacked(let inner, let axis): "stack\(axis)(\(inner.expression))"
+    case .permuted(let inner, let axes):
+      "permute(\(inner.expression), \(axes.map(String.init).joined(separator: ", ")))"
+    case .stacked(let inner, "i", let axis): "stack\(axis)(\(inner.expression))"
+    case .stacked(let inner, let hole, let axis): "stack\(axis)(\(inner.expression), \(hole))"
     case .repeated(let inner, let axis): "repeat\(axis)(\(inner.expression))"
     case .unit(let inner, let axis): "unit\(axis)(\(inner.expression))"
     case .divided(let inner, let axis, let size): "divide\(axis)(\(inner.expression), \(size))"

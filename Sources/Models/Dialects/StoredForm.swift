@@ -34,8 +34,7 @@ package struct StoredForms: Sendable {
   package private(set) var conflicts: [String] = []
 
   private let slots: [String: WeightSlot]
-  /// The number of layers behind each prefix, `encoder.blocks.`.
-  private let layersByPrefix: [String: Int]
+  private let numbering: Numbering
   private let dimensions: [String: Int]
 
   /// Fills a dialect's table for a model.
@@ -46,7 +45,7 @@ package struct StoredForms: Sendable {
   package init(_ dialect: Dialect, slots: [WeightSlot], dimensions: [String: Int]) {
     self.slots = Dictionary(slots.map { ($0.path, $0) }) { first, _ in first }
     self.dimensions = dimensions
-    layersByPrefix = countLayers(slots)
+    numbering = Numbering(slots)
     let order = Dictionary(
       slots.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
     for rule in dialect.rules { apply(rule) }
@@ -55,41 +54,36 @@ package struct StoredForms: Sendable {
     checkUse(slots)
   }
 
-  /// Instantiates a rule for every layer that the model has.
+  /// Instantiates a rule for every layer, and every expert, that the model has.
   private mutating func apply(_ rule: Rule) {
-    let layouts = rule.layouts
-    guard let path = layouts.first?.paths.first else { return }
-    if layouts[0].isStacked || !path.contains("{i}") {
-      add(rule, layer: nil)
-    } else {
-      for layer in 0..<layerCount(of: path) { add(rule, layer: layer) }
+    guard let layout = rule.layouts.first, let path = layout.paths.first else { return }
+    let stacked = layout.stackedHoles
+    let free = holes(of: path).filter { !stacked.contains($0) }
+    for numbers in fillings(of: free[...], in: path, [:]) { add(rule, numbers) }
+  }
+
+  /// All numbers for holes, of which later ones may count something within earlier ones.
+  private func fillings(
+    of holes: ArraySlice<Character>, in path: String, _ numbers: HoleNumbers
+  ) -> [HoleNumbers] {
+    guard let hole = holes.first else { return [numbers] }
+    return (0..<numbering.count(of: hole, in: filled(path, numbers))).flatMap { number in
+      var numbers = numbers
+      numbers[hole] = number
+      return fillings(of: holes.dropFirst(), in: path, numbers)
     }
   }
 
-  /// The number of layers that a path with `{i}` runs over.
-  private func layerCount(of path: String) -> Int {
-    guard let hole = path.split(separator: "{i}", omittingEmptySubsequences: false).first else {
-      return 0
-    }
-    return layersByPrefix[String(hole)] ?? 0
-  }
-
-  /// The number of layers of the stack that a weight outside of its layers belongs to.
-  private func stackLayerCount(of path: String) -> Int {
-    let stack = path.split(separator: ".").first.map(String.init) ?? ""
-    return layersByPrefix[stack + ".blocks."] ?? 0
-  }
-
-  private mutating func add(_ rule: Rule, layer: Int?) {
-    func fill(_ text: String) -> String { layer.map { filled(text, layer: $0) } ?? text }
+  private mutating func add(_ rule: Rule, _ numbers: HoleNumbers) {
+    func fill(_ text: String) -> String { filled(text, numbers) }
     if let needed = rule.onlyWith, slots[fill(needed)] == nil { return }
     if let unwanted = rule.onlyWithout, slots[fill(unwanted)] != nil { return }
-    let declared = rule.layouts[0].paths.contains { isDeclared($0, layer: layer) }
+    let declared = rule.layouts[0].paths.contains { isDeclared(filled($0, numbers)) }
     guard declared else { return }
     do throws(Arrangement.Misfit) {
       var forms: [StoredForm.Form] = []
       for layout in rule.layouts {
-        let arrangement = try arrange(layout, layer: layer)
+        let arrangement = try arrange(layout, numbers)
         let pieces = arrangement.pieces
         let size = arrangement.shape.reduce(1, *)
         guard isPartition(pieces.map(\.piece), of: size) else {
@@ -100,66 +94,70 @@ package struct StoredForms: Sendable {
       }
       self.forms.append(
         StoredForm(
-          name: fill(rule.stored), forms: forms, copies: copies(rule, layer: layer), rule: rule))
+          name: fill(rule.stored), forms: forms, copies: copies(rule, numbers), rule: rule))
     } catch {
       conflicts.append("\(fill(rule.stored)): \(error.reason)")
     }
   }
 
   /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.
-  private func copies(_ rule: Rule, layer: Int?) -> [String] {
-    rule.copies.flatMap { name -> [String] in
-      if let layer { return [filled(name, layer: layer)] }
+  private func copies(_ rule: Rule, _ numbers: HoleNumbers) -> [String] {
+    rule.copies.map { filled($0, numbers) }.flatMap { name -> [String] in
       guard name.contains("{i}") else { return [name] }
-      return (0..<stackLayerCount(of: rule.layouts[0].paths[0])).map { filled(name, layer: $0) }
+      return (0..<numbering.layers(ofStackOf: rule.layouts[0].paths[0]))
+        .map { filled(name, ["i": $0]) }
     }
   }
 
-  private func isDeclared(_ path: String, layer: Int?) -> Bool {
-    slots[filled(path, layer: layer ?? 0)] != nil
+  /// Whether there is a weight of that path; if it has a hole, of any number.
+  private func isDeclared(_ path: String) -> Bool {
+    guard let hole = holes(of: path).first else { return slots[path] != nil }
+    return numbering.count(of: hole, in: path) > 0 && numbering.contains(path)
   }
 
   private func arrange(
-    _ layout: Layout, layer: Int?
+    _ layout: Layout, _ numbers: HoleNumbers
   ) throws(Arrangement.Misfit) -> Arrangement {
     switch layout {
     case .weight(let path):
-      let path = layer.map { filled(path, layer: $0) } ?? path
+      let path = filled(path, numbers)
       guard let slot = slots[path] else {
         throw Arrangement.Misfit(reason: "the model has no \(path)")
       }
       return Arrangement(weight: path, shape: slot.shape)
     case .transposed(let inner):
-      return try arrange(inner, layer: layer).transposed()
+      return try arrange(inner, numbers).transposed()
     case .joined(let parts, let axis):
       var arrangements: [Arrangement] = []
-      for part in parts { arrangements.append(try arrange(part, layer: layer)) }
+      for part in parts { arrangements.append(try arrange(part, numbers)) }
       return try Arrangement.joined(arrangements, axis: axis)
-    case .stacked(let inner, let axis):
+    case .permuted(let inner, let axes):
+      return try arrange(inner, numbers).permuted(axes)
+    case .stacked(let inner, let hole, let axis):
       var arrangements: [Arrangement] = []
-      for layer in 0..<layerCount(of: inner.paths[0]) {
-        arrangements.append(try arrange(inner, layer: layer).unit(axis: axis))
+      for number in 0..<numbering.count(of: hole, in: filled(inner.paths[0], numbers)) {
+        let numbers = numbers.merging([hole: number]) { $1 }
+        arrangements.append(try arrange(inner, numbers).unit(axis: axis))
       }
       return try Arrangement.joined(arrangements, axis: axis)
     case .repeated(let inner, let axis):
-      let copy = try arrange(inner, layer: layer).unit(axis: axis)
+      let copy = try arrange(inner, numbers).unit(axis: axis)
       let copies = [Arrangement](
-        repeating: copy, count: stackLayerCount(of: inner.paths[0]))
-      guard !copies.isEmpty else { throw Arrangement.Misfit(reason: "the stack has no layers") }
+        repeating: copy, count: numbering.layers(ofStackOf: inner.paths[0]))
       return try Arrangement.joined(copies, axis: axis)
     case .unit(let inner, let axis):
-      return try arrange(inner, layer: layer).unit(axis: axis)
+      return try arrange(inner, numbers).unit(axis: axis)
     case .divided(let inner, let axis, let name):
-      return try arrange(inner, layer: layer).divided(axis: axis, size: try dimension(name))
+      return try arrange(inner, numbers).divided(axis: axis, size: try dimension(name))
     case .merged(let inner, let axis):
-      return try arrange(inner, layer: layer).merged(axis: axis)
+      return try arrange(inner, numbers).merged(axis: axis)
     case .interleavedHeads(let inner, let axis, let name):
       let size = try dimension(name)
-      let halves = try arrange(inner, layer: layer)
+      let halves = try arrange(inner, numbers)
         .divided(axis: axis, size: size).divided(axis: axis + 1, size: size / 2)
       var order = Array(halves.shape.indices)
       order.swapAt(axis + 1, axis + 2)
-      return halves.permuted(order).merged(axis: axis + 1).merged(axis: axis)
+      return try halves.permuted(order).merged(axis: axis + 1).merged(axis: axis)
     }
   }
 
@@ -192,15 +190,48 @@ package struct StoredForms: Sendable {
   }
 }
 
-private func countLayers(_ slots: [WeightSlot]) -> [String: Int] {
-  var counts: [String: Int] = [:]
-  for slot in slots {
-    let parts = slot.path.split(separator: ".")
-    for (index, part) in parts.enumerated() {
-      guard let number = Int(part) else { continue }
-      let prefix = parts[..<index].joined(separator: ".") + "."
-      counts[prefix] = max(counts[prefix] ?? 0, number + 1)
+/// How many layers, experts and the like the declared weights have: the numbers in their paths.
+private struct Numbering {
+  /// By what stands before a number, as it is and with all numbers in it left open: for
+  /// `blocks.3.experts.`, `blocks.{}.experts.` the most of all layers.
+  private var counts: [String: Int] = [:]
+  /// The paths with their numbers left open.
+  private var open: Set<String> = []
+
+  init(_ slots: [WeightSlot]) {
+    for slot in slots {
+      var (prefix, openPrefix) = ("", "")
+      for part in slot.path.split(separator: ".") {
+        if let number = Int(part) {
+          for prefix in [prefix, openPrefix] {
+            counts[prefix] = max(counts[prefix] ?? 0, number + 1)
+          }
+        }
+        prefix += part + "."
+        openPrefix += (Int(part) == nil ? part : "{}") + "."
+      }
+      open.insert(openPrefix)
     }
   }
-  return counts
+
+  /// The numbers that a hole of a path runs over. The holes before it may be filled or not.
+  func count(of hole: Character, in path: String) -> Int {
+    guard let end = path.firstRange(of: "{\(hole)")?.lowerBound else { return 0 }
+    let prefix = String(path[..<end])
+    return counts[prefix.contains("{") ? opened(prefix) : prefix] ?? 0
+  }
+
+  /// Whether there is a weight of that path for any number in its holes.
+  func contains(_ path: String) -> Bool { open.contains(opened(path) + ".") }
+
+  /// The number of layers of the stack that a weight outside of its layers belongs to.
+  func layers(ofStackOf path: String) -> Int {
+    let stack = path.split(separator: ".").first.map(String.init) ?? ""
+    return counts[stack + ".blocks."] ?? 0
+  }
+
+  private func opened(_ path: String) -> String {
+    path.split(separator: ".", omittingEmptySubsequences: false)
+      .map { $0.hasPrefix("{") || Int($0) != nil ? "{}" : $0 }.joined(separator: ".")
+  }
 }

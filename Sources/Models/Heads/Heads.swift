@@ -42,7 +42,7 @@ extension Stage {
     Stage("lm_head", outputs: [.final("logits")]) { scope throws(CheckpointError) in
       let head = scope.module("lm_head", .linear).rows(
         "weight", [vocabulary, width], .linear,
-        tiedTo: isTied ? table : nil)
+        origin: isTied ? .equal(table) : nil)
       return { states throws(CheckpointError) in
         let x = factor == 1 ? states[state] : scaled(states[state], by: factor)
         // [batch, length, vocabulary]
@@ -75,14 +75,15 @@ extension Stage {
   ///
   /// - Parameters:
   ///   - output: the state that it sets, which is an output of the model too if `isOutput`.
-  ///   - isUnused: whether nothing reads it, so that it is not computed.
+  ///   - isUnused: whether nothing reads it, so that it is not computed, and need not be stored.
   static func pooler(
     _ name: String = "pooler", of state: String, to output: String, width: Int, isOutput: Bool,
     isUnused: Bool = false
   ) -> Stage {
     Stage(name, outputs: isOutput ? [.final(output)] : []) { scope throws(CheckpointError) in
       let dense = try Linear(
-        scope.module(name, .linear, isUnused: isUnused), in: width, out: width, activation: .tanh)
+        scope.module(name, .linear, isUnused: isUnused), in: width, out: width, activation: .tanh,
+        origin: isUnused ? .passenger : nil)
       return { states throws(CheckpointError) in
         guard !isUnused else { return }
         states[output] = dense(position(0, of: states[state]))  // [batch, width]

@@ -64,20 +64,6 @@ extension WeightGraph {
     return .object(members)
   }
 
-  /// What a dialect's own code computes otherwise than the config says, a line each.
-  public func inexpressible(in dialect: String) -> [String] {
-    let dialects = families.dialects(of: type(of: architecture).name)
-    guard let found = dialects.first(where: { $0.name == dialect || $0.fullName == dialect })
-    else { return [] }
-    return found.builtIn.compactMap { fact in
-      guard let own = mathematics.first(where: { $0.key == fact.key }),
-        own.value != fact.value
-      else { return nil }
-      return
-        "\(fact.key) is \(own.value) in the config, and \(fact.value) in the code of \(dialect)"
-    }
-  }
-
   /// What a dialect's own program reads, if it does not read a container: "llama.cpp reads GGUF files".
   public func foreignFiles(of dialect: String, in container: String) -> String? {
     let dialects = families.dialects(of: type(of: architecture).name)

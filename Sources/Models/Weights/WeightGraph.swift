@@ -2,9 +2,9 @@ public import TensorCore
 
 /// The weights of a checkpoint under the paths that its architecture declares.
 ///
-/// Every declared slot has a place in a stored tensor, its own or the one it is tied to, and every
-/// tensor of the checkpoint is used or accounted for in `dropped`. Nothing is read from a tensor
-/// until a stage asks for it.
+/// Every slot has a place in a stored tensor, its own or the one it is tied to, or numbers that its origin
+/// gives; and every tensor of the checkpoint is used or accounted for in `dropped`. Nothing is read from
+/// a tensor until a stage asks for it.
 public struct WeightGraph: Sendable {
   /// A tensor, or a part of one, that stands for no weight.
   public struct Dropped: Sendable {
@@ -12,6 +12,8 @@ public struct WeightGraph: Sendable {
     public let name: TensorName
     /// Why it may be dropped: what it was checked to be.
     public let reason: String
+    /// Whether it is no part of the model that we know, and left out because that was asked for.
+    public var isExtra = false
   }
 
   /// Where a weight is stored.
@@ -36,7 +38,8 @@ public struct WeightGraph: Sendable {
   public let dialect: Dialect
   /// The declared modules.
   public let root: ModuleNode
-  /// The declared weights, in the order of the computation.
+  /// The declared weights that the checkpoint has, in the order of the computation: without passengers
+  /// that it does not store, and without constants that nothing reads.
   public let slots: [WeightSlot]
   /// What layers say of themselves, by the paths of their modules.
   public let layers: [String: LayerFact]
@@ -46,6 +49,9 @@ public struct WeightGraph: Sendable {
   public private(set) var dropped: [Dropped]
   /// The weights that are stored nowhere because they are zero.
   public private(set) var zeroed: [String]
+
+  /// What is no part of the model that we know, and was left out because that was asked for.
+  public var extras: [Dropped] { dropped.filter(\.isExtra) }
 
   private(set) var placements: [String: Placement]
   /// How it was to be understood, the families among which included.
@@ -170,7 +176,7 @@ extension WeightGraph {
   /// that several stages share is there for each.
   public var weightsByStage: [(stage: String, paths: [String])] {
     architecture.stages(Float.self).map { stage in
-      let paths = stage.declared.slots.map(\.path)
+      let paths = stage.declared.slots.map(\.path).filter { slotsByPath[$0] != nil }
       return (stage.name, paths + paths.compactMap { ties[$0] })
     }
   }

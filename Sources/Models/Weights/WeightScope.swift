@@ -66,13 +66,12 @@ public struct WeightScope<Scalar: ComputeScalar> {
   /// - Parameters:
   ///   - shape: what it must have.
   ///   - role: what it is for.
-  ///   - tie: the path, in its model, of the weight it equals unless the checkpoint stores it
-  ///     separately.
+  ///   - origin: what it is unless the checkpoint stores it; paths are those of its model.
   /// - Throws: `CheckpointError` when its bytes cannot be read.
   public func weight(
-    _ name: String, _ shape: [Int], _ role: WeightRole, tiedTo tie: String? = nil
+    _ name: String, _ shape: [Int], _ role: WeightRole, origin: WeightOrigin? = nil
   ) throws(CheckpointError) -> NDArray<Scalar> {
-    guard let tensor = visitor.visit(slot(name, shape, role, tie)) else {
+    guard let tensor = visitor.visit(slot(name, shape, role, origin)) else {
       return NDArray(shape: [0], elements: [])
     }
     return try NDArray(reading: tensor)
@@ -80,20 +79,29 @@ public struct WeightScope<Scalar: ComputeScalar> {
 
   /// The matrix `name`, to be read row by row, because it may be the largest of the model.
   public func rows(
-    _ name: String, _ shape: [Int], _ role: WeightRole, tiedTo tie: String? = nil
+    _ name: String, _ shape: [Int], _ role: WeightRole, origin: WeightOrigin? = nil
   ) -> WeightRows<Scalar> {
-    let slot = slot(name, shape, role, tie, isReadByRows: true)
+    let slot = slot(name, shape, role, origin, isReadByRows: true)
     let tensor = visitor.visit(slot)
     return WeightRows(
       tensor: tensor, owner: visitor.owner(of: slot), resident: slot.isUnused ? nil : resident)
   }
 
+  /// Numbers that some files store and nothing reads: checked where they are there, and left out.
+  public func constant(_ name: String, _ shape: [Int], _ formula: Formula) {
+    _ = visitor.visit(
+      WeightSlot(
+        path: joined(name), shape: shape, role: .constant, origin: .computed(formula),
+        isUnused: true))
+  }
+
   private func slot(
-    _ name: String, _ shape: [Int], _ role: WeightRole, _ tie: String?,
+    _ name: String, _ shape: [Int], _ role: WeightRole, _ origin: WeightOrigin?,
     isReadByRows: Bool = false
   ) -> WeightSlot {
     WeightSlot(
-      path: joined(name), shape: shape, role: role, tie: tie.map { model + $0 }, isUnused: isUnused,
+      path: joined(name), shape: shape, role: role, origin: origin?.inside(model),
+      isUnused: isUnused,
       isReadByRows: isReadByRows)
   }
 
@@ -124,6 +132,12 @@ package struct Declared: Sendable {
   package let slots: [WeightSlot]
   /// What layers say of themselves, by the paths of their modules.
   package let layers: [String: LayerFact]
+
+  /// The same without the weights that are not there.
+  func keeping(_ isThere: (WeightSlot) -> Bool) -> Declared {
+    let kept = slots.filter(isThere)
+    return Declared(root: root.keeping(Set(kept.map(\.path))), slots: kept, layers: layers)
+  }
 }
 
 /// Writes down what is asked. What several modules share is one weight.

@@ -10,6 +10,8 @@ public enum WeightRole: String, Sendable {
   case normWeight = "norm weight"
   /// The offset of a normalisation.
   case normBias = "norm bias"
+  /// Numbers that are the same in every model, which some files store and nothing reads.
+  case constant = "constant"
 }
 
 /// A weight that an architecture declares.
@@ -20,23 +22,30 @@ public struct WeightSlot: Sendable {
   public let shape: [Int]
   /// What it is for.
   public let role: WeightRole
-  /// The path of the weight that this one equals unless it is stored separately.
-  public let tie: String?
+  /// What it is where it is not stored; without one, it must be.
+  public let origin: WeightOrigin?
   /// Whether no output of the declared head depends on it.
   public let isUnused: Bool
   /// Whether it is never in memory as a whole, since it may be the largest.
   public let isReadByRows: Bool
 
   package init(
-    path: String, shape: [Int], role: WeightRole, tie: String? = nil, isUnused: Bool = false,
+    path: String, shape: [Int], role: WeightRole, origin: WeightOrigin? = nil,
+    isUnused: Bool = false,
     isReadByRows: Bool = false
   ) {
     self.path = path
     self.shape = shape
     self.role = role
-    self.tie = tie
+    self.origin = origin
     self.isUnused = isUnused
     self.isReadByRows = isReadByRows
+  }
+
+  /// The path of the weight that this one equals unless it is stored separately.
+  public var tie: String? {
+    guard case .equal(let path) = origin else { return nil }
+    return path
   }
 
   /// How many numbers it has.
@@ -56,6 +65,16 @@ public struct ModuleNode: Sendable {
 
   /// All weights at and below this module.
   public var allSlots: [WeightSlot] { slots + modules.flatMap(\.allSlots) }
+
+  /// The same without what is not there: weights of other paths, and modules that are left without any.
+  func keeping(_ paths: Set<String>) -> ModuleNode {
+    ModuleNode(
+      name: name, kind: kind,
+      modules: modules.map { $0.keeping(paths) }.enumerated().filter { index, module in
+        !module.allSlots.isEmpty || modules[index].allSlots.isEmpty
+      }.map(\.element),
+      slots: slots.filter { paths.contains($0.path) })
+  }
 }
 
 /// The kinds of module.

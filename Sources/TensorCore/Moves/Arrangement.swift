@@ -64,11 +64,19 @@ package struct Arrangement: Sendable {
     guard shape.count >= 2 else { return self }
     var order = Array(shape.indices)
     order.swapAt(shape.count - 2, shape.count - 1)
-    return permuted(order)
+    return inOrder(order)
   }
 
   /// Axis `k` of the result is axis `order[k]` of this.
-  package func permuted(_ order: [Int]) -> Arrangement {
+  package func permuted(_ order: [Int]) throws(Misfit) -> Arrangement {
+    guard order.sorted() == Array(shape.indices) else {
+      throw Misfit(
+        reason: "\(describe(shape: order)) are not the axes of \(describe(shape: shape))")
+    }
+    return inOrder(order)
+  }
+
+  private func inOrder(_ order: [Int]) -> Arrangement {
     var result = self
     result.shape = order.map { shape[$0] }
     for index in parts.indices {
@@ -82,7 +90,10 @@ package struct Arrangement: Sendable {
   }
 
   /// With a new axis of one element.
-  package func unit(axis: Int) -> Arrangement {
+  package func unit(axis: Int) throws(Misfit) -> Arrangement {
+    guard (0...shape.count).contains(axis) else {
+      throw Misfit(reason: "\(describe(shape: shape)) has no place for an axis \(axis)")
+    }
     var result = self
     result.shape.insert(1, at: axis)
     for index in parts.indices {
@@ -98,7 +109,9 @@ package struct Arrangement: Sendable {
   package static func joined(
     _ arrangements: [Arrangement], axis: Int
   ) throws(Misfit) -> Arrangement {
-    var result = arrangements[0]
+    guard var result = arrangements.first else {
+      throw Misfit(reason: "there is nothing to join")
+    }
     for next in arrangements.dropFirst() {
       var (a, b) = (result.shape, next.shape)
       guard a.count == b.count, a.indices.contains(axis) else {
@@ -131,7 +144,10 @@ package struct Arrangement: Sendable {
   }
 
   /// With an axis and the next one taken together.
-  package func merged(axis: Int) -> Arrangement {
+  package func merged(axis: Int) throws(Misfit) -> Arrangement {
+    guard shape.indices.contains(axis), shape.indices.contains(axis + 1) else {
+      throw Misfit(reason: "\(describe(shape: shape)) has no axes \(axis) and \(axis + 1)")
+    }
     var result = self
     let inner = result.shape.remove(at: axis + 1)
     result.shape[axis] *= inner

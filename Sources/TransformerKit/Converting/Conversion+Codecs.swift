@@ -77,11 +77,14 @@ private func list(_ groups: [CodedTensor]) -> String {
   groups.map(\.tensor.name.text).joined(separator: ", ")
 }
 
+/// Where a config.json says how weights are coded.
+let codingKey = "quantization_config"
+
 /// A config.json that does not say any more how weights are coded.
 func plainConfig(_ bytes: [UInt8]) -> [UInt8] {
   guard let value = try? JSONValue(parsing: bytes, grammar: .python), let members = value.members
   else { return bytes }
-  let kept = members.filter { $0.key != "quantization_config" }
+  let kept = members.filter { $0.key != codingKey }
   return Array((JSONValue.object(kept).text(pretty: true) + "\n").utf8)
 }
 

@@ -24,6 +24,8 @@ extension Conversion {
     guard let original else { return }
     var recognition = RecognitionOptions()
     recognition.architecture = options.recognition.architecture
+    recognition.className = options.recognition.className
+    recognition.allowsExtra = options.recognition.allowsExtra
     let after = try Model(
       written.path,
       options: OpenOptions(format: format, config: written.config, recognition: recognition))

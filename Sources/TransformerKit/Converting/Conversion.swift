@@ -16,6 +16,8 @@ public struct Conversion: Sendable {
     public var format: ContainerFormat?
     /// The dialect; without one, names and layout stay.
     public var dialect: String?
+    /// Whether a dialect may be written whose own code computes something else than the model.
+    public var allowsMismatch: Bool
     /// The type of the floating-point tensors; without one, it stays.
     public var dtype: DType?
     /// Whether plain numbers are written of what codecs decode.
@@ -42,9 +44,9 @@ public struct Conversion: Sendable {
     /// Says what to write. A certificate implies that source and target are compared.
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
-      dialect: String? = nil, dtype: DType? = nil, dequantizes: Bool = false,
-      allowsLoss: Bool = false, isVerified: Bool = false, certificate: FilePath? = nil,
-      toolVersion: String = "",
+      dialect: String? = nil, allowsMismatch: Bool = false, dtype: DType? = nil,
+      dequantizes: Bool = false, allowsLoss: Bool = false, isVerified: Bool = false,
+      certificate: FilePath? = nil, toolVersion: String = "",
       overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
       memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
     ) {
@@ -52,6 +54,7 @@ public struct Conversion: Sendable {
       self.isFolder = isFolder
       self.format = format
       self.dialect = dialect
+      self.allowsMismatch = allowsMismatch
       self.dtype = dtype
       self.dequantizes = dequantizes
       self.allowsLoss = allowsLoss
@@ -89,6 +92,16 @@ public struct Conversion: Sendable {
   /// What the cast does to each tensor that is cast.
   public let casts: [CastLedger]
 
+  /// What the target dialect's own code computes otherwise than the model, a line each.
+  public let mismatches: [String]
+
+  /// What cast and decoding change in config.json.
+  public var configChanges: [ConfigChange] {
+    let coding = isDequantized && !coded.isEmpty ? source.config?.value[codingKey] : nil
+    return (coding.map { [ConfigChange(key: codingKey, from: $0.text(), to: nil)] } ?? [])
+      + (castConfig?.changes ?? [])
+  }
+
   let target: Target
   let options: OpenOptions
   let writer: CheckpointWriter
@@ -122,6 +135,7 @@ public struct Conversion: Sendable {
       self.model = model
       do {
         translation = try model.graph.translated(to: dialect)
+        mismatches = try model.graph.checkedMismatches(with: dialect, target)
       } catch {
         throw error.inFile(displayed(source.path))
       }
@@ -130,9 +144,11 @@ public struct Conversion: Sendable {
     } else {
       model = nil
       translation = []
+      mismatches = []
       (tensors, coded) = try tensorsToWrite(source, target)
     }
     original = target.isVerified ? try comparable(source, model, options) : nil
+    if target.certificate != nil { try original?.checkCanBeCertified() }
     let written = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
     self.tensors = written
     uncast = target.dtype == nil ? [] : written.filter(\.staysUncast)
@@ -188,13 +204,22 @@ public struct Conversion: Sendable {
     return outcome
   }
 
-  /// The bytes of config.json.
-  private var config: [UInt8]? {
-    target.dequantizes && !coded.isEmpty ? ownConfig.map(plainConfig) : ownConfig
+  /// The bytes of config.json, following the cast.
+  private var config: [UInt8]? { castConfig?.bytes ?? plainConfig }
+
+  private var castConfig: CastConfig? {
+    guard let dtype = target.dtype, let plainConfig else { return nil }
+    return CastConfig(plainConfig, castTo: dtype)
+  }
+
+  /// The bytes of config.json, which does not say how weights are coded that are written as plain numbers.
+  private var plainConfig: [UInt8]? {
+    guard isDequantized, !coded.isEmpty, let usualConfig else { return usualConfig }
+    return TransformerKit.plainConfig(usualConfig)
   }
 
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.
-  private var ownConfig: [UInt8]? {
+  private var usualConfig: [UInt8]? {
     guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
     if own.value["model_type"] != nil { return own.bytes }
     return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)
@@ -231,6 +256,21 @@ private func ledgers(
       advice: "--allow-lossy does it all the same, and counts what it does")
   }
   return ledgers
+}
+
+extension WeightGraph {
+  /// What a dialect's own code computes otherwise than the model, refused unless it may.
+  fileprivate func checkedMismatches(
+    with dialect: String, _ target: Conversion.Target
+  ) throws(CheckpointError) -> [String] {
+    let mismatches = inexpressible(in: dialect)
+    guard mismatches.isEmpty || target.allowsMismatch else {
+      throw CheckpointError(
+        .refused("the code of \(dialect) would compute something else with these weights"),
+        advice: "--allow-mismatch writes them all the same", details: mismatches)
+    }
+    return mismatches
+  }
 }
 
 /// The config file that the target dialect's own ecosystem reads.

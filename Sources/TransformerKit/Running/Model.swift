@@ -10,28 +10,33 @@ public struct OpenOptions: Sendable {
   public var format: ContainerFormat?
   /// The config.json, instead of the one beside the weights.
   public var config: FilePath?
+  /// What is taken off the beginning of every name.
+  public var stripPrefix: String?
   /// How to understand what is in it.
   public var recognition: RecognitionOptions
 
   /// Options; nothing given means: recognise it.
   public init(
-    format: ContainerFormat? = nil, config: FilePath? = nil,
+    format: ContainerFormat? = nil, config: FilePath? = nil, stripPrefix: String? = nil,
     recognition: RecognitionOptions = RecognitionOptions()
   ) {
     self.format = format
     self.config = config
+    self.stripPrefix = stripPrefix
     self.recognition = recognition
   }
 }
 
 extension Checkpoint {
-  /// Opens a checkpoint with the options that concern its container.
+  /// Opens a checkpoint with the options that concern its container and its names.
   public static func open(
     _ path: FilePath, options: OpenOptions
   ) throws(CheckpointError) -> Checkpoint {
-    try open(
+    let checkpoint = try open(
       path, format: options.format, config: options.config,
       configNames: options.recognition.families.configNames)
+    guard let prefix = options.stripPrefix else { return checkpoint }
+    return try checkpoint.strippingPrefix(prefix)
   }
 }
 

@@ -62,7 +62,7 @@ import Testing
       ("layer_norm_eps", .double(.infinity)),
       ("layer_norm_eps", true), ("is_decoder", 1), ("is_decoder", "false"),
       ("tie_word_embeddings", "true"), ("architectures", "BertModel"), ("architectures", [1]),
-      ("architectures", ["BertModel", .null]), ("id2label", []), ("id2label", [:]), ("id2label", 2),
+      ("architectures", ["BertModel", .null]), ("id2label", []), ("id2label", 2),
       ("num_labels", "2"), ("num_labels", 0), ("position_embedding_type", 1),
       ("add_cross_attention", "no"),
     ] as [(String, JSONValue)])

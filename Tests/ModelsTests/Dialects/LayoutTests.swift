@@ -10,7 +10,7 @@ import Testing
     var model = RandomLayouts(seed: seed)
     let layout = model.layout()
     guard let form = try model.form(layout) else { return }
-    let naive = model.naive(layout, layer: nil)
+    let naive = model.naive(layout)
     #expect(form.shape == naive.shape, "seed \(seed)")
     var stored = [Int](repeating: -1, count: naive.ids.count)
     for (path, piece) in form.pieces {
@@ -26,7 +26,7 @@ import Testing
     var model = RandomLayouts(seed: seed)
     let layout = model.layout()
     guard let form = try model.form(layout) else { return }
-    let naive = model.naive(layout, layer: nil)
+    let naive = model.naive(layout)
     // The stored tensor is put together from weights that lie in memory.
     let parts = try form.pieces.map { path, piece in
       let whole = Piece(
@@ -101,6 +101,58 @@ import Testing
     #expect(rows == [0, 2, 1, 3, 4, 6, 5, 7])
   }
 
+  @Test func `a rule stands for every layer and every expert of it`() {
+    // The second layer has one expert more, and the first layer of all has none.
+    let experts = [(1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
+    let slots =
+      experts.map {
+        WeightSlot(path: "blocks.\($0).experts.\($1).up.weight", shape: [2, 3], role: .linear)
+      } + [WeightSlot(path: "blocks.0.up.weight", shape: [2, 3], role: .linear)]
+    let rules: [[Rule]] = [
+      .rename("layers.{i}.{ee}.w1", "blocks.{i}.experts.{e}.up"),
+      .rename("layers.{i}.w1", "blocks.{i}.up"),
+    ]
+    let single = StoredForms(
+      Dialect(name: "test", architecture: "test", rules: rules, evidence: []), slots: slots,
+      dimensions: [:])
+    #expect(single.conflicts.isEmpty && single.homeless.isEmpty)
+    #expect(
+      single.forms.map(\.name) == [
+        "layers.1.00.w1.weight", "layers.1.01.w1.weight", "layers.2.00.w1.weight",
+        "layers.2.01.w1.weight", "layers.2.02.w1.weight", "layers.0.w1.weight",
+      ])
+    let stacked = StoredForms(
+      Dialect(
+        name: "test", architecture: "test",
+        rules: [
+          .tensor(
+            "layers.{i}.w1",
+            .stacked(.weight("blocks.{i}.experts.{e}.up.weight"), over: "e", axis: 0))
+        ],
+        evidence: []), slots: slots, dimensions: [:])
+    #expect(stacked.conflicts.isEmpty && stacked.homeless.map(\.path) == ["blocks.0.up.weight"])
+    #expect(stacked.forms.map(\.name) == ["layers.1.w1", "layers.2.w1"])
+    #expect(stacked.forms.map(\.forms[0].shape) == [[2, 2, 3], [3, 2, 3]])
+  }
+
+  @Test func `a layout that its weight's rank does not allow is a conflict, and no trap`() {
+    let slots = [WeightSlot(path: "a", shape: [2, 3], role: .linear)]
+    let weight = Layout.weight("a")
+    let layouts: [Layout] = [
+      .permuted(weight, axes: [0]), .permuted(weight, axes: [0, 0]),
+      .permuted(weight, axes: [2, 1]),
+      .merged(weight, axis: 1), .merged(weight, axis: 5), .unit(weight, axis: 3),
+      .divided(weight, axis: 2, inner: "size"), .divided(weight, axis: 0, inner: "none"),
+      .interleavedHeads(weight, axis: 0, size: "size"), .joined([weight, weight], axis: 2),
+    ]
+    for layout in layouts {
+      let dialect = Dialect(
+        name: "test", architecture: "test", rules: [.tensor("x", layout)], evidence: [])
+      let forms = StoredForms(dialect, slots: slots, dimensions: ["size": 1])
+      #expect(forms.conflicts.count == 1 && forms.forms.isEmpty, "\(layout)")
+    }
+  }
+
   @Test func `a table that contradicts itself says so`() {
     let slots = ["a", "b", "c"].map { WeightSlot(path: $0, shape: [2, 3], role: .linear) }
     let dialect = Dialect(
@@ -140,11 +192,13 @@ private struct RandomLayouts {
   private var shapes: [(path: String, shape: [Int])] = []
   private let headSize: Int
   private let layers: Int
+  private let experts: Int
 
   init(seed: Int) {
     generator = SeededGenerator(seed: UInt64(seed))
     headSize = 2 * Int.random(in: 1...3, using: &generator)
     layers = Int.random(in: 1...4, using: &generator)
+    experts = Int.random(in: 1...3, using: &generator)
   }
 
   mutating func random(_ range: Range<Int>) -> Int { Int.random(in: range, using: &generator) }
@@ -154,7 +208,7 @@ private struct RandomLayouts {
     shapes = []
     let extents = [headSize * random(1..<4), headSize * random(1..<4), random(1..<4)]
     let shape = Array(extents.prefix(random(1..<4)))
-    switch random(0..<3) {
+    switch random(0..<4) {
     case 0:
       let parts = (0..<random(1..<4)).map { index in
         declare("part\(index).weight", shape)
@@ -165,6 +219,17 @@ private struct RandomLayouts {
       for layer in 0..<layers { declare("blocks.\(layer).weight", shape) }
       let axis = random(0..<shape.count + 1)
       return decorated(.stacked(.weight("blocks.{i}.weight"), axis: axis), rank: shape.count + 1)
+    case 2:
+      for layer in 0..<layers {
+        for expert in 0..<experts { declare("blocks.\(layer).experts.\(expert).weight", shape) }
+      }
+      let (inner, outer) = (random(0..<shape.count + 1), random(0..<shape.count + 2))
+      let expert = Layout.weight("blocks.{i}.experts.{e}.weight")
+      let layout =
+        random(0..<2) == 0
+        ? Layout.stacked(.stacked(expert, over: "e", axis: inner), axis: outer)
+        : .stacked(.stacked(expert, axis: inner), over: "e", axis: outer)
+      return decorated(layout, rank: shape.count + 2)
     default:
       declare("alone.weight", shape)
       return decorated(.weight("alone.weight"), rank: shape.count)
@@ -179,18 +244,19 @@ private struct RandomLayouts {
     var (layout, rank) = (layout, rank)
     for _ in 0..<random(0..<4) {
       let axis = random(0..<rank)
-      switch random(0..<5) {
+      switch random(0..<6) {
       case 0: layout = .transposed(layout)
+      case 5: layout = .permuted(layout, axes: Array(0..<rank).shuffled(using: &generator))
       case 1:
         layout = .unit(layout, axis: axis)
         rank += 1
-      case 2 where naive(layout, layer: nil).shape[axis].isMultiple(of: headSize):
+      case 2 where naive(layout).shape[axis].isMultiple(of: headSize):
         layout = .divided(layout, axis: axis, inner: "head_size")
         rank += 1
       case 3 where axis + 1 < rank:
         layout = .merged(layout, axis: axis)
         rank -= 1
-      case 4 where naive(layout, layer: nil).shape[axis].isMultiple(of: headSize):
+      case 4 where naive(layout).shape[axis].isMultiple(of: headSize):
         layout = .interleavedHeads(layout, axis: axis, size: "head_size")
       default: break
       }
@@ -237,14 +303,14 @@ private struct RandomLayouts {
     }
   }
 
-  func naive(_ layout: Layout, layer: Int?) -> Ids {
+  func naive(_ layout: Layout, numbers: HoleNumbers = [:]) -> Ids {
     switch layout {
     case .weight(let path):
-      let path = layer.map { path.replacing("{i}", with: "\($0)") } ?? path
+      let path = numbers.reduce(path) { $0.replacing("{\($1.key)}", with: "\($1.value)") }
       let shape = shapes.first { $0.path == path }?.shape ?? []
       return Ids(shape: shape, ids: (0..<shape.reduce(1, *)).map { id(path, $0) })
     case .transposed(let inner):
-      let a = naive(inner, layer: layer)
+      let a = naive(inner, numbers: numbers)
       guard a.shape.count >= 2 else { return a }
       let (m, n) = (a.shape.count - 2, a.shape.count - 1)
       var shape = a.shape
@@ -255,26 +321,33 @@ private struct RandomLayouts {
         return index
       }
     case .joined(let parts, let axis):
-      return concatenated(parts.map { naive($0, layer: layer) }, axis: axis)
-    case .stacked(let inner, let axis):
-      return concatenated(
-        (0..<layers).map { inserted(naive(inner, layer: $0), axis: axis) }, axis: axis)
+      return concatenated(parts.map { naive($0, numbers: numbers) }, axis: axis)
+    case .permuted(let inner, let axes):
+      let a = naive(inner, numbers: numbers)
+      return a.mapped(axes.map { a.shape[$0] }) { index in
+        a.shape.indices.map { axis in index[axes.firstIndex(of: axis) ?? axis] }
+      }
+    case .stacked(let inner, let hole, let axis):
+      let parts = (0..<(hole == "i" ? layers : experts)).map { number in
+        inserted(naive(inner, numbers: numbers.merging([hole: number]) { $1 }), axis: axis)
+      }
+      return concatenated(parts, axis: axis)
     case .repeated(let inner, let axis):
-      let copy = inserted(naive(inner, layer: layer), axis: axis)
+      let copy = inserted(naive(inner, numbers: numbers), axis: axis)
       return concatenated((0..<layers).map { _ in copy }, axis: axis)
     case .unit(let inner, let axis):
-      return inserted(naive(inner, layer: layer), axis: axis)
+      return inserted(naive(inner, numbers: numbers), axis: axis)
     case .divided(let inner, let axis, _):
-      var a = naive(inner, layer: layer)
+      var a = naive(inner, numbers: numbers)
       a.shape[axis] /= headSize
       a.shape.insert(headSize, at: axis + 1)
       return a
     case .merged(let inner, let axis):
-      var a = naive(inner, layer: layer)
+      var a = naive(inner, numbers: numbers)
       a.shape[axis] *= a.shape.remove(at: axis + 1)
       return a
     case .interleavedHeads(let inner, let axis, _):
-      let (a, half) = (naive(inner, layer: layer), headSize / 2)
+      let (a, half) = (naive(inner, numbers: numbers), headSize / 2)
       return a.mapped(a.shape) { index in
         var index = index
         let (head, place) = (index[axis] / headSize, index[axis] % headSize)

@@ -212,11 +212,11 @@ import Testing
     model.tensors.append(Tensor("embeddings.token_type_ids", dtype, shape, bytes: bytes))
     let graph = try model.graph()
     #expect(graph.dropped.map(\.name) == ["embeddings.token_type_ids"])
-    #expect(graph.dropped[0].reason.hasPrefix("holds zeros"))
+    #expect(graph.dropped[0].reason == "holds zeros, which types are where none are given")
   }
 
   @Test(arguments: [
-    ([1, 10], "element 9 is not 0"), ([1, 9], "is [1, 9], must be [1, 10]"),
+    ([1, 10], "element 9 is not 0"), ([1, 9], "is [1, 9], must be "),
   ])
   func `stored types that are no zeros, or too few, are refused`(
     _ shape: [Int], _ text: String

@@ -114,7 +114,7 @@ private struct Twins: Architecture {
 
   /// A graph of random weights.
   private func graph(_ model: Twins) throws -> WeightGraph {
-    let slots = model.declaration().slots.filter { $0.tie == nil }
+    let slots = model.declaration().slots.filter { $0.tie == nil && $0.role != .constant }
     let dialect = Dialect(
       name: "plain", architecture: Twins.name,
       rules: model.declaration().slots.map { .tensor($0.path, .weight($0.path)) }, evidence: [])

@@ -159,14 +159,32 @@ private let wordPath = "embeddings.word.weight"
     #expect(all == (0...2).map { "hidden_states.\($0)" } + names)
   }
 
-  @Test func `labels are those of id2label, else num_labels`() throws {
+  @Test func `labels are num_labels, else those of id2label`() throws {
     var model = TinyBERT("BertForSequenceClassification", labels: 4)
-    model["num_labels"] = 7
-    model["id2label"] = ["0": "a", "1": "b", "2": "c", "3": "d"]
-    #expect(model.fault() == nil)
-    model["id2label"] = nil
-    #expect(model.fault()?.category == .refused)
+    model["id2label"] = ["0": "a", "1": "b"]
     model["num_labels"] = 4
     #expect(model.fault() == nil)
+    model["num_labels"] = nil
+    #expect(model.fault()?.category == .refused)
+    model["id2label"] = ["0": "a", "1": "b", "2": "c", "3": "d"]
+    #expect(model.fault() == nil)
+  }
+
+  @Test func `two tied weights of other sizes than the config's are faults, and no trap`() throws {
+    for shapes in [
+      ([11, 8], [12, 8]), ([11, 8], [11, 8]), ([13, 8], [12, 8]), ([12, 8], [13, 8]),
+    ] {
+      var model = TinyBERT("BertForMaskedLM")
+      model.replace(TensorName(word), .f32, shapes.0)
+      model.add(head, shapes.1)
+      let fault = try #require(model.fault())
+      let misshapen = [shapes.0, shapes.1].filter { $0 != [13, 8] }
+      #expect(fault.category == .refused && fault.details.count == misshapen.count)
+      #expect(fault.details.allSatisfy { $0.hasPrefix("misshapen") })
+    }
+    // A shorter bias of the decoder beside the head's.
+    var model = TinyBERT("BertForMaskedLM")
+    model.add("cls.predictions.decoder.bias", [9])
+    #expect(model.fault()?.details.map { $0.hasPrefix("misshapen") } == [true])
   }
 }

@@ -92,3 +92,48 @@ import TransformerKit
     }
   }
 }
+
+/// The config.json of a cast model: frameworks load weights as it says.
+@Suite struct CastConfigTests {
+  private let scratch = ScratchFolder()
+
+  private func written(_ config: String, _ dtype: DType) throws -> (String, [ConfigChange]) {
+    let folder = scratch.makeFolder("source")
+    writeFile(
+      readFile(fixture("bert/base/model.safetensors")), to: folder.appending("model.safetensors"))
+    writeFile(Array(config.utf8), to: folder.appending("config.json"))
+    let target = scratch.path.appending("out.safetensors")
+    let conversion = try Conversion(
+      Checkpoint.open(folder),
+      to: Conversion.Target(target, dtype: dtype, allowsLoss: true, overwrite: true))
+    try conversion.run()
+    let bytes = readFile(scratch.path.appending("out.safetensors.config.json"))
+    return (String(decoding: bytes, as: UTF8.self), conversion.configChanges)
+  }
+
+  @Test(
+    arguments: [
+      (#"{"dtype": "float32"}"#, DType.bf16, #"{"dtype": "bfloat16"}"#, ["dtype"]),
+      (#"{"torch_dtype" :"float32"}"#, .f16, #"{"torch_dtype" :"float16"}"#, ["torch_dtype"]),
+      (
+        #"{"dtype": "float32", "torch_dtype": "bfloat16", "x": 1e-12}"#, .bf16,
+        #"{"dtype": "bfloat16", "torch_dtype": "bfloat16", "x": 1e-12}"#, ["dtype"]
+      ),
+      (
+        #"{"text_config": {"dtype":"float16"}, "dtype":"float16"}"#, .f32,
+        #"{"text_config": {"dtype":"float32"}, "dtype":"float32"}"#, ["dtype"]
+      ),
+      (#"{"a": "dtype", "dtype": "auto"}"#, .bf16, #"{"a": "dtype", "dtype": "auto"}"#, []),
+      (
+        #"{"a": "say \"dtype\": \"float32\"", "dtype2": "float32"}"#, .bf16,
+        #"{"a": "say \"dtype\": \"float32\"", "dtype2": "float32"}"#, []
+      ),
+      ("{}", .bf16, "{}", []),
+    ] as [(String, DType, String, [String])])
+  func `the type in it follows, and nothing else`(
+    _ config: String, _ dtype: DType, _ expected: String, _ keys: [String]
+  ) throws {
+    let (text, changes) = try written(config, dtype)
+    #expect(text == expected && changes.map(\.key) == keys)
+  }
+}

@@ -173,7 +173,9 @@ extension Layout {
     case .weight(let path): edit(path)
     case .transposed(let inner): .transposed(inner.mapped(edit))
     case .joined(let parts, let axis): .joined(parts.map { $0.mapped(edit) }, axis: axis)
-    case .stacked(let inner, let axis): .stacked(inner.mapped(edit), axis: axis)
+    case .permuted(let inner, let axes): .permuted(inner.mapped(edit), axes: axes)
+    case .stacked(let inner, let hole, let axis):
+      .stacked(inner.mapped(edit), over: hole, axis: axis)
     case .repeated(let inner, let axis): .repeated(inner.mapped(edit), axis: axis)
     case .unit(let inner, let axis): .unit(inner.mapped(edit), axis: axis)
     case .divided(let inner, let axis, let name):
@@ -200,7 +202,8 @@ extension Layout {
     switch self {
     case .transposed(let inner): inner
     case .unit(let inner, let axis): inner.withoutTransposition.map { .unit($0, axis: axis) }
-    case .stacked(let inner, let axis): inner.withoutTransposition.map { .stacked($0, axis: axis) }
+    case .stacked(let inner, let hole, let axis):
+      inner.withoutTransposition.map { .stacked($0, over: hole, axis: axis) }
     case .divided(let inner, let axis, let name):
       inner.withoutTransposition.map { .divided($0, axis: axis, inner: name) }
     default: nil

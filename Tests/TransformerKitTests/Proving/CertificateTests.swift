@@ -85,7 +85,8 @@ struct CertifiedCase: Sendable, CustomTestStringConvertible {
   func pair() throws -> CertifiedPair {
     try CertifiedPair(name, to: target) {
       $0.isFolder = !target.contains(".")
-      ($0.dialect, $0.dtype, $0.allowsLoss, $0.maxShardSize) = (dialect, dtype, true, shardSize)
+      ($0.dialect, $0.dtype, $0.maxShardSize) = (dialect, dtype, shardSize)
+      ($0.allowsLoss, $0.allowsMismatch) = (true, true)
     }
   }
 }

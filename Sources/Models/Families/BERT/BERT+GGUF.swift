@@ -1,7 +1,8 @@
 extension Dialect {
   /// BERT under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `bert`).
   ///
-  /// The pooler and the pre-training heads have no place there.
+  /// The pooler and the pre-training heads have no place there. What llama.cpp computes stands in
+  /// src/models/bert.cpp and in build_pooling of src/llama-graph.cpp.
   static let ggufBERT = Dialect(
     name: "gguf",
     architecture: BERT.name,
@@ -20,7 +21,16 @@ extension Dialect {
       layer("layer_output_norm", "feed_forward_norm"),
       .rename("cls", "classifier"),
     ],
-    builtIn: [("activation", "gelu_new"), ("attention", "bidirectional")],
+    limits: [
+      .fact("activation", "gelu_new"), .fact("attention", "bidirectional"),
+      .of(BERT.self, "the token type") {
+        $0.tokenTypes > 1 ? ("any of \($0.tokenTypes) in the config", "always 0") : nil
+      },
+      .of(BERT.self, "the classifier") {
+        $0.task == .tokenClassification
+          ? ("on every token in the config", "with tanh, on the first one,") : nil
+      },
+    ],
     evidence: [.name("token_types.weight")],
     ownFiles: .gguf)
 

@@ -34,8 +34,20 @@ extension Dialect {
         "attention_probs_dropout_prob", "hidden_act", "hidden_dropout_prob", "hidden_size",
         "initializer_range", "intermediate_size", "max_position_embeddings",
         "num_attention_heads", "num_hidden_layers", "type_vocab_size", "vocab_size",
-      ].map { (native: $0, usual: $0) }),
-    builtIn: [("activation", "gelu_new"), ("epsilon", "\(1e-12)")],
+      ].map { (native: $0, usual: $0) },
+      // Its gelu is the tanh form.
+      values: [
+        "hidden_act": Dictionary(["gelu_new", "gelu_pytorch_tanh"].map { ($0, "gelu") }) { $1 }
+      ],
+      labels: "output_weights"),
+    limits: [
+      .activation("gelu_new", "relu", "tanh", "linear", making: ["gelu": "gelu_new"]),
+      .fact("epsilon", "\(1e-12)"), .fact("attention", "bidirectional"),
+      .of(BERT.self, "the classifier") {
+        $0.task == .tokenClassification
+          ? ("on every token in the config", "on the pooled first one") : nil
+      },
+    ],
     evidence: [.name("bert/embeddings/word_embeddings")],
     ownFiles: .tensorFlow("google-research/bert"))
 

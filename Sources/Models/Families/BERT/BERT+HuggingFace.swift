@@ -8,6 +8,12 @@ extension Dialect {
       .rename("bert.embeddings.word_embeddings", "embeddings.word"),
       .rename("bert.embeddings.position_embeddings", "embeddings.position"),
       .rename("bert.embeddings.token_type_embeddings", "embeddings.token_type"),
+      .tensor(
+        "bert.embeddings.position_ids", .unit(.weight("embeddings.position_ids"), axis: 0),
+        .weight("embeddings.position_ids")),
+      .tensor(
+        "bert.embeddings.token_type_ids", .unit(.weight("embeddings.token_type_ids"), axis: 0),
+        .weight("embeddings.token_type_ids")),
       .rename("bert.embeddings.LayerNorm", "embeddings.norm"),
       layer("attention.self.query", "attention.query"),
       layer("attention.self.key", "attention.key"),
@@ -34,15 +40,6 @@ extension Dialect {
     otherEndings: [
       (other: "LayerNorm.gamma", usual: "LayerNorm.weight"),
       (other: "LayerNorm.beta", usual: "LayerNorm.bias"),
-    ],
-    buffers: [
-      ConstantBuffer(
-        stored: "bert.embeddings.position_ids",
-        content: .positions(of: "embeddings.position.weight")),
-      // transformers 5 leaves a stored one out, and has zeros in its place.
-      ConstantBuffer(
-        stored: "bert.embeddings.token_type_ids",
-        content: .zeros(of: "embeddings.position.weight")),
     ],
     evidence: [.name("bert.embeddings.word_embeddings.weight")])
 

@@ -30,8 +30,6 @@ public struct BERT: Architecture {
   let task: BERTHead
   /// Whether the head computes the pooled state of the first token.
   let hasPooler: Bool
-  /// Modules that the checkpoint stores although the head does not use them.
-  let unused: Set<String>
 
   public var head: String { task.rawValue }
 
@@ -56,13 +54,7 @@ public struct BERT: Architecture {
     config.disregard(Self.withoutEffect)
     let isCausal = isDecoder
     task = config.head { BERTHead(isDecoder: isCausal, isStored: isStored) }
-    let (task, used) = (task, task.modules)
-    hasPooler = used.contains("pooler") || task == .base && isStored("pooler.weight")
-    // Google's pre-training files keep both, whatever class the config names.
-    unused = Set(
-      ["pooler", "nsp_head"].filter {
-        isStored($0 + ".weight") && !used.contains($0) && task != .base
-      })
+    hasPooler = task.modules.contains("pooler") || task == .base && isStored("pooler.weight")
     checkConsistency(&config)
   }
 
@@ -92,7 +84,7 @@ public struct BERT: Architecture {
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
     var stages: [Stage<Scalar>] = [embeddings()]
     for layer in 0..<layers { stages.append(block(layer)) }
-    if hasPooler || unused.contains("pooler") { stages.append(pooler()) }
+    if hasPooler || task != .base { stages.append(pooler()) }
     return stages + headStages()
   }
 
@@ -103,6 +95,8 @@ public struct BERT: Architecture {
         .rows("weight", [vocabulary, width], .embedding)
       let position = scope.module("position", .embedding)
         .rows("weight", [positions, width], .embedding)
+      scope.constant("position_ids", [positions], .positions)
+      scope.constant("token_type_ids", [positions], .noTypes)
       let tokenType = scope.module("token_type", .embedding)
         .rows("weight", [tokenTypes, width], .embedding)
       let norm = try LayerNorm(
@@ -153,10 +147,11 @@ public struct BERT: Architecture {
     }
   }
 
-  /// The pooled first token, whatever `hidden_act` says.
+  /// The pooled first token, whatever `hidden_act` says. Google's pre-training files keep it, whatever
+  /// class the config names.
   private func pooler<Scalar>() -> Stage<Scalar> {
     .pooler(
       of: "hidden", to: "pooler_output", width: width, isOutput: task == .base,
-      isUnused: unused.contains("pooler"))
+      isUnused: !hasPooler)
   }
 }

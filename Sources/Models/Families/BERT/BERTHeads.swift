@@ -48,9 +48,7 @@ extension BERT {
   func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
     var stages: [Stage<Scalar>] = []
     if task.modules.contains("mlm_head") { stages.append(maskedLM()) }
-    if task.modules.contains("nsp_head") || unused.contains("nsp_head") {
-      stages.append(nextSentence())
-    }
+    if task != .base { stages.append(nextSentence()) }
     switch task {
     case .sequenceClassification:
       stages.append(.classifier(of: "pooler_output", width: width, labels: labels))
@@ -77,8 +75,8 @@ extension BERT {
       let decoder = scope.module("decoder", .linear)
       let weight = decoder.rows(
         "weight", [vocabulary, width], .linear,
-        tiedTo: isTied ? "embeddings.word.weight" : nil)
-      let bias = try decoder.weight("bias", [vocabulary], .bias, tiedTo: "mlm_head.bias")
+        origin: isTied ? .equal("embeddings.word.weight") : nil)
+      let bias = try decoder.weight("bias", [vocabulary], .bias, origin: .equal("mlm_head.bias"))
       return { states throws(CheckpointError) in
         let x = norm(transform(states["hidden"]))
         // [batch, length, vocabulary]
@@ -87,13 +85,15 @@ extension BERT {
     }
   }
 
+  /// Google's pre-training files keep it too, whatever class the config names.
   private func nextSentence<Scalar>() -> Stage<Scalar> {
     let name = task == .preTraining ? "seq_relationship_logits" : "logits"
-    let isUnused = unused.contains("nsp_head")
+    let isUnused = !task.modules.contains("nsp_head")
     return Stage("nsp_head", outputs: isUnused ? [] : [.final(name)]) {
       scope throws(CheckpointError) in
       let head = try Linear(
-        scope.module("nsp_head", .linear, isUnused: isUnused), in: width, out: 2)
+        scope.module("nsp_head", .linear, isUnused: isUnused), in: width, out: 2,
+        origin: isUnused ? .passenger : nil)
       return { states throws(CheckpointError) in
         guard !isUnused else { return }
         states[name] = head(states["pooler_output"])  // [batch, 2]

@@ -1,6 +1,7 @@
 extension Dialect {
   /// GPT-2 under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `gpt2`): linear
-  /// layers `[out, in]`, queries, keys and values in one.
+  /// layers `[out, in]`, queries, keys and values in one. What llama.cpp computes stands in
+  /// src/models/gpt2.cpp.
   static let ggufGPT2 = Dialect(
     name: "gguf",
     architecture: "gpt2",
@@ -17,7 +18,7 @@ extension Dialect {
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
     ],
-    builtIn: gpt2BuiltIn(activation: "gelu_new"),
+    limits: gpt2Limits(activation: "gelu_new"),
     evidence: [.name("blk.0.attn_qkv.weight")],
     ownFiles: .gguf)
 

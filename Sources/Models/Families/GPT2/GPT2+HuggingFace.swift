@@ -12,6 +12,10 @@ extension Dialect {
       .rename("transformer.h.{i}.ln_2", "decoder.blocks.{i}.feed_forward_norm"),
       .tensor("transformer.h.{i}.attn.c_attn.weight", .transposed(.queryKeyValue(".weight"))),
       .tensor("transformer.h.{i}.attn.c_attn.bias", .queryKeyValue(".bias")),
+      gpt2CausalMask,
+      .tensor(
+        "transformer.h.{i}.attn.masked_bias", .weight(gpt2Attention + "masked_score"),
+        .unit(.weight(gpt2Attention + "masked_score"), axis: 0)),
       conv1D("attn.c_proj", "attention.output"),
       conv1D("mlp.c_fc", "feed_forward.up"),
       conv1D("mlp.c_proj", "feed_forward.down"),
@@ -23,7 +27,6 @@ extension Dialect {
       .rename("multiple_choice_head.summary", "choice_head"),
     ],
     prefixes: [OptionalPrefix(text: "transformer.") { $0 != "GPT2Model" }],
-    buffers: gpt2MaskBuffers,
     evidence: [
       Evidence(stored: "transformer.h.0.attn.c_attn.weight") { $0.count == 2 && $0[1] == 3 * $0[0] }
     ])
@@ -36,12 +39,12 @@ extension Dialect {
   }
 
   /// What older versions stored of the causal mask.
-  static let gpt2MaskBuffers = [
-    ConstantBuffer(
-      stored: "transformer.h.{i}.attn.bias",
-      content: .causalTriangle(of: "embeddings.position.weight")),
-    ConstantBuffer(stored: "transformer.h.{i}.attn.masked_bias", content: .number(-10000)),
-  ]
+  static let gpt2CausalMask: [Rule] = .tensor(
+    "transformer.h.{i}.attn.bias",
+    .unit(.unit(.weight(gpt2Attention + "causal_mask"), axis: 0), axis: 0),
+    .weight(gpt2Attention + "causal_mask"))
+
+  private static let gpt2Attention = "decoder.blocks.{i}.attention."
 }
 
 extension Layout {

@@ -14,6 +14,7 @@ extension Dialect {
       .rename("transformer.h.{i}.ln_2", "decoder.blocks.{i}.feed_forward_norm"),
       .tensor("transformer.h.{i}.attn.c_attn.weight", .queryKeyValue(".weight")),
       .tensor("transformer.h.{i}.attn.c_attn.bias", .queryKeyValue(".bias")),
+      gpt2CausalMask,
       .rename("transformer.h.{i}.attn.c_proj", "decoder.blocks.{i}.attention.output"),
       .rename("transformer.h.{i}.mlp.c_fc", "decoder.blocks.{i}.feed_forward.up"),
       .rename("transformer.h.{i}.mlp.c_proj", "decoder.blocks.{i}.feed_forward.down"),
@@ -21,9 +22,17 @@ extension Dialect {
       .rename("lm_head", "lm_head", writesTie: .always, mayBePadded: true),
     ],
     prefixes: [OptionalPrefix(text: "_orig_mod.", isWritten: { _ in false }, isInRules: false)],
-    buffers: [gpt2MaskBuffers[0]],
-    mayOmitBiases: true,
-    builtIn: gpt2BuiltIn(activation: "gelu") + [("epsilon", "\(1e-5)")],
+    omissible: .biases,
+    limits: gpt2Limits(activation: "gelu") + [
+      .fact("epsilon", "\(1e-5)"), gpt2InnerWidth,
+      Limit("the head") { graph in
+        guard graph.slots.contains(where: { $0.path == "lm_head.weight" }) else {
+          return ("no part of the model", "always there and wanted in the file")
+        }
+        return graph.ties["lm_head.weight"] == nil
+          ? ("a matrix of its own in the model", "always the word embedding") : nil
+      },
+    ],
     evidence: [
       Evidence(stored: "transformer.h.0.attn.c_attn.weight") { $0.count == 2 && $0[0] == 3 * $0[1] }
     ],

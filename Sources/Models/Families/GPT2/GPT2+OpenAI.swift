@@ -25,16 +25,23 @@ extension Dialect {
         (native: "n_embd", usual: "n_embd"), (native: "n_head", usual: "n_head"),
         (native: "n_layer", usual: "n_layer"),
       ]),
-    builtIn: gpt2BuiltIn(activation: "gelu_new") + [("epsilon", "\(1e-5)")],
+    limits: gpt2Limits(activation: "gelu_new") + [.fact("epsilon", "\(1e-5)"), gpt2InnerWidth],
     evidence: [.name("model/wte"), .name("model/h0/attn/c_attn/w")],
     ownFiles: .tensorFlow("openai/gpt-2"))
 
   /// What code that knows GPT-2 only as OpenAI trained it computes.
-  static func gpt2BuiltIn(activation: String) -> [(key: String, value: String)] {
+  static func gpt2Limits(activation: String) -> [Limit] {
     [
-      ("activation", activation), ("scale_attn_by_inverse_layer_idx", "false"),
-      ("scale_attn_weights", "true"),
+      .fact("activation", activation), .fact("scale_attn_by_inverse_layer_idx", "false"),
+      .fact("scale_attn_weights", "true"),
     ]
+  }
+
+  /// The width of the feed-forward network, where the code knows it only as four times the model's.
+  static let gpt2InnerWidth = Limit.of(GPT2.self, "n_inner") {
+    let usual = 4 * $0.width
+    return $0.feedForwardWidth == usual
+      ? nil : ("\($0.feedForwardWidth) in the config", "4 × n_embd, \(usual),")
   }
 
   private static func convolution(_ stored: String, _ path: String) -> [Rule] {

@@ -129,10 +129,12 @@ public struct GPT2: Architecture {
         .module("\(layer)", .block)
       let attentionNorm = try LayerNorm(
         scope.module("attention_norm", .layerNorm), width: width, epsilon: epsilon)
+      let attentionScope = scope.module("attention", .attention)
       let attention = try Attention(
-        scope.module("attention", .attention), width: width,
-        shape: AttentionShape(heads: heads, headSize: width / heads),
-        scale: scoreScale(of: layer))
+        attentionScope, width: width,
+        shape: AttentionShape(heads: heads, headSize: width / heads), scale: scoreScale(of: layer))
+      attentionScope.constant("causal_mask", [positions, positions], .causalMask(positions))
+      attentionScope.constant("masked_score", [], .maskedScore(-10000))
       let feedForwardNorm = try LayerNorm(
         scope.module("feed_forward_norm", .layerNorm), width: width, epsilon: epsilon)
       let feedForward = try FeedForward(

@@ -9,7 +9,9 @@ extension Dialect {
     ggufLlama(Qwen2.self, inPairs: false), ggufLlama(Qwen3.self, inPairs: false),
   ]
 
-  private static func ggufLlama(_ member: any LlamaMember.Type, inPairs: Bool) -> Dialect {
+  private static func ggufLlama<Member: LlamaMember>(
+    _ member: Member.Type, inPairs: Bool
+  ) -> Dialect {
     func rotated(_ stored: String, _ path: String) -> [Rule] {
       inPairs
         ? .inRotaryPairs("blk.{i}." + stored, "decoder.blocks.{i}." + path) : layer(stored, path)
@@ -33,7 +35,9 @@ extension Dialect {
         .rename("output_norm", "decoder.norm"),
         .rename("output", "lm_head"),
       ],
-      evidence: [.name("blk.0.attn_q.weight")])
+      limits: .llamaCpp(member),
+      evidence: [.name("blk.0.attn_q.weight")],
+      ownFiles: .gguf)
   }
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {

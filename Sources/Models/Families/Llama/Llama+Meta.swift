@@ -24,6 +24,7 @@ extension Dialect {
       .rename("output", "lm_head", writesTie: .always),
     ],
     nativeConfig: .metaParams,
+    limits: .metaLlama,
     evidence: [.name("layers.0.attention.wq.weight")])
 
   /// Without a bias, which Meta's layers have not.

@@ -104,7 +104,8 @@ extension ConfigReader {
   /// How many keys a query sees, its own included, in layers with a window; null for all. What is
   /// mistaken is usually whether its own counts.
   fileprivate mutating func window(on bearing: ConfigFact.Bearing) -> Int? {
-    let own = present("sliding_window")?.int ?? 4096
+    let said = present("sliding_window")?.int ?? 4096
+    let own = min(max(said, 1), Self.largestExtent)
     let near = [own - 1, own + 1].filter { (1...Self.largestExtent).contains($0) }
     return optionalCount(
       "sliding_window", default: isNull("sliding_window") ? nil : 4096, usual: near + [4096],

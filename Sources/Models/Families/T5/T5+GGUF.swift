@@ -1,6 +1,9 @@
+import Kernels
+
 extension Dialect {
   /// T5 under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `t5`): nothing is
-  /// transposed, `ffn_gate` is `wi_0` of gated models, and `ffn_up` is `wi` or `wi_1`.
+  /// transposed, `ffn_gate` is `wi_0` of gated models, and `ffn_up` is `wi` or `wi_1`. What llama.cpp
+  /// computes stands in src/models/t5.cpp and in llama_relative_position_bucket of src/llama-graph.cpp.
   static let ggufT5 = Dialect(
     name: "gguf",
     architecture: "t5",
@@ -10,7 +13,14 @@ extension Dialect {
       ggufStack("dec", "decoder"),
       .rename("output", "lm_head"),
     ],
-    builtIn: [("relative_attention_max_distance", "128"), ("scale_decoder_outputs", "false")],
+    limits: [
+      .fact("relative_attention_max_distance", "128"), .fact("scale_decoder_outputs", "false"),
+      .of(T5.self, "activation") {
+        let code = $0.isGated ? Activation.geluTanh : .relu
+        return $0.activation == code
+          ? nil : ("\($0.activation.rawValue) in the config", code.rawValue)
+      },
+    ],
     evidence: [.name("enc.blk.0.attn_q.weight")],
     ownFiles: .gguf)
 

@@ -23,7 +23,12 @@ extension Dialect {
       (other: "/layer_norm/scale", usual: "/rms_norm/scale"),
       (other: "/final_layer_norm/scale", usual: "/rms_norm/scale"),
     ],
-    builtIn: [("epsilon", "\(1e-6)"), ("relative_attention_max_distance", "128")],
+    limits: [
+      // Gin files can set the activation, the epsilon and the number of buckets.
+      .activation(
+        "relu", "gelu_new", "silu", "sigmoid", "tanh", "linear", making: ["gelu": "gelu_new"]),
+      .fact("relative_attention_max_distance", "128"), t5OutputScale,
+    ],
     evidence: [.name("shared/embedding"), .name("encoder/block_000/layer_000/SelfAttention/q")],
     ownFiles: .tensorFlow("Mesh TensorFlow"))
 

@@ -12,7 +12,7 @@ extension Dialect {
       t5xHead,
     ],
     prefixes: [t5xTarget],
-    builtIn: [("epsilon", "\(1e-6)"), ("relative_attention_max_distance", "128")],
+    limits: t5xLimits,
     evidence: [.name("encoder/layers_0/attention/query/kernel")],
     ownFiles: Dialect.OwnFiles(program: "T5X", files: "T5X checkpoints", container: "t5x"))
 
@@ -27,9 +27,33 @@ extension Dialect {
       t5xHead,
     ],
     prefixes: [t5xTarget],
-    builtIn: [("epsilon", "\(1e-6)"), ("relative_attention_max_distance", "128")],
+    limits: t5xLimits,
     evidence: [.name("encoder/encoder/attention/query/kernel")],
     ownFiles: Dialect.OwnFiles(program: "T5X", files: "T5X checkpoints", container: "t5x"))
+
+  /// What examples/t5/network.py and layers.py compute. Activations are those of flax.linen, of which gin
+  /// files name one.
+  private static let t5xLimits: [Limit] = [
+    .activation(
+      "relu", "relu6", "gelu_new", "silu", "sigmoid", "tanh", "leaky_relu", "hardswish", "linear",
+      making: ["gelu": "gelu_new"]),
+    .fact("epsilon", "\(1e-6)"), .fact("relative_attention_max_distance", "128"),
+    .of(T5.self, "relative_attention_num_buckets") {
+      $0.buckets == 32 ? nil : ("\($0.buckets) in the config", "32")
+    },
+    t5OutputScale,
+  ]
+
+  /// Google's code scales the decoder's states where the head is the embedding, and only there.
+  static let t5OutputScale = Limit("scale_decoder_outputs") { graph in
+    guard let model = graph.architecture as? T5, model.task == .conditionalGeneration else {
+      return nil
+    }
+    let isTied = graph.ties["lm_head.weight"] != nil
+    guard model.scalesOutputs != isTied else { return nil }
+    let reason = isTied ? "true for a head that is the embedding" : "false for a head of its own"
+    return ("\(model.scalesOutputs) in the config", reason)
+  }
 
   private static let t5xTarget = OptionalPrefix(
     text: "target/", isWritten: { _ in true }, isInRules: false)

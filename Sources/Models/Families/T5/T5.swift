@@ -43,9 +43,6 @@ public struct T5: Architecture {
   /// What a decoder's text begins with.
   let startToken: Int?
   let task: T5Head
-  /// Whether the checkpoint stores a table of relative biases for the cross-attention. Early models
-  /// were trained with one; nothing reads it.
-  let hasUnusedTable: Bool
 
   public var head: String { task.rawValue }
 
@@ -85,7 +82,6 @@ public struct T5: Architecture {
     startToken = config.token(
       "decoder_start_token_id", default: nil, on: task.shiftsInputs ? .outputs : .nothing)
     config.disregard(Self.withoutEffect)
-    hasUnusedTable = task.hasDecoder && isStored("decoder.unused_cross_relative_bias.weight")
     checkConsistency(&config)
   }
 

@@ -42,9 +42,10 @@ extension T5 {
       let bias = try RelativeBias(
         module.module("relative_bias", .embedding), buckets: buckets, heads: heads,
         maxDistance: maxDistance, isBidirectional: stack == .encoder)
-      if stack == .decoder && hasUnusedTable {
+      if stack == .decoder {
+        // Early models were trained with a table for the cross-attention too; nothing reads it.
         _ = module.module("unused_cross_relative_bias", .embedding, isUnused: true)
-          .rows("weight", [buckets, heads], .embedding)
+          .rows("weight", [buckets, heads], .embedding, origin: .passenger)
       }
       return { states throws(CheckpointError) in
         let ids = states.inputs.required(stack.ids)

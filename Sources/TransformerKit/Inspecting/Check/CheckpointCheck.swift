@@ -41,7 +41,7 @@ public func check(
     report.addUnreadable(fresh.tensors.tensors, instead: error)
     return report
   }
-  try report.checkElements(tensors, found, graph)
+  try report.checkElements(tensors, found, graph, of: checkpoint.tensors)
   return report
 }
 
@@ -68,10 +68,10 @@ private func opened(
 extension CheckReport {
   /// What the elements show.
   mutating func checkElements(
-    _ tensors: [Tensor], _ found: [TensorStatistics], _ graph: WeightGraph?
+    _ tensors: [Tensor], _ found: [TensorStatistics], _ graph: WeightGraph?, of table: TensorTable
   ) throws(CheckpointError) {
     // Optimisers leave what they like.
-    let weights = tensors.indices.filter { !isTrainingState(tensors[$0].name.text) }
+    let weights = tensors.indices.filter { !isTrainingState(tensors[$0].name.text, in: table) }
     // Usually all are, and copies of hundreds of thousands would take much memory.
     let isAll = weights.count == tensors.count
     let stored = isAll ? tensors : weights.map { tensors[$0] }

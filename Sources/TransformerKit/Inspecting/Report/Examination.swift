@@ -29,7 +29,7 @@ struct Examination {
     check.tensorCount = tensors.count
     statistics = try TransformerKit.statistics(
       of: tensors, options: statisticsOptions, progress: progress)
-    try check.checkElements(tensors, statistics, graph)
+    try check.checkElements(tensors, statistics, graph, of: checkpoint.tensors)
     self.check = check
   }
 }

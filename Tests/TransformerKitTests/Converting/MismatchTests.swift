@@ -1,0 +1,176 @@
+import Containers
+import Models
+import SystemPackage
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// Fixtures whose weights and outputs an ecosystem's own code made, except those of gguf's names, which
+/// nobody ran there.
+private let native = goldenCases.filter { name in
+  ["/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta"].contains { name.contains($0) }
+}
+
+private let linear: JSONValue = [
+  "rope_type": "linear", "factor": .number(2.0), "rope_theta": .number(10000.0),
+]
+
+/// What a dialect's own code would compute otherwise: refused with the list, or written and said.
+@Suite struct MismatchTests {
+  private let scratch = ScratchFolder()
+
+  private func conversion(
+    of graph: FilePath, to dialect: String, allowed: Bool
+  ) throws -> Conversion {
+    try Conversion(
+      Checkpoint.open(graph),
+      to: Conversion.Target(
+        scratch.path.appending("out.npz"), dialect: dialect, allowsMismatch: allowed),
+      options: OpenOptions(recognition: RecognitionOptions(dropsTrainingState: true)))
+  }
+
+  @Test(arguments: native)
+  func `what an ecosystem's own code computed, it can express`(_ name: String) throws {
+    let options = RecognitionOptions(dropsTrainingState: true)
+    let graph = try Model(fixture(name), options: OpenOptions(recognition: options)).graph
+    #expect(graph.inexpressible(in: graph.dialect.fullName) == [])
+  }
+
+  @Test(arguments: goldenCases)
+  func `every model is expressed in every dialect, or refused with the list`(
+    _ name: String
+  ) throws {
+    let options = RecognitionOptions(dropsTrainingState: true)
+    let graph = try Model(fixture(name), options: OpenOptions(recognition: options)).graph
+    for dialect in Family.all.dialects where dialect.architecture == graph.dialect.architecture {
+      let differences = graph.inexpressible(in: dialect.fullName)
+      if dialect.name == "huggingface" { #expect(differences == []) }
+      guard (try? graph.translated(to: dialect.fullName)) != nil else { continue }
+      let allowed = try conversion(of: fixture(name), to: dialect.fullName, allowed: true)
+      #expect(allowed.mismatches == differences)
+      do {
+        let refused = try conversion(of: fixture(name), to: dialect.fullName, allowed: false)
+        #expect(refused.mismatches == [] && differences == [])
+      } catch let error as CheckpointError {
+        #expect(error.category == .refused && error.details == differences)
+        #expect(!differences.isEmpty && error.advice?.contains("--allow-mismatch") == true)
+      }
+    }
+  }
+
+  /// One thing changed in a model that the dialect expresses, and what is then said of it.
+  @Test(
+    arguments: [
+      ("bert/google_base", "google-bert", "hidden_act", "gelu", "activation is gelu"),
+      ("bert/google_base", "google-bert", "hidden_act", "silu", "not known in the code"),
+      ("bert/google_base", "google-bert", "layer_norm_eps", .number(1e-5), "epsilon is 1e-05"),
+      ("bert/google_base", "google-bert", "hidden_act", "relu", nil),
+      ("bert/google_base", "google-bert", "hidden_act", "tanh", nil),
+      ("gpt2/nanogpt", "nanogpt", "activation_function", "gelu_new", "and gelu in the code"),
+      ("gpt2/nanogpt", "nanogpt", "activation_function", "relu", "activation is relu"),
+      ("gpt2/nanogpt", "nanogpt", "layer_norm_epsilon", .number(1e-6), "and 1e-05 in the code"),
+      ("gpt2/nanogpt", "nanogpt", "scale_attn_weights", false, "scale_attn_weights is false"),
+      (
+        "gpt2/nanogpt", "nanogpt", "scale_attn_by_inverse_layer_idx", true,
+        "scale_attn_by_inverse_layer_idx is true"
+      ),
+      ("gpt2/openai", "openai-gpt2", "activation_function", "gelu", "and gelu_new in the code"),
+      ("gpt2/openai", "openai-gpt2", "layer_norm_epsilon", .number(1e-6), "and 1e-05 in the code"),
+      ("gpt2/gguf_names", "gguf", "layer_norm_epsilon", .number(1e-3), nil),
+      ("gpt2/gguf_names", "gguf", "activation_function", "gelu", "and gelu_new in the code"),
+      ("t5/t5x_v10", "t5x", "relative_attention_max_distance", 64, "and 128 in the code"),
+      ("t5/t5x_v10", "t5x", "layer_norm_epsilon", .number(1e-5), "and 1e-06 in the code"),
+      ("t5/t5x_v10", "t5x", "feed_forward_proj", "gelu", "activation is gelu in the config"),
+      ("t5/t5x_v10", "t5x", "feed_forward_proj", "silu", nil),
+      (
+        "t5/t5x_v10", "t5x", "scale_decoder_outputs", false, "true for a head that is the embedding"
+      ),
+      ("t5/t5x_v11", "t5x", "scale_decoder_outputs", true, "false for a head of its own"),
+      (
+        "t5/t5x_scanned", "t5x-scanned", "scale_decoder_outputs", true,
+        "false for a head of its own"
+      ),
+      ("t5/mesh_v10", "mesh-tf", "relative_attention_max_distance", 64, "and 128 in the code"),
+      ("t5/mesh_v10", "mesh-tf", "scale_decoder_outputs", false, "true for a head"),
+      ("t5/mesh_v10", "mesh-tf", "layer_norm_epsilon", .number(1e-5), nil),
+      ("t5/gguf_names", "gguf", "feed_forward_proj", "gated-silu", "activation is silu"),
+      ("t5/gguf_names", "gguf", "scale_decoder_outputs", true, "and false in the code"),
+      ("t5/gguf_names", "gguf", "relative_attention_max_distance", 64, "and 128 in the code"),
+      ("t5/gguf_names", "gguf", "layer_norm_epsilon", .number(1e-3), nil),
+      ("llama/meta/huggingface", "meta", "rms_norm_eps", .number(1e-3), nil),
+      (
+        "llama/meta/huggingface", "meta", "hidden_act", "gelu",
+        "activation is gelu in the config, and silu in"
+      ),
+      (
+        "llama/meta/huggingface", "meta", "rope_parameters", linear,
+        "rope_type is linear in the config, and not"
+      ),
+      ("llama/lm", "gguf", "rope_parameters", linear, nil),
+      ("llama/lm", "gguf", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
+      ("llama/mistral_no_window", "gguf", "sliding_window", 3, "sliding_window is 3 in"),
+    ] as [(String, String, String, JSONValue, String?)])
+  func `a limit is seen`(
+    _ name: String, _ dialect: String, _ key: String, _ value: JSONValue, _ expected: String?
+  ) throws {
+    let graph = try changed(name, [key: value])
+    let differences = graph.inexpressible(in: dialect)
+    if let expected {
+      #expect(differences.count == 1 && differences[0].contains(expected), "\(differences)")
+    } else {
+      #expect(differences == [])
+    }
+  }
+
+  /// A fixture with other values in its config.
+  private func changed(_ name: String, _ values: [String: JSONValue]) throws -> WeightGraph {
+    let checkpoint = try Checkpoint.open(fixture(name))
+    let config = try #require(checkpoint.config?.value)
+    let derived = values.keys.contains("feed_forward_proj") ? ["dense_act_fn", "is_gated_act"] : []
+    let kept = (config.members ?? []).filter {
+      values[$0.key] == nil && !derived.contains($0.key)
+    }
+    return try WeightGraph(
+      checkpoint.tensors,
+      config: .object(kept + values.map { JSONValue.Member($0.key, $0.value) }))
+  }
+
+  @Test(
+    arguments: [
+      ("gpt2/lm_untied", "nanogpt", "the head is a matrix of its own"),
+      ("gpt2/base", "nanogpt", "the head is no part of the model"),
+      ("gpt2/inner", "nanogpt", "n_inner is 40 in the config, and 4 × n_embd, 96, in the code"),
+      ("gpt2/inner", "openai-gpt2", "n_inner is 40 in the config, and 4 × n_embd, 96, in the code"),
+      ("bert/token_classification", "google-bert", "the classifier is on every token"),
+      ("bert/token_classification", "gguf", "the classifier is on every token"),
+      ("bert/gguf_names", "gguf", "the token type is any of 2 in the config, and always 0"),
+      ("t5/buckets", "t5x", "relative_attention_num_buckets is 16 in the config, and 32"),
+      ("t5/untied_scaled", "mesh-tf", "false for a head of its own"),
+      ("t5/gguf_names_v10", "gguf", "scale_decoder_outputs is true in the config, and false"),
+      ("t5/gelu", "gguf", "activation is gelu in the config, and relu"),
+      ("llama/base", "meta", "the head is no part of the model, and always there"),
+      ("llama/yarn", "meta", "rope_type is yarn in the config, and not known in the code of meta"),
+      ("llama/llama3", "meta", "llama3's scaling is factor "),
+      ("llama/mistral", "gguf", "sliding_window is "),
+      ("llama/qwen2_windows", "gguf", "sliding_window is "),
+      ("llama/dynamic", "gguf", "rope_type is dynamic in the config, and not known in the code of"),
+      ("llama/longrope", "gguf", "longrope is chosen by the length of the text, and by the size"),
+      ("llama/qwen3_biases", "gguf", "the bias of attention's output is a part of the model"),
+    ])
+  func `what shows in the weights is seen too`(
+    _ name: String, _ dialect: String, _ expected: String
+  ) throws {
+    let differences = try openModel(name).graph.inexpressible(in: dialect)
+    #expect(
+      differences.contains { $0.hasPrefix(expected) || $0.contains(expected) }, "\(differences)")
+  }
+
+  @Test func `Google's config has Google's name for the tanh form of gelu`() throws {
+    let graph = try openModel("bert/google_base").graph
+    let native = try #require(graph.nativeConfig(of: "google-bert"))
+    #expect(native.content["hidden_act"] == "gelu")
+    let relu = try changed("bert/google_base", ["hidden_act": "relu"])
+    #expect(relu.nativeConfig(of: "google-bert")?.content["hidden_act"] == "relu")
+  }
+}

@@ -1,0 +1,140 @@
+import Containers
+import Models
+import SystemPackage
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// Models whose files do not say it themselves, or have more than we know.
+@Suite struct RecognitionTests {
+  private func changed(
+    _ name: String, _ values: [String: JSONValue?] = [:],
+    options: RecognitionOptions = RecognitionOptions(), _ edit: (Tensor) -> Tensor = { $0 }
+  ) throws -> WeightGraph {
+    let checkpoint = try Checkpoint.open(fixture(name))
+    let config = try #require(checkpoint.config?.value)
+    let kept = (config.members ?? []).filter { !values.keys.contains($0.key) }
+    let table = try TensorTable(checkpoint.tensors.tensors.map(edit))
+    let added = values.compactMap { key, value in value.map { JSONValue.Member(key, $0) } }
+    return try WeightGraph(table, config: .object(kept + added), options: options)
+  }
+
+  private func failure(_ work: () throws -> WeightGraph) -> CheckpointError? {
+    #expect(throws: CheckpointError.self) { _ = try work() }
+  }
+
+  // MARK: Prefixes
+
+  @Test(arguments: ["module.", "model.", "_orig_mod.", "module._orig_mod.", "a/b/"])
+  func `a prefix before every name is named, and nothing else`(_ prefix: String) throws {
+    for name in ["bert/base", "bert/masked_lm", "gpt2/lm", "t5/v11", "t5/t5x_v11"] {
+      let error = failure {
+        try changed(name) { $0.renamed(TensorName(prefix + $0.name.text)) }
+      }
+      #expect(error?.category == .refused && error?.details == [])
+      #expect(
+        error?.description
+          == "every name begins with \"\(prefix)\", which is no part of a weight's name")
+      #expect(error?.advice == "--strip-prefix \(prefix) takes it off")
+    }
+  }
+
+  @Test func `a prefix that some names lack is named with their number`() throws {
+    let error = failure {
+      try changed("bert/masked_lm") { tensor in
+        let name = tensor.name.text
+        return name.hasPrefix("cls.") ? tensor : tensor.renamed(TensorName("module." + name))
+      }
+    }
+    #expect(error?.description.contains(" names begin with \"module.\"") == true)
+  }
+
+  @Test func `without a config the prefix is named too`() throws {
+    let tensors = try Checkpoint.open(fixture("gpt2/lm")).tensors.tensors
+    let table = try TensorTable(tensors.map { $0.renamed(TensorName("module." + $0.name.text)) })
+    let error = failure { try WeightGraph(table, config: nil) }
+    #expect(error?.advice == "--strip-prefix module. takes it off")
+  }
+
+  @Test func `a prefix that is taken off leaves the same model`() throws {
+    let scratch = ScratchFolder()
+    let wrapped = scratch.path.appending("wrapped.safetensors")
+    let checkpoint = try Checkpoint.open(fixture("bert/with_prefix"))
+    let plain = try Conversion(checkpoint, to: Conversion.Target(wrapped))
+    try plain.run()
+    // Every name of the fixture begins with `bert.`, as if that were a wrapper's.
+    let stripped = try Model(wrapped, options: OpenOptions(stripPrefix: "bert."))
+    #expect(stripped.checkpoint.tensors.tensors.allSatisfy { !$0.name.text.hasPrefix("bert.") })
+    #expect(
+      try ModelID(stripped.graph).digest == ModelID(openModel("bert/with_prefix").graph).digest)
+    // Two names that become one, and a name that is gone, are faults.
+    let table = try Checkpoint.open(fixture("bert/base"))
+    #expect(throws: CheckpointError.self) {
+      _ = try table.strippingPrefix("pooler.dense.bias")
+    }
+  }
+
+  // MARK: Classes
+
+  @Test func `an unknown class is read as a known one`() throws {
+    let error = failure { try changed("bert/base", ["architectures": ["MyModel"]]) }
+    #expect(error?.category == .unsupported && error?.advice?.contains("--class") == true)
+    let graph = try changed(
+      "bert/base", ["architectures": ["MyModel"]],
+      options: RecognitionOptions(className: "BertModel"))
+    #expect(graph.architecture.head == "BertModel" && graph.extras.isEmpty)
+    #expect(try ModelID(graph).digest == ModelID(openModel("bert/base").graph).digest)
+  }
+
+  @Test func `extra heads are refused with the flag, and left out with it`() throws {
+    let options = RecognitionOptions(className: "BertModel")
+    let error = failure { try changed("bert/token_classification", options: options) }
+    #expect(error?.category == .refused && error?.advice?.contains("--allow-extra") == true)
+    var allowing = options
+    allowing.allowsExtra = true
+    let graph = try changed("bert/token_classification", options: allowing)
+    #expect(graph.extras.map(\.name.text).sorted() == ["classifier.bias", "classifier.weight"])
+    #expect(graph.extras.allSatisfy { $0.reason == "no part of BertModel" })
+    // What is missing is missing all the same.
+    let missing = failure {
+      try changed("bert/token_classification", ["num_hidden_layers": 9], options: allowing)
+    }
+    #expect(missing?.category == .refused)
+  }
+
+  // MARK: Labels
+
+  /// What transformers 5.23.0 loads: `BertConfig.from_pretrained` with these keys.
+  @Test(
+    arguments: [
+      (["num_labels": 3, "id2label": ["0": "a", "1": "b"]], 3), (["num_labels": 3], 3),
+      (["id2label": ["0": "a", "1": "b", "2": "c"]], 3), (["id2label": ["5": "x"]], 1),
+      ([:], 2), (["id2label": .null], 2), (["num_labels": 5, "id2label": .null], 5),
+      (["num_labels": 3, "id2label": [:]], 3), (["label2id": ["a": 0, "b": 1, "c": 2]], 2),
+    ] as [([String: JSONValue], Int)])
+  func `num_labels wins over id2label`(_ keys: [String: JSONValue], _ labels: Int) throws {
+    var values: [String: JSONValue?] = [:]
+    for key in ["num_labels", "id2label", "label2id"] { values.updateValue(keys[key], forKey: key) }
+    let graph = try changed("bert/token_classification", values) { tensor in
+      guard tensor.name.text.hasPrefix("classifier.") else { return tensor }
+      let shape = [labels] + tensor.shape.dropFirst()
+      return Tensor(
+        tensor.name, tensor.dtype, shape,
+        bytes: [UInt8](repeating: 0, count: tensor.dtype.byteCount(shape: shape) ?? 0))
+    }
+    #expect(graph.slots.first { $0.path == "classifier.weight" }?.shape.first == labels)
+  }
+
+  @Test func `a Google config says nothing of labels, and the head's shape decides`() throws {
+    let checkpoint = try Checkpoint.open(fixture("bert/google_sequence_classification"))
+    let config = try #require(checkpoint.config?.value)
+    let google = try #require(
+      openModel("bert/google_sequence_classification").graph.nativeConfig(of: "google-bert"))
+    #expect(google.content["num_labels"] == nil && google.content["id2label"] == nil)
+    let graph = try WeightGraph(checkpoint.tensors, config: google.content)
+    #expect(graph.architecture.head == "BertForSequenceClassification")
+    let rows = graph.slots.first { $0.path == "classifier.weight" }?.shape.first
+    #expect(rows == config["id2label"]?.members?.count && rows == 3)
+  }
+}
