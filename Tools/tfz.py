@@ -36,6 +36,7 @@ END = b"\nTFZEND\n"
 VERSION = 2
 VERSIONS = (1, 2)
 RAW, CONSTANT, ZSTD = 0, 1, 2
+MAX_WINDOW = 1 << 31
 NONE = 0xFFFFFFFF
 
 # dtype: (bits of an element, bytes of a unit, bits of the exponent, numpy's name)
@@ -107,7 +108,7 @@ def decompress(frame, n, checked):
         require(parameters.content_size == n, f"a zstd frame does not declare {n} bytes")
         require(parameters.dict_id == 0, "a zstd frame needs a dictionary")
         require(parameters.has_checksum or not checked, "a zstd frame has no checksum")
-        worker = zstandard.ZstdDecompressor().decompressobj()
+        worker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
         plane = worker.decompress(frame)
     except zstandard.ZstdError as error:
         raise TFZError(f"a zstd frame is broken: {error}") from None
@@ -183,9 +184,11 @@ class File:
         self.size = os.fstat(self.source.fileno()).st_size
         head = self.pread(0, min(16, self.size))
         require(head[:8] == MAGIC, "does not begin as TFZ does")
-        require(self.size >= 48, "is too short")
-        version, zero = struct.unpack("<II", head[8:])
+        require(len(head) >= 12, "is too short")
+        version = int.from_bytes(head[8:12], "little")
         require(version in VERSIONS, f"version {version} is not known", Unsupported)
+        require(self.size >= 48, "is too short")
+        zero = int.from_bytes(head[12:], "little")
         self.version = version
         require(zero == 0, "the header has bits that must be zero")
         start, length, digest, end = struct.unpack("<QQQ8s", self.pread(self.size - 32, 32))
@@ -408,8 +411,14 @@ def described(head):
     if len(head) <= 8 or int.from_bytes(head[:8], "little") != len(head) - 8:
         return None
     try:
-        header = json.loads(head[8:].decode("utf-8"), object_pairs_hook=unique)
+        text = head[8:].decode("utf-8")
+        header = json.loads(text, object_pairs_hook=unique)
         metadata = header.pop("__metadata__", None)
+        pairs = [] if metadata is None else [*metadata.keys(), *metadata.values()]
+        if text[0] != "{" or not all(isinstance(pair, str) for pair in pairs):
+            return None
+        if any(set(entry) != {"dtype", "shape", "data_offsets"} for entry in header.values()):
+            return None
         entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
         end = 0
         for _, entry in entries:
@@ -417,7 +426,7 @@ def described(head):
                 return None
             end = entry["data_offsets"][1]
         return [(name, x["dtype"], tuple(x["shape"])) for name, x in entries], metadata
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
 
 

@@ -88,7 +88,8 @@ private struct ScaledMatrix: Sendable {
       blockCount(codes.shape[0], blockSize.rows), blockCount(codes.shape[1], blockSize.columns),
     ]
     if scales.shape == needed { return nil }
-    return "misshapen    \(scales.name): is \(describe(shape: scales.shape)), blocks of \(blockSize.rows) by"
+    return
+      "misshapen    \(scales.name): is \(describe(shape: scales.shape)), blocks of \(blockSize.rows) by"
       + " \(blockSize.columns) of \(describe(shape: codes.shape)) need \(describe(shape: needed))"
   }
 

@@ -77,7 +77,9 @@ import Testing
     let shape = fault(try table([2, 3]))
     #expect(
       shape?.details
-        == ["misshapen    x.weight_scale_inv: is [2, 3], blocks of 128 by 128 of [300, 200] need [3, 2]"])
+        == [
+          "misshapen    x.weight_scale_inv: is [2, 3], blocks of 128 by 128 of [300, 200] need [3, 2]"
+        ])
     #expect(shape?.category == .refused && shape?.advice?.contains("weight_block_size") == true)
     #expect(fault(try table([6]))?.category == .unsupported)
     #expect(fault(try table([3, 2], .u32))?.category == .unsupported)

@@ -93,6 +93,7 @@ def good_files() -> None:
     good("shared_streams", [
         ("a", "F16", (600,), shared), ("b", "F16", (20, 30), shared), ("c", "U16", (600,), shared),
     ], files=[(b"one.txt", b"same"), (b"two.txt", b"same")])
+    good("shared_with_file", [("a", "U8", (2, 2), b"same")], files=[(b"one.txt", b"same")])
     files = [
         (b"config.json", b'{"model_type": "x"}\n'), (b"caf\xe9.txt", b""), (b"a b", bytes(5000)),
         (b"tokenizer.json", json.dumps({str(k): k for k in range(2000)}).encode()),
@@ -210,6 +211,14 @@ def misdecoded() -> bytes:
     raise AssertionError("every change was noticed")
 
 
+def far_window(exponent: int, count: int) -> bytes:
+    """A frame of `count` equal bytes with a window of 2^(10 + exponent) bytes: RFC 8878, section 3.1.1."""
+    header = struct.pack("<IBBI", 0xFD2FB528, 0b10_0_0_0_1_00, exponent << 3, count)
+    block = (count << 3 | 0b01_1).to_bytes(3, "little")
+    checksum = xxhash.xxh64_intdigest(b"\x5a" * count) & 0xFFFFFFFF
+    return header + block + b"\x5a" + struct.pack("<I", checksum)
+
+
 def patched(data: bytes, at: int, new: bytes) -> bytes:
     at %= len(data)
     return data[:at] + new + data[at + len(new):]
@@ -301,6 +310,8 @@ def bad_index() -> dict[str, bytes]:
         "shape_product_wraps": one(tensors=[tensor(shape=(2**32, 2**32, 1000))]),
         "shape_product_wraps_before_zero": one(
             chunks=b"", streams=[stream(0, 1, 0)], tensors=[tensor(shape=(2**32, 2**32, 0))]),
+        "shape_extent_2_63": one(
+            chunks=b"", streams=[stream(0, 1, 0)], tensors=[tensor(shape=(2**63, 0))]),
         "shape_extent_negative": one(tensors=[tensor(shape=(2**64 - 1,))]),
         "shape_sub_byte": one(tensors=[tensor(dtype=b"F4", shape=(1999,))]),
         "stream_number_beyond": one(tensors=[tensor(number=1)]),
@@ -375,6 +386,7 @@ def bad_frames() -> dict[str, bytes]:
         "zstd_checksum_wrong": plane(2, patched(fine, -1, b"\0")),
         "zstd_checksum_missing": plane(2, frame(text, write_checksum=False)),
         "zstd_literals_changed": plane(2, misdecoded()),
+        "zstd_window_too_large": plane(2, far_window(22, 1000)),
     }
 
 
@@ -387,11 +399,15 @@ def relabelled(data: bytes, size: int) -> bytes:
 def bad_digests() -> dict[str, bytes]:
     """What only a check of everything finds."""
     wrong = stream(1000, 1, 0, record(DATA, (0, 1000)), digest=bytes(32))
+    entry = '{"a":{"dtype":"U8","shape":[1000],"data_offsets":[0,1000]}}'
     return {
         "digest_wrong": one(flags=1, streams=[wrong]),
         "origin_head_lies": lying_origin('{"b":{"dtype":"U8","shape":[1000],"data_offsets":[0,1000]}}'),
         "origin_head_no_json": lying_origin("{" * 60),
         "origin_head_length": lying_origin("", head=struct.pack("<Q", 2**63) + b"{}"),
+        "origin_head_space": lying_origin(f" {entry}"),
+        "origin_head_more_keys": lying_origin(entry.replace("}}", ',"x":1}}')),
+        "origin_head_metadata_number": lying_origin(entry.replace("{", '{"__metadata__":{"a":1},', 1)),
         "origin_head_metadata": lying_origin(
             '{"__metadata__":{"a":"b"},"a":{"dtype":"U8","shape":[1000],"data_offsets":[0,1000]}}'),
     }
@@ -417,6 +433,10 @@ def main() -> None:
     for quality in ("good", "bad", "lying", "version1"):
         shutil.rmtree(ROOT / quality, ignore_errors=True)
     good_files()
+    put("good/zstd_window.tfz", plane(2, far_window(21, 1000)))
+    tfz.check(ROOT / "good/zstd_window.tfz")
+    MANIFEST["zstd_window"] = [
+        {"name": "a", "dtype": "U8", "shape": [1000], "bytes": (b"\x5a" * 1000).hex()}]
     for name, data in (bad_structure() | bad_index() | bad_frames()).items():
         put(f"bad/{name}.tfz", data)
     for name, data in bad_digests().items():

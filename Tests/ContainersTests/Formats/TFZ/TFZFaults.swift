@@ -71,6 +71,7 @@ let expectedTFZFaults: [String: ExpectedFault] = [
   "shape_product_wraps": "the number of bytes of U8 [4294967296, 4294967296, 1000] is too large",
   "shape_product_wraps_before_zero":
     "the number of bytes of U8 [4294967296, 4294967296, 0] is too large",
+  "shape_extent_2_63": "an extent is too large",
   "shape_extent_negative": "an extent is too large",
   "shape_sub_byte": "F4 [1999] does not fill whole bytes",
   "stream_number_beyond": "there is no stream 1",
@@ -124,6 +125,7 @@ let expectedTFZFaults: [String: ExpectedFault] = [
   "zstd_block_broken": "chunk 0:",
   "zstd_dictionary": "chunk 0: the zstd frame of a plane needs a dictionary",
   "zstd_raw_dictionary": "chunk 0: the zstd frame of a plane is broken",
+  "zstd_window_too_large": "chunk 0: the zstd frame of a plane is broken",
   "zstd_checksum_missing": "chunk 0: the zstd frame of a plane has no checksum",
   "zstd_literals_changed": "chunk 0: the zstd frame of a plane is broken",
   "zstd_checksum_wrong": "chunk 0: the zstd frame of a plane is broken",

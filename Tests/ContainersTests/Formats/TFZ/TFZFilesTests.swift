@@ -45,6 +45,9 @@ import Testing
     ("origin_head_no_json", "the head of an original safetensors file inside does not fit"),
     ("origin_head_length", "the head of an original safetensors file inside does not fit"),
     ("origin_head_metadata", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_metadata_number", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_more_keys", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_space", "the head of an original safetensors file inside does not fit"),
   ]) func `a check of everything finds`(_ name: String, _ text: String) throws {
     let path = fixture("containers/tfz/lying/\(name).tfz")
     let checkpoint = try Checkpoint.open(path)
