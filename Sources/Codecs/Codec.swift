@@ -8,6 +8,8 @@ public import TensorCore
 public struct Codec: Sendable {
   /// What reports and certificates call it.
   public let name: String
+  /// The key of config.json that says how tensors are coded.
+  let configKey: String
   /// Finds all groups in a table of tensors, with the model's config.json if there is one.
   ///
   /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
@@ -64,6 +66,11 @@ public struct PlainTable: Sendable {
     }
     tensors = try TensorTable(
       table.tensors.filter { !hidden.contains($0.name) }.map { plain[$0.name] ?? $0 })
+  }
+
+  /// The keys of config.json that codecs which decode something have read.
+  public var configKeys: Set<String> {
+    Set(Codec.all.filter { codec in coded.contains { $0.codec == codec.name } }.map(\.configKey))
   }
 
   /// The codecs that decode something, and how many tensors each.

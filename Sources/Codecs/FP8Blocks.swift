@@ -8,7 +8,9 @@ extension Codec {
   ///
   /// Source: DeepSeek-V3, "Technical Report", section 3.3.2, and its `inference/kernel.py`
   /// (`weight_dequant`); transformers writes the same with `FineGrainedFP8Config`.
-  public static let fp8Blocks = Codec(name: codecName) { table, config throws(CheckpointError) in
+  public static let fp8Blocks = Codec(
+    name: codecName, configKey: "quantization_config"
+  ) { table, config throws(CheckpointError) in
     let pairs = pairs(in: table)
     if pairs.isEmpty { return [] }
     let size = try blockSize(config)

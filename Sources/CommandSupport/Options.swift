@@ -174,9 +174,9 @@ public struct CommonOptions: ParsableArguments {
     for dropped in graph.dropped {
       standardError("left out \(escaped(dropped.name.text)): \(dropped.reason)")
     }
-    if !graph.unknownKeys.isEmpty {
+    if !model.unknownKeys.isEmpty {
       standardError(
-        "unknown keys of the config, which may mean something: \(list(graph.unknownKeys))")
+        "unknown keys of the config, which may mean something: \(list(model.unknownKeys))")
     }
   }
 }

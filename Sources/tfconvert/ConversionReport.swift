@@ -94,7 +94,7 @@ struct ConversionReport {
     }
     let count = conversion.casts.filter(\.isLossy).count
     let loss = count == 0 ? "without loss" : "values of \(count) changed"
-    return "\(conversion.casts.count) tensors cast to \(first.to), \(loss)"
+    return "\(describe(conversion.casts.count, "tensor")) cast to \(first.to), \(loss)"
   }
 
   /// What of the source is not in the target, and the other way round.

@@ -81,8 +81,8 @@ struct Facts {
       for dropped in graph.dropped {
         add("no weight", "\(escaped(dropped.name.text)): \(dropped.reason)")
       }
-      if !graph.unknownKeys.isEmpty {
-        add("unknown keys", "\(list(graph.unknownKeys)); outputs may depend on them")
+      if let keys = model?.unknownKeys, !keys.isEmpty {
+        add("unknown keys", "\(list(keys)); outputs may depend on them")
       }
     } else if let obstacle {
       add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
@@ -176,7 +176,7 @@ struct Facts {
       "parameters": graph.map { .number($0.parameterCount) } ?? .null,
       "modules": .array(summary?.parts.map(json) ?? []),
       "cache": summary?.cache.map(json) ?? .null,
-      "unknown_keys": .array(graph?.unknownKeys.map { .string($0) } ?? []),
+      "unknown_keys": .array(model?.unknownKeys.map { .string($0) } ?? []),
       "faults": .array(faults.map { .string($0) }),
       "part": checkpoint.part.map { .string($0.words) } ?? .null,
       "beside": .array(beside.map(\.json)),

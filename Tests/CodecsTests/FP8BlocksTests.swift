@@ -16,6 +16,7 @@ import Testing
     ("codecs/fp8/rounded_scales", "codecs/fp8/dequantized_rounded.safetensors"),
   ]) func `every number is torch's, bit for bit`(_ coded: String, _ decoded: String) throws {
     let found = try plain(coded)
+    #expect(found.configKeys == ["quantization_config"])
     #expect(found.codecs.map(\.name) == ["fp8-blocks"] && found.codecs.map(\.count) == [13])
     #expect(!found.tensors.tensors.contains { $0.name.text.hasSuffix("_scale_inv") })
     let expected = try Checkpoint.open(fixture(decoded)).tensors

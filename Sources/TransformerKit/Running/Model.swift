@@ -49,6 +49,9 @@ public struct Model: Sendable {
   /// The weights.
   public let graph: WeightGraph
 
+  /// Keys of the config that neither the architecture nor a codec reads, and that may mean something.
+  public var unknownKeys: [String] { graph.unknownKeys.filter { !plain.configKeys.contains($0) } }
+
   /// Opens and understands a checkpoint.
   ///
   /// - Throws: `CheckpointError`; errors of the config name its file, others the checkpoint.

@@ -16,7 +16,8 @@ import TransformerKit
     dequantizes: Bool = false, allowsLoss: Bool = false
   ) throws -> Conversion {
     let target = Conversion.Target(
-      path, isFolder: isFolder, dialect: dialect, dtype: dtype, dequantizes: dequantizes,
+      path, isFolder: isFolder, dialect: dialect, allowsMismatch: true, dtype: dtype,
+      dequantizes: dequantizes,
       allowsLoss: allowsLoss, isVerified: dialect != nil)
     let conversion = try Conversion(Checkpoint.open(source), to: target)
     try conversion.run()

@@ -125,11 +125,12 @@ extension CheckReport {
       return nil
     }
     do throws(CheckpointError) {
-      let graph = try Model(checkpoint, options: options).graph
+      let known = try Model(checkpoint, options: options)
+      let graph = known.graph
       model =
         "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.name)"
-      if !graph.unknownKeys.isEmpty {
-        let keys = graph.unknownKeys.map(escaped).joined(separator: ", ")
+      if !known.unknownKeys.isEmpty {
+        let keys = known.unknownKeys.map(escaped).joined(separator: ", ")
         note(
           .weights, nil, "keys of the config that are not known, and may mean something: \(keys)")
       }
