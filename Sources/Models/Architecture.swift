@@ -5,7 +5,7 @@ public import TensorCore
 ///
 /// Adding one is a folder in `Families/` and one line in `Family.all`: see docs/adding.md.
 public protocol Architecture: Sendable, Equatable {
-  /// The name on the command line and in `model_type`: `bert`.
+  /// The name on the command line and in `model_type`.
   static var name: String { get }
 
   /// Reads the config. Faults are collected by `config`, which fails once with all of them, and so are the
@@ -17,7 +17,7 @@ public protocol Architecture: Sendable, Equatable {
   ///     the config leaves open: the head, and a pooler.
   init(config: inout ConfigReader, isStored: (String) -> Bool)
 
-  /// What the model computes, as its framework's class: `BertForMaskedLM`.
+  /// What the model computes, as its framework's class.
   var head: String { get }
 
   /// Whether weights that are tied to others, and are stored and differ, are a fault.

@@ -22,7 +22,8 @@ extension Subject {
       outcomes.append(try ask(write(own, config: config, to: format), as: format.name))
     }
     outcomes.append(try ask(write(own, config: config, maxShardSize: 4096), as: "shards"))
-    for dialect in Family.all.dialects where dialect.architecture == graph.dialect.architecture {
+    let dialects = options.recognition.families.dialects
+    for dialect in dialects where dialect.architecture == graph.dialect.architecture {
       guard let tensors = try? graph.translated(to: dialect.fullName).map(\.tensor) else {
         continue
       }

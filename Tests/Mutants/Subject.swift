@@ -14,12 +14,18 @@ public struct Subject: Sendable {
   public let model: Model
   /// Outputs of its original framework.
   public let golden: Golden
+  /// How its files are understood.
+  let options: OpenOptions
 
   /// Opens a model's folder with a golden.npz in it.
-  public init(_ folder: FilePath, name: String) throws {
+  ///
+  /// - Parameter options: how to understand it; training state is left out.
+  public init(_ folder: FilePath, name: String, options: OpenOptions = OpenOptions()) throws {
     self.name = name
-    let recognition = RecognitionOptions(dropsTrainingState: true)
-    model = try Model(folder, options: OpenOptions(recognition: recognition))
+    var options = options
+    options.recognition.dropsTrainingState = true
+    self.options = options
+    model = try Model(folder, options: options)
     golden = try Golden(folder.appending("golden.npz"))
   }
 
@@ -53,6 +59,6 @@ public struct Subject: Sendable {
     try CheckpointWriter(
       destination: path, format: format, isFolder: isFolder, maxShardSize: maxShardSize
     ).write(tensors: tensors, config: Array(config.text().utf8))
-    return try withExtendedLifetime(folder) { try Model(path) }
+    return try withExtendedLifetime(folder) { try Model(path, options: options) }
   }
 }

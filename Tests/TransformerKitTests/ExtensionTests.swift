@@ -10,11 +10,15 @@ import TransformerKit
   private let sources = fixture().removingLastComponent().appending("Sources")
 
   /// The lines of all source files outside of `folder` that contain a word.
-  private func lines(with word: String, outsideOf folder: String) -> [String] {
+  private func lines(
+    with word: String, outsideOf folder: String, isCaseSensitive: Bool = true
+  ) -> [String] {
     var found: [String] = []
     for path in swiftFiles(in: sources) where !path.string.contains(folder) {
       let text = String(decoding: readFile(path), as: UTF8.self)
-      found += text.split(separator: "\n").filter { $0.contains(word) }.map(String.init)
+      found += text.split(separator: "\n").filter {
+        isCaseSensitive ? $0.contains(word) : $0.lowercased().contains(word)
+      }.map(String.init)
     }
     return found
   }
@@ -27,51 +31,61 @@ import TransformerKit
     }
   }
 
-  /// The types of all architectures, by the names of their families' folders.
-  private static let families = fileNames(
-    in: fixture().removingLastComponent().appending("Sources/Models/Families"))
-
-  @Test(arguments: families)
+  @Test(arguments: familyFolders)
   func `a family is known to its folder and one line`(_ name: String) {
-    let value = lines(with: ".\(name.lowercased()),", outsideOf: "Models/Families/")
-    #expect(value.map { $0.filter { $0 != " " } } == [".\(name.lowercased()),"])
-    #expect(lines(with: "\(name).self", outsideOf: "Models/Families/") == [])
-    let members = lines(with: "\(name).", outsideOf: "Models/Families/")
+    let value = ".\(name.lowercased()),"
+    let lines = lines(with: value, outsideOf: "Models/Families/", isCaseSensitive: false)
+    #expect(lines.map { $0.filter { $0 != " " }.lowercased() } == [value])
+    #expect(self.lines(with: "\(name).self", outsideOf: "Models/Families/") == [])
+    let members = self.lines(with: "\(name).", outsideOf: "Models/Families/")
       .filter { $0.contains(" \(name).") || $0.contains("(\(name).") }
       .filter { !$0.contains("//") }
     #expect(members == [])
   }
 
-  /// The library, in which no architecture has a word outside its family; commands may have one in an
-  /// example of their help.
-  private static let library = [
-    "CommandSupport", "Containers", "Kernels", "Models", "TensorCore", "TransformerKit",
-  ]
-
-  /// The words of a line's code and strings, without a comment.
-  private func words(_ line: Substring) -> [Substring] {
-    let code = line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line
-    return code.split { !$0.isLetter && !$0.isNumber }
+  @Test func `every folder is a family, and every family has cases with a golden`() {
+    #expect(familyFolders.count == Family.all.count)
+    for folder in familyFolders {
+      #expect(goldenCases.contains { $0.hasPrefix("\(folder.lowercased())/") }, "\(folder)")
+    }
+    // Each member has some of its own.
+    let found = Set(
+      goldenCases.compactMap { try? openModel($0).graph.architecture }.map { type(of: $0).name })
+    #expect(found == Set(Family.all.architectures.map { $0.name }))
   }
 
-  @Test func `no word of an architecture stands outside of its family`() {
+  /// What has a name of a family in it and is none: a program, and a way to scale rotary positions.
+  private static let otherThings = ["llama.cpp", "llama3"]
+
+  /// An example in a command's help.
+  private func isExample(_ line: Substring) -> Bool {
+    let text = line.drop { $0 == " " }
+    return ["tfconvert ", "tfinspect ", "tfverify "].contains { text.hasPrefix($0) }
+  }
+
+  /// `BertForMaskedLM` begins with a name, and goes on with a capital; `GPT-2` has a hyphen.
+  private func isNamed(_ line: String, _ name: String) -> Bool {
+    [line, line.replacing("-", with: "")].contains { text in
+      text.split { !$0.isLetter && !$0.isNumber }.contains { word in
+        word.lowercased().hasPrefix(name)
+          && word.dropFirst(name.count).first.map { $0.isUppercase } ?? true
+      }
+    }
+  }
+
+  /// Not as a type, as a string, or in a comment.
+  @Test func `no name of a member stands outside of its family`() {
     let names = Set(
-      Family.all.architectures.map { $0.name } + Self.families.map { $0.lowercased() })
+      Family.all.architectures.map { $0.name } + familyFolders.map { $0.lowercased() })
+    #expect(names.count >= 7)
     var found: [String] = []
-    for folder in Self.library {
-      for path in swiftFiles(in: sources.appending(folder))
-      where !path.string.contains("/Families/") && path.lastComponent != "Families.swift" {
-        let text = String(decoding: readFile(path), as: UTF8.self)
-        for line in text.split(separator: "\n") {
-          // A program is not a model.
-          for word in words(Substring(line.replacing("llama.cpp", with: ""))) {
-            // `BertForMaskedLM` begins with a name, and goes on with a capital.
-            let isNamed = names.contains { name in
-              word.lowercased().hasPrefix(name)
-                && word.dropFirst(name.count).first?.isUppercase != false
-            }
-            if isNamed { found.append("\(path.lastComponent?.string ?? ""): \(word)") }
-          }
+    for path in swiftFiles(in: sources)
+    where !path.string.contains("/Families/") && path.lastComponent != "Families.swift" {
+      let text = String(decoding: readFile(path), as: UTF8.self)
+      for line in text.split(separator: "\n") where !isExample(line) {
+        let words = Self.otherThings.reduce(String(line)) { $0.replacing($1, with: "") }
+        for name in names where isNamed(words, name) {
+          found.append("\(path.lastComponent?.string ?? ""): \(line)")
         }
       }
     }
@@ -90,13 +104,11 @@ import TransformerKit
     let own = Set(readers.filter { $0.value.count == 1 }.keys)
     #expect(own.count > 10)
     var found: [String] = []
-    for folder in Self.library {
-      for path in swiftFiles(in: sources.appending(folder))
-      where !path.string.contains("/Families/") && !path.string.contains("/Models/Config/") {
-        let text = String(decoding: readFile(path), as: UTF8.self)
-        for key in own where text.contains("\"\(key)\"") {
-          found.append("\(path.lastComponent?.string ?? ""): \(key)")
-        }
+    for path in swiftFiles(in: sources)
+    where !path.string.contains("/Families/") && !path.string.contains("/Models/Config/") {
+      let text = String(decoding: readFile(path), as: UTF8.self)
+      for key in own where text.contains("\"\(key)\"") {
+        found.append("\(path.lastComponent?.string ?? ""): \(key)")
       }
     }
     #expect(found == [])
@@ -105,7 +117,6 @@ import TransformerKit
   @Test func `a dialect is known to its family alone`() {
     #expect(lines(with: "static let huggingFace", outsideOf: "Models/Families/") == [])
     #expect(lines(with: ": Dialect {", outsideOf: "Models/Families/") == [])
-    #expect(Self.families.count == Family.all.count)
   }
 
   @Test func `every dialect belongs to a known architecture`() {
@@ -113,5 +124,47 @@ import TransformerKit
     for dialect in Family.all.dialects { #expect(names.contains(dialect.architecture)) }
     let full = Family.all.dialects.map { "\($0.architecture) \($0.fullName)" }
     #expect(Set(full).count == full.count)
+  }
+
+  /// The names that declarations in a folder or file give: what stands behind `start`, for lines that have
+  /// `mark` too.
+  private func declared(_ place: String, _ start: String, having mark: String = "") -> [String] {
+    let path = sources.pushing(FilePath(place))
+    let files = place.hasSuffix(".swift") ? [path] : swiftFiles(in: path)
+    return files.flatMap { file in
+      String(decoding: readFile(file), as: UTF8.self).split(separator: "\n").compactMap { line in
+        guard line.hasPrefix(start), line.contains(mark) else { return nil }
+        return String(line.dropFirst(start.count).prefix { $0.isLetter || $0.isNumber })
+      }
+    }
+  }
+
+  @Test func `docs name all that there is to build with`() throws {
+    let path = sources.removingLastComponent().pushing(FilePath("docs/adding.md"))
+    let page = String(decoding: readFile(path), as: UTF8.self)
+    let section = try #require(page.firstRange(of: "## What there is to build with"))
+    let words = Set(
+      page[section.upperBound...].prefix { _ in true }.split {
+        !$0.isLetter && !$0.isNumber
+      })
+    let kernels = ["Products", "Attention", "Elementwise", "Shaping", "Convolution"]
+      .flatMap { declared("Kernels/\($0)", "public func ", having: "<") }
+    let things: [(String, [String])] = [
+      ("layers", declared("Models/Layers", "public struct ", having: "<Scalar")),
+      ("heads", declared("Models/Heads", "  package static func ")),
+      ("kernels", kernels),
+      ("roles", declared("Models/Weights/WeightSlot.swift", "  case ")),
+      ("layouts", declared("Models/Dialects/Layout.swift", "  case ", having: "(")),
+      ("rules", declared("Models/Dialects/Dialect.swift", "  package static func ")),
+      ("inputs", declared("Models/Inputs/InputSlot.swift", "  package static func ")),
+      ("facts", declared("Models/Config", "  public mutating func ")),
+      ("states", declared("Models/Running/KeptArrays.swift", "  package mutating func ")),
+    ]
+    for (kind, names) in things {
+      #expect(names.count >= 3, "\(kind): \(names)")
+      for name in names {
+        #expect(words.contains(name[...]), "docs/adding.md lacks \(name) of the \(kind)")
+      }
+    }
   }
 }

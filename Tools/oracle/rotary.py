@@ -1,14 +1,18 @@
 """Rotary frequencies as transformers computes them, in true float64: Fixtures/kernels/rotary.json.
 
 For each case the settings, and for each length of a text the inverse frequencies, the attention factor, and
-cosines and sines at its last position.
+cosines and sines at its last position. Fixtures/kernels/rotary_partial.json has configs of models that turn a
+part of each head, as old and new versions write them, and a query's head before and after it was turned.
 """
 
+import importlib
 import json
+import sys
 
+import numpy as np
 import torch
 from exact import FIXTURES, golden
-from transformers import LlamaConfig
+from transformers import GPTNeoXConfig, LlamaConfig, Phi3Config, PhiConfig, StableLmConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 LONG = {
@@ -119,6 +123,99 @@ CASES = {
 }
 
 
+# name: class of config, config.json, lengths. Two heads.
+PARTIAL = {
+    "neox-silent": (GPTNeoXConfig, {"hidden_size": 64}, [9]),
+    "neox-old": (GPTNeoXConfig, {"hidden_size": 48, "rotary_pct": 0.5, "rotary_emb_base": 25000}, [100]),
+    "neox-both": (
+        GPTNeoXConfig,
+        {
+            "hidden_size": 48,
+            "rotary_pct": 0.5,
+            "rotary_emb_base": 25000,
+            "rope_theta": 7,
+            "partial_rotary_factor": 0.75,
+        },
+        [100],
+    ),
+    "neox-new": (
+        GPTNeoXConfig,
+        {
+            "hidden_size": 48,
+            "rotary_pct": 1.0,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.75},
+        },
+        [50],
+    ),
+    # an odd count: 7 of 14
+    "neox-odd": (GPTNeoXConfig, {"hidden_size": 28, "rotary_pct": 0.5}, [30]),
+    "neox-odd-dynamic": (
+        GPTNeoXConfig,
+        {
+            "hidden_size": 28,
+            "rotary_pct": 0.5,
+            "max_position_embeddings": 16,
+            "rope_scaling": {"type": "dynamic", "factor": 2.0},
+        },
+        [16, 70],
+    ),
+    "phi-silent": (PhiConfig, {"hidden_size": 32}, [9]),
+    "phi-old": (PhiConfig, {"hidden_size": 160, "partial_rotary_factor": 0.4, "rope_theta": 10000.0}, [2000]),
+    # 0.29 · 100 is 28.999999999999996
+    "phi-rounded": (PhiConfig, {"hidden_size": 200, "partial_rotary_factor": 0.29}, [33]),
+    "phi-yarn": (
+        PhiConfig,
+        {
+            "hidden_size": 128,
+            "max_position_embeddings": 4096,
+            "rope_parameters": {
+                "rope_type": "yarn",
+                "rope_theta": 10000.0,
+                "partial_rotary_factor": 0.5,
+                "factor": 4.0,
+                "original_max_position_embeddings": 1024,
+            },
+        },
+        [3000],
+    ),
+    "phi-llama3": (
+        PhiConfig,
+        {
+            "hidden_size": 128,
+            "partial_rotary_factor": 0.5,
+            "rope_theta": 500000.0,
+            "max_position_embeddings": 131072,
+            "rope_scaling": {
+                "rope_type": "llama3",
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 8192,
+            },
+        },
+        [9000],
+    ),
+    "phi3-longrope": (
+        Phi3Config,
+        {
+            "hidden_size": 32,
+            "partial_rotary_factor": 0.75,
+            "rope_theta": 10000.0,
+            "max_position_embeddings": 256,
+            "original_max_position_embeddings": 32,
+            "rope_scaling": {"type": "longrope", **LONG},
+        },
+        [32, 33],
+    ),
+    "stablelm-silent": (StableLmConfig, {"hidden_size": 32}, [9]),
+    "stablelm-linear": (
+        StableLmConfig,
+        {"hidden_size": 32, "partial_rotary_factor": 0.5, "rope_scaling": {"type": "linear", "factor": 2.5}},
+        [40],
+    ),
+}
+
+
 def config(head_size, longest, settings):
     parameters = {"rope_type": "default", "rope_theta": 10000.0, **settings}
     return LlamaConfig(
@@ -146,14 +243,48 @@ def run(config, length):
     }
 
 
+def run_partial(config, length, query):
+    """The same of a class of its own, and a head of a query at the last position, turned as its attention does it."""
+    module = sys.modules[type(config).__module__.replace("configuration", "modeling")]
+    embed = getattr(module, type(config).__name__.replace("Config", "RotaryEmbedding"))
+    with golden.lifted() as offenders, torch.no_grad():
+        embedding = embed(config)
+        cosines, sines = embedding(torch.zeros(1), torch.arange(length)[None])
+        part = cosines.shape[-1]
+        turned, _ = module.apply_rotary_pos_emb(query[..., :part], query[..., :part], cosines[:, -1:], sines[:, -1:])
+    assert not offenders and turned.dtype == torch.float64, offenders
+    return {
+        "length": length,
+        "inverse": embedding.inv_freq.tolist(),
+        "attention_factor": float(embedding.attention_scaling),
+        "turned": torch.cat([turned, query[..., part:]], dim=-1).flatten().tolist(),
+    }
+
+
+def partial_case(cls, written, lengths, random):
+    importlib.import_module(cls.__module__.replace("configuration", "modeling"))
+    written = {"num_attention_heads": 2, **written}
+    query = torch.from_numpy(random.standard_normal((1, 1, 1, written["hidden_size"] // 2)))
+    # a config is changed by who reads it
+    texts = [run_partial(cls.from_dict(json.loads(json.dumps(written))), length, query) for length in lengths]
+    return {"config": written, "query": query.flatten().tolist(), "texts": texts}
+
+
+def write(name, cases):
+    path = FIXTURES / "kernels" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(cases, indent=1) + "\n")
+
+
 def main():
+    random = np.random.default_rng(23)
+    partial = {name: partial_case(*case, random) for name, case in PARTIAL.items()}
+    write("rotary_partial.json", partial)
     cases = {}
     for name, (head_size, longest, settings, lengths) in CASES.items():
         results = [run(config(head_size, longest, settings), length) for length in lengths]
         cases[name] = {"size": head_size, "longest": longest, "settings": settings, "texts": results}
-    path = FIXTURES / "kernels" / "rotary.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(cases, indent=1) + "\n")
+    write("rotary.json", cases)
 
 
 main()

@@ -3,7 +3,7 @@ public import TensorCore
 
 /// An opened container, or a folder of shards with its index, plus the config.json beside it.
 ///
-///     let checkpoint = try Checkpoint.open("gpt2/")
+///     let checkpoint = try Checkpoint.open("model/")
 ///     for tensor in checkpoint.tensors.tensors { print(tensor.name, tensor.dtype, tensor.shape) }
 ///
 /// Opening reads and checks headers only. The files stay open as long as a tensor refers to them.

@@ -4,7 +4,7 @@
   internal import Darwin
 #endif
 
-/// The buckets into which T5 sorts the distances between a query and a key.
+/// The buckets into which distances between a query and a key are sorted.
 ///
 /// Raffel et al.: "Exploring the Limits of Transfer Learning", arXiv 1910.10683, §2.1, as computed
 /// by `relative_position_bucket` (mesh_tensorflow/transformer/transformer_layers.py): near distances

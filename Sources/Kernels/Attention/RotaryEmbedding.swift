@@ -6,9 +6,9 @@
 
 /// Which numbers of a head are a pair.
 public enum RotaryLayout: Sendable {
-  /// Those of the first half with those of the second, as in Hugging Face's Llama.
+  /// Those of the first half with those of the second, as Hugging Face's code has it.
   case halves
-  /// Neighbours, as in RoFormer, Meta's Llama and GPT-J.
+  /// Neighbours, as in the paper (RoFormer, eq. 34).
   case pairs
 }
 

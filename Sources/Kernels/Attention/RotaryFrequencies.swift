@@ -54,7 +54,7 @@ extension RotarySettings {
 
   /// base^(2i/size), the wavelength of pair i divided by 2π.
   private func periods(base: Double) -> [Double] {
-    (0..<size / 2).map { pow(base, Double(2 * $0) / Double(size)) }
+    (0..<pairs).map { pow(base, Double(2 * $0) / Double(size)) }
   }
 
   /// RoFormer, eq. 15.

@@ -3,7 +3,7 @@
 /// Su et al.: "RoFormer", arXiv 2104.09864, §3.2.2; the scalings are those of Hugging Face
 /// (modeling_rope_utils.py, transformers 5.23), computed in double precision.
 public struct RotarySettings: Sendable, Equatable {
-  /// How many numbers of each head are turned: even.
+  /// Over how many numbers of each head the wavelengths are spread.
   public var size: Int
   /// The base of the wavelengths, `rope_theta`.
   public var base: Double
@@ -12,11 +12,16 @@ public struct RotarySettings: Sendable, Equatable {
 
   /// Puts settings together.
   public init(size: Int, base: Double = 10000, scaling: RotaryScaling = .none) {
-    precondition(size.isMultiple(of: 2), "rotary embeddings turn pairs")
     self.size = size
     self.base = base
     self.scaling = scaling
   }
+
+  /// How many pairs turn: of an odd count of numbers, as in Hugging Face, that of one more.
+  public var pairs: Int { (size + 1) / 2 }
+
+  /// How many numbers of each head are turned.
+  public var turned: Int { 2 * pairs }
 }
 
 /// How rotary frequencies are changed for texts longer than those of training.

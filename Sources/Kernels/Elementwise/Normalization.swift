@@ -32,7 +32,7 @@ public func layerNorm<Scalar: ComputeScalar>(
 /// Root-mean-square normalisation over the last axis: no mean is subtracted, nothing is added.
 ///
 /// `x / √(mean(x²) + ε) · w`. Zhang, Sennrich: "Root Mean Square Layer Normalization",
-/// arXiv 1910.07467, eq. 4, with T5's ε.
+/// arXiv 1910.07467, eq. 4, with ε under the root.
 ///
 /// - Parameters:
 ///   - x: `[…, width]`

@@ -1,11 +1,11 @@
 import TensorCore
 
 extension ConfigReader {
-  /// The class that the checkpoint was saved from, `BertForMaskedLM`; if the config names none, the one
-  /// that `shown` finds in the stored weights. An unknown one is refused.
+  /// The class that the checkpoint was saved from; if the config names none, the one that `shown` finds
+  /// in the stored weights. An unknown one is refused.
   ///
   /// - Parameter aliases: other names of classes.
-  mutating func head<Head: RawRepresentable<String> & CaseIterable & Equatable>(
+  public mutating func head<Head: RawRepresentable<String> & CaseIterable & Equatable>(
     aliases: [String: Head] = [:], shown: () -> Head
   ) -> Head {
     head(Head.allCases.map { ($0.rawValue, $0) }, aliases: aliases, shown: shown)
@@ -16,7 +16,7 @@ extension ConfigReader {
   /// - Parameters:
   ///   - classes: the classes' names, and what they are.
   ///   - aliases: other names of classes.
-  mutating func head<Head: Equatable>(
+  public mutating func head<Head: Equatable>(
     _ classes: [(name: String, head: Head)], aliases: [String: Head] = [:], shown: () -> Head
   ) -> Head {
     let names = classes.map(\.name)

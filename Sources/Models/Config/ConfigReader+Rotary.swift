@@ -13,15 +13,24 @@ public struct RotaryDefaults: Sendable {
   public var positions: Int
   /// The key of the number of positions.
   public var positionsKey = "max_position_embeddings"
+  /// The keys of the base and of the fraction where they stand beside the settings.
+  public var thetaKey = RotaryDefaults.theta, fractionKey = RotaryDefaults.fraction
 
   /// Defaults.
   public init(
     theta: Double = 10_000, fraction: Double = 1, headSize: Int, positions: Int,
-    positionsKey: String = "max_position_embeddings"
+    positionsKey: String = "max_position_embeddings", thetaKey: String = RotaryDefaults.theta,
+    fractionKey: String = RotaryDefaults.fraction
   ) {
     (self.theta, self.fraction, self.headSize) = (theta, fraction, headSize)
     (self.positions, self.positionsKey) = (positions, positionsKey)
+    (self.thetaKey, self.fractionKey) = (thetaKey, fractionKey)
   }
+
+  /// The key of the base in the settings, and in the model's id.
+  public static let theta = "rope_theta"
+  /// The key of the fraction in the settings, and in the model's id.
+  public static let fraction = "partial_rotary_factor"
 }
 
 extension ConfigReader {
@@ -62,27 +71,28 @@ extension ConfigReader {
   ) -> RotarySettings {
     if present("rope_scaling") == [:] { disregard(["rope_scaling"]) }
     var place = RotaryPlace(path: path, layerType: layerType)
-    let base = place.positive("rope_theta", default: defaults.theta, usual: [1e4, 5e5, 1e6], &self)
+    let base = place.positive(
+      RotaryDefaults.theta, beside: defaults.thetaKey, default: defaults.theta,
+      usual: [1e4, 5e5, 1e6], &self)
     if base == 0 { reject("rope_theta must not be 0") }
     let fraction = place.positive(
-      "partial_rotary_factor", default: defaults.fraction, usual: [0.25, 0.4, 0.5, 0.75, 1], &self)
+      RotaryDefaults.fraction, beside: defaults.fractionKey, default: defaults.fraction,
+      usual: [0.25, 0.4, 0.5, 0.75, 1], &self)
     let kind: RotaryKind = within(path) { reader in
       reader.choice("rope_type", or: "type", default: .default, on: place.named("rope_type"))
     }
-    let size = kind == .proportional ? defaults.headSize : turned(fraction, of: defaults.headSize)
-    guard fraction <= 1, size > 0, size <= defaults.headSize, size.isMultiple(of: 2) else {
+    // As Python's `int` does it.
+    let part = (Double(defaults.headSize) * min(fraction, 1)).rounded(.towardZero)
+    let size = kind == .proportional ? defaults.headSize : Int(part)
+    guard fraction <= 1, size > 0, RotarySettings(size: size).turned <= defaults.headSize,
+      size.isMultiple(of: 2) || kind.allowsOdd
+    else {
       reject("partial_rotary_factor \(fraction) is not possible with heads of \(defaults.headSize)")
       return RotarySettings(size: 0, base: base)
     }
     place.trained = kind.readsTrained ? trained(place, defaults) : 1
     let scaling = scaling(kind, place, size: size, fraction: fraction, defaults)
     return RotarySettings(size: size, base: base, scaling: scaling)
-  }
-
-  /// How many numbers of a head are turned: of an odd count, as in Hugging Face, one more.
-  private func turned(_ fraction: Double, of headSize: Int) -> Int {
-    let count = Int((Double(headSize) * min(fraction, 1)).rounded(.towardZero))
-    return count + count % 2
   }
 
   private mutating func scaling(
@@ -104,7 +114,8 @@ extension ConfigReader {
       return .llama3(
         factor: factor(place), lowFrequency: low, highFrequency: high, trained: place.trained)
     case .yarn: return .yarn(yarn(place, defaults))
-    case .longrope: return .longRoPE(longRoPE(place, pairs: size / 2, defaults))
+    case .longrope:
+      return .longRoPE(longRoPE(place, pairs: RotarySettings(size: size).pairs, defaults))
     case .proportional:
       let factor = within(place.path) {
         $0.positive("factor", default: 1, usual: usualFactors, on: place.named("factor"))
@@ -213,6 +224,10 @@ private enum RotaryKind: String, CaseIterable {
 
   /// Whether the number of positions of the training is part of it.
   var readsTrained: Bool { self == .llama3 || self == .yarn || self == .longrope }
+
+  /// Whether an odd count of numbers can be turned, which is one more then: what is by pair in transformers
+  /// has as many pairs as half the count, rounded down, and fails.
+  var allowsOdd: Bool { self != .yarn && self != .proportional }
 }
 
 /// Where settings of rotary positions stand, and for what.
@@ -231,17 +246,18 @@ private struct RotaryPlace {
     .outputs(as: layerType.map { "\($0).\(key)" } ?? key)
   }
 
-  /// A number that stands in the settings, or beside them.
+  /// A number that stands in the settings, or beside them, there perhaps under another key.
   func positive(
-    _ key: String, default standard: Double, usual: [Double], _ reader: inout ConfigReader
+    _ key: String, beside other: String, default standard: Double, usual: [Double],
+    _ reader: inout ConfigReader
   ) -> Double {
     if reader.within(path, { $0.has(key) }) {
-      reader.disregard([key])
+      reader.disregard([other])
       return reader.within(path) {
         $0.positive(key, default: standard, usual: usual, on: named(key))
       }
     }
     // Several types of layers may share it.
-    return reader.positive(key, default: standard, usual: usual, on: .outputs(as: key))
+    return reader.positive(other, default: standard, usual: usual, on: .outputs(as: key))
   }
 }

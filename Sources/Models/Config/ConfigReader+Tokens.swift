@@ -2,7 +2,7 @@ import TensorCore
 
 extension ConfigReader {
   /// The id of a special token; `null` says that there is none.
-  mutating func token(
+  public mutating func token(
     _ key: String, default standard: Int?, on bearing: ConfigFact.Bearing
   ) -> Int? {
     let ids = tokens(key, default: standard.map { [$0] } ?? [], on: bearing, none: "null")
@@ -13,7 +13,7 @@ extension ConfigReader {
   /// The ids of special tokens: one, or a list; `null` says that there are none.
   ///
   /// - Parameter none: what the model's id says for none.
-  mutating func tokens(
+  public mutating func tokens(
     _ key: String, default standard: [Int], on bearing: ConfigFact.Bearing, none: String = ""
   ) -> [Int] {
     let isNone = isNull(key)

@@ -42,7 +42,7 @@ public struct ConfigReader {
   func named(_ key: String) -> String { (scope + [key]).joined(separator: ".") }
 
   /// Whether the key is there with the value `null`, in the present object.
-  func isNull(_ key: String) -> Bool { config.value(at: scope)?[key] == .null }
+  public func isNull(_ key: String) -> Bool { config.value(at: scope)?[key] == .null }
 
   /// Reads what is in the object `key`, if there is one; else everything in it is absent.
   public mutating func within<Value>(

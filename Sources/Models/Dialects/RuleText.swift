@@ -3,7 +3,7 @@ import TensorCore
 extension WeightGraph {
   /// The rules of the dialect by which the checkpoint's tensors are what they are, in the order of
   /// the dialect's table. Each is its own id: `DIALECT: STORED = LAYOUT`, as in
-  /// `gpt2/huggingface: transformer.wte.weight = embeddings.word.weight`.
+  /// `ARCHITECTURE/DIALECT: transformer.wte.weight = embeddings.word.weight`.
   ///
   /// A rule that means something else has another text, and so another id.
   public var rules: [String] {

@@ -4,7 +4,7 @@ import TensorCore
 /// Stages that stand at the end of models of several architectures.
 extension Stage {
   /// `logits`: a linear layer on each vector of a state.
-  static func classifier(
+  package static func classifier(
     _ name: String = "classifier", of state: String, width: Int, labels: Int
   ) -> Stage {
     Stage(name, outputs: [.final("logits")]) { scope throws(CheckpointError) in
@@ -16,7 +16,7 @@ extension Stage {
   }
 
   /// `start_logits` and `end_logits`: two scores for each position.
-  static func questionAnswering(of state: String, width: Int) -> Stage {
+  package static func questionAnswering(of state: String, width: Int) -> Stage {
     Stage(
       "qa_head", outputs: [.final("start_logits"), .final("end_logits")]
     ) { scope throws(CheckpointError) in
@@ -32,14 +32,17 @@ extension Stage {
   /// `logits`: the score of each word of the vocabulary, without a bias.
   ///
   /// - Parameters:
+  ///   - ids: the input that has a number for each position of the state.
   ///   - isTied: whether the matrix is that of the word embeddings, unless it is stored separately.
   ///   - table: the path of the word embeddings.
   ///   - factor: what the state is multiplied by.
-  static func languageModel(
-    of state: String, width: Int, vocabulary: Int, isTied: Bool,
+  package static func languageModel(
+    of state: String, ids: String = "input_ids", width: Int, vocabulary: Int, isTied: Bool,
     to table: String = "embeddings.word.weight", factor: Double = 1
   ) -> Stage {
-    Stage("lm_head", outputs: [.final("logits")]) { scope throws(CheckpointError) in
+    Stage(
+      "lm_head", outputs: [.final("logits")], work: { .positions(of: ids, in: $0) }
+    ) { scope throws(CheckpointError) in
       let head = scope.module("lm_head", .linear).rows(
         "weight", [vocabulary, width], .linear,
         origin: isTied ? .equal(table) : nil)
@@ -53,7 +56,7 @@ extension Stage {
 
   /// `logits`: the labels' scores from the state of each row's last token that is not the padding id,
   /// whatever the mask says; without a padding id from that of the last one.
-  static func sequenceClassification(
+  package static func sequenceClassification(
     _ name: String = "score", of state: String, ids: String = "input_ids", width: Int, labels: Int,
     padToken: Int?
   ) -> Stage {
@@ -76,7 +79,7 @@ extension Stage {
   /// - Parameters:
   ///   - output: the state that it sets, which is an output of the model too if `isOutput`.
   ///   - isUnused: whether nothing reads it, so that it is not computed, and need not be stored.
-  static func pooler(
+  package static func pooler(
     _ name: String = "pooler", of state: String, to output: String, width: Int, isOutput: Bool,
     isUnused: Bool = false
   ) -> Stage {

@@ -27,24 +27,25 @@ public struct ModelInputs: Sendable, Equatable {
   }
 
   /// The input of that name, which `Architecture.prepare` has filled in.
-  func required(_ name: String) -> NDArray<Int> {
+  package func required(_ name: String) -> NDArray<Int> {
     guard let array = arrays[name] else { preconditionFailure("\(name) was not prepared") }
     return array
   }
 
   /// The numbers of that name, which `Architecture.prepare` has checked, in the type of the forward pass.
-  func numbers<Scalar: ComputeScalar>(_ name: String, as _: Scalar.Type) -> NDArray<Scalar> {
+  package func numbers<Scalar: ComputeScalar>(_ name: String, as _: Scalar.Type) -> NDArray<Scalar>
+  {
     guard let array = numbers[name] else { preconditionFailure("\(name) was not prepared") }
     return NDArray(shape: array.shape, elements: array.elements.map { Scalar($0) })
   }
 
   /// A padding mask: anything but zero allows. `nil` if it is not given, which allows all.
-  func mask(_ name: String) -> NDArray<Bool>? {
+  package func mask(_ name: String) -> NDArray<Bool>? {
     arrays[name].map { NDArray(shape: $0.shape, elements: $0.elements.map { $0 != 0 }) }
   }
 
   /// `[batch × choices, …]` as `[batch, choices, …]`, if there are choices.
-  func separatingChoices<Scalar: ComputeScalar>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+  package func separatingChoices<Scalar: ComputeScalar>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
     guard hasChoices else { return x }
     return x.reshaped([x.shape[0] / choices, choices] + x.shape.dropFirst())
   }

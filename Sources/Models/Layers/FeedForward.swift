@@ -1,5 +1,5 @@
 public import Kernels
-import TensorCore
+package import TensorCore
 
 /// The position-wise feed-forward network: `down(activation(up(x)))`, or gated
 /// `down(activation(gate(x)) ⊙ up(x))`.
@@ -13,7 +13,7 @@ public struct FeedForward<Scalar: ComputeScalar> {
   /// - Parameters:
   ///   - width: of the stream it reads and writes.
   ///   - hidden: the width inside.
-  init(
+  package init(
     _ scope: WeightScope<Scalar>, width: Int, hidden: Int, activation: Activation,
     isGated: Bool = false, bias: Bool = true
   ) throws(CheckpointError) {
@@ -32,7 +32,7 @@ public struct FeedForward<Scalar: ComputeScalar> {
   /// `[…, width]` to the same.
   ///
   /// - Parameter addend: `[…, width]`, added to the result.
-  func callAsFunction(
+  package func callAsFunction(
     _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>
   ) -> NDArray<Scalar> {
     guard let gate else { return down(up(x), adding: addend) }

@@ -1,5 +1,5 @@
 public import Kernels
-import TensorCore
+package import TensorCore
 
 /// `y = activation(x·Wᵀ + b)`
 public struct Linear<Scalar: ComputeScalar> {
@@ -8,7 +8,7 @@ public struct Linear<Scalar: ComputeScalar> {
   /// Asks `scope` for `weight` `[out, in]` and, unless told otherwise, `bias` `[out]`.
   ///
   /// - Parameter origin: what both are where they are not stored.
-  init(
+  package init(
     _ scope: WeightScope<Scalar>, in input: Int, out output: Int, bias hasBias: Bool = true,
     activation: Activation = .linear, origin: WeightOrigin? = nil
   ) throws(CheckpointError) {
@@ -20,7 +20,7 @@ public struct Linear<Scalar: ComputeScalar> {
   /// `[…, in]` to `[…, out]`
   ///
   /// - Parameter addend: `[…, out]`, added to the result.
-  func callAsFunction(
+  package func callAsFunction(
     _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>? = nil
   ) -> NDArray<Scalar> {
     project(x, by: projection, adding: addend)

@@ -1,5 +1,5 @@
 public import Kernels
-import TensorCore
+package import TensorCore
 
 /// Layer normalisation with gain and, unless told otherwise, offset. See `layerNorm`.
 public struct LayerNorm<Scalar: ComputeScalar> {
@@ -7,7 +7,7 @@ public struct LayerNorm<Scalar: ComputeScalar> {
   let bias: NDArray<Scalar>  // [width]
   let epsilon: Double
 
-  init(
+  package init(
     _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, bias hasBias: Bool = true
   ) throws(CheckpointError) {
     weight = try scope.weight("weight", [width], .normWeight)
@@ -18,7 +18,7 @@ public struct LayerNorm<Scalar: ComputeScalar> {
   }
 
   /// `[…, width]` to the same.
-  func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+  package func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
     layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
   }
 }
@@ -32,7 +32,7 @@ public struct RMSNorm<Scalar: ComputeScalar> {
   ///   - width: of what is normalised.
   ///   - gainOffset: what is added to the stored weights to get the gain: 1 in Gemma, whose weights are
   ///     stored as their distance from it.
-  init(
+  package init(
     _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, gainOffset: Double = 0
   ) throws(CheckpointError) {
     let weight = try scope.weight("weight", [width], .normWeight)
@@ -46,7 +46,7 @@ public struct RMSNorm<Scalar: ComputeScalar> {
   var width: Int { gain.width }
 
   /// `[…, width]` to the same.
-  func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+  package func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
     rmsNorm(x, weight: gain, epsilon: epsilon)
   }
 }

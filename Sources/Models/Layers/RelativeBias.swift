@@ -1,5 +1,5 @@
 public import Kernels
-import TensorCore
+package import TensorCore
 
 /// A learned number for each head and each bucket of distances between query and key, added to the
 /// scores. See `RelativeBuckets`.
@@ -9,7 +9,7 @@ public struct RelativeBias<Scalar: ComputeScalar> {
   private let isBidirectional: Bool
 
   /// Asks `scope` for `weight` `[buckets, heads]`.
-  init(
+  package init(
     _ scope: WeightScope<Scalar>, buckets: Int, heads: Int, maxDistance: Int,
     isBidirectional: Bool
   ) throws(CheckpointError) {
@@ -22,7 +22,7 @@ public struct RelativeBias<Scalar: ComputeScalar> {
   /// The bias for each distance: `[heads, queries + keys − 1]`, as `Kernels.attention` takes it.
   ///
   /// - Parameter firstQuery: the position of the first query among the keys.
-  func callAsFunction(queries: Int, keys: Int, firstQuery: Int) -> NDArray<Scalar> {
+  package func callAsFunction(queries: Int, keys: Int, firstQuery: Int) -> NDArray<Scalar> {
     let buckets = RelativeBuckets(
       count: table.rows, maxDistance: maxDistance, isBidirectional: isBidirectional)
     return relativeBias(

@@ -18,27 +18,25 @@ public struct ForwardMemory: Sendable {
   public init<Scalar: ComputeScalar>(_ graph: WeightGraph, _ inputs: ModelInputs, _: Scalar.Type) {
     let size = MemoryLayout<Scalar>.size
     let stages = graph.architecture.stages(Scalar.self).map { stage in
-      Shapes(stage, slots: stage.declared.slots)
+      (shapes: Shapes(stage, slots: stage.declared.slots), work: stage.work(inputs))
     }
-    let width = stages.map(\.stream).max() ?? 0
-    let tokens = inputs.arrays.values.map(\.elements.count).max() ?? 0
-    let length = inputs.arrays.values.map(\.width).max() ?? 0
+    let width = stages.map(\.shapes.stream).max() ?? 0
+    let most = stages.map(\.work.positions).max() ?? 0
     let numbers = inputs.numbers.values.reduce(0) { $0 + $1.elements.count }
-    for shapes in stages {
+    for (shapes, work) in stages {
+      let tokens = work.positions
       // The stream before and after, and two steps in between.
       let computed = 4 * max(width, shapes.stream) + shapes.made
       let block = shapes.words == 0 ? 0 : VocabularyProduct<Scalar>.wordsPerBlock
       let scores = block * shapes.width + 2 * tokens * block
-      let tiles = Parallel.workers * AttentionTile.queries * min(length, AttentionTile.keys)
+      let tiles = Parallel.workers * AttentionTile.queries * min(work.length, AttentionTile.keys)
       stage = max(stage, size * (shapes.weights + tokens * computed + scores + tiles))
       outputs += size * tokens * shapes.outputCount * max(shapes.words, shapes.width, width)
       weights += size * (shapes.weights + shapes.tables)
       perToken += size * computed
     }
-    // Two stacks, and in each perhaps a bias for each distance.
-    var heads = 0
-    for case .distanceBias(let count) in graph.layers.values { heads += count }
-    states = size * (3 * tokens * width + heads * 2 * length)
+    // The streams of two stacks, and what stages leave beside them.
+    states = size * (3 * most * width + stages.reduce(0) { $0 + $1.work.leaves })
     // As they were read, and in the type of the pass.
     states += numbers * (MemoryLayout<Double>.size + size)
   }

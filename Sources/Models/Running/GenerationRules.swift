@@ -13,6 +13,14 @@ public struct GenerationRules: Sendable {
   /// The longest text, if there is a limit.
   public let longest: Int?
 
+  /// Rules.
+  package init(
+    ids: String, mask: String, endTokens: [Int], padToken: Int?, longest: Int? = nil
+  ) {
+    (self.ids, self.mask) = (ids, mask)
+    (self.endTokens, self.padToken, self.longest) = (endTokens, padToken, longest)
+  }
+
   /// What finished texts are filled up with: the padding token, else the first end token.
   public var filler: Int? { padToken ?? endTokens.first }
 }

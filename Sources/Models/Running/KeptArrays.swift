@@ -39,7 +39,7 @@ struct KeptArrays<Scalar: ComputeScalar>: Sendable {
 
 extension States {
   /// How many positions came before the present inputs: 0, unless arrays are kept.
-  var firstPosition: Int { kept?.length ?? 0 }
+  package var firstPosition: Int { kept?.length ?? 0 }
 
   /// The array of all positions so far, of which `new` are those of the present inputs.
   ///
@@ -48,14 +48,14 @@ extension States {
   ///   - new: `[batch, positions, width]`
   ///   - before: how many positions before a new one matter to it, so that others may be dropped; `nil` if
   ///     all do.
-  mutating func extend(
+  package mutating func extend(
     _ name: String, by new: NDArray<Scalar>, before: Int? = nil
   ) -> GrowingArray<Scalar> {
     kept?.extend(name, by: new, before: before) ?? GrowingArray(new)
   }
 
   /// Arrays of a sequence that does not grow, made at the first step only.
-  mutating func keep(
+  package mutating func keep(
     _ names: [String], _ make: () -> [NDArray<Scalar>]
   ) -> [NDArray<Scalar>] {
     let present = names.compactMap { kept?[$0] }

@@ -16,17 +16,21 @@ public struct Stage<Scalar: ComputeScalar> {
   /// Whether it runs once for a text that grows, because nothing in it depends on what is added: an
   /// encoder's stages.
   public let runsOnce: Bool
+  /// What it works with for given inputs.
+  public let work: @Sendable (ModelInputs) -> StageWork
   /// Asks for the weights and returns what to do with them.
   public let load: (WeightScope<Scalar>) throws(CheckpointError) -> Step
 
   /// A stage.
   package init(
     _ name: String, outputs: [StageOutput] = [], runsOnce: Bool = false,
+    work: @escaping @Sendable (ModelInputs) -> StageWork = { .largest(of: $0) },
     load: @escaping (WeightScope<Scalar>) throws(CheckpointError) -> Step
   ) {
     self.name = name
     self.outputs = outputs
     self.runsOnce = runsOnce
+    self.work = work
     self.load = load
   }
 }
@@ -45,7 +49,7 @@ extension Stage {
           name: $0, state: model + "." + output.state, isHiddenState: output.isHiddenState)
       }
     }
-    return Stage(model + "." + name, outputs: outputs, runsOnce: runsOnce) {
+    return Stage(model + "." + name, outputs: outputs, runsOnce: runsOnce, work: work) {
       scope throws(CheckpointError) in
       let step = try load(scope.innerModel(model))
       return { states throws(CheckpointError) in try states.within(model, step) }
@@ -109,7 +113,7 @@ public struct States<Scalar: ComputeScalar>: Sendable {
   }
 
   /// Forgets a state that no later stage reads.
-  mutating func remove(_ name: String) {
+  package mutating func remove(_ name: String) {
     values[prefix + name] = nil
   }
 
@@ -138,7 +142,7 @@ public struct States<Scalar: ComputeScalar>: Sendable {
   }
 
   /// Sets a state to what may be computed later.
-  mutating func set(_ name: String, to value: StateValue<Scalar>) {
+  package mutating func set(_ name: String, to value: StateValue<Scalar>) {
     values[prefix + name] = value
   }
 

@@ -22,10 +22,10 @@ extension Conversion {
     _ written: CheckpointWriter.Unnamed, _ outcome: inout Outcome
   ) throws(CheckpointError) {
     guard let original else { return }
-    var recognition = RecognitionOptions()
-    recognition.architecture = options.recognition.architecture
-    recognition.className = options.recognition.className
-    recognition.allowsExtra = options.recognition.allowsExtra
+    // As the source, but for what it is stored in.
+    var recognition = options.recognition
+    recognition.dialect = nil
+    recognition.dropsTrainingState = false
     let after = try Model(
       written.path,
       options: OpenOptions(format: format, config: written.config, recognition: recognition))

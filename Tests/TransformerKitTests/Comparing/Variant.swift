@@ -122,8 +122,12 @@ func truncatedBfloat16(_ value: Float) -> UInt16 { UInt16(value.bitPattern >> 16
 /// The half nearest to a number.
 func float16(_ value: Float) -> UInt16 { Float16(value).bitPattern }
 
-/// All cases of the fixtures that have a golden: `bert/base`.
-let goldenCases = ["bert", "gpt2", "t5"].flatMap { family in
+/// The folders of all families among the sources, which are those of their fixtures in small letters.
+let familyFolders = fileNames(
+  in: fixture().removingLastComponent().appending("Sources/Models/Families"))
+
+/// All cases of all families' fixtures that have a golden: `bert/base`.
+let goldenCases = familyFolders.map { $0.lowercased() }.flatMap { family in
   fileNames(in: fixture(family)).map { "\(family)/\($0)" }
 }.filter { fileNames(in: fixture($0)).contains("golden.npz") }
 

@@ -24,7 +24,7 @@ private let linear: JSONValue = [
     of graph: FilePath, to dialect: String, allowed: Bool
   ) throws -> Conversion {
     try Conversion(
-      Checkpoint.open(graph),
+      Checkpoint.open(graph, options: OpenOptions()),
       to: Conversion.Target(
         scratch.path.appending("out.npz"), dialect: dialect, allowsMismatch: allowed),
       options: OpenOptions(recognition: RecognitionOptions(dropsTrainingState: true)))

@@ -32,7 +32,7 @@ import TransformerKit
     #expect(steps.count > a.graph.slots.count && (steps.last?.total ?? 0) >= 2 * bytes)
   }
 
-  @Test func `a cast of one mathematics is run no more often than what is the same`() throws {
+  @Test func `a cast of one mathematics is run once on each side`() throws {
     var variant = try Variant("base")
     try variant.convert(to: .bf16, bfloat16)
     let (a, b) = (try openModel("bert/base"), try variant.model())

@@ -44,6 +44,61 @@ import TransformerKit
     #expect(pair.peak > 0)
   }
 
+  private func memory(_ graph: WeightGraph, _ lengths: [String: Int]) -> ForwardMemory {
+    ForwardMemory(
+      graph, ModelInputs(lengths.mapValues { NDArray(shape: [1, $0], repeating: 3) }), Double.self)
+  }
+
+  @Test func `what a stage leaves for the others is counted at its own length`() throws {
+    let graph = try openModel("t5/v11").graph
+    func states(_ length: Int, _ decoderLength: Int) -> Int {
+      memory(graph, ["input_ids": length, "decoder_input_ids": decoderLength]).states
+    }
+    let table = try #require(graph.slots.first { $0.path == "decoder.relative_bias.weight" })
+    #expect(states(64, 30) - states(64, 10) == 8 * table.shape[1] * 2 * 20)
+    #expect(states(64, 30) > states(60, 30))
+    // The angles of rotary positions.
+    let llama = try openModel("llama/lm").graph
+    let width = try #require(llama.slots.first { $0.path == "embeddings.word.weight" }).shape[1]
+    let head = try #require(llama.attention(at: "decoder.blocks.0.attention")).headSize
+    #expect(memory(llama, ["input_ids": 10]).states == 8 * 10 * (3 * width + head))
+  }
+
+  @Test func `a decoder's stages work with its own positions, and with keys of the encoder's`()
+    throws
+  {
+    let graph = try openModel("t5/v11").graph
+    func need(_ length: Int, _ decoderLength: Int) -> ForwardMemory {
+      memory(graph, ["input_ids": length, "decoder_input_ids": decoderLength])
+    }
+    // Scores over the vocabulary are those of the decoder's positions.
+    #expect(need(1000, 4).outputs < need(1000, 5).outputs)
+    #expect(need(1000, 4).outputs < need(4, 1000).outputs)
+    // A block of the decoder has keys and values of all of the encoder's positions.
+    #expect(need(2000, 1).stage > need(1000, 1).stage)
+  }
+
+  /// What is declared is no less than what a pass has in memory.
+  @Test(arguments: goldenCases)
+  func `no stage leaves more than it says`(_ name: String) throws {
+    let graph = try openModel(name).graph
+    let inputs = try golden(name).inputs
+    let memory = ForwardMemory(graph, inputs, Double.self)
+    var pass = try ForwardPass<Double>(graph, inputs: inputs)
+    var outputs = 0
+    while let result = try pass.advance() {
+      var states = 0
+      for name in pass.states.names {
+        // Scores over a vocabulary are not computed before somebody asks for them.
+        guard case .array(let array) = pass.states.value(of: name) else { continue }
+        states += 8 * array.elements.count
+      }
+      outputs += result.outputs.reduce(0) { $0 + 8 * $1.value.shape.reduce(1, *) }
+      #expect(states <= memory.states, "\(result.name)")
+    }
+    #expect(outputs <= memory.outputs)
+  }
+
   @Test func `without a cap there is room for anything`() throws {
     let graph = try openModel("bert/base").graph
     let needed = VerificationMemory(comparing: graph, graph, inputs: nil, Float.self)

@@ -106,9 +106,12 @@ import TensorCore
     guard unsafe !isChecked || source.count > 4 && source[4] & Self.checksumFlag != 0 else {
       throw CheckpointError(.malformed("the zstd frame of a plane has no checksum"))
     }
-    guard
-      unsafe ZSTD_getFrameContentSize(source.baseAddress, source.count) == UInt64(target.count)
-    else {
+    let declared = unsafe ZSTD_getFrameContentSize(source.baseAddress, source.count)
+    // ZSTD_CONTENTSIZE_ERROR: a header that cannot be, or a window larger than libzstd takes.
+    guard declared != UInt64.max - 1 else {
+      throw CheckpointError(.malformed("the zstd frame of a plane has a header that is not read"))
+    }
+    guard declared == UInt64(target.count) else {
       throw CheckpointError(
         .malformed("the zstd frame of a plane does not declare \(target.count) bytes"))
     }

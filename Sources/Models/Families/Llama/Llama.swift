@@ -92,7 +92,7 @@ public struct Llama<Member: LlamaMember>: Architecture {
         "num_attention_heads \(heads) is not a multiple of num_key_value_heads \(keyHeads)")
     }
     // transformers does not look at it unless frequencies are scaled, and then it fails.
-    if rotary.size != headSize {
+    if rotary.turned != headSize {
       config.refuse("a partial_rotary_factor other than 1 is not supported for \(Self.name)")
     }
   }

@@ -8,7 +8,14 @@ extension Llama {
 
   /// The words' vectors, and for all blocks the angles of the positions.
   private func embeddings<Scalar>() -> Stage<Scalar> {
-    Stage("embeddings", outputs: hiddenOutputs(0)) { scope throws(CheckpointError) in
+    Stage(
+      "embeddings", outputs: hiddenOutputs(0),
+      work: { [rotary] inputs in
+        var work = StageWork.positions(of: "input_ids", in: inputs)
+        work.leaves = work.positions * rotary.turned
+        return work
+      }
+    ) { scope throws(CheckpointError) in
       let word = scope.module("embeddings", .embedding).module("word", .embedding)
         .rows("weight", [vocabulary, width], .embedding)
       return { states throws(CheckpointError) in
@@ -58,7 +65,7 @@ extension Llama {
       scope.module("attention", .attention), width: width,
       shape: AttentionShape(
         heads: heads, keyHeads: keyHeads, headSize: headSize,
-        rotary: RotaryPart(.halves, size: headSize)),
+        rotary: RotaryPart(.halves, size: rotary.turned)),
       bias: variant.inputBias, outputBias: variant.outputBias,
       norm: variant.hasHeadNorms ? QueryKeyNorm(.heads, epsilon: epsilon) : nil)
   }

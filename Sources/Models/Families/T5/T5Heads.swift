@@ -53,7 +53,7 @@ extension T5 {
       // Stored separately it is a head of its own, whether or not the states are scaled.
       [
         .languageModel(
-          of: decoder, width: width, vocabulary: vocabulary, isTied: true,
+          of: decoder, ids: Stack.decoder.ids, width: width, vocabulary: vocabulary, isTied: true,
           factor: scalesOutputs ? 1 / Double(width).squareRoot() : 1)
       ]
     case .sequenceClassification: [sequenceClassification()]

@@ -11,6 +11,11 @@ extension T5 {
     var bias: String { rawValue + "_bias" }
     var ids: String { self == .encoder ? "input_ids" : "decoder_input_ids" }
     var mask: String { self == .encoder ? "attention_mask" : "decoder_attention_mask" }
+
+    /// What its stages work with: those that look at the encoder's states have keys and values of them.
+    func work(seesEncoder: Bool = false) -> @Sendable (ModelInputs) -> StageWork {
+      { [ids] in .positions(of: ids, seeing: seesEncoder ? [Stack.encoder.ids] : [], in: $0) }
+    }
   }
 
   /// The stages of a stack, from ids to normalised states.
@@ -34,7 +39,13 @@ extension T5 {
   private func embeddings<Scalar>(_ stack: Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).embeddings", outputs: hiddenOutputs(0, stack),
-      runsOnce: stack == .encoder
+      runsOnce: stack == .encoder,
+      work: { [heads] inputs in
+        var work = stack.work()(inputs)
+        // A bias for each distance between two positions, in both directions.
+        work.leaves = heads * 2 * work.length
+        return work
+      }
     ) { scope throws(CheckpointError) in
       let word = scope.module("embeddings", .embedding).module("word", .embedding)
         .rows("weight", [vocabulary, width], .embedding)
@@ -63,7 +74,7 @@ extension T5 {
   private func block<Scalar>(_ layer: Int, _ stack: Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).blocks.\(layer)", outputs: hiddenOutputs(layer + 1, stack),
-      runsOnce: stack == .encoder
+      runsOnce: stack == .encoder, work: stack.work(seesEncoder: true)
     ) { scope throws(CheckpointError) in
       let scope = scope.module(stack.rawValue, .sequence).module("blocks", .sequence)
         .module("\(layer)", .block)
@@ -101,7 +112,7 @@ extension T5 {
     var outputs = [hiddenOutput(layers, stack)]
     if let name = task.output(of: stack) { outputs.append(.final(name, from: stack.state)) }
     return Stage(
-      "\(stack.rawValue).norm", outputs: outputs, runsOnce: stack == .encoder
+      "\(stack.rawValue).norm", outputs: outputs, runsOnce: stack == .encoder, work: stack.work()
     ) { scope throws(CheckpointError) in
       let norm = try norm(scope.module(stack.rawValue, .sequence), "norm")
       return { states throws(CheckpointError) in

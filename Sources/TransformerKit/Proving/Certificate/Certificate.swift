@@ -17,9 +17,9 @@ public struct Certificate: Equatable, Sendable {
   public struct Side: Equatable, Sendable {
     /// The model's id (docs/model-id.md).
     public var id: String
-    /// `bert`.
+    /// Its name, as in `model_type`.
     public var architecture: String
-    /// `BertModel`.
+    /// The framework's class.
     public var head: String
     /// `safetensors`.
     public var container: String
