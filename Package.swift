@@ -21,7 +21,7 @@ let argumentParser: Target.Dependency = .product(
 
 /// What each command is made of.
 let commandDependencies: [Target.Dependency] = [
-  "CommandSupport", "TransformerKit", "Models", "Kernels", "Containers", "TensorCore",
+  "CommandSupport", "TransformerKit", "Models", "Kernels", "Codecs", "Containers", "TensorCore",
   argumentParser, system,
 ]
 
@@ -74,19 +74,20 @@ let package = Package(
       name: "Containers",
       dependencies: ["TensorCore", "CThreads", "CZlib", "CZstd", "CXXHash", system],
       swiftSettings: strict),
+    .target(name: "Codecs", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
       name: "Kernels", dependencies: ["TensorCore", "CBLAS", "CVector"], swiftSettings: optimized),
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
     .target(
       name: "TransformerKit",
-      dependencies: ["TensorCore", "Containers", "Kernels", "Models", system],
+      dependencies: ["TensorCore", "Containers", "Codecs", "Kernels", "Models", system],
       swiftSettings: strict),
 
     // The commands: flags in, text and exit code out.
     .target(
       name: "CommandSupport",
       dependencies: [
-        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "CMalloc",
+        "TransformerKit", "Models", "Kernels", "Codecs", "Containers", "TensorCore", "CMalloc",
         argumentParser, system,
       ],
       swiftSettings: strict),
@@ -115,6 +116,12 @@ let package = Package(
       name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ContainersTests", dependencies: ["Containers", "TensorCore", "TestSupport", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CodecsTests",
+      dependencies: [
+        "Codecs", "Containers", "TransformerKit", "TensorCore", "TestSupport", system,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: strict),

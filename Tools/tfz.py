@@ -33,8 +33,10 @@ else:
 
 MAGIC = b"\x89TFZ\r\n\x1a\n"
 END = b"\nTFZEND\n"
-VERSION = 1
+VERSION = 2
+VERSIONS = (1, 2)
 RAW, CONSTANT, ZSTD = 0, 1, 2
+MAX_WINDOW = 1 << 31
 NONE = 0xFFFFFFFF
 
 # dtype: (bits of an element, bytes of a unit, bits of the exponent, numpy's name)
@@ -97,14 +99,16 @@ def merge(planes, w, e):
     return v.astype(f"<u{w}").tobytes()
 
 
-def decompress(frame, n):
-    """The `n` bytes of a zstd frame, which must be alone and say how many they are."""
+def decompress(frame, n, checked):
+    """The `n` bytes of a zstd frame, which must be alone and say how many they are; zstandard compares its
+    checksum, which must be there if it is to be `checked`."""
     require(frame[:4] == b"\x28\xb5\x2f\xfd", "a plane is no zstd frame")
     try:
         parameters = zstandard.get_frame_parameters(frame)
         require(parameters.content_size == n, f"a zstd frame does not declare {n} bytes")
         require(parameters.dict_id == 0, "a zstd frame needs a dictionary")
-        worker = zstandard.ZstdDecompressor().decompressobj()
+        require(parameters.has_checksum or not checked, "a zstd frame has no checksum")
+        worker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
         plane = worker.decompress(frame)
     except zstandard.ZstdError as error:
         raise TFZError(f"a zstd frame is broken: {error}") from None
@@ -180,9 +184,12 @@ class File:
         self.size = os.fstat(self.source.fileno()).st_size
         head = self.pread(0, min(16, self.size))
         require(head[:8] == MAGIC, "does not begin as TFZ does")
+        require(len(head) >= 12, "is too short")
+        version = int.from_bytes(head[8:12], "little")
+        require(version in VERSIONS, f"version {version} is not known", Unsupported)
         require(self.size >= 48, "is too short")
-        version, zero = struct.unpack("<II", head[8:])
-        require(version == VERSION, f"version {version} is not known", Unsupported)
+        zero = int.from_bytes(head[12:], "little")
+        self.version = version
         require(zero == 0, "the header has bits that must be zero")
         start, length, digest, end = struct.unpack("<QQQ8s", self.pread(self.size - 32, 32))
         require(end == END, "does not end as TFZ does")
@@ -276,7 +283,7 @@ class File:
         bits, w, e, _ = DTYPES[dtype]
         stream = self.streams[number]
         require((stream.w, stream.e) == (w, e), f"{name!r}: a stream of another dtype")
-        require(math.prod(shape) * bits == 8 * stream.length, f"{name!r}: shape and size differ")
+        require(product(shape) * bits == 8 * stream.length, f"{name!r}: shape and size differ")
         return Tensor(name, dtype, shape, number)
 
     def read_file(self, cursor, may_be_path=False):
@@ -292,6 +299,8 @@ class File:
         names = list(self.files) + [name for name, _ in former]
         require(len(names) == len(set(names)) and len(self.files) == files, "a file comes twice")
         require(not set(names) & folders_of(names), "a file has the name of a folder")
+        if self.version > 1:
+            require(not any(map(reserved, self.files)), "a file has a reserved name")
         used = {t.stream for t in self.tensors} | set(self.files.values()) | {n for _, n in former}
         require(len(used) == len(self.streams), "a stream belongs to nothing")
         for numbers, limit in ((self.files.values(), "file"), ([n for _, n in former], "head")):
@@ -315,7 +324,7 @@ class File:
             if code == CONSTANT:
                 piece = piece * n
             elif code == ZSTD:
-                piece = decompress(piece, n)
+                piece = decompress(piece, n, self.version > 1)
             result.append(piece)
         return result[0] if stream.w == 1 else merge(result, stream.w, stream.e)
 
@@ -372,6 +381,19 @@ def folders_of(names):
     return {b"/".join(p[:k]) for p in parts for k in range(1, len(p))}
 
 
+def product(shape):
+    """The number of elements, multiplied as section 5 says."""
+    count = 1
+    for extent in shape:
+        count *= extent
+        require(count < 2**64, "a product of extents is too large")
+    return count
+
+
+def reserved(name):
+    return name == b"model.safetensors" or name.endswith(b".index.json")
+
+
 def numpy_dtype(name, bits):
     try:
         return numpy.dtype(name)
@@ -389,8 +411,14 @@ def described(head):
     if len(head) <= 8 or int.from_bytes(head[:8], "little") != len(head) - 8:
         return None
     try:
-        header = json.loads(head[8:].decode("utf-8"), object_pairs_hook=unique)
+        text = head[8:].decode("utf-8")
+        header = json.loads(text, object_pairs_hook=unique)
         metadata = header.pop("__metadata__", None)
+        pairs = [] if metadata is None else [*metadata.keys(), *metadata.values()]
+        if text[0] != "{" or not all(isinstance(pair, str) for pair in pairs):
+            return None
+        if any(set(entry) != {"dtype", "shape", "data_offsets"} for entry in header.values()):
+            return None
         entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
         end = 0
         for _, entry in entries:
@@ -398,7 +426,7 @@ def described(head):
                 return None
             end = entry["data_offsets"][1]
         return [(name, x["dtype"], tuple(x["shape"])) for name, x in entries], metadata
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
 
 
@@ -488,21 +516,22 @@ def string(data):
     return u32(len(data)) + data
 
 
-def encode_plane(plane):
+def encode_plane(plane, checked):
     if len(set(plane)) == 1:
         return CONSTANT, plane[:1]
-    frame = zstandard.ZstdCompressor(level=3, write_content_size=True).compress(plane)
+    frame = zstandard.ZstdCompressor(
+        level=3, write_content_size=True, write_checksum=checked).compress(plane)
     return (ZSTD, frame) if len(frame) < len(plane) else (RAW, plane)
 
 
-def encode_stream(data, w, e, chunk_units, digests):
+def encode_stream(data, w, e, chunk_units, digests, checked):
     """The bytes of a stream's chunks, and of its entry in the index."""
     entry = struct.pack("<QBBH", len(data), w, e, 0)
     entry += hashlib.sha256(data).digest() if digests else b""
     stored = []
     for start in range(0, len(data), chunk_units * w):
         piece = data[start:start + chunk_units * w]
-        planes = [encode_plane(p) for p in ([piece] if w == 1 else split(piece, w, e))]
+        planes = [encode_plane(p, checked) for p in ([piece] if w == 1 else split(piece, w, e))]
         chunk = b"".join(p for _, p in planes)
         stored.append(chunk)
         entry += struct.pack("<Q", xxhash.xxh3_64_intdigest(chunk))
@@ -511,7 +540,7 @@ def encode_stream(data, w, e, chunk_units, digests):
 
 
 def build(tensors, files=(), origins=(), shard_index=None, metadata=None, digests=False,
-          order_declared=True, chunk_units=1 << 18):
+          order_declared=True, chunk_units=1 << 18, version=VERSION):
     """A file's bytes.
 
     tensors: (name, dtype, shape, bytes); files: (name, bytes); origins: (name, head, count);
@@ -522,7 +551,7 @@ def build(tensors, files=(), origins=(), shard_index=None, metadata=None, digest
     def add(data, w, e):
         if (data, w, e) not in known:
             known[data, w, e] = len(entries)
-            chunk, entry = encode_stream(data, w, e, chunk_units, digests)
+            chunk, entry = encode_stream(data, w, e, chunk_units, digests, version > 1)
             chunks.append(chunk)
             entries.append(entry)
         return known[data, w, e]
@@ -546,7 +575,7 @@ def build(tensors, files=(), origins=(), shard_index=None, metadata=None, digest
     flags = (DIGESTS if digests else 0) | (0 if order_declared else ORDER_UNDECLARED)
     flags |= PATHS if any(not is_plain(name) for name, _ in files) else 0
     index = u32(flags, chunk_units, len(entries), len(tensors), len(files), len(origins), pairs)
-    return assemble(b"".join(chunks), index + b"".join(entries) + table)
+    return assemble(b"".join(chunks), index + b"".join(entries) + table, version)
 
 
 def assemble(chunks, index, version=VERSION):
@@ -559,6 +588,7 @@ def pack(path, tensors, files=None, metadata=None, digests=False):
     """Writes arrays: tensors is a list of (name, dtype, array), files a dict of bytes."""
     rows = [(n, d, a.shape, numpy.ascontiguousarray(a).tobytes()) for n, d, a in tensors]
     names = [(os.fsencode(name), data) for name, data in (files or {}).items()]
+    require(not any(reserved(name) for name, _ in names), "a file has a reserved name")
     with open(path, "xb") as output:
         output.write(build(rows, names, metadata=metadata, digests=digests))
 
@@ -586,7 +616,7 @@ def pack_folder(folder, path, digests=False):
             tensors.append((name, dtype, shape, data[position:position + size]))
             position += size
         origins.append((os.fsencode(shard), data[:end], len(entries)))
-    others = [n for n in names if n not in shards and n != index
+    others = [n for n in names if n not in shards and n != index and not reserved(os.fsencode(n))
               and os.path.isfile(os.path.join(folder, n))]
     files = [(os.fsencode(n), read(n)) for n in others]
     shard_index = (os.fsencode(index), read(index)) if index else None

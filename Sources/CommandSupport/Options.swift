@@ -1,4 +1,5 @@
 public import ArgumentParser
+internal import Codecs
 public import Containers
 internal import Kernels
 internal import Models
@@ -166,13 +167,16 @@ public struct CommonOptions: ParsableArguments {
     explain(model.checkpoint)
     let graph = model.graph
     standardError("architecture \(type(of: graph.architecture).name), \(graph.architecture.head)")
+    for codec in model.plain.codecs {
+      standardError("codec \(codec.name), \(describe(codec.count, "weight"))")
+    }
     standardError("dialect \(graph.dialect.name), by the tensors' names")
     for dropped in graph.dropped {
       standardError("left out \(escaped(dropped.name.text)): \(dropped.reason)")
     }
-    if !graph.unknownKeys.isEmpty {
+    if !model.unknownKeys.isEmpty {
       standardError(
-        "unknown keys of the config, which may mean something: \(list(graph.unknownKeys))")
+        "unknown keys of the config, which may mean something: \(list(model.unknownKeys))")
     }
   }
 }

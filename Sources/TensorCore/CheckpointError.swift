@@ -17,6 +17,8 @@ public struct CheckpointError: Error, Equatable, Sendable {
   public enum Problem: Equatable, Sendable {
     /// The content breaks the rules of its format; the text says which, without a final stop.
     case malformed(String)
+    /// Something is not there that is needed; the text says what, and how to name it.
+    case missing(String)
     /// Fewer bytes exist than are needed.
     case truncated(needed: Int, available: Int)
     /// The header's byte count is not what dtype and shape need.
@@ -107,10 +109,13 @@ extension CheckpointError {
 }
 
 extension CheckpointError.Problem {
+  /// Whether something is not there.
+  public var isMissing: Bool { if case .missing = self { true } else { false } }
+
   /// The problem in words, without the place.
   public var text: String {
     switch self {
-    case .malformed(let text), .unsupported(let text), .refused(let text): text
+    case .malformed(let text), .missing(let text), .unsupported(let text), .refused(let text): text
     case .truncated(let needed, let available):
       "truncated: needs \(needed) bytes, \(available) are left"
     case .sizeMismatch(let declared, let dtype, let shape):

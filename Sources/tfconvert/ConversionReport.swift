@@ -1,3 +1,4 @@
+import Codecs
 import CommandSupport
 import Containers
 import Models
@@ -87,10 +88,13 @@ struct ConversionReport {
 
   /// What happened to the values.
   private var valueSummary: String {
-    guard let first = conversion.casts.first else { return "values unchanged" }
+    guard let first = conversion.casts.first else {
+      let isDecoded = conversion.isDequantized && !conversion.coded.isEmpty
+      return isDecoded ? "values of \(conversion.coded.count) decoded" : "values unchanged"
+    }
     let count = conversion.casts.filter(\.isLossy).count
     let loss = count == 0 ? "without loss" : "values of \(count) changed"
-    return "\(conversion.casts.count) tensors cast to \(first.to), \(loss)"
+    return "\(describe(conversion.casts.count, "tensor")) cast to \(first.to), \(loss)"
   }
 
   /// What of the source is not in the target, and the other way round.
@@ -98,16 +102,36 @@ struct ConversionReport {
     let count = conversion.source.leftOut.count
     let unselected =
       count == 0 ? [] : ["left out \(describe(count, "tensor")) by --include or --exclude"]
-    guard let graph = conversion.model?.graph else { return unselected }
+    let notes = unselected + codecLines + uncastLines
+    guard let graph = conversion.model?.graph else { return notes }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return unselected + dropped + zeroed
+    return notes + dropped + zeroed
+  }
+
+  /// What became of coded weights.
+  private var codecLines: [String] {
+    let names = Dictionary(grouping: conversion.coded, by: \.codec)
+    return names.keys.sorted().map { name in
+      let count = describe(names[name, default: []].count, "weight")
+      return conversion.isDequantized
+        ? "codec \(name): \(count) decoded" : "codec \(name): \(count), written as stored"
+    }
+  }
+
+  /// What a cast did not touch.
+  private var uncastLines: [String] {
+    let types = Dictionary(grouping: conversion.uncast, by: \.dtype)
+    return types.keys.sorted { $0.name < $1.name }.map {
+      "not cast: \(describe(types[$0, default: []].count, "tensor")) of \($0)"
+    }
   }
 
   /// What else than weights changed.
   private var configLines: [String] {
-    conversion.configChanges.map {
-      "config: \(escaped($0.key)) is \(escaped($0.to)), was \(escaped($0.from))"
+    conversion.configChanges.map { change in
+      guard let new = change.to else { return "config: \(escaped(change.key)) taken out" }
+      return "config: \(escaped(change.key)) is \(escaped(new)), was \(escaped(change.from))"
     }
   }
 
@@ -133,8 +157,10 @@ struct ConversionReport {
   private var summary: String {
     let count = conversion.source.tensors.count
     guard let graph = conversion.model?.graph else {
-      let values = conversion.casts.isEmpty ? "dtypes and values unchanged" : valueSummary
-      let isAllSame = conversion.casts.isEmpty && conversion.source.strippedPrefix == nil
+      let isUntouched =
+        conversion.casts.isEmpty && (conversion.coded.isEmpty || !conversion.isDequantized)
+      let values = isUntouched ? "dtypes and values unchanged" : valueSummary
+      let isAllSame = isUntouched && conversion.source.strippedPrefix == nil
       let change = isAllSame ? "names, \(values)" : "\(nameSummary), \(values)"
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
@@ -179,7 +205,7 @@ struct ConversionReport {
     let dropped: [JSONValue] = (graph?.dropped ?? []).map {
       ["name": .string($0.name.text), "reason": .string($0.reason)]
     }
-    return [
+    let report: JSONValue = [
       "schema": "tfconvert.convert/1",
       "source": .string(displayed(conversion.source.path)),
       "target": .string(displayed(target)),
@@ -196,7 +222,10 @@ struct ConversionReport {
       "casts": .array(casts),
       "config_changes": .array(
         conversion.configChanges.map {
-          ["key": .string($0.key), "from": .string($0.from), "to": .string($0.to)]
+          [
+            "key": .string($0.key), "from": .string($0.from),
+            "to": $0.to.map { .string($0) } ?? .null,
+          ]
         }),
       "notes": .array(notes.map { .string($0) }),
       "dropped": .array(dropped), "zeroed": .array((graph?.zeroed ?? []).map { .string($0) }),
@@ -206,6 +235,23 @@ struct ConversionReport {
       "files_left_out": .array(conversion.leftOut(by: plan).map { $0.json }),
       "removed": .array(plan.removed.map { $0.json }),
     ]
+    return .object((report.members ?? []) + codedMembers)
+  }
+
+  /// What is said only of conversions that have it.
+  private var codedMembers: [JSONValue.Member] {
+    let coded: [JSONValue] = conversion.coded.map {
+      [
+        "codec": .string($0.codec), "name": .string($0.tensor.name.text),
+        "stored": .array($0.stored.map { .string($0.name.text) }),
+        "decoded": .bool(conversion.isDequantized),
+      ]
+    }
+    let uncast: [JSONValue] = conversion.uncast.map {
+      ["name": .string($0.name.text), "dtype": .string($0.dtype.name)]
+    }
+    return (coded.isEmpty ? [] : [JSONValue.Member("codecs", .array(coded))])
+      + (uncast.isEmpty ? [] : [JSONValue.Member("not_cast", .array(uncast))])
   }
 
   // MARK: Mapping

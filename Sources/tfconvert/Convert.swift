@@ -42,8 +42,12 @@ struct Convert: Verb {
   var allowMismatch = false
 
   @Option(
-    help: ArgumentHelp("The type of floating-point tensors.", valueName: "type"))
+    help: ArgumentHelp(
+      "The type of floating-point tensors of 16 bits and more.", valueName: "type"))
   var dtype = TargetType.keep
+
+  @Flag(help: "Write plain weights of a quantised source.")
+  var dequantize = false
 
   @Flag(help: "Cast even if values change: to the nearest, ties to even.")
   var allowLossy = false
@@ -115,7 +119,7 @@ struct Convert: Verb {
     }
     let target = Conversion.Target(
       path, isFolder: isFolder(path), format: to, dialect: dialect,
-      allowsMismatch: allowMismatch, dtype: dtype.dtype,
+      allowsMismatch: allowMismatch, dtype: dtype.dtype, dequantizes: dequantize,
       allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
       isResumable: resume, memory: memory.cap,

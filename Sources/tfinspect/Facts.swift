@@ -1,3 +1,4 @@
+import Codecs
 import CommandSupport
 import Containers
 import Models
@@ -64,6 +65,9 @@ struct Facts {
         "\(type(of: graph.architecture).name), \(graph.architecture.head),"
           + " by \(reasons.architecture)"
       )
+      for codec in model?.plain.codecs ?? [] {
+        add("codec", "\(codec.name), \(describe(codec.count, "weight"))")
+      }
       add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
       let tied = graph.ties.isEmpty ? "" : ", \(graph.ties.count) of them tied to others"
       let stored = checkpoint.tensors.count
@@ -77,8 +81,8 @@ struct Facts {
       for dropped in graph.dropped {
         add("no weight", "\(escaped(dropped.name.text)): \(dropped.reason)")
       }
-      if !graph.unknownKeys.isEmpty {
-        add("unknown keys", "\(list(graph.unknownKeys)); outputs may depend on them")
+      if let keys = model?.unknownKeys, !keys.isEmpty {
+        add("unknown keys", "\(list(keys)); outputs may depend on them")
       }
     } else if let obstacle {
       add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
@@ -150,6 +154,9 @@ struct Facts {
       JSONValue.object(metadata.entries.map { JSONValue.Member($0.key, .string($0.value)) })
     }
     let graph = model?.graph
+    let codecs: [JSONValue] = (model?.plain.codecs ?? []).map {
+      ["name": .string($0.name), "weights": .number($0.count)]
+    }
     let summary = graph.map { ModelSummary($0) }
     return [
       "schema": "tfinspect.info/1",
@@ -164,11 +171,12 @@ struct Facts {
       "dtypes": .array(types),
       "architecture": graph.map { .string(type(of: $0.architecture).name) } ?? .null,
       "head": graph.map { .string($0.architecture.head) } ?? .null,
+      "codecs": .array(codecs),
       "dialect": graph.map { .string($0.dialect.name) } ?? .null,
       "parameters": graph.map { .number($0.parameterCount) } ?? .null,
       "modules": .array(summary?.parts.map(json) ?? []),
       "cache": summary?.cache.map(json) ?? .null,
-      "unknown_keys": .array(graph?.unknownKeys.map { .string($0) } ?? []),
+      "unknown_keys": .array(model?.unknownKeys.map { .string($0) } ?? []),
       "faults": .array(faults.map { .string($0) }),
       "part": checkpoint.part.map { .string($0.words) } ?? .null,
       "beside": .array(beside.map(\.json)),

@@ -36,7 +36,9 @@ struct Tree: Verb {
       model = try Model(checkpoint, options: sourceOptions.options)
     } catch {
       // What was asked for must be had.
-      guard error.category == .unsupported, sourceOptions.asksForNothing else { throw error }
+      guard error.category == .unsupported || error.problem.isMissing,
+        sourceOptions.asksForNothing
+      else { throw error }
       common.explain(checkpoint)
       if common.verbose { standardError("no known architecture: \(escaped(error.problem.text))") }
       draw(NameTree(checkpoint.tensors.tensors, collapses: !all && !common.json))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Codecs
 import CommandSupport
 import Containers
 import Kernels
@@ -77,7 +78,8 @@ struct Pair: Verb {
       if let text { try file?.write(text) }
       printAll(
         report, PairText(report, first, second, all: common.verbose), extras.names,
-        certificate: text.map { _ in file?.path } ?? nil)
+        certificate: text.map { _ in file?.path } ?? nil,
+        codecs: [CodecUse]("A", first) + [CodecUse]("B", second))
       if file != nil && text == nil { standardError("no certificate: the models are different") }
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
@@ -120,10 +122,15 @@ struct Pair: Verb {
 
   /// - Parameter leftOut: the tensors that are in no part of the models that is compared.
   private func printAll(
-    _ report: PairReport, _ text: PairText, _ leftOut: [String], certificate: FilePath?
+    _ report: PairReport, _ text: PairText, _ leftOut: [String], certificate: FilePath?,
+    codecs: [CodecUse]
   ) {
-    if common.json { return standardOutput(json(report, leftOut).text(pretty: true)) }
+    if common.json {
+      let members = (json(report, leftOut).members ?? []) + codecs.members
+      return standardOutput(JSONValue.object(members).text(pretty: true))
+    }
     if !common.quiet {
+      for codec in codecs { standardOutput(codec.text) }
       for line in text.lines { standardOutput(line) }
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
@@ -151,6 +158,30 @@ struct Pair: Verb {
       "explanations": .array(explanations),
       "left_out": .array(leftOut.map { .string($0) }),
     ]
+  }
+}
+
+/// A codec that made plain numbers of the weights of a model.
+private struct CodecUse {
+  let side: String
+  let name: String
+  let count: Int
+
+  var text: String { "\(side) codec \(name): \(describe(count, "weight")) decoded" }
+}
+
+extension [CodecUse] {
+  fileprivate init(_ side: String, _ model: Model) {
+    self = model.plain.codecs.map { CodecUse(side: side, name: $0.name, count: $0.count) }
+  }
+
+  /// What is said only where there are some.
+  fileprivate var members: [JSONValue.Member] {
+    if isEmpty { return [] }
+    let list: [JSONValue] = map {
+      ["model": .string($0.side), "name": .string($0.name), "weights": .number($0.count)]
+    }
+    return [JSONValue.Member("codecs", .array(list))]
   }
 }
 

@@ -117,7 +117,8 @@ private let expectedNpyFaults: [String: ExpectedFault] = [
   "byte_string": .unsupported("dtype \"|S2\" is text"),
   "dates": .unsupported("dtype \"<M8[s]\" is dates or times"),
   "long_double": .unsupported("dtype \"<f16\" is a floating-point type that only some machines"),
-  "raw_byte": .unsupported("dtype \"<V1\" is one raw byte, which may be any of the 8-bit floats"),
+  "raw_byte": .unsupported(
+    "dtype \"<V1\" is one raw byte, which may be any of sixteen types of ml_dtypes"),
   "raw_bytes": .unsupported("dtype \"|V3\" is raw bytes"),
   "code": "at byte 10: npy header: expected \"{\"",
   "descr_expression": "npy header: expected \"}\"",

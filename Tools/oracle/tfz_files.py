@@ -1,6 +1,7 @@
 """Writes Fixtures/containers/tfz: python Tools/oracle/tfz_files.py
 
-`good/` are files that must be read, made by Tools/tfz.py; `manifest.json` says what is in them.
+`good/` are files that must be read, made by Tools/tfz.py; `manifest.json` says what is in them. `version1/`
+has some of them as tfkit 0.1.0 would have written them, which must be read too.
 `bad/` are files that must be refused, each named after its fault; all hashes in them are right
 unless the name says otherwise, as an attacker would have them. Everything is seeded: a second run
 with the same libzstd writes the same bytes (zstandard 0.25.0 was used).
@@ -23,6 +24,7 @@ import tfz
 ROOT = Path(__file__).resolve().parents[2] / "Fixtures" / "containers" / "tfz"
 RNG = np.random.default_rng(20260729)
 MANIFEST: dict[str, list[dict]] = {}
+VERSION_1 = ["example", "every_dtype_with_digests", "files", "origins", "several_chunks"]
 
 
 def put(path: str, data: bytes) -> None:
@@ -38,6 +40,9 @@ def put(path: str, data: bytes) -> None:
 def good(name: str, tensors: list[tuple], **options) -> None:
     put(f"good/{name}.tfz", tfz.build(tensors, **options))
     tfz.check(ROOT / f"good/{name}.tfz")
+    if name in VERSION_1:
+        put(f"version1/{name}.tfz", tfz.build(tensors, **options, version=1))
+        tfz.check(ROOT / f"version1/{name}.tfz")
     MANIFEST[name] = [
         {"name": n, "dtype": d, "shape": list(s), "bytes": b.hex()} for n, d, s, b in tensors
     ]
@@ -70,7 +75,7 @@ def good_files() -> None:
         every.append((f"zero.{dtype}", dtype, shape, bytes(bits)))
     good("every_dtype", every)
     good("every_dtype_with_digests", every, digests=True)
-    shapes = [(), (0,), (3, 0, 2), (1, 1, 2), (0, 2**62)]
+    shapes = [(), (0,), (3, 0, 2), (1, 1, 2), (0, 2**62), (2**61, 4, 0)]
     good("shapes", [
         (f"t{k}", "F32", shape, RNG.bytes(int(np.prod(shape, dtype=object)) * 4))
         for k, shape in enumerate(shapes)
@@ -88,6 +93,7 @@ def good_files() -> None:
     good("shared_streams", [
         ("a", "F16", (600,), shared), ("b", "F16", (20, 30), shared), ("c", "U16", (600,), shared),
     ], files=[(b"one.txt", b"same"), (b"two.txt", b"same")])
+    good("shared_with_file", [("a", "U8", (2, 2), b"same")], files=[(b"one.txt", b"same")])
     files = [
         (b"config.json", b'{"model_type": "x"}\n'), (b"caf\xe9.txt", b""), (b"a b", bytes(5000)),
         (b"tokenizer.json", json.dumps({str(k): k for k in range(2000)}).encode()),
@@ -186,8 +192,31 @@ def plane(code: int, stored: bytes, length: int = 1000) -> bytes:
     return one(chunks=stored, streams=[entry], tensors=[tensor(shape=(length,))])
 
 
-def frame(data: bytes, **options) -> bytes:
-    return zstandard.ZstdCompressor(level=19, **options).compress(data)
+def frame(data: bytes, write_checksum: bool = True, **options) -> bytes:
+    return zstandard.ZstdCompressor(
+        level=19, write_checksum=write_checksum, **options).compress(data)
+
+
+def misdecoded() -> bytes:
+    """A frame with changed literals, which libzstd decodes without an error but for its checksum."""
+    data = weights(1000, "bfloat16")[1::2]
+    for at in range(60, 300):
+        plain = patched(frame(data, write_checksum=False), at, b"\x5a")
+        try:
+            made = zstandard.ZstdDecompressor().decompress(plain)
+        except zstandard.ZstdError:
+            continue
+        if made != data and len(made) == len(data):
+            return patched(frame(data), at, b"\x5a")
+    raise AssertionError("every change was noticed")
+
+
+def far_window(exponent: int, count: int) -> bytes:
+    """A frame of `count` equal bytes with a window of 2^(10 + exponent) bytes: RFC 8878, section 3.1.1."""
+    header = struct.pack("<IBBI", 0xFD2FB528, 0b10_0_0_0_1_00, exponent << 3, count)
+    block = (count << 3 | 0b01_1).to_bytes(3, "little")
+    checksum = xxhash.xxh64_intdigest(b"\x5a" * count) & 0xFFFFFFFF
+    return header + block + b"\x5a" + struct.pack("<I", checksum)
 
 
 def patched(data: bytes, at: int, new: bytes) -> bytes:
@@ -209,9 +238,9 @@ def bad_structure() -> dict[str, bytes]:
         "appended": whole + b"\0",
         "twice": whole + whole,
         "version_0": patched(whole, 8, tfz.u32(0)),
-        "version_2": patched(whole, 8, tfz.u32(2)),
+        "version_3": patched(whole, 8, tfz.u32(3)),
         "version_huge": patched(whole, 8, tfz.u32(2**32 - 1)),
-        "version_2_and_else_broken": patched(whole, 8, tfz.u32(2))[:-3] + b"abc",
+        "version_3_and_else_broken": patched(whole, 8, tfz.u32(3))[:-3] + b"abc",
         "header_zero_set": patched(whole, 12, b"\1"),
         "index_in_header": patched(patched(whole, -32, struct.pack("<Q", 8)), -24,
                                    struct.pack("<Q", length + start - 8)),
@@ -279,6 +308,10 @@ def bad_index() -> dict[str, bytes]:
         "rank_huge": one(tensors=[tensor(rank=2**32 - 1)]),
         "shape_too_small": one(tensors=[tensor(shape=(999,))]),
         "shape_product_wraps": one(tensors=[tensor(shape=(2**32, 2**32, 1000))]),
+        "shape_product_wraps_before_zero": one(
+            chunks=b"", streams=[stream(0, 1, 0)], tensors=[tensor(shape=(2**32, 2**32, 0))]),
+        "shape_extent_2_63": one(
+            chunks=b"", streams=[stream(0, 1, 0)], tensors=[tensor(shape=(2**63, 0))]),
         "shape_extent_negative": one(tensors=[tensor(shape=(2**64 - 1,))]),
         "shape_sub_byte": one(tensors=[tensor(dtype=b"F4", shape=(1999,))]),
         "stream_number_beyond": one(tensors=[tensor(number=1)]),
@@ -304,6 +337,8 @@ def bad_index() -> dict[str, bytes]:
         "paths_twice": one(flags=4, files=[named(b"a/b", 0), named(b"a/b", 0)]),
         "file_with_nul": one(files=[named(b"a\0b", 0)]),
         "file_name_256": one(files=[named(b"a" * 256, 0)]),
+        "file_reserved": one(files=[named(b"model.safetensors", 0)]),
+        "file_reserved_index": one(files=[named(b"pytorch_model.bin.index.json", 0)]),
         "file_twice": one(files=[named(b"x", 0), named(b"x", 0)]),
         "file_of_other_units": one(
             streams=[stream(1000, 2, 0, record(DATA, (0, 500), (0, 500)))],
@@ -344,10 +379,14 @@ def bad_frames() -> dict[str, bytes]:
         "zstd_cut_off": plane(2, fine[:-1]),
         "zstd_garbage": plane(2, DATA[:100]),
         "zstd_block_broken": plane(2, patched(fine, 8, b"\xff\xff\xff")),
-        "zstd_dictionary": plane(2, zstandard.ZstdCompressor(dict_data=entropy).compress(text)),
+        "zstd_dictionary": plane(2, zstandard.ZstdCompressor(
+            dict_data=entropy, write_checksum=True).compress(text)),
         "zstd_raw_dictionary": plane(2, zstandard.ZstdCompressor(
-            level=19, dict_data=dictionary).compress(DATA)),
-        "zstd_checksum_wrong": plane(2, patched(frame(text, write_checksum=True), -1, b"\0")),
+            level=19, dict_data=dictionary, write_checksum=True).compress(DATA)),
+        "zstd_checksum_wrong": plane(2, patched(fine, -1, b"\0")),
+        "zstd_checksum_missing": plane(2, frame(text, write_checksum=False)),
+        "zstd_literals_changed": plane(2, misdecoded()),
+        "zstd_window_too_large": plane(2, far_window(22, 1000)),
     }
 
 
@@ -360,11 +399,15 @@ def relabelled(data: bytes, size: int) -> bytes:
 def bad_digests() -> dict[str, bytes]:
     """What only a check of everything finds."""
     wrong = stream(1000, 1, 0, record(DATA, (0, 1000)), digest=bytes(32))
+    entry = '{"a":{"dtype":"U8","shape":[1000],"data_offsets":[0,1000]}}'
     return {
         "digest_wrong": one(flags=1, streams=[wrong]),
         "origin_head_lies": lying_origin('{"b":{"dtype":"U8","shape":[1000],"data_offsets":[0,1000]}}'),
         "origin_head_no_json": lying_origin("{" * 60),
         "origin_head_length": lying_origin("", head=struct.pack("<Q", 2**63) + b"{}"),
+        "origin_head_space": lying_origin(f" {entry}"),
+        "origin_head_more_keys": lying_origin(entry.replace("}}", ',"x":1}}')),
+        "origin_head_metadata_number": lying_origin(entry.replace("{", '{"__metadata__":{"a":1},', 1)),
         "origin_head_metadata": lying_origin(
             '{"__metadata__":{"a":"b"},"a":{"dtype":"U8","shape":[1000],"data_offsets":[0,1000]}}'),
     }
@@ -387,9 +430,13 @@ def refuses(path: Path) -> None:
 
 
 def main() -> None:
-    for quality in ("good", "bad", "lying"):
+    for quality in ("good", "bad", "lying", "version1"):
         shutil.rmtree(ROOT / quality, ignore_errors=True)
     good_files()
+    put("good/zstd_window.tfz", plane(2, far_window(21, 1000)))
+    tfz.check(ROOT / "good/zstd_window.tfz")
+    MANIFEST["zstd_window"] = [
+        {"name": "a", "dtype": "U8", "shape": [1000], "bytes": (b"\x5a" * 1000).hex()}]
     for name, data in (bad_structure() | bad_index() | bad_frames()).items():
         put(f"bad/{name}.tfz", data)
     for name, data in bad_digests().items():

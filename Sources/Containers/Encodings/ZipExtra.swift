@@ -38,9 +38,16 @@ struct ZipExtra {
 
   /// Replaces each of `values` that is all ones by what the 64-bit field says, in order.
   ///
+  /// - Parameter mayRepeat: whether the field may also have all values, as Python's zipfile wrote local
+  ///   headers until 3.11.3; those that stand there twice must then be equal.
   /// - Throws: `CheckpointError` unless the field has exactly the values that are asked for.
-  func resolve(_ values: [UInt32], at offset: Int) throws(CheckpointError) -> [Int] {
+  func resolve(
+    _ values: [UInt32], at offset: Int, mayRepeat: Bool = false
+  ) throws(CheckpointError) -> [Int] {
     let field = try field(Self.zip64, at: offset)
+    if mayRepeat, let field, field.count == 8 * values.count {
+      return try repeated(field, values, at: offset)
+    }
     var cursor = ByteCursor(field ?? [], at: offset)
     var result: [Int] = []
     for value in values {
@@ -50,6 +57,24 @@ struct ZipExtra {
     guard cursor.isAtEnd else {
       throw CheckpointError(
         .malformed("a zip header has 64-bit sizes beside its 32-bit sizes"), offset: offset)
+    }
+    return result
+  }
+
+  /// The values of a field that has them all.
+  private func repeated(
+    _ field: [UInt8], _ values: [UInt32], at offset: Int
+  ) throws(CheckpointError) -> [Int] {
+    var cursor = ByteCursor(field, at: offset)
+    var result: [Int] = []
+    for value in values {
+      let long = try cursor.int64("a 64-bit zip size")
+      guard value == .max || Int(value) == long else {
+        throw CheckpointError(
+          .malformed("a zip header has 64-bit sizes that are not its 32-bit sizes"),
+          offset: offset)
+      }
+      result.append(long)
     }
     return result
   }

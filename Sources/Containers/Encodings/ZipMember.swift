@@ -144,7 +144,8 @@ struct ZipMember {
     var names = ByteCursor(try file.read(headerOffset + 30..<start), at: headerOffset + 30)
     let sameName = try names.bytes(nameCount).elementsEqual(name.text.utf8)
     let extra = try ZipExtra(try names.bytes(extraCount), at: headerOffset + 30 + nameCount)
-    let sizes = try extra.resolve([localSizes[1], localSizes[0]], at: headerOffset)
+    let sizes = try extra.resolve(
+      [localSizes[1], localSizes[0]], at: headerOffset, mayRepeat: true)
     let isSame = sizes == [size, compressedSize] && localCRC == crc
     // Who streams an archive knows these only afterwards.
     let isOpen = hasDescriptor && sizes == [0, 0] && localCRC == 0

@@ -11,7 +11,7 @@ public struct NDArray<Element: Sendable>: Sendable {
   ///
   /// - Precondition: there are as many elements as the shape says.
   public init(shape: [Int], elements: [Element]) {
-    precondition(shape.reduce(1, *) == elements.count, "elements do not fill the shape")
+    precondition(shape.reduce(1, &*) == elements.count, "elements do not fill the shape")
     self.shape = shape
     self.elements = elements
   }
@@ -21,7 +21,7 @@ public struct NDArray<Element: Sendable>: Sendable {
   @specialized(where Element == Double)
   public init(shape: [Int], repeating value: Element) {
     self.shape = shape
-    elements = Array(repeating: value, count: shape.reduce(1, *))
+    elements = Array(repeating: value, count: shape.reduce(1, &*))
   }
 
   /// An array that `fill` fills.
@@ -30,7 +30,7 @@ public struct NDArray<Element: Sendable>: Sendable {
   @unsafe @inline(__always)
   init(shape: [Int], fill: (UnsafeMutablePointer<Element>) -> Void) {
     self.shape = shape
-    let count = shape.reduce(1, *)
+    let count = shape.reduce(1, &*)
     elements = unsafe Array(unsafeUninitializedCapacity: max(1, count)) { buffer, initialized in
       if let start = buffer.baseAddress { unsafe fill(start) }
       initialized = count
@@ -41,7 +41,7 @@ public struct NDArray<Element: Sendable>: Sendable {
   public var width: Int { shape.last ?? 1 }
 
   /// The number of rows: the product of all other extents.
-  public var rows: Int { shape.dropLast().reduce(1, *) }
+  public var rows: Int { shape.dropLast().reduce(1, &*) }
 
   /// The same elements under another shape.
   ///

@@ -134,10 +134,19 @@ struct InputReader {
     return [count, extent.size]
   }
 
-  /// An array like the ids, if given: of that shape, before merging or after it.
+  /// An array like the ids, if given: of their shape, before merging or after it.
   private mutating func companion(_ slot: InputSlot, below limit: Int) {
     guard let shape = shape(of: slot) else { return }
-    merge(slot.name)
+    let unmerged =
+      inputs.hasChoices ? [shape[0] / inputs.choices, inputs.choices, shape[1]] : shape
+    if let given = inputs[slot.name] {
+      guard given.shape == shape || given.shape == unmerged else {
+        faults.append(
+          "\(slot.name) is \(describe(shape: given.shape)), must be \(describe(shape: unmerged))")
+        return
+      }
+      inputs[slot.name] = given.reshaped(shape)
+    }
     array(slot.name, shape: shape, below: limit)
     if case .zeros = slot.absence, inputs[slot.name] == nil {
       inputs[slot.name] = NDArray(shape: shape, repeating: 0)

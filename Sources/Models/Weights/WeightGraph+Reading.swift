@@ -51,8 +51,9 @@ extension WeightGraph {
       of: type.name, table, named: options.dialect, among: families)
     guard let config else {
       throw CheckpointError(
-        .unsupported("the \(type.name) model needs its config.json, which is not beside it"),
-        advice: "pass it with --config FILE")
+        .missing(
+          "the \(type.name) model needs its config.json, which is not beside it: pass it with"
+            + " --config FILE"))
     }
     try self.init(table, config: config, as: type, in: dialect, options: options)
   }

@@ -44,6 +44,9 @@ extension Formula {
   /// 0, 1, 2, …
   static let positions = Formula("holds 0, 1, 2, … and is computed") { Double($0) }
 
+  /// The types that tokens have where none are given.
+  static let noTypes = Formula("holds zeros, which types are where none are given") { _ in 0 }
+
   /// A square with ones on and below the diagonal, and zeros above.
   static func causalMask(_ size: Int) -> Formula {
     Formula("is the causal mask and is computed") { $0 % size <= $0 / size ? 1 : 0 }

@@ -34,7 +34,7 @@ internal import CCrypto
 
   /// The digest of everything that was added, in lower-case hexadecimal.
   public consuming func finalized() -> String {
-    finalizedBytes().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    Self.text(of: finalizedBytes())
   }
 
   /// The 32 bytes of the digest of everything that was added.
@@ -68,5 +68,12 @@ internal import CCrypto
       sha.update(try tensor.bytes.read(start..<min(start + 1 << 20, tensor.byteCount)))
     }
     return sha
+  }
+}
+
+extension SHA256 {
+  /// The bytes of a digest in lower-case hexadecimal.
+  public static func text(of digest: [UInt8]) -> String {
+    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

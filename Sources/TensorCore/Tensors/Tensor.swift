@@ -102,7 +102,9 @@ public struct Tensor: Sendable {
   }
 
   /// How many elements there are.
-  public var elementCount: Int { shape.reduce(1, *) }
+  ///
+  /// Behind a zero, products of the other extents may not fit.
+  public var elementCount: Int { shape.reduce(1, &*) }
 
   /// How many bytes the elements take.
   public var byteCount: Int { bytes.count }
@@ -115,15 +117,17 @@ public struct Tensor: Sendable {
 
 /// The number of elements of `shape`, or `nil` if it overflows or an extent is negative.
 ///
-/// Multiplied from the first extent on, as safetensors does: behind a zero, extents may be of any size.
+/// Multiplied from the first extent on in 64 bits without a sign, as safetensors does: behind a zero,
+/// extents may be of any size, and before it their product may reach 2^64.
 public func checkedElementCount(of shape: [Int]) -> Int? {
-  var count = 1
+  var count: UInt = 1
   for extent in shape {
+    guard let extent = UInt(exactly: extent) else { return nil }
     let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-    if overflow || extent < 0 { return nil }
+    if overflow { return nil }
     count = product
   }
-  return count
+  return Int(exactly: count)
 }
 
 extension DType {

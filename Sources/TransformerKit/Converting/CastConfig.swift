@@ -6,8 +6,8 @@ public struct ConfigChange: Sendable, Equatable {
   public let key: String
   /// What it said.
   public let from: String
-  /// What it says in the target.
-  public let to: String
+  /// What it says in the target, `nil` if it is not there.
+  public let to: String?
 }
 
 /// A config.json that names the type of weights that are cast: all else stays, byte for byte.

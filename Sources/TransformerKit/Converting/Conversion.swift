@@ -1,3 +1,4 @@
+public import Codecs
 public import Containers
 public import Models
 public import SystemPackage
@@ -19,6 +20,8 @@ public struct Conversion: Sendable {
     public var allowsMismatch: Bool
     /// The type of the floating-point tensors; without one, it stays.
     public var dtype: DType?
+    /// Whether plain numbers are written of what codecs decode.
+    public var dequantizes: Bool
     /// Whether the cast may lose something.
     public var allowsLoss: Bool
     /// Whether source and target are compared before the target gets its name.
@@ -42,8 +45,8 @@ public struct Conversion: Sendable {
     public init(
       _ destination: FilePath, isFolder: Bool = false, format: ContainerFormat? = nil,
       dialect: String? = nil, allowsMismatch: Bool = false, dtype: DType? = nil,
-      allowsLoss: Bool = false,
-      isVerified: Bool = false, certificate: FilePath? = nil, toolVersion: String = "",
+      dequantizes: Bool = false, allowsLoss: Bool = false, isVerified: Bool = false,
+      certificate: FilePath? = nil, toolVersion: String = "",
       overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
       memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
     ) {
@@ -53,6 +56,7 @@ public struct Conversion: Sendable {
       self.dialect = dialect
       self.allowsMismatch = allowsMismatch
       self.dtype = dtype
+      self.dequantizes = dequantizes
       self.allowsLoss = allowsLoss
       self.isVerified = isVerified || certificate != nil
       self.certificate = certificate
@@ -79,14 +83,24 @@ public struct Conversion: Sendable {
   /// The most memory that the process takes for it, in bytes, the comparison included.
   public let peakMemory: Int
 
+  /// The tensors that are coded in the source; none if nobody looked, since they stay as they are.
+  public let coded: [CodedTensor]
+
+  /// Floating-point tensors that a cast leaves as they are, since they have eight bits or less.
+  public let uncast: [Tensor]
+
   /// What the cast does to each tensor that is cast.
   public let casts: [CastLedger]
 
   /// What the target dialect's own code computes otherwise than the model, a line each.
   public let mismatches: [String]
 
-  /// What the cast changes in config.json.
-  public var configChanges: [ConfigChange] { castConfig?.changes ?? [] }
+  /// What cast and decoding change in config.json.
+  public var configChanges: [ConfigChange] {
+    let coding = isDequantized && !coded.isEmpty ? source.config?.value[codingKey] : nil
+    return (coding.map { [ConfigChange(key: codingKey, from: $0.text(), to: nil)] } ?? [])
+      + (castConfig?.changes ?? [])
+  }
 
   let target: Target
   let options: OpenOptions
@@ -96,6 +110,9 @@ public struct Conversion: Sendable {
   private let tensors: [Tensor]
   /// The source as a model, if it is to be compared.
   let original: Model?
+
+  /// Whether plain numbers are written of what is coded.
+  public var isDequantized: Bool { target.dequantizes }
 
   /// Prepares a conversion; nothing is written.
   ///
@@ -122,16 +139,19 @@ public struct Conversion: Sendable {
       } catch {
         throw error.inFile(displayed(source.path))
       }
-      tensors = translation.map(\.tensor)
+      coded = model.plain.coded
+      tensors = try tensorsToWrite(translation, of: model, target)
     } else {
       model = nil
       translation = []
       mismatches = []
+      (tensors, coded) = try tensorsToWrite(source, target)
     }
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }
     let written = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
     self.tensors = written
+    uncast = target.dtype == nil ? [] : written.filter(\.staysUncast)
     let format = try target.container
     do {
       let writing = try MemoryUse.checked(cap: target.memory, of: written, to: format)
@@ -185,11 +205,17 @@ public struct Conversion: Sendable {
   }
 
   /// The bytes of config.json, following the cast.
-  private var config: [UInt8]? { castConfig?.bytes ?? usualConfig }
+  private var config: [UInt8]? { castConfig?.bytes ?? plainConfig }
 
   private var castConfig: CastConfig? {
-    guard let dtype = target.dtype, let usualConfig else { return nil }
-    return CastConfig(usualConfig, castTo: dtype)
+    guard let dtype = target.dtype, let plainConfig else { return nil }
+    return CastConfig(plainConfig, castTo: dtype)
+  }
+
+  /// The bytes of config.json, which does not say how weights are coded that are written as plain numbers.
+  private var plainConfig: [UInt8]? {
+    guard isDequantized, !coded.isEmpty, let usualConfig else { return usualConfig }
+    return TransformerKit.plainConfig(usualConfig)
   }
 
   /// The bytes of config.json: the source's own, unless they are another ecosystem's.

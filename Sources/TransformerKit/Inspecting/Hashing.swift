@@ -1,3 +1,4 @@
+import Containers
 import Kernels
 public import TensorCore
 
@@ -18,7 +19,8 @@ public struct TensorDigest: Equatable, Sendable {
 /// - Parameters:
 ///   - tensors: of any types.
 ///   - progress: hears how many bytes are done.
-/// - Throws: `CheckpointError` when bytes cannot be read.
+/// - Throws: `CheckpointError` when bytes cannot be read, or are not those whose SHA-256 their container
+///   has.
 public func digests(
   of tensors: [Tensor], progress: @escaping (Int) -> Void = { _ in }
 ) throws(CheckpointError) -> [TensorDigest] {
@@ -35,7 +37,9 @@ public func digests(
         sha.update(bytes)
         counter.add(bytes.byteCount)
       }
-      return sha.finalized()
+      let digest = sha.finalizedBytes()
+      try tensor.check(digest: digest)
+      return SHA256.text(of: digest)
     }
   }
   return tensors.indices.map { number in

@@ -91,7 +91,7 @@ extension Tensor {
     // Of an empty tensor, products of the other extents may overflow; they are not used then.
     let strides = rowMajorStrides(shape)
     let offset = zip(ranges, strides).reduce(0) { $0 &+ $1.0.lowerBound &* $1.1 }
-    let count = newShape.reduce(1, *)
+    let count = newShape.reduce(1, &*)
     let piece =
       count == 0
       ? Piece(offset: 0, axes: []) : Piece(offset: offset, shape: newShape, strides: strides)

@@ -1,3 +1,4 @@
+public import Codecs
 public import Containers
 public import Models
 public import SystemPackage
@@ -43,8 +44,13 @@ extension Checkpoint {
 public struct Model: Sendable {
   /// The files.
   public let checkpoint: Checkpoint
+  /// Their tensors as plain numbers.
+  public let plain: PlainTable
   /// The weights.
   public let graph: WeightGraph
+
+  /// Keys of the config that neither the architecture nor a codec reads, and that may mean something.
+  public var unknownKeys: [String] { graph.unknownKeys.filter { !plain.configKeys.contains($0) } }
 
   /// Opens and understands a checkpoint.
   ///
@@ -62,8 +68,9 @@ public struct Model: Sendable {
       throw CheckpointError(part.problem, file: displayed(checkpoint.path))
     }
     do {
+      plain = try PlainTable(checkpoint.tensors, config: checkpoint.config?.value)
       graph = try WeightGraph(
-        checkpoint.tensors, config: checkpoint.config?.value, options: options.recognition)
+        plain.tensors, config: checkpoint.config?.value, options: options.recognition)
     } catch {
       throw error.inFile(displayed(checkpoint.path))
     }

@@ -16,7 +16,7 @@ import Testing
 
   @Test(arguments: [
     "[9223372036854775807,9223372036854775807,0]", "[4611686018427387904,4,0]",
-    "[9223372036854775807,2,0]",
+    "[9223372036854775807,3,0]",
   ])
   func `extents that overflow before a zero are refused`(_ shape: String) {
     let path = safetensors("{\"w\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[0,0]}}")
@@ -75,7 +75,7 @@ import Testing
 
   @Test func `a later TFZ is unsupported, whatever else is in the file`() {
     let magic: [UInt8] = [0x89, 0x54, 0x46, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A]
-    let path = scratch.write(magic + [2, 0, 0, 0], to: "x.tfz")
+    let path = scratch.write(magic + [3, 0, 0, 0], to: "x.tfz")
     #expect(error(reading: path)?.category == .unsupported)
     let cut = scratch.write(magic + [2, 0, 0], to: "y.tfz")
     #expect(error(reading: cut)?.category == .failed)

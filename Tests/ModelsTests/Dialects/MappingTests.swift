@@ -203,6 +203,34 @@ import Testing
     #expect(graph.dropped[0].reason == "holds 0, 1, 2, … and is computed")
   }
 
+  @Test(arguments: [(DType.i64, [1, 10]), (.i64, [10]), (.i32, [1, 10]), (.f32, [1, 10])])
+  func `stored types of no tokens are dropped, with the reason`(
+    _ dtype: DType, _ shape: [Int]
+  ) throws {
+    var model = TinyBERT()
+    let bytes = [UInt8](repeating: 0, count: 10 * dtype.byteCount(of: 1))
+    model.tensors.append(Tensor("embeddings.token_type_ids", dtype, shape, bytes: bytes))
+    let graph = try model.graph()
+    #expect(graph.dropped.map(\.name) == ["embeddings.token_type_ids"])
+    #expect(graph.dropped[0].reason == "holds zeros, which types are where none are given")
+  }
+
+  @Test(arguments: [
+    ([1, 10], "element 9 is not 0"), ([1, 9], "is [1, 9], must be "),
+  ])
+  func `stored types that are no zeros, or too few, are refused`(
+    _ shape: [Int], _ text: String
+  ) throws {
+    var model = TinyBERT()
+    let count = shape[1]
+    let bytes = [UInt8](repeating: 0, count: 8 * count - 1) + [count == 10 ? 1 : 0]
+    model.tensors.append(Tensor("embeddings.token_type_ids", .i64, shape, bytes: bytes))
+    let fault = try #require(model.fault())
+    #expect(fault.category == .refused && fault.details.count == 1)
+    #expect(fault.details[0].contains("token_type_ids"), "\(fault.details)")
+    #expect(fault.details[0].contains(text), "\(fault.details)")
+  }
+
   @Test(arguments: [
     (DType.i64, [1, 10], [UInt8](counting.reversed())),
     (.i64, [1, 9], [UInt8](counting.dropLast(8))),

@@ -57,6 +57,24 @@ import Testing
     #expect(faults(["input_ids": zeros(1, 11), "position_ids": zeros(1, 11)]) == nil)
   }
 
+  @Test func `a mask of another shape is told as it was given`() {
+    #expect(
+      faults(["input_ids": zeros(2, 3), "attention_mask": zeros(2, 3, 3)])
+        == ["attention_mask is [2, 3, 3], must be [2, 3]"])
+    #expect(
+      faults(
+        ["input_ids": zeros(2, 4, 3), "attention_mask": zeros(2, 5, 3)],
+        for: "BertForMultipleChoice") == ["attention_mask is [2, 5, 3], must be [2, 4, 3]"])
+    // As many elements, and another shape.
+    #expect(
+      faults(["input_ids": zeros(2, 3), "attention_mask": zeros(1, 2, 3)])
+        == ["attention_mask is [1, 2, 3], must be [2, 3]"])
+    #expect(
+      faults(
+        ["input_ids": zeros(2, 4, 3), "attention_mask": zeros(4, 2, 3)],
+        for: "BertForMultipleChoice") == ["attention_mask is [4, 2, 3], must be [2, 4, 3]"])
+  }
+
   @Test func `ids must be there`() {
     #expect(faults([:]) == ["input_ids is missing"])
     #expect(faults(["attention_mask": zeros(1, 2)]) == ["input_ids is missing"])

@@ -37,8 +37,12 @@ struct NpyArray {
     do throws(CheckpointError) {
       try Limits.check(name: name, rank: header.shape.count, offset: 0)
       let data = ByteRange(of: bytes, start: header.end, count: bytes.count - header.end)
-      if let mark { return try mark.tensor(name, header: header, data: data) }
+      if let mark {
+        try checkShape(mark.dtype)
+        return try mark.tensor(name, header: header, data: data)
+      }
       let type = try NpyDType(header.descr)
+      try checkShape(type.dtype)
       try checkExtent(of: data, dtype: type.dtype)
       return Tensor(
         name: name, dtype: type.dtype, shape: header.shape,
@@ -47,6 +51,15 @@ struct NpyArray {
       var error = error
       error.tensor = error.tensor ?? name
       throw error
+    }
+  }
+
+  /// Checks that numpy has arrays of the header's shape.
+  private func checkShape(_ dtype: DType) throws(CheckpointError) {
+    guard NpyHeader.canHave(header.shape, dtype) else {
+      throw CheckpointError(
+        .overflow("the number of bytes of \(dtype) \(describe(shape: header.shape))"),
+        offset: header.end)
     }
   }
 

@@ -82,7 +82,8 @@ struct NpyDType: Equatable {
     case "O": return "is objects, which are pickled: that can run code and is not read"
     case "U", "S", "a", "s": return "is text"
     case "M", "m": return "is dates or times"
-    case "V" where kind == "V1": return "is one raw byte, which may be any of the 8-bit floats"
+    case "V" where kind == "V1":
+      return "is one raw byte, which may be any of sixteen types of ml_dtypes"
     case "V": return "is raw bytes"
     case "f" where kind.hasPrefix("float"): return "is the name of no type that numpy has by itself"
     case "f", "c", "g", "G": return "is a floating-point type that only some machines have"

@@ -51,6 +51,13 @@ struct NpyHeader: Equatable {
     (descr, isFortranOrder, shape) = try literal.header()
     end = first + length
   }
+
+  /// Whether numpy has arrays of that shape: it multiplies all extents but zeros, and their bytes must be a
+  /// number below 2^63, however empty the array is.
+  static func canHave(_ shape: [Int], _ dtype: DType) -> Bool {
+    let elements = checkedElementCount(of: shape.filter { $0 != 0 })
+    return elements?.multipliedIfFits(by: dtype.byteWidth ?? 1) != nil
+  }
 }
 
 /// Reads the few Python literals that numpy writes into a header.

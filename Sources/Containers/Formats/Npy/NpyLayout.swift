@@ -20,12 +20,25 @@ struct NpyLayout: FileLayout {
         .refused("npy cannot say \(tensor.dtype), so it would be lost"), tensor: tensor.name,
         advice: "npz and safetensors can")
     }
+    try Self.checkShape(of: tensor)
     self.tensor = tensor
     header = Self.header(descr: NpyDType.descr(of: tensor.dtype), shape: tensor.shape)
     guard let total = header.count.addedIfFits(tensor.byteCount) else {
       throw CheckpointError(.overflow("the size of the file"), tensor: tensor.name)
     }
     byteCount = total
+  }
+
+  /// Checks that numpy has arrays of the tensor's shape.
+  ///
+  /// - Throws: `CheckpointError` of the category `refused`, as for empty tensors of very large extents.
+  static func checkShape(of tensor: Tensor) throws(CheckpointError) {
+    guard tensor.dtype.byteWidth != nil, !NpyHeader.canHave(tensor.shape, tensor.dtype) else {
+      return
+    }
+    throw CheckpointError(
+      .refused("numpy has no array of \(tensor.dtype) \(describe(shape: tensor.shape))"),
+      tensor: tensor.name, advice: "safetensors and TFZ can hold it, --exclude leaves it out")
   }
 
   /// The header of an array in C order.

@@ -66,6 +66,7 @@ struct NpzLayout: FileLayout {
         .refused("npz cannot have a name with a NUL in it, or of 32 KiB and more"),
         tensor: tensor.name)
     }
+    try NpyLayout.checkShape(of: tensor)
     guard tensor.byteCount < .max - 1 << 20 else {
       throw CheckpointError(.overflow("the size of the file"), tensor: tensor.name)
     }

@@ -69,6 +69,8 @@ struct SafetensorsHeader {
     _ member: JSONScanner.Member, in bytes: [UInt8]
   ) throws(CheckpointError) {
     if TensorName(member.key) == "__metadata__" {
+      // The reference implementation takes null for none.
+      if bytes[member.value].elementsEqual("null".utf8) { return }
       metadata = try Metadata(checked: member.value, in: bytes, at: 8)
       return
     }

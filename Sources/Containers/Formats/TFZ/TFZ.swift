@@ -33,8 +33,11 @@ public enum TFZ {
   static let magic: [UInt8] = [0x89, 0x54, 0x46, 0x5A, 0x0D, 0x0A, 0x1A, 0x0A]
   /// What the file ends with.
   static let endMagic: [UInt8] = Array("\nTFZEND\n".utf8)
-  /// The version of the format.
-  static let version: UInt32 = 1
+  /// The version of the format that is written.
+  static let version: UInt32 = 2
+  /// The versions that are read. The first one's frames may lack a checksum, and its files may have any
+  /// name.
+  static let knownVersions: ClosedRange<UInt64> = 1...2
   /// Bytes of the header: magic, version, zero.
   static let headerSize = 16
   /// Bytes of the footer: offset, length and hash of the index, magic.
@@ -103,6 +106,15 @@ extension ContainerFormat {
   }
 }
 
+extension TFZ {
+  /// Whether a folder has the name for something else: a file inside that is called so would be taken for
+  /// the folder's weights or shard index.
+  static func isReserved(_ name: [UInt8]) -> Bool {
+    name.elementsEqual("model.safetensors".utf8)
+      || name.reversed().starts(with: ".index.json".utf8.reversed())
+  }
+}
+
 /// Whether a file of that name can stand in a folder, visibly, and nowhere else.
 func isPlainFileName(_ name: [UInt8]) -> Bool {
   !name.isEmpty && name.count <= TFZ.Limits.fileName && name[0] != UInt8(ascii: ".")
@@ -124,6 +136,7 @@ extension TFZ {
   /// Why a file has no place in a TFZ file, or `nil` if it has.
   static func obstacle(to file: CompanionFile) -> String? {
     if !isPath(file.name) { return "TFZ has no files of such names" }
+    if isReserved(file.name) { return "a name that is reserved for weights and their index" }
     if file.bytes.count > Limits.file { return "too large for a file in TFZ" }
     return nil
   }

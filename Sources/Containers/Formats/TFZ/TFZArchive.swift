@@ -6,6 +6,8 @@ final class TFZArchive: Sendable {
   /// The whole file.
   let source: any TensorBytes
   let index: TFZIndex
+  /// The version of the format.
+  let version: UInt64
 
   /// Chunks that were needed in part, the latest last: whoever reads row by row needs them again.
   private let recent = Mutex<[Recent]>([])
@@ -19,12 +21,16 @@ final class TFZArchive: Sendable {
   /// Reads header, footer and index, and checks all that can be checked without the chunks.
   init(_ source: any TensorBytes) throws(CheckpointError) {
     self.source = source
-    try Self.checkHeader(source)
+    version = try Self.checkedVersion(source)
     let (start, bytes) = try Self.readIndex(source)
     index = try TFZIndex(bytes, at: start)
+    if version > 1 { try index.checkNames(at: start) }
   }
 
-  private static func checkHeader(_ source: any TensorBytes) throws(CheckpointError) {
+  /// The version, of a header that has nothing wrong with it.
+  private static func checkedVersion(
+    _ source: any TensorBytes
+  ) throws(CheckpointError) -> UInt64 {
     let header = try source.read(0..<min(source.count, TFZ.headerSize))
     guard header.starts(with: TFZ.magic) else {
       throw CheckpointError(.malformed("does not begin as TFZ does"), offset: 0)
@@ -34,9 +40,9 @@ final class TFZArchive: Sendable {
       throw CheckpointError(.truncated(needed: 12, available: header.count), offset: 0)
     }
     let version = littleEndian(header[8..<12])
-    guard version == UInt64(TFZ.version) else {
+    guard TFZ.knownVersions.contains(version) else {
       throw CheckpointError(
-        .unsupported("is TFZ version \(version); known is version \(TFZ.version)"), offset: 8)
+        .unsupported("is TFZ version \(version); known are versions 1 and 2"), offset: 8)
     }
     let smallest = TFZ.headerSize + TFZ.footerSize
     guard source.count >= smallest else {
@@ -45,6 +51,7 @@ final class TFZArchive: Sendable {
     guard littleEndian(header[12..<16]) == 0 else {
       throw CheckpointError(.malformed("the header has bits that must be zero"), offset: 12)
     }
+    return version
   }
 
   private static func readIndex(
@@ -138,14 +145,16 @@ final class TFZArchive: Sendable {
         if let memory = source as? ByteArray {
           try unsafe memory.bytes.span.bytes.withUnsafeBytes { bytes throws(CheckpointError) in
             let stored = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
-            try unsafe decoder.decode(record, stored, unit: stream.unit, into: target)
+            try unsafe decoder.decode(
+              record, stored, unit: stream.unit, isChecked: version > 1, into: target)
           }
         } else {
           let stored = unsafe UnsafeMutableRawBufferPointer(rebasing: decoder.stored[..<length])
           var span = unsafe MutableRawSpan(_unsafeBytes: stored)
           try source.read(at: start, into: &span)
           try unsafe decoder.decode(
-            record, UnsafeRawBufferPointer(stored), unit: stream.unit, into: target)
+            record, UnsafeRawBufferPointer(stored), unit: stream.unit, isChecked: version > 1,
+            into: target)
         }
       }
     } catch {

@@ -29,9 +29,15 @@ final class TFZBytes: ChunkedBytes {
   /// Chunks that were read last, are being decoded or wait to be written, and what the decoders need.
   var workingMemory: Int { (4 + 3 * Workers.count + WriteQueue.most) * chunkSize + (16 << 20) }
 
-  /// The SHA-256 that the file has of the bytes, in lower-case hexadecimal.
-  var storedDigest: String? {
-    stream.digest.map { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+  /// The SHA-256 that the file has of the bytes.
+  var storedDigest: [UInt8]? { stream.digest }
+
+  /// Compares the bytes' SHA-256 with the one that the file has of them, if it has one.
+  ///
+  /// - Throws: `CheckpointError` of the problem `checksum` if they are not the same.
+  func check(_ digest: [UInt8]) throws(CheckpointError) {
+    guard let storedDigest, storedDigest != digest else { return }
+    throw attributed(CheckpointError(.checksum("its bytes (SHA-256)")))
   }
 
   func announce(_ range: Range<Int>) {
@@ -70,8 +76,11 @@ final class TFZBytes: ChunkedBytes {
 }
 
 extension Tensor {
-  /// The SHA-256 that the container has of the tensor's bytes, in lower-case hexadecimal, if any.
+  /// Compares the SHA-256 of the tensor's bytes with the one that its container has of them, if it has
+  /// one.
   ///
-  /// It says what the bytes were when they were written; `Checkpoint.integrityFaults` compares.
-  public var storedDigest: String? { (bytes as? TFZBytes)?.storedDigest }
+  /// - Throws: `CheckpointError` of the problem `checksum` if they are not the same.
+  public func check(digest: [UInt8]) throws(CheckpointError) {
+    try (bytes as? TFZBytes)?.check(digest)
+  }
 }

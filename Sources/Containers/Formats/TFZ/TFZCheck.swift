@@ -72,8 +72,6 @@ extension TFZArchive {
       if isHashed { digest.update(piece) }
       progress(piece.count)
     }
-    let found = digest.finalized()
-    guard let stored = bytes.storedDigest, stored != found else { return }
-    throw bytes.attributed(CheckpointError(.checksum("the SHA-256")))
+    if isHashed { try bytes.check(digest.finalizedBytes()) }
   }
 }

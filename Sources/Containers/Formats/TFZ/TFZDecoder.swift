@@ -12,6 +12,9 @@ import TensorCore
 
   private static let idle = Mutex<[TFZDecoder]>([])
 
+  /// The bit of a frame's fifth byte that says that a checksum follows (RFC 8878, 3.1.1.1.1).
+  private static let checksumFlag: UInt8 = 4
+
   private init() {
     guard let context = unsafe ZSTD_createDCtx() else { preconditionFailure("out of memory") }
     unsafe self.context = unsafe context
@@ -44,10 +47,11 @@ import TensorCore
   /// - Parameters:
   ///   - record: the chunk's record, checked.
   ///   - stored: the bytes, as many as the record says.
+  ///   - isChecked: whether every frame must have the checksum of what it yields.
   ///   - units: gets the units; its size says how many.
   /// - Throws: `CheckpointError` if hash or frames are wrong; what is in `units` then is garbage.
   func decode(
-    _ record: TFZRecord, _ stored: UnsafeRawBufferPointer, unit: TFZUnit,
+    _ record: TFZRecord, _ stored: UnsafeRawBufferPointer, unit: TFZUnit, isChecked: Bool,
     into units: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
     guard unsafe xxh3(stored) == record.hash else { throw CheckpointError(.checksum("the bytes")) }
@@ -64,7 +68,9 @@ import TensorCore
         unsafe unit.width == 1
         ? units : UnsafeMutableRawBufferPointer(rebasing: planes[start..<start + count])
       let isInPlace = TFZRecord.encoding(plane) == .raw && unit.width > 1
-      if !isInPlace { try unsafe expand(source, TFZRecord.encoding(plane), into: target) }
+      if !isInPlace {
+        try unsafe expand(source, TFZRecord.encoding(plane), isChecked: isChecked, into: target)
+      }
       let result = unsafe isInPlace ? source : UnsafeRawBufferPointer(target)
       if let start = result.baseAddress {
         unsafe sources.append(start.assumingMemoryBound(to: UInt8.self))
@@ -77,27 +83,35 @@ import TensorCore
 
   /// Fills `target` with a plane.
   private func expand(
-    _ source: UnsafeRawBufferPointer, _ encoding: TFZ.Encoding?,
+    _ source: UnsafeRawBufferPointer, _ encoding: TFZ.Encoding?, isChecked: Bool,
     into target: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
     switch encoding {
     case .raw: unsafe target.copyMemory(from: source)
     case .constant: unsafe target.initializeMemory(as: UInt8.self, repeating: source[0])
-    default: try unsafe decompress(source, into: target)
+    default: try unsafe decompress(source, isChecked: isChecked, into: target)
     }
   }
 
   /// Decompresses one zstd frame that must fill `target`. Nothing is allocated, whatever it says.
   private func decompress(
-    _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+    _ source: UnsafeRawBufferPointer, isChecked: Bool,
+    into target: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
     // Skippable frames, and those of zstd before 1.0, begin otherwise.
     guard unsafe source.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) else {
       throw CheckpointError(.malformed("a plane is no zstd frame"))
     }
-    guard
-      unsafe ZSTD_getFrameContentSize(source.baseAddress, source.count) == UInt64(target.count)
-    else {
+    // Of what is broken inside a frame, versions of libzstd make different bytes; the checksum tells.
+    guard unsafe !isChecked || source.count > 4 && source[4] & Self.checksumFlag != 0 else {
+      throw CheckpointError(.malformed("the zstd frame of a plane has no checksum"))
+    }
+    let declared = unsafe ZSTD_getFrameContentSize(source.baseAddress, source.count)
+    // ZSTD_CONTENTSIZE_ERROR: a header that cannot be, or a window larger than libzstd takes.
+    guard declared != UInt64.max - 1 else {
+      throw CheckpointError(.malformed("the zstd frame of a plane has a header that is not read"))
+    }
+    guard declared == UInt64(target.count) else {
       throw CheckpointError(
         .malformed("the zstd frame of a plane does not declare \(target.count) bytes"))
     }

@@ -112,6 +112,7 @@ import Synchronization
     _ plane: UnsafeRawBufferPointer, level: Int?, into target: UnsafeMutableRawBufferPointer
   ) -> Int? {
     _ = unsafe ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters)
+    _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
     if let level {
       _ = unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level))
     } else {

@@ -247,6 +247,16 @@ extension TFZIndex {
     metadata = Metadata(entries)
   }
 
+  /// No file inside has a name that the weights or their index have in a folder.
+  func checkNames(at start: Int) throws(CheckpointError) {
+    if let file = files.first(where: { TFZ.isReserved($0.name) }) {
+      throw CheckpointError(
+        .malformed(
+          "the index: the name \"\(String(decoding: file.name, as: UTF8.self))\" is reserved"),
+        offset: start)
+    }
+  }
+
   /// Every stream is used, no two files have the same name, and all are as small as files may be.
   private func checkUse(at start: Int) throws(CheckpointError) {
     func fault(_ problem: CheckpointError.Problem) -> CheckpointError {

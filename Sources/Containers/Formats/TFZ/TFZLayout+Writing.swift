@@ -53,6 +53,9 @@ extension TFZLayout {
   }
 
   /// The SHA-256 of every stream. Reads all of them once more.
+  ///
+  /// - Throws: `CheckpointError` if bytes cannot be read, or are not those whose SHA-256 another TFZ file
+  ///   has that they come from.
   private func digests() throws(CheckpointError) -> [[UInt8]]? {
     guard options.keepsDigests else { return nil }
     let digests = Mutex(sources.map { _ in [UInt8]() })
@@ -61,6 +64,7 @@ extension TFZLayout {
       let digest = try tensor.bytes.inTurn { () throws(CheckpointError) in
         try SHA256.bytes(of: tensor)
       }
+      try (tensor.bytes as? TFZBytes)?.check(digest)
       digests.withLock { $0[number] = digest }
     }
     return digests.withLock { $0 }
@@ -103,6 +107,8 @@ final class TFZChunkGroup: Sendable {
   }
 
   private let chunks: [Chunk]
+  /// The bytes of the largest of them.
+  private let largest: Int
   /// Used under the lock, except for writing to places that nobody else has.
   private nonisolated(unsafe) let sink: any TFZSink
   /// The number of the chunk that is read next. Sources may be streams, which are read in order.
@@ -120,14 +126,15 @@ final class TFZChunkGroup: Sendable {
 
   init(_ chunks: [Chunk], _ sink: any TFZSink) {
     self.chunks = chunks
+    largest = chunks.map(\.range.count).max() ?? 0
     unsafe self.sink = sink
     output = Mutex(Output(records: chunks.map { _ in nil }))
   }
 
   /// Compresses and writes all; returns their records.
   func write() throws(CheckpointError) -> [TFZRecord] {
-    let largest = chunks.map { Self.workingMemory($0.range.count, $0.source.effort) }.max() ?? 1
-    let workers = min(chunks.count, Self.workers(largest))
+    let most = chunks.map { Self.workingMemory($0.range.count, $0.source.effort) }.max() ?? 1
+    let workers = min(chunks.count, Self.workers(most))
     try inParallel(workers) { _ throws(CheckpointError) in
       while try writeNext() {}
     }
@@ -136,7 +143,7 @@ final class TFZChunkGroup: Sendable {
 
   /// Compresses a chunk, and writes what has a place by then; `false` if no chunk is left.
   private func writeNext() throws(CheckpointError) -> Bool {
-    let encoder = TFZEncoder.take(chunks.map(\.range.count).max() ?? 0)
+    let encoder = TFZEncoder.take(largest)
     defer { encoder.release() }
     guard let number = try readNext(into: encoder) else { return false }
     let chunk = chunks[number]

@@ -80,6 +80,12 @@ struct TFZLayout: FileLayout {
     for (what, count, limit) in counts where count > limit {
       throw CheckpointError(.limitExceeded(what, limit: limit, found: count))
     }
+    if let file = contents.belongings.files.first(where: { TFZ.isReserved($0.name) }) {
+      let name = String(decoding: file.name, as: UTF8.self)
+      throw CheckpointError(
+        .refused(
+          "the name \"\(name)\" is reserved in TFZ, which would not open as a folder with it"))
+    }
     var names = FileNames()
     for file in contents.filesInside {
       let name = String(decoding: file.name, as: UTF8.self)

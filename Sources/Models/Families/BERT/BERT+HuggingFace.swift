@@ -11,6 +11,9 @@ extension Dialect {
       .tensor(
         "bert.embeddings.position_ids", .unit(.weight("embeddings.position_ids"), axis: 0),
         .weight("embeddings.position_ids")),
+      .tensor(
+        "bert.embeddings.token_type_ids", .unit(.weight("embeddings.token_type_ids"), axis: 0),
+        .weight("embeddings.token_type_ids")),
       .rename("bert.embeddings.LayerNorm", "embeddings.norm"),
       layer("attention.self.query", "attention.query"),
       layer("attention.self.key", "attention.key"),

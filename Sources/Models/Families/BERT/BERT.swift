@@ -96,6 +96,7 @@ public struct BERT: Architecture {
       let position = scope.module("position", .embedding)
         .rows("weight", [positions, width], .embedding)
       scope.constant("position_ids", [positions], .positions)
+      scope.constant("token_type_ids", [positions], .noTypes)
       let tokenType = scope.module("token_type", .embedding)
         .rows("weight", [tokenTypes, width], .embedding)
       let norm = try LayerNorm(

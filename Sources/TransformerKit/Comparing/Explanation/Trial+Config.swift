@@ -1,3 +1,4 @@
+import Codecs
 import Containers
 import Models
 import TensorCore
@@ -18,7 +19,7 @@ private func trial(_ model: Model, _ fact: ConfigFact, _ value: JSONValue) -> Tr
     model throws(CheckpointError) in
     let changed = model.graph.config.setting(fact.path, to: value)
     // A config that does not fit the weights is no explanation.
-    return try? model.graph.understood(with: changed, model.checkpoint.tensors)
+    return try? model.graph.understood(with: changed, model.plain.tensors)
   }
 }
 

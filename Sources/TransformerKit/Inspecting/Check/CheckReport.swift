@@ -6,6 +6,7 @@ public struct CheckReport: Sendable {
   /// What a fault is about.
   public enum Group: String, Sendable, CaseIterable {
     case structure
+    case config
     case weights
     case values
     case ties
@@ -52,6 +53,7 @@ extension CheckReport.Group {
   public var title: String {
     switch self {
     case .structure: "files that do not hold together"
+    case .config: "a config that cannot be"
     case .weights: "tensors that do not fit the model of the config"
     case .values: "values that no trained weight has"
     case .ties: "weights that should be the same, and are not"
@@ -64,6 +66,7 @@ extension CheckReport.Group {
   public var advice: String {
     switch self {
     case .structure: "the file is damaged or was not written completely: fetch or write it again"
+    case .config: "mend the config, or pass another one with --config"
     case .weights:
       "if the config is that of another model, pass the right one with --config; otherwise the file"
         + " was saved from another model, or renamed wrongly"

@@ -125,25 +125,29 @@ extension CheckReport {
       return nil
     }
     do throws(CheckpointError) {
-      let graph = try Model(checkpoint, options: options).graph
+      let known = try Model(checkpoint, options: options)
+      let graph = known.graph
       model =
         "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.name)"
-      if !graph.unknownKeys.isEmpty {
-        let keys = graph.unknownKeys.map(escaped).joined(separator: ", ")
+      if !known.unknownKeys.isEmpty {
+        let keys = known.unknownKeys.map(escaped).joined(separator: ", ")
         note(
           .weights, nil, "keys of the config that are not known, and may mean something: \(keys)")
       }
       return graph
     } catch {
       switch error.category {
+      case .failed where error.problem.isMissing:
+        note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .refused:
         let details = error.details.isEmpty ? [error.problem.text] : error.details
         for detail in details { add(.weights, nil, detail) }
       case .unsupported: note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .failed:
         isReadable = false
-        add(.structure, nil, error.description)
-        for detail in error.details { add(.structure, nil, detail) }
+        let group: Group = error.isOfConfig ? .config : .structure
+        add(group, nil, error.description)
+        for detail in error.details { add(group, nil, detail) }
       }
       return nil
     }
@@ -162,5 +166,16 @@ extension CheckReport {
       }
     }
     if count == 0 { add(.structure, nil, error.description) }
+  }
+}
+
+extension CheckpointError {
+  /// Whether it is the config's: the tensors' files have been opened when a model is made of them, so that
+  /// what cannot be, and is none of them, stands in the config.
+  fileprivate var isOfConfig: Bool {
+    switch problem {
+    case .malformed, .overflow, .limitExceeded: tensor == nil
+    default: false
+    }
   }
 }

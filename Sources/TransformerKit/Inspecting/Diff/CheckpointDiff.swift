@@ -1,3 +1,4 @@
+import Codecs
 public import Containers
 public import Kernels
 import Models
@@ -127,9 +128,9 @@ private func graphs(
   _ a: Checkpoint, _ b: Checkpoint, _ open: OpenOptions
 ) -> (WeightGraph, WeightGraph)? {
   func graph(_ checkpoint: Checkpoint, _ other: Checkpoint) -> WeightGraph? {
-    try? WeightGraph(
-      checkpoint.tensors, config: (checkpoint.config ?? other.config)?.value,
-      options: open.recognition)
+    let config = (checkpoint.config ?? other.config)?.value
+    guard let plain = try? PlainTable(checkpoint.tensors, config: config) else { return nil }
+    return try? WeightGraph(plain.tensors, config: config, options: open.recognition)
   }
   guard let x = graph(a, b), let y = graph(b, a),
     type(of: x.architecture).name == type(of: y.architecture).name

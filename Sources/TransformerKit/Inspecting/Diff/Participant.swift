@@ -21,7 +21,7 @@ struct Participant: Sendable {
   /// Makes the tensor anew, so that what it keeps in memory while it is read does not stay.
   let open: @Sendable () -> Tensor
 
-  var elementCount: Int { shape.reduce(1, *) }
+  var elementCount: Int { shape.reduce(1, &*) }
 
   /// A tensor as it is stored.
   init(_ tensor: Tensor) {

@@ -1,3 +1,4 @@
+import Codecs
 import Containers
 import Models
 public import SystemPackage
@@ -46,6 +47,7 @@ extension Certificate.Side {
     head = graph.architecture.head
     container = model.checkpoint.format.name
     dialect = graph.dialect.fullName
+    codecs = model.plain.codecs.map(\.name)
     rules = graph.rules
     files = try certifiedFiles(of: model.checkpoint, names: names)
   }

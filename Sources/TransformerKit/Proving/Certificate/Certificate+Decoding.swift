@@ -99,7 +99,8 @@ private func readSide(
 ) throws(CheckpointError) -> Certificate.Side {
   let side = try StrictObject(
     predicate[key], at: predicate.place(key),
-    keys: ["id", "architecture", "head", "container", "dialect", "rules", "files"])
+    keys: ["id", "architecture", "head", "container", "dialect", "rules", "files"],
+    optional: ["codecs"])
   let files = try side.array("files") { value, path throws(CheckpointError) in
     let file = try StrictObject(value, at: path, keys: ["name", "role", "size", "sha256"])
     return CertifiedFile(
@@ -109,7 +110,16 @@ private func readSide(
   return Certificate.Side(
     id: try side.digest("id"), architecture: try side.string("architecture"),
     head: try side.string("head"), container: try side.string("container"),
-    dialect: try side.string("dialect"), rules: try side.strings("rules"), files: files)
+    dialect: try side.string("dialect"), codecs: try readCodecs(side),
+    rules: try side.strings("rules"), files: files)
+}
+
+/// The codecs, which are not named at all where there are none.
+private func readCodecs(_ side: StrictObject) throws(CheckpointError) -> [String] {
+  guard side["codecs"] != .null else { return [] }
+  let codecs = try side.strings("codecs")
+  guard !codecs.isEmpty else { throw side.fault("codecs", "must not be empty") }
+  return codecs
 }
 
 private func readLedger(_ value: JSONValue, at path: String) throws(CheckpointError) -> CastLedger {

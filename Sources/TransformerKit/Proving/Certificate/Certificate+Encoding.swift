@@ -74,11 +74,15 @@ extension Certificate.Side {
         "sha256": .string($0.sha256),
       ]
     }
-    return [
-      "id": .string(id), "architecture": .string(architecture), "head": .string(head),
-      "container": .string(container), "dialect": .string(dialect),
-      "rules": .array(rules.map { .string($0) }), "files": .array(files),
-    ]
+    let codecs = codecs.isEmpty ? [] : [Member("codecs", .array(codecs.map { .string($0) }))]
+    return .object(
+      [
+        Member("id", .string(id)), Member("architecture", .string(architecture)),
+        Member("head", .string(head)), Member("container", .string(container)),
+      ] + codecs + [
+        Member("dialect", .string(dialect)), Member("rules", .array(rules.map { .string($0) })),
+        Member("files", .array(files)),
+      ])
   }
 }
 

@@ -25,6 +25,8 @@ public struct Certificate: Equatable, Sendable {
     public var container: String
     /// `huggingface`, with its variant: `t5x-scanned`.
     public var dialect: String
+    /// The codecs that made plain numbers of stored tensors, by name.
+    public var codecs: [String] = []
     /// The dialect's rules by which the weights were found, `WeightGraph.rules`.
     public var rules: [String]
     /// The files: weights, then the shard index, then the config.

@@ -145,7 +145,7 @@ extension Certificate.Decoded {
 private func sideClaims(
   _ name: String, _ expected: Certificate.Side, _ found: Certificate.Side
 ) -> [Claim] {
-  fileClaims(name, expected.files, found.files) + [
+  fileClaims(name, expected.files, found.files) + codecClaims(name, expected, found) + [
     Claim("\(name) container", expected: expected.container, found: found.container),
     Claim("\(name) dialect", expected: expected.dialect, found: found.dialect),
     Claim("\(name) rules", expected: expected.rules, found: found.rules),
@@ -153,6 +153,14 @@ private func sideClaims(
     Claim("\(name) head", expected: expected.head, found: found.head),
     Claim("\(name) id", expected: expected.id, found: found.id),
   ]
+}
+
+/// Where there are no codecs, none are claimed.
+private func codecClaims(
+  _ name: String, _ expected: Certificate.Side, _ found: Certificate.Side
+) -> [Claim] {
+  if expected.codecs.isEmpty && found.codecs.isEmpty { return [] }
+  return [Claim("\(name) codecs", expected: expected.codecs, found: found.codecs)]
 }
 
 /// Files are the same when their bytes are, whatever they are called now.

@@ -8,13 +8,22 @@ struct StrictObject {
   /// The way to it from the outermost object; empty for that one.
   let path: String
 
-  /// - Throws: `CheckpointError` if `value` is no object, or has other members than `keys`.
-  init(_ value: JSONValue, at path: String, keys: [String]) throws(CheckpointError) {
+  /// - Throws: `CheckpointError` if `value` is no object, lacks one of `keys`, or has other members than these
+  ///   and `optional` ones, which are not null.
+  init(
+    _ value: JSONValue, at path: String, keys: [String], optional: [String] = []
+  ) throws(CheckpointError) {
     self.value = value
     self.path = path
     guard let members = value.members else { throw Self.fault(path, "must be an object") }
-    for member in members where !keys.contains(where: { $0.utf8.elementsEqual(member.key.utf8) }) {
-      throw Self.fault(path, "has a member \"\(member.key)\" that does not belong there")
+    for member in members {
+      let isOptional = optional.contains { $0.utf8.elementsEqual(member.key.utf8) }
+      let isExpected =
+        isOptional
+        ? member.value != .null : keys.contains { $0.utf8.elementsEqual(member.key.utf8) }
+      guard isExpected else {
+        throw Self.fault(path, "has a member \"\(member.key)\" that does not belong there")
+      }
     }
     for key in keys where value[key] == nil {
       throw Self.fault(path, "has no member \"\(key)\"")

@@ -6,8 +6,10 @@ import Testing
 
 /// Whatever happens to a TFZ file is noticed, and what is wrong is named.
 @Suite struct TFZDamageTests {
-  private static let small = ["example", "shapes", "origins", "shared_streams", "names"]
+  private static let small =
+    ["example", "shapes", "origins", "shared_streams", "names"]
     .map { fixture("containers/tfz/good/\($0).tfz") }
+    + ["example", "origins"].map { fixture("containers/tfz/version1/\($0).tfz") }
 
   /// The error that opening, reading and checking everything ends in.
   private func fault(of bytes: [UInt8], in scratch: ScratchFolder) throws -> CheckpointError? {

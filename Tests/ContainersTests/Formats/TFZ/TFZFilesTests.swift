@@ -15,7 +15,8 @@ import Testing
     #expect(fixtures("tfz", "bad").map { $0.stem ?? "" } == expectedTFZFaults.keys.sorted())
   }
 
-  @Test(arguments: fixtures("tfz", "good")) func `reads what is there`(_ path: FilePath) throws {
+  @Test(arguments: fixtures("tfz", "good") + fixtures("tfz", "version1"))
+  func `reads what is there`(_ path: FilePath) throws {
     let expected = try #require(Self.manifest?[path.stem ?? ""]?.elements)
     let checkpoint = try Checkpoint.open(path)
     #expect(try checkpoint.integrityFaults().isEmpty)
@@ -39,11 +40,14 @@ import Testing
   }
 
   @Test(arguments: [
-    ("digest_wrong", "tensor \"a\": checksum of the SHA-256 does not match"),
+    ("digest_wrong", "tensor \"a\": checksum of its bytes (SHA-256) does not match"),
     ("origin_head_lies", "the head of an original safetensors file inside does not fit"),
     ("origin_head_no_json", "the head of an original safetensors file inside does not fit"),
     ("origin_head_length", "the head of an original safetensors file inside does not fit"),
     ("origin_head_metadata", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_metadata_number", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_more_keys", "the head of an original safetensors file inside does not fit"),
+    ("origin_head_space", "the head of an original safetensors file inside does not fit"),
   ]) func `a check of everything finds`(_ name: String, _ text: String) throws {
     let path = fixture("containers/tfz/lying/\(name).tfz")
     let checkpoint = try Checkpoint.open(path)
@@ -74,6 +78,70 @@ import Testing
     #expect(readFile(pooling) == Array("{\"pooling_mode_mean_tokens\": true}".utf8))
     #expect(fileNames(in: folder.appending("2_Dense")) == ["...", "a b"])
     #expect(try Checkpoint.open(folder).surroundings(isDeep: true).companions.count == 4)
+  }
+
+  @Test func `what 0.1.0 has written stays readable`() throws {
+    let old = try Checkpoint.open(fixture("containers/tfz/written_by_0.1.0.tfz"))
+    let now = try Checkpoint.open(fixture("containers/tfz/good/several_chunks.tfz"))
+    #expect(try old.integrityFaults().isEmpty && old.hasDigests)
+    #expect(
+      try old.tensors.tensors.map { try ReadTensor($0) }
+        == now.tensors.tensors.map { try ReadTensor($0) })
+  }
+
+  @Test func `frames of what is written have a checksum`() throws {
+    let tensor = Tensor(
+      name: "a", dtype: .u8, shape: [4096], bytes: ByteArray((0..<4096).map { UInt8($0 % 7) }))
+    var bytes = try TFZ.encode([tensor])
+    // Version 2; then the frame of the only plane.
+    #expect(bytes[8..<12] == [2, 0, 0, 0] && bytes[16..<20] == [0x28, 0xB5, 0x2F, 0xFD])
+    #expect(bytes[20] & 4 == 4)
+    // The first version's readers did not ask for it.
+    bytes[8] = 1
+    #expect(try TFZ.decode(bytes)[0].bytes.read(0..<4096) == tensor.bytes.read(0..<4096))
+  }
+
+  @Test(arguments: ["file_reserved", "file_reserved_index"])
+  func `a file of a reserved name is read of the first version, and left out by name`(
+    _ name: String
+  ) throws {
+    var bytes = readFile(fixture("containers/tfz/bad/\(name).tfz"))
+    bytes[8] = 1
+    let scratch = ScratchFolder()
+    let old = try Checkpoint.open(scratch.write(bytes, to: "old.tfz"))
+    let files = old.belongings.files
+    #expect(files.count == 1)
+    let path = scratch.path.appending("x.tfz")
+    let plan = try CheckpointWriter(destination: path, format: .tfz, belongings: old.belongings)
+      .plan(tensors: old.tensors.tensors)
+    #expect(plan.leftOut.map(\.name) == files.map { String(decoding: $0.name, as: UTF8.self) })
+    #expect(plan.leftOut.map(\.what) == ["a name that is reserved for weights and their index"])
+    try write(old, to: path, .tfz)
+    let new = try Checkpoint.open(path)
+    #expect(try new.belongings.files.isEmpty && readAll(path) == readAll(old.path))
+  }
+
+  @Test(.timeLimit(.minutes(10)))
+  func `a group of very many chunks takes no time that grows with its square`() throws {
+    let tensors = (0..<(1 << 15)).map { number in
+      Tensor(TensorName("\(number)"), .u8, [8], littleEndian(Int64(number)))
+    }
+    var bytes: [UInt8] = []
+    let seconds = try threadSeconds { bytes = try TFZ.encode(tensors) }
+    #expect(try TFZ.decode(bytes).count == tensors.count)
+    #expect(seconds < 8, "it took \(seconds) s of the processor's time")
+  }
+
+  @Test func `a wrong SHA-256 is not handed on`() throws {
+    let path = fixture("containers/tfz/lying/digest_wrong.tfz")
+    let scratch = ScratchFolder()
+    let found = #expect(throws: CheckpointError.self) {
+      try write(
+        Checkpoint.open(path), to: scratch.path.appending("x.tfz"),
+        .tfz(TFZ.Options(keepsDigests: true)))
+    }
+    #expect(found?.problem == .checksum("its bytes (SHA-256)") && found?.tensor == "a")
+    #expect(scratch.names.isEmpty)
   }
 
   @Test func `says what it holds`() throws {

@@ -1,0 +1,83 @@
+public import TensorCore
+
+/// A way in which several stored tensors are one weight: codes and their scales.
+///
+/// A codec stands between container and dialect. It finds its groups in a checkpoint's table by their names,
+/// types and shapes, and puts a tensor of plain numbers in the place of each, whose bytes are decoded when
+/// they are read. It has one direction: what is written is the stored group as it is, or plain numbers.
+public struct Codec: Sendable {
+  /// What reports and certificates call it.
+  public let name: String
+  /// The key of config.json that says how tensors are coded.
+  let configKey: String
+  /// Finds all groups in a table of tensors, with the model's config.json if there is one.
+  ///
+  /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
+  let groups: @Sendable (TensorTable, JSONValue?) throws(CheckpointError) -> [CodedTensor]
+
+  /// All that there are.
+  public static let all: [Codec] = [.fp8Blocks]
+}
+
+/// A tensor of plain numbers that a codec makes of stored ones.
+public struct CodedTensor: Sendable {
+  /// The name of the codec.
+  public let codec: String
+  /// The stored tensors; the first one's place in the table is the plain tensor's.
+  public let stored: [Tensor]
+  /// The plain tensor.
+  public let tensor: Tensor
+
+  /// Whether `other` is this tensor as it is: under its name, and no part or copy of it.
+  public func isWhole(in other: Tensor) -> Bool {
+    guard let own = tensor.bytes as? DecodedBytes, let others = other.bytes as? DecodedBytes else {
+      return false
+    }
+    return own === others && tensor.name == other.name && tensor.shape == other.shape
+  }
+}
+
+/// A checkpoint's tensors as plain numbers: those that codecs decode, and all others as they are stored.
+public struct PlainTable: Sendable {
+  /// The tensors.
+  public let tensors: TensorTable
+  /// Those of them that are decoded.
+  public let coded: [CodedTensor]
+
+  /// Puts plain tensors in the place of all groups that a codec finds.
+  ///
+  /// - Parameters:
+  ///   - table: the tensors as they are stored.
+  ///   - config: the model's config.json, which may say how they are coded.
+  /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
+  public init(_ table: TensorTable, config: JSONValue?) throws(CheckpointError) {
+    var coded: [CodedTensor] = []
+    for codec in Codec.all { coded += try codec.groups(table, config) }
+    self.coded = coded
+    guard !coded.isEmpty else {
+      tensors = table
+      return
+    }
+    var plain: [TensorName: Tensor] = [:]
+    var hidden: Set<TensorName> = []
+    for group in coded {
+      plain[group.stored[0].name] = group.tensor
+      hidden.formUnion(group.stored.dropFirst().map(\.name))
+    }
+    tensors = try TensorTable(
+      table.tensors.filter { !hidden.contains($0.name) }.map { plain[$0.name] ?? $0 })
+  }
+
+  /// The keys of config.json that codecs which decode something have read.
+  public var configKeys: Set<String> {
+    Set(Codec.all.filter { codec in coded.contains { $0.codec == codec.name } }.map(\.configKey))
+  }
+
+  /// The codecs that decode something, and how many tensors each.
+  public var codecs: [(name: String, count: Int)] {
+    Codec.all.compactMap { codec in
+      let count = coded.count { $0.codec == codec.name }
+      return count == 0 ? nil : (codec.name, count)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import TensorCore
+
+/// Single-precision numbers that are computed when they are read, some at a time.
+final class DecodedBytes: TensorBytes {
+  let count: Int
+  let isReadForwards: Bool
+  let usesSlab: Bool
+  let workingMemory: Int
+  private let decode: @Sendable (Range<Int>) throws(CheckpointError) -> [Float]
+  private let announceElements: @Sendable (Range<Int>) -> Void
+
+  /// Numbers that are decoded at a time.
+  private static let elementsPerPiece = 1 << 16
+  private static let width = 4
+
+  /// - Parameters:
+  ///   - elementCount: how many numbers there are.
+  ///   - codes: what most of them is read from.
+  ///   - announce: says that some will be read soon.
+  ///   - decode: the numbers of a range.
+  init(
+    elementCount: Int, codes: any TensorBytes,
+    announce: @escaping @Sendable (Range<Int>) -> Void,
+    decode: @escaping @Sendable (Range<Int>) throws(CheckpointError) -> [Float]
+  ) {
+    count = elementCount * Self.width
+    isReadForwards = codes.isReadForwards
+    usesSlab = codes.usesSlab
+    workingMemory = 8 * Self.elementsPerPiece + codes.workingMemory
+    announceElements = announce
+    self.decode = decode
+  }
+
+  func announce(_ range: Range<Int>) {
+    announceElements(
+      range.lowerBound / Self.width..<(range.upperBound + Self.width - 1) / Self.width)
+  }
+
+  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+    let wanted = offset..<offset + buffer.byteCount
+    precondition(offset >= 0 && wanted.upperBound <= count, "read past the end of a tensor")
+    let last = (wanted.upperBound + Self.width - 1) / Self.width
+    for start in stride(from: offset / Self.width, to: last, by: Self.elementsPerPiece) {
+      let values = try decode(start..<min(start + Self.elementsPerPiece, last))
+      var bytes = [UInt8](repeating: 0, count: values.count * Self.width)
+      var span = bytes.mutableSpan
+      var target = unsafe span.mutableBytes
+      DType.f32.round(values.span, into: &target)
+      let first = start * Self.width
+      let part = (first..<first + bytes.count).clamped(to: wanted)
+      unsafe buffer.withUnsafeMutableBytes { buffer in
+        unsafe bytes.withUnsafeBytes { bytes in
+          unsafe UnsafeMutableRawBufferPointer(
+            rebasing: buffer[part.lowerBound - offset..<part.upperBound - offset]
+          ).copyMemory(
+            from: UnsafeRawBufferPointer(
+              rebasing: bytes[part.lowerBound - first..<part.upperBound - first]))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import Codecs
+import Containers
+import Models
+import TensorCore
+
+/// What is written of a model that goes through the weight graph: what codecs decode as the stored group
+/// that it is, if nothing cuts it, or as plain numbers, if these are wanted.
+///
+/// - Throws: `CheckpointError` with all tensors that would be cut.
+func tensorsToWrite(
+  _ translation: [WeightGraph.Translated], of model: Model, _ target: Conversion.Target
+) throws(CheckpointError) -> [Tensor] {
+  let all = translation.map(\.tensor)
+  let coded = model.plain.coded
+  if coded.isEmpty || target.dequantizes { return all }
+  try checkCast(coded, target, file: displayed(model.checkpoint.path))
+  let groups = Dictionary(coded.map { ($0.tensor.name, $0) }) { first, _ in first }
+  var written: [Tensor] = []
+  var cut: [String] = []
+  for translated in translation {
+    let parts = translated.parts.compactMap { groups[$0.source] }
+    if let group = parts.first, parts.count == 1, group.isWhole(in: translated.tensor) {
+      written += group.stored
+    } else if parts.isEmpty {
+      written.append(translated.tensor)
+    } else {
+      cut.append("\(translated.tensor.name): made of \(list(parts))")
+    }
+  }
+  guard cut.isEmpty else {
+    throw CheckpointError(
+      .refused(
+        "\(codecs(of: coded)) stores weights that \(target.dialect ?? "the target") names or lays out"
+          + " otherwise"),
+      file: displayed(model.checkpoint.path), advice: "--dequantize writes plain weights",
+      details: cut)
+  }
+  return written
+}
+
+/// What is written of any checkpoint without a dialect: all as it is stored, or as plain numbers, if these
+/// are wanted.
+///
+/// - Throws: `CheckpointError` if a cast would change what codes stand for.
+func tensorsToWrite(
+  _ source: Checkpoint, _ target: Conversion.Target
+) throws(CheckpointError) -> (tensors: [Tensor], coded: [CodedTensor]) {
+  let stored = source.tensors.tensors
+  // What stays as it is is nobody's business.
+  guard target.dequantizes || target.dtype != nil else { return (stored, []) }
+  let plain: PlainTable
+  do {
+    plain = try PlainTable(source.tensors, config: source.config?.value)
+  } catch {
+    throw error.inFile(displayed(source.path))
+  }
+  if target.dequantizes { return (plain.tensors.tensors, plain.coded) }
+  try checkCast(plain.coded, target, file: displayed(source.path))
+  return (stored, [])
+}
+
+/// Refuses to cast scales beside codes.
+private func checkCast(
+  _ coded: [CodedTensor], _ target: Conversion.Target, file: String
+) throws(CheckpointError) {
+  guard let dtype = target.dtype, !coded.isEmpty else { return }
+  throw CheckpointError(
+    .refused("casting to \(dtype) would change the scales of \(codecs(of: coded))"), file: file,
+    advice: "--dequantize casts plain weights")
+}
+
+private func codecs(of coded: [CodedTensor]) -> String {
+  "the codec " + Set(coded.map(\.codec)).sorted().joined(separator: " and ")
+}
+
+private func list(_ groups: [CodedTensor]) -> String {
+  groups.map(\.tensor.name.text).joined(separator: ", ")
+}
+
+/// Where a config.json says how weights are coded.
+let codingKey = "quantization_config"
+
+/// A config.json that does not say any more how weights are coded.
+func plainConfig(_ bytes: [UInt8]) -> [UInt8] {
+  guard let value = try? JSONValue(parsing: bytes, grammar: .python), let members = value.members
+  else { return bytes }
+  let kept = members.filter { $0.key != codingKey }
+  return Array((JSONValue.object(kept).text(pretty: true) + "\n").utf8)
+}
+
+extension Tensor {
+  /// Whether it is floating point, and a cast leaves it as it is all the same.
+  var staysUncast: Bool { dtype.isFloatingPoint && !dtype.isComputable }
+}

@@ -1,0 +1,99 @@
+import Codecs
+import Containers
+import SystemPackage
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// What codecs read goes on as it is stored, or as plain numbers, and never as something between.
+@Suite struct CodedConversionTests {
+  private let source = fixture("codecs/fp8")
+  private let decoded = fixture("codecs/fp8/dequantized")
+
+  private func convert(
+    to path: FilePath, isFolder: Bool = false, dialect: String? = nil, dtype: DType? = nil,
+    dequantizes: Bool = false, allowsLoss: Bool = false
+  ) throws -> Conversion {
+    let target = Conversion.Target(
+      path, isFolder: isFolder, dialect: dialect, allowsMismatch: true, dtype: dtype,
+      dequantizes: dequantizes,
+      allowsLoss: allowsLoss, isVerified: dialect != nil)
+    let conversion = try Conversion(Checkpoint.open(source), to: target)
+    try conversion.run()
+    return conversion
+  }
+
+  @Test func `a coded model computes what the framework computes from the plain one`() throws {
+    #expect(try Model(source).check(golden("codecs/fp8")).isVerified)
+  }
+
+  @Test func `a group that nothing cuts is written as it is stored`() throws {
+    let folder = ScratchFolder()
+    let path = folder.path.appending("out")
+    let conversion = try convert(to: path, isFolder: true, dialect: "huggingface")
+    #expect(conversion.coded.count == 13)
+    let (a, b) = (try Checkpoint.open(source).tensors, try Checkpoint.open(path).tensors)
+    #expect(a.count == b.count)
+    for tensor in a.tensors {
+      let other = try #require(b[tensor.name])
+      #expect(other.dtype == tensor.dtype && other.shape == tensor.shape)
+      #expect(try other.bytes.read(0..<other.byteCount) == tensor.bytes.read(0..<tensor.byteCount))
+    }
+    #expect(readFile(path.appending("config.json")) == readFile(source.appending("config.json")))
+  }
+
+  @Test func `what would be cut is refused, and what allows it is said`() throws {
+    let folder = ScratchFolder()
+    let error = #expect(throws: CheckpointError.self) {
+      try convert(to: folder.path.appending("m.npz"), dialect: "google-bert")
+    }
+    #expect(error?.category == .refused && error?.problem.text.contains("fp8-blocks") == true)
+    #expect(error?.advice == "--dequantize writes plain weights" && error?.details.count == 13)
+    #expect(folder.names.isEmpty)
+  }
+
+  @Test(arguments: [nil, "huggingface", "google-bert"])
+  func `plain numbers are those that were decoded`(_ dialect: String?) throws {
+    let folder = ScratchFolder()
+    let path = folder.path.appending("out")
+    _ = try convert(to: path, isFolder: true, dialect: dialect, dequantizes: true)
+    let model = try Model(path)
+    #expect(model.plain.coded.isEmpty)
+    #expect(model.checkpoint.config?.value["quantization_config"] == nil)
+    let report = try compare(Model(decoded), model, precision: Float.self)
+    #expect(report.verdict == .identical && report.configDifferences.isEmpty)
+  }
+
+  @Test func `scales are not cast beside their codes`() throws {
+    let folder = ScratchFolder()
+    for dialect in [nil, "huggingface"] {
+      let error = #expect(throws: CheckpointError.self) {
+        try convert(
+          to: folder.path.appending("m.npz"), dialect: dialect, dtype: .bf16, allowsLoss: true)
+      }
+      #expect(error?.category == .refused && error?.advice == "--dequantize casts plain weights")
+    }
+    let path = folder.path.appending("out")
+    _ = try convert(to: path, isFolder: true, dtype: .bf16, dequantizes: true, allowsLoss: true)
+    let report = try compare(Model(source), Model(path), precision: Float.self)
+    #expect(report.verdict == .cast(.bf16))
+  }
+
+  @Test func `a certificate names the codec, and is held to it`() throws {
+    let (a, b) = (try Model(source), try Model(decoded))
+    let report = try compare(a, b, precision: Float.self)
+    #expect(report.verdict == .identical)
+    let certificate = try #require(
+      try Certificate(
+        report, a, b, probe: Certificate.Probe(inputs: nil), precision: .f32, toolVersion: "x"))
+    #expect(certificate.a.codecs == ["fp8-blocks"] && certificate.b.codecs.isEmpty)
+    #expect(certificate.text.contains("\"codecs\": ["))
+    let read = try Certificate.decode(Array(certificate.text.utf8))
+    #expect(read.certificate == certificate)
+    #expect(try read.check(a, b).holds)
+    // With the models exchanged it is another claim.
+    let claims = try read.check(b, a).claims
+    #expect(claims.contains { $0.subject == "A codecs" && !$0.holds })
+  }
+}
