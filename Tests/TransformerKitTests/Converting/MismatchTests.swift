@@ -16,10 +16,6 @@ private let linear: JSONValue = [
   "rope_type": "linear", "factor": .number(2.0), "rope_theta": .number(10000.0),
 ]
 
-private let partial: JSONValue = [
-  "rope_type": "default", "partial_rotary_factor": .number(0.5), "rope_theta": .number(10000.0),
-]
-
 /// What a dialect's own code would compute otherwise: refused with the list, or written and said.
 @Suite struct MismatchTests {
   private let scratch = ScratchFolder()
@@ -113,11 +109,6 @@ private let partial: JSONValue = [
       ),
       ("llama/lm", "gguf", "rope_parameters", linear, nil),
       ("llama/lm", "gguf", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
-      (
-        "llama/meta/huggingface", "meta", "rope_parameters", partial,
-        "what turns of a head is 2 of 4"
-      ),
-      ("llama/lm", "gguf", "rope_parameters", partial, "what turns of a head is 4 of 8 numbers in"),
       ("llama/mistral_no_window", "gguf", "sliding_window", 3, "sliding_window is 3 in"),
     ] as [(String, String, String, JSONValue, String?)])
   func `a limit is seen`(

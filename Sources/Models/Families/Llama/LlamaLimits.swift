@@ -23,7 +23,6 @@ extension [Limit] {
       $0.task == .base
         ? ("no part of the model", "always there and wanted in the file") : nil
     },
-    turnedPart(of: MetaLlama.self),
   ]
 
   /// What llama.cpp computes for a member: src/models/llama.cpp, qwen2.cpp, qwen3.cpp, and what
@@ -56,15 +55,7 @@ extension [Limit] {
         Member.self == Qwen3.self && $0.variant.outputBias
           ? ("a part of the model", "not known") : nil
       },
-      turnedPart(of: Member.self),
     ]
-  }
-
-  private static func turnedPart<Member: LlamaMember>(of _: Member.Type) -> Limit {
-    .of(Llama<Member>.self, "what turns of a head") {
-      $0.rotary.turned == $0.headSize
-        ? nil : ("\($0.rotary.turned) of \($0.headSize) numbers in the config", "all of them")
-    }
   }
 }
 
