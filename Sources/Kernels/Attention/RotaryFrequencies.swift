@@ -53,7 +53,7 @@ extension RotarySettings {
   /// The frequency of a pair before it is scaled: RoFormer, eq. 15.
   public func plainFrequency(_ pair: Int) -> Double { 1 / period(pair, base: base) }
 
-  /// The frequency of a pair that is scaled as Llama 3.1 does it; else the plain one.
+  /// The frequency of a pair after arXiv 2407.21783, §3.2, if that is the scaling; else the plain one.
   public func llama3Frequency(_ pair: Int) -> Double {
     let frequency = plainFrequency(pair)
     guard case .llama3(let factor, let low, let high, let trained) = scaling else {
