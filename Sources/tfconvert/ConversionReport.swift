@@ -142,13 +142,18 @@ struct ConversionReport {
     // What a single file has no place for is a matter of course, unless it has weights.
     let common = plan.isSingleFile ? plan.leftOut.count : 0
     let listed = left.dropLast(common).map { "left out \(escaped($0.name)): \(escaped($0.what))" }
-    let others =
-      common == 0
-      ? [] : ["left out \(describe(common, "file")) without weights: a folder or .tfz has a place"]
+    let others = common == 0 ? [] : [withoutPlace(left.suffix(common).map(\.name))]
     let removed = plan.removed.map {
       "\(isDryRun ? "would remove" : "removed") \(escaped($0.name)): \(escaped($0.what))"
     }
     return listed + others + removed + notes.map { "note: \(escaped($0))" }
+  }
+
+  /// What a single file has no place for, by name as far as they are few.
+  private func withoutPlace(_ names: [String]) -> String {
+    let shown = names.prefix(5).map { escaped($0) }.joined(separator: ", ")
+    let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
+    return "left out \(shown)\(rest), without weights: a folder or .tfz has a place"
   }
 
   /// What the target's ecosystem does with it.
@@ -172,6 +177,7 @@ struct ConversionReport {
 
   private var nameSummary: String {
     guard let (prefix, count) = conversion.source.strippedPrefix else { return "names unchanged" }
+    if count == 0 { return "names unchanged: none begins with \"\(escaped(prefix))\"" }
     return "\"\(escaped(prefix))\" taken off \(describe(count, "name"))"
   }
 

@@ -65,7 +65,7 @@ struct Check: Verb {
       if faults.isEmpty { continue }
       lines.append(styled("\(group.title) (\(faults.count))", .red))
       lines += folded(faults).map { "  " + $0 }
-      lines.append("  → \(group.advice)")
+      lines.append("  → \(escaped(report.advice(on: group)))")
       lines.append("")
     }
     if !report.notes.isEmpty {
@@ -86,7 +86,7 @@ struct Check: Verb {
     let count = report.faults.count
     let faults = count == 0 ? "no faults" : describe(count, "fault")
     if report.tensorCount == 0, count > 0 { return faults }
-    let model = report.model.map { " (\($0))" } ?? ""
+    let model = report.model.map { " (\($0))" } ?? (count == 0 ? ", not held against a model" : "")
     return "\(faults) in \(describe(report.tensorCount, "tensor"))\(model)"
   }
 
@@ -109,7 +109,7 @@ struct Check: Verb {
       "readable": .bool(report.isReadable), "tensors": .number(report.tensorCount),
       "model": report.model.map { .string($0) } ?? .null, "faults": list(report.faults),
       "notes": list(report.notes), "beside": .array(report.beside.map(\.json)),
-      "advice": .object(groups.map { JSONValue.Member($0.rawValue, .string($0.advice)) }),
+      "advice": .object(groups.map { JSONValue.Member($0.rawValue, .string(report.advice(on: $0))) }),
     ]
   }
 }

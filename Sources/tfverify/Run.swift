@@ -58,7 +58,9 @@ struct Run: Verb {
 
   func validate() throws {
     guard let generate else { return }
-    guard generate > 0 else { throw ValidationError("--generate must be positive") }
+    guard (1...1 << 20).contains(generate) else {
+      throw ValidationError("--generate must be from 1 to \(1 << 20)")
+    }
     if hiddenStates {
       throw ValidationError("--generate gives no hidden states; leave out --hidden-states")
     }

@@ -179,7 +179,7 @@ public struct Checkpoint: Sendable {
       throw error.inFile(displayed(path))
     }
     let count = tensors.tensors.count { $0.name.text.hasPrefix(prefix) }
-    stripped.strippedPrefix = count == 0 ? nil : (prefix, count)
+    stripped.strippedPrefix = (prefix, count)
     return stripped
   }
 

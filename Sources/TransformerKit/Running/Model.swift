@@ -35,8 +35,24 @@ extension Checkpoint {
     let checkpoint = try open(
       path, format: options.format, config: options.config,
       configNames: options.recognition.families.configNames)
-    guard let prefix = options.stripPrefix else { return checkpoint }
-    return try checkpoint.strippingPrefix(prefix)
+    let stripped = try options.stripPrefix.map { prefix throws(CheckpointError) in
+      try checkpoint.strippingPrefix(prefix)
+    }
+    try (stripped ?? checkpoint).requireWhatIsNamed(options)
+    return stripped ?? checkpoint
+  }
+
+  /// Fails if an architecture, dialect or class is named that does not exist, or not for this model: a
+  /// command that needs none would do without it in silence.
+  private func requireWhatIsNamed(_ options: OpenOptions) throws(CheckpointError) {
+    let named = options.recognition
+    guard named.architecture != nil || named.dialect != nil || named.className != nil, part == nil
+    else { return }
+    do throws(CheckpointError) {
+      _ = try Model(self, options: options)
+    } catch {
+      if error.category == .unsupported { throw error }
+    }
   }
 }
 

@@ -141,7 +141,7 @@ struct OverviewSection {
       let faults = check.faults.filter { $0.group == group }
       if faults.isEmpty { continue }
       body +=
-        "<h4 class=\"bad\">\(group.title) (\(faults.count))</h4>\(list(faults))<p>→ \(group.advice)</p>"
+        "<h4 class=\"bad\">\(group.title) (\(faults.count))</h4>\(list(faults))<p>→ \(check.advice(on: group))</p>"
     }
     if check.faults.isEmpty {
       let model = check.model.map { "; it fits \($0)" } ?? ""

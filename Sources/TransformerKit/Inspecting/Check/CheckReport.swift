@@ -37,7 +37,17 @@ public struct CheckReport: Sendable {
   /// Whether the files could be read at all.
   public internal(set) var isReadable = true
 
+  /// What an error itself advises, where that says more than its group.
+  private var ownAdvice: [Group: String] = [:]
+
   init() {}
+
+  /// What to do about the faults of a group.
+  public func advice(on group: Group) -> String { ownAdvice[group] ?? group.advice }
+
+  mutating func take(adviceOf error: CheckpointError, on group: Group) {
+    if let advice = error.advice { ownAdvice[group] = advice }
+  }
 
   mutating func add(_ group: Group, _ tensor: TensorName?, _ text: String) {
     faults.append(Finding(group: group, tensor: tensor, text: text))

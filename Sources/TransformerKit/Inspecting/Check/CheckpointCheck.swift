@@ -142,6 +142,7 @@ extension CheckReport {
       case .refused:
         let details = error.details.isEmpty ? [error.problem.text] : error.details
         for detail in details { add(.weights, nil, detail) }
+        take(adviceOf: error, on: .weights)
       case .unsupported: note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .failed:
         isReadable = false
