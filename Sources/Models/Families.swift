@@ -17,6 +17,7 @@ extension Family {
   public static let all: [Family] = [
     .bert,
     .gpt2,
+    .gptNeoX,
     .llama,
     .t5,
   ]

@@ -41,6 +41,7 @@ struct MutationScore {
     "bert/eleven_layers",
     "gpt2/lm", "gpt2/openai", "gpt2/nanogpt", "gpt2/gguf_names", "gpt2/lm_untied",
     "gpt2/twelve_layers",
+    "gptneox/lm", "gptneox/serial", "gptneox/gguf_names",
     "llama/lm", "llama/llama3", "llama/biases", "llama/mistral", "llama/qwen2_windows",
     "llama/qwen3", "llama/meta", "llama/gguf_names_biases",
     "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",

@@ -1,8 +1,8 @@
-"""Writes Fixtures/{bert,gpt2,llama,t5}/gguf_names*: python Tools/oracle/gguf_names.py FOLDER [CASE ...]
+"""Writes Fixtures/FAMILY/gguf_names*: python Tools/oracle/gguf_names.py FOLDER [CASE ...]
 
 FOLDER is a copy of llama.cpp, here the one inside the source distribution of llama-cpp-python
-0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, gpt2.py, llama.py,
-qwen.py, t5.py)
+0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, gpt2.py,
+gptneox.py, llama.py, qwen.py, t5.py)
 makes a GGUF file of a random Hugging Face model, without a vocabulary; its reader gives names and
 arrays back, in numpy's order of dimensions. They are stored as safetensors: tfkit reads these
 names, not yet the container.
@@ -25,6 +25,8 @@ from transformers import (
     BertModel,
     GPT2Config,
     GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
     LlamaForCausalLM,
     Qwen2ForCausalLM,
     Qwen3ForCausalLM,
@@ -35,6 +37,7 @@ from transformers import (
 
 import bert
 import gpt2
+import gptneox
 import llama
 import t5
 from converted import original_folder, write_huggingface
@@ -53,6 +56,7 @@ GPT2 = {"vocab_size": 37, "n_embd": 12, "n_head": 3, "n_layer": 2, "n_positions"
 GPT2 |= {"bos_token_id": 36, "eos_token_id": 36}
 T5 = {"vocab_size": 37, "d_model": 12, "num_heads": 2, "d_kv": 5, "d_ff": 20, "num_layers": 2}
 T5 |= {"decoder_start_token_id": 0}
+NEOX = gptneox.SIZES | {"num_hidden_layers": 1, "hidden_act": "gelu_new"}
 LLAMA = llama.SIZES | {"num_hidden_layers": 1}
 V11 = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
 
@@ -66,6 +70,7 @@ class Case:
     build: dict = field(default_factory=dict)
     adjust: object = None
     read_back: bool = True
+    older: dict = field(default_factory=dict)  # what the converter reads under a key of old configs
 
 
 CASES = {
@@ -83,6 +88,22 @@ CASES = {
         GPT2Config(**GPT2, tie_word_embeddings=False),
         gpt2,
         gpt2.right_padded,
+    ),
+    "gptneox/gguf_names": Case(
+        GPTNeoXForCausalLM,
+        GPTNeoXConfig(**NEOX),
+        gptneox,
+        gptneox.right_padded,
+        read_back=False,  # transformers knows none there
+        older={"rotary_pct": 0.25},
+    ),
+    "gptneox/gguf_names_serial": Case(
+        GPTNeoXForCausalLM,
+        GPTNeoXConfig(**NEOX | gptneox.SERIAL | gptneox.rope(1.0, theta=10000.0)),
+        gptneox,
+        gptneox.right_padded,
+        read_back=False,
+        older={"rotary_pct": 1.0},
     ),
     "t5/gguf_names": Case(
         T5ForConditionalGeneration, T5Config(**T5, **V11), t5, t5.right_padded, adjust=t5.own_head
@@ -124,15 +145,22 @@ CASES = {
 }
 
 
-def write_gguf(source, file):
+def write_gguf(source, file, older):
     """By llama.cpp's converter, as f32."""
-    hparams = conversion.ModelBase.load_hparams(source, False)
+    hparams = conversion.ModelBase.load_hparams(source, False) | older
     kind = conversion.ModelType.TEXT
     architecture = conversion.get_model_architecture(hparams, kind)
     converter = conversion.get_model_class(architecture)
     converter.set_vocab = lambda self: None
     with torch.inference_mode():
-        converter(source, gguf.LlamaFileType.ALL_F32, file, eager=True, model_name="tiny").write()
+        converter(
+            source,
+            gguf.LlamaFileType.ALL_F32,
+            file,
+            eager=True,
+            model_name="tiny",
+            hparams=hparams,
+        ).write()
 
 
 def tensors(file):
@@ -163,7 +191,7 @@ def write(name):
     write_huggingface(folder, model)
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "model.gguf"
-        write_gguf(folder / "huggingface", file)
+        write_gguf(folder / "huggingface", file, case.older)
         save_file(tensors(file), folder / "model.safetensors", metadata={"format": "pt"})
         if case.read_back:
             check_read_back(case, model, file)

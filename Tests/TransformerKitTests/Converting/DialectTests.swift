@@ -8,7 +8,7 @@ import Testing
 import TransformerKit
 
 /// Fixtures with a golden, of all architectures and all dialects: `t5/mesh_v11`.
-private let cases: [String] = ["bert", "gpt2", "llama", "t5"].flatMap { family in
+private let cases: [String] = ["bert", "gpt2", "gptneox", "llama", "t5"].flatMap { family in
   fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     .filter { (try? fixture($0).appending("golden.npz").stat()) != nil }
 }

@@ -23,6 +23,7 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "gpt2/lm_untied"), StepCase(folder: "gpt2/scale_variants", prompt: 3),
   StepCase(folder: "gpt2/left_padding", prompt: 4),
   StepCase(folder: "gpt2/left_padding_position_ids", prompt: 4),
+  StepCase(folder: "gptneox/lm", prompt: 4), StepCase(folder: "gptneox/serial"),
   StepCase(folder: "llama/lm", prompt: 4), StepCase(folder: "llama/mistral", prompt: 2),
   StepCase(folder: "llama/qwen2_windows"), StepCase(folder: "llama/qwen3"),
   StepCase(folder: "llama/left_padding_position_ids", prompt: 4),
@@ -87,7 +88,8 @@ private let stepCases: [StepCase] = [
   }
 
   @Test(arguments: [
-    "gpt2/generate", "gpt2/generate_left_padded", "llama/generate", "llama/generate_left_padded",
+    "gpt2/generate", "gpt2/generate_left_padded", "gptneox/generate",
+    "gptneox/generate_left_padded", "llama/generate", "llama/generate_left_padded",
     "llama/generate_dynamic", "llama/mistral_generate", "llama/qwen2_layer_types",
     "llama/qwen3_generate", "t5/generate",
   ])

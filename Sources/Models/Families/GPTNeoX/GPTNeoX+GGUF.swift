@@ -1,0 +1,72 @@
+import Kernels
+
+extension Dialect {
+  /// GPT-NeoX under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `gptneox`; llama.cpp:
+  /// conversion/gptneox.py): queries, keys and values in one, block behind block.
+  ///
+  /// Heads beside the language model's have no place there.
+  static let ggufGPTNeoX = Dialect(
+    name: "gguf",
+    architecture: GPTNeoX.name,
+    rules: [
+      .rename("token_embd", "embeddings.word"),
+      layer("attn_norm", "attention_norm"),
+      .tensor("blk.{i}.attn_qkv.weight", .partByPart(".weight")),
+      .tensor("blk.{i}.attn_qkv.bias", .partByPart(".bias")),
+      layer("attn_output", "attention.output"),
+      layer("ffn_norm", "feed_forward_norm"),
+      layer("ffn_up", "feed_forward.up"),
+      layer("ffn_down", "feed_forward.down"),
+      .rename("output_norm", "decoder.norm"),
+      // llama.cpp wants it.
+      .rename("output", "lm_head", writesTie: .always),
+    ],
+    limits: .llamaCppGPTNeoX,
+    evidence: [.name("blk.0.attn_qkv.weight")],
+    ownFiles: .gguf)
+
+  private static func layer(_ stored: String, _ path: String) -> [Rule] {
+    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
+  }
+}
+
+extension Layout {
+  /// The queries of all heads, then keys, then values.
+  fileprivate static func partByPart(_ ending: String) -> Layout {
+    .joined(
+      ["query", "key", "value"].map { .weight("decoder.blocks.{i}.attention.\($0)\(ending)") },
+      axis: 0)
+  }
+}
+
+extension [Limit] {
+  /// What llama.cpp computes: src/models/gptneox.cpp, whose `gelu` is the tanh form, and what
+  /// src/llama-context.cpp makes of scaled frequencies. The metadata of a GGUF file say the rest.
+  fileprivate static let llamaCppGPTNeoX: [Limit] = [
+    .fact("activation", "gelu_new"),
+    .of(GPTNeoX.self, "rope_type") { model in
+      switch model.rotary.scaling {
+      case .none, .linear, .yarn: nil
+      case .dynamic: ("dynamic in the config", "not known")
+      case .llama3: ("llama3 in the config", "not known")
+      case .longRoPE: ("longrope in the config", "not known")
+      case .proportional: ("proportional in the config", "not known")
+      }
+    },
+    .of(GPTNeoX.self, "truncate") { model in
+      guard case .yarn(let yarn) = model.rotary.scaling, !yarn.truncates else { return nil }
+      return ("false in the config", "true")
+    },
+    .of(GPTNeoX.self, "the count of numbers that are turned") { model in
+      model.rotary.size.isMultiple(of: 2)
+        ? nil : ("\(model.rotary.size) of \(model.headSize)", "even")
+    },
+    .of(GPTNeoX.self, "attention_bias") { model in
+      model.hasAttentionBias ? nil : ("false in the config", "true")
+    },
+    .of(GPTNeoX.self, "the head") { model in
+      model.task == .base
+        ? ("no part of the model", "always there and wanted in the file") : nil
+    },
+  ]
+}
