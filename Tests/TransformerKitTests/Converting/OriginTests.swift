@@ -95,6 +95,21 @@ import TransformerKit
     #expect(error?.category == .refused)
   }
 
+  @Test(arguments: ["gptneox/of_2022", "gptneox/of_2023"])
+  func `masks and frequencies of old layers are constants`(_ name: String) throws {
+    let graph = try openModel(name).graph
+    let layers = graph.weightsByStage.count - 3
+    #expect(graph.dropped.count == 3 * layers)
+    #expect(graph.dropped.contains { $0.name.text.hasSuffix(".rotary_emb.inv_freq") })
+    let error = #expect(throws: CheckpointError.self) {
+      try openModel("gptneox/wrong_frequencies")
+    }
+    #expect(
+      error?.details == [
+        "not constant gpt_neox.layers.0.attention.rotary_emb.inv_freq: element 0 is not 1"
+      ])
+  }
+
   @Test func `our own cast writes files that we take`() throws {
     let scratch = ScratchFolder()
     for name in ["gpt2/lm_old_buffers", "bert/position_ids"] {

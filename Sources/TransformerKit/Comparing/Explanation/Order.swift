@@ -58,8 +58,8 @@ private func isBlockwise(_ order: [Int], block: Int) -> Bool {
   }
 }
 
-/// The two orders of the rotary pairs of heads: the halves one behind the other (GPT-NeoX, Hugging
-/// Face), or pair by pair (GPT-J, Meta). Each function gives, for a row of the wrong order, the row
+/// The two orders of the rotary pairs of heads: the halves one behind the other (as Hugging
+/// Face stores them), or pair by pair (Meta). Each function gives, for a row of the wrong order, the row
 /// of the right one.
 struct HeadOrder {
   /// The size of a head.
