@@ -109,7 +109,8 @@ struct Check: Verb {
       "readable": .bool(report.isReadable), "tensors": .number(report.tensorCount),
       "model": report.model.map { .string($0) } ?? .null, "faults": list(report.faults),
       "notes": list(report.notes), "beside": .array(report.beside.map(\.json)),
-      "advice": .object(groups.map { JSONValue.Member($0.rawValue, .string(report.advice(on: $0))) }),
+      "advice": .object(
+        groups.map { JSONValue.Member($0.rawValue, .string(report.advice(on: $0))) }),
     ]
   }
 }

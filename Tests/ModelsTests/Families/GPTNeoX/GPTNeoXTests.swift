@@ -33,7 +33,9 @@ import Testing
   @Test func `the base and the part of a head are read under both generations' keys`() throws {
     let old = try neox(["rotary_emb_base": 500, "rotary_pct": .double(0.5)])
     let new = try neox([
-      "rope_parameters": ["rope_type": "default", "rope_theta": 500, "partial_rotary_factor": .double(0.5)]
+      "rope_parameters": [
+        "rope_type": "default", "rope_theta": 500, "partial_rotary_factor": .double(0.5),
+      ]
     ])
     #expect(old == new)
     // Those of other models, beside the settings, mean nothing here.
