@@ -11,8 +11,7 @@ func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant]
     + configMistakes + otherMistakes
   {
     let candidates = plant.candidates(ground)
-    let chosen = plant.isExhaustive ? candidates : ground.dice.choose(count, of: candidates)
-    for candidate in chosen {
+    for candidate in ground.dice.choose(count, of: candidates) {
       if let mutant = try plant.plant(&ground, candidate) { mutants.append(mutant) }
     }
   }
@@ -23,14 +22,12 @@ func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant]
 struct Plant: Sendable {
   let candidates: @Sendable (Ground) -> [String]
   let plant: @Sendable (inout Ground, String) throws -> Mutant?
-  /// Whether it is made in all of these places, because each is a mistake of its own.
-  let isExhaustive: Bool
 
   init(
-    _ candidates: @escaping @Sendable (Ground) -> [String], isExhaustive: Bool = false,
+    _ candidates: @escaping @Sendable (Ground) -> [String],
     plant: @escaping @Sendable (inout Ground, String) throws -> Mutant?
   ) {
-    (self.candidates, self.plant, self.isExhaustive) = (candidates, plant, isExhaustive)
+    (self.candidates, self.plant) = (candidates, plant)
   }
 }
 
