@@ -43,7 +43,8 @@ extension Checkpoint {
   }
 
   /// Fails if an architecture, dialect or class is named that does not exist, or not for this model: a
-  /// command that needs none would do without it in silence.
+  /// command that needs none would do without it in silence. A class is looked up in a config, so without
+  /// one nothing is said of it; and nothing of what is named for a single shard.
   private func requireWhatIsNamed(_ options: OpenOptions) throws(CheckpointError) {
     let named = options.recognition
     guard named.architecture != nil || named.dialect != nil || named.className != nil, part == nil
