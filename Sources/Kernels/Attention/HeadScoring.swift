@@ -4,6 +4,8 @@
   let softcap: Scalar?
   /// The score of a key without a value.
   let sink: Scalar?
+  /// What the head's queries that see nothing attend to.
+  let fallback: KeyPlan.Fallback
   private let reach: KeyReach
   private let bias: BiasRows<Scalar>?
   private let hidden: HiddenKeys<Scalar>
@@ -15,6 +17,7 @@
     scale = Scalar(scores.scale)
     softcap = scores.softcap.map { Scalar($0) }
     sink = scores.sinks?.elements[task.head]
+    fallback = scores.keys.fallback
     reach = KeyReach(scores.keys, of: task.member, keys: form.keys)
     bias = scores.bias.map {
       unsafe BiasRows(
@@ -31,6 +34,17 @@
     if hidden.includesReach { return 0..<keys.count }
     let seen = reach(query).clamped(to: keys)
     return seen.lowerBound - keys.lowerBound..<seen.upperBound - keys.lowerBound
+  }
+
+  /// The score of a key that a query does not reach, which counts only while no other key has a larger one.
+  @inline(__always)
+  func unreached(isAhead: Bool, isHidden: Bool) -> Scalar {
+    let masked = -Scalar.greatestFiniteMagnitude
+    return switch fallback {
+    case .all: masked
+    case .allowed: isHidden ? masked : -10_000
+    case .past: isAhead || isHidden ? -.infinity : masked
+    }
   }
 
   /// What is added to the scores of a tile's keys, `nil` for nothing.

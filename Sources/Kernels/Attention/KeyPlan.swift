@@ -4,7 +4,8 @@
 /// position: so many behind the query, so many ahead of it, within a chunk; or it is a list of blocks.
 ///
 /// What is not seen gets the most negative finite score, as in Hugging Face's eager attention: a
-/// query that sees nothing attends uniformly to all keys, padded and future ones included.
+/// query that sees nothing attends uniformly to all keys, padded and future ones included, unless the plan
+/// has another `fallback`.
 public struct KeyPlan: Sendable {
   /// `[batch, keys]`, or `[batch, queries, keys]` if queries differ: keys that may be seen at all; `nil`
   /// allows every key.
@@ -21,19 +22,40 @@ public struct KeyPlan: Sendable {
   public let blocks: KeyBlocks?
   /// The position of the first query among the keys: the number of those kept from before.
   public let firstQuery: Int
+  /// What queries that see nothing attend to.
+  public let fallback: Fallback
+
+  /// What a query that sees nothing attends to, all of it alike.
+  public enum Fallback: Sendable {
+    /// All keys.
+    case all
+    /// The allowed keys out of its reach, and all keys if there are none: what is out of reach scores −10⁴, what
+    /// is not allowed the most negative finite number.
+    case allowed
+    /// The keys up to its own position that are allowed or within its reach: those that are neither score
+    /// the most negative finite number twice, which is minus infinity.
+    case past
+  }
 
   /// Queries that see what is within their reach, and global keys.
   ///
   /// Beltagy et al.: "Longformer", arXiv 2004.05150, §3.1, has windows with global keys.
+  ///
+  /// - Precondition: without a fallback to `all`, all queries have the same `allowed` keys, and none is global.
   public init(
     allowed: NDArray<Bool>? = nil, before: Int? = nil, after: Int? = nil,
-    chunks: KeyChunks? = nil, global: NDArray<Bool>? = nil, firstQuery: Int = 0
+    chunks: KeyChunks? = nil, global: NDArray<Bool>? = nil, firstQuery: Int = 0,
+    fallback: Fallback = .all
   ) {
+    precondition(
+      fallback == .all || global == nil && allowed?.shape.count ?? 2 == 2,
+      "a fallback goes by position")
     (self.allowed, self.global) = (allowed, global)
     (self.before, self.after) = (before, after)
     self.chunks = chunks
     blocks = nil
     self.firstQuery = firstQuery
+    self.fallback = fallback
   }
 
   /// Queries that see the allowed keys of listed blocks.
@@ -45,6 +67,7 @@ public struct KeyPlan: Sendable {
     (global, before, after, chunks) = (nil, nil, nil, nil)
     self.blocks = blocks
     self.firstQuery = firstQuery
+    fallback = .all
   }
 
   /// Queries that see keys up to their own position.
@@ -52,11 +75,11 @@ public struct KeyPlan: Sendable {
   /// - Parameter window: how many keys they see at most, their own included; `nil` without limit.
   public static func causal(
     allowed: NDArray<Bool>? = nil, window: Int? = nil, chunks: KeyChunks? = nil,
-    firstQuery: Int = 0
+    firstQuery: Int = 0, fallback: Fallback = .all
   ) -> KeyPlan {
     KeyPlan(
       allowed: allowed, before: window.map { $0 - 1 }, after: 0, chunks: chunks,
-      firstQuery: firstQuery)
+      firstQuery: firstQuery, fallback: fallback)
   }
 }
 
@@ -77,7 +100,7 @@ extension KeyPlan {
     return KeyPlan(
       allowed: allowed?.droppingColumns(count), before: before, after: after,
       chunks: chunks.map { KeyChunks(size: $0.size, starts: $0.starts.map { $0 - count }) },
-      global: global?.droppingColumns(count), firstQuery: firstQuery - count)
+      global: global?.droppingColumns(count), firstQuery: firstQuery - count, fallback: fallback)
   }
 }
 

@@ -118,20 +118,57 @@ private func tiles(of keys: Range<Int>) -> [Range<Int>] {
   func weigh(
     _ scoring: HeadScoring<Scalar>, largest: inout Scalar, sum: inout Scalar
   ) -> Scalar {
-    let masked = -Scalar.greatestFiniteMagnitude
     let before = largest
-    largest = max(
-      before, scoreSeen(scoring), seen.count < count ? masked : -.infinity)
+    largest = max(before, scoreSeen(scoring), scoreUnreached(scoring))
     // If there are scores of minus infinity alone, no largest one can be subtracted.
     let shift = largest == -.infinity ? 0 : largest
     let sumOfSeen = unsafe Scalar.exponentiate(seenScores, shift: shift)
-    // Keys out of reach count only while no other key has a score.
-    let rest = Scalar.exp(masked - shift)
-    for index in 0..<seen.lowerBound { unsafe scores[index] = rest }
-    for index in seen.upperBound..<count { unsafe scores[index] = rest }
     let factor = before == largest ? 1 : Scalar.exp(before - shift)
-    sum = sum * factor + sumOfSeen + rest * Scalar(count - seen.count)
+    sum = sum * factor + sumOfSeen + weighUnreached(scoring, shift: shift)
     return factor
+  }
+
+  /// Scores of the keys that the query does not reach, unless all have the same.
+  ///
+  /// - Returns: the largest one.
+  @inline(__always)
+  private func scoreUnreached(_ scoring: HeadScoring<Scalar>) -> Scalar {
+    if seen.count == count { return -.infinity }
+    if scoring.fallback == .all { return scoring.unreached(isAhead: false, isHidden: false) }
+    var largest = -Scalar.infinity
+    func score(_ range: Range<Int>, isAhead: Bool) {
+      for index in range {
+        let isHidden = unsafe hidden.map { unsafe $0[index] > 0 } ?? false
+        let score = scoring.unreached(isAhead: isAhead, isHidden: isHidden)
+        unsafe scores[index] = score
+        largest = max(largest, score)
+      }
+    }
+    score(0..<seen.lowerBound, isAhead: false)
+    score(seen.upperBound..<count, isAhead: true)
+    return largest
+  }
+
+  /// The weights of those keys, which count only while no other key has a score.
+  ///
+  /// - Returns: their sum.
+  @inline(__always)
+  private func weighUnreached(_ scoring: HeadScoring<Scalar>, shift: Scalar) -> Scalar {
+    if scoring.fallback == .all {
+      let rest = Scalar.exp(scoring.unreached(isAhead: false, isHidden: false) - shift)
+      for index in 0..<seen.lowerBound { unsafe scores[index] = rest }
+      for index in seen.upperBound..<count { unsafe scores[index] = rest }
+      return rest * Scalar(count - seen.count)
+    }
+    var sum: Scalar = 0
+    for range in [0..<seen.lowerBound, seen.upperBound..<count] {
+      for index in range {
+        let weight = unsafe Scalar.exp(scores[index] - shift)
+        unsafe scores[index] = weight
+        sum += weight
+      }
+    }
+    return sum
   }
 
   private var seenScores: UnsafeMutableBufferPointer<Scalar> {

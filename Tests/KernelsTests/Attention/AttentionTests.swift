@@ -296,6 +296,45 @@ private let forms: [AttentionCase] = [
     #expect(result.error(from: expected) < 1e-12)
   }
 
+  /// Padding before, between and behind tokens, and a window.
+  @Test(arguments: [KeyPlan.Fallback.allowed, .past], [2, 5, 900])
+  func `what a query sees that sees nothing`(_ fallback: KeyPlan.Fallback, _ window: Int) {
+    var randoms = Randoms(seed: 13)
+    let length = 700
+    let x = randoms.array(2, length, 3, of: Double.self)
+    let allowed = NDArray(
+      shape: [2, length],
+      elements: (0..<2 * length).map { index in
+        index < length ? index > 20 && !(30..<600).contains(index) : false
+      })
+    let result = attention(
+      query: x, key: x, value: x, heads: 1,
+      scores: Scores(
+        scale: 1, keys: .causal(allowed: allowed, window: window, fallback: fallback)))
+    // A score for each key, as the sum of what hides it, and softmax over all of them.
+    for row in 0..<2 * length {
+      let (member, query) = (row / length, row % length)
+      let scores = (0..<length).map { key -> Double in
+        let isReached = key <= query && query - key < window
+        let isAllowed = allowed.at(member, key)
+        let product = (0..<3).reduce(0) { $0 + x.at(member, query, $1) * x.at(member, key, $1) }
+        let most = -Double.greatestFiniteMagnitude
+        switch fallback {
+        case .all: return isReached && isAllowed ? product : most
+        case .allowed: return (isReached ? product : -10_000) + (isAllowed ? 0 : most)
+        case .past: return (isReached ? product : most) + (isAllowed && key <= query ? 0 : most)
+        }
+      }
+      let largest = scores.max() ?? 0
+      let weights = scores.map { Double.exp($0 - largest) }
+      let sum = weights.reduce(0, +)
+      for column in 0..<3 {
+        let mean = (0..<length).reduce(0) { $0 + weights[$1] * x.at(member, $1, column) } / sum
+        #expect(abs(result.at(member, query, column) - mean) < 1e-12)
+      }
+    }
+  }
+
   @Test func `what is hidden has no influence at all`() {
     var randoms = Randoms(seed: 8)
     let query = randoms.array(1, 4, 6, of: Float.self)
