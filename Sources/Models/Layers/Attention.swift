@@ -108,56 +108,14 @@ public struct Attention<Scalar: ComputeScalar> {
 
   /// Queries or keys as they are compared: normalised, and turned by their positions.
   private func prepare(
-    _ x: NDArray<Scalar>, _ norm: RMSNorm<Scalar>?, _ rotary: NDArray<Scalar>?, heads: Int
+    _ x: NDArray<Scalar>, _ norm: HeadNorm<Scalar>?, _ rotary: NDArray<Scalar>?, heads: Int
   ) -> NDArray<Scalar> {
-    // A weight for each number of a head normalises heads, a longer one all of them together.
-    let normal = norm.map { $0(x.reshaped([x.rows, x.width / $0.width, $0.width])) }
-    let x = normal?.reshaped(x.shape) ?? x
+    let x = norm.map { $0(x) } ?? x
     guard let rotary, let part = shape.rotary else { return x }
     return rotate(x, by: rotary, heads: heads, layout: part.layout, first: part.first)
   }
 
   private func scores(_ keys: KeyPlan, _ bias: ScoreBias<Scalar>?) -> Scores<Scalar> {
     Scores(scale: scale, softcap: softcap, bias: bias, keys: keys, sinks: sinks)
-  }
-}
-
-/// How queries and keys are normalised before they are compared.
-public struct QueryKeyNorm: Sendable {
-  /// What is normalised together.
-  public enum Extent: Sendable {
-    /// Each head, all with the same weights.
-    case heads
-    /// All heads.
-    case whole
-  }
-
-  let extent: Extent
-  let epsilon: Double
-  let gainOffset: Double
-
-  /// - Parameter gainOffset: what is added to the stored weights. See `RMSNorm`.
-  public init(_ extent: Extent, epsilon: Double, gainOffset: Double = 0) {
-    self.extent = extent
-    self.epsilon = epsilon
-    self.gainOffset = gainOffset
-  }
-}
-
-/// The normalisations of a layer's queries and keys.
-private struct QueryKeyNorms<Scalar: ComputeScalar> {
-  let query: RMSNorm<Scalar>
-  let key: RMSNorm<Scalar>
-
-  init(
-    _ scope: WeightScope<Scalar>, _ norm: QueryKeyNorm, _ shape: AttentionShape
-  ) throws(CheckpointError) {
-    let isWhole = norm.extent == .whole
-    query = try RMSNorm(
-      scope.module("query_norm", .rmsNorm), width: isWhole ? shape.queryWidth : shape.headSize,
-      epsilon: norm.epsilon, gainOffset: norm.gainOffset)
-    key = try RMSNorm(
-      scope.module("key_norm", .rmsNorm), width: isWhole ? shape.keyWidth : shape.headSize,
-      epsilon: norm.epsilon, gainOffset: norm.gainOffset)
   }
 }

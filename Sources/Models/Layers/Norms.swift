@@ -42,9 +42,6 @@ public struct RMSNorm<Scalar: ComputeScalar> {
     self.epsilon = epsilon
   }
 
-  /// The width of what is normalised.
-  var width: Int { gain.width }
-
   /// `[…, width]` to the same.
   package func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
     rmsNorm(x, weight: gain, epsilon: epsilon)

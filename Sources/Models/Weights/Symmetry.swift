@@ -63,7 +63,7 @@ extension AttentionShape {
           name: "key bias changed", module: module, change: .anything(bias),
           reason: "a key's bias adds the same to all scores of a query, and softmax cancels it"))
     }
-    if keyHeads > 1, !hasHeadBias, norm != .whole {
+    if keyHeads > 1, !hasHeadBias, norm == nil || norm == .heads {
       let own = rows(module, ["query", "key", "value"], among: paths) { part in
         let size = form(of: part).size
         return (1, part == "query" ? group * size : size)

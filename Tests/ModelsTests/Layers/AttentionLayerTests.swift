@@ -38,6 +38,14 @@ private let cases = [
       rotary: RotaryPart(.pairs, size: 4, first: 2)),
     norm: QueryKeyNorm(.whole, epsilon: 1e-5, gainOffset: 1), window: 5),
   LayerCase(
+    name: "layer norms of heads",
+    shape: AttentionShape(heads: 3, headSize: 4, rotary: RotaryPart(.halves, size: 2)),
+    norm: .layer(.heads, epsilon: 1e-6, bias: true)),
+  LayerCase(
+    name: "layer norms of heads with weights of their own",
+    shape: AttentionShape(heads: 4, keyHeads: 2, headSize: 6),
+    norm: .layer(.ownHeads, epsilon: 1e-6, bias: false), bias: false),
+  LayerCase(
     name: "window of one, sinks", shape: AttentionShape(heads: 2, headSize: 3), hasSinks: true,
     window: 1),
   LayerCase(
@@ -131,19 +139,24 @@ private func states(keeping: Bool) -> States<Double> {
     func prepared(_ name: String, heads: Int) throws -> NDArray<Double> {
       var y = try projected(name)
       if form.norm != nil {
-        var gain = try subject.weight(name + "_norm.weight")
-        for i in gain.elements.indices where form.name.contains("all heads") {
-          gain.elements[i] += 1
-        }
         let isOfHeads = form.name.contains("norms of heads")
         let size = isOfHeads ? shape.headSize : y.width
-        #expect(gain.elements.count == size)
         // By the formula, run by run of what is normalised together.
         for start in stride(from: 0, to: y.elements.count, by: size) {
-          let square = (0..<size).reduce(0) { $0 + y.elements[start + $1] * y.elements[start + $1] }
-          let epsilon = isOfHeads ? 1e-6 : 1e-5
-          let scale = 1 / (square / Double(size) + epsilon).squareRoot()
-          for i in 0..<size { y.elements[start + i] *= scale * gain.elements[i] }
+          let head = form.name.contains("own") ? ".\(start / size % heads)" : ""
+          let gain = try subject.weight(name + "_norm\(head).weight").elements
+          #expect(gain.count == size)
+          let run = y.elements[start..<start + size]
+          let mean = form.name.contains("layer") ? run.reduce(0, +) / Double(size) : 0
+          let square = run.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+          let scale = 1 / (square / Double(size) + (isOfHeads ? 1e-6 : 1e-5)).squareRoot()
+          let bias = try? subject.weight(name + "_norm\(head).bias").elements
+          #expect((bias != nil) == (form.name == "layer norms of heads"))
+          for i in 0..<size {
+            let weight = gain[i] + (form.name.contains("all heads") ? 1 : 0)
+            y.elements[start + i] =
+              (y.elements[start + i] - mean) * scale * weight + (bias?[i] ?? 0)
+          }
         }
       }
       guard let part = shape.rotary, let table = subject.table(all) else { return y }
