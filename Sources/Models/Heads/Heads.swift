@@ -29,27 +29,29 @@ extension Stage {
     }
   }
 
-  /// `logits`: the score of each word of the vocabulary, without a bias.
+  /// `logits`: the score of each word of the vocabulary.
   ///
   /// - Parameters:
   ///   - ids: the input that has a number for each position of the state.
   ///   - isTied: whether the matrix is that of the word embeddings, unless it is stored separately.
   ///   - table: the path of the word embeddings.
   ///   - factor: what the state is multiplied by.
+  ///   - hasBias: whether each word has a bias, which is no part of what is tied.
   package static func languageModel(
     of state: String, ids: String = "input_ids", width: Int, vocabulary: Int, isTied: Bool,
-    to table: String = "embeddings.word.weight", factor: Double = 1
+    to table: String = "embeddings.word.weight", factor: Double = 1, hasBias: Bool = false
   ) -> Stage {
     Stage(
       "lm_head", outputs: [.final("logits")], work: { .positions(of: ids, in: $0) }
     ) { scope throws(CheckpointError) in
-      let head = scope.module("lm_head", .linear).rows(
-        "weight", [vocabulary, width], .linear,
-        origin: isTied ? .equal(table) : nil)
+      let scope = scope.module("lm_head", .linear)
+      let head = scope.rows(
+        "weight", [vocabulary, width], .linear, origin: isTied ? .equal(table) : nil)
+      let bias = hasBias ? try scope.weight("bias", [vocabulary], .bias) : nil
       return { states throws(CheckpointError) in
         let x = factor == 1 ? states[state] : scaled(states[state], by: factor)
         // [batch, length, vocabulary]
-        states.set("logits", to: try head.product(with: x, bias: nil))
+        states.set("logits", to: try head.product(with: x, bias: bias))
       }
     }
   }

@@ -48,8 +48,13 @@ extension Formula {
   static let noTypes = Formula("holds zeros, which types are where none are given") { _ in 0 }
 
   /// A square with ones on and below the diagonal, and zeros above.
-  static func causalMask(_ size: Int) -> Formula {
-    Formula("is the causal mask and is computed") { $0 % size <= $0 / size ? 1 : 0 }
+  ///
+  /// - Parameter window: how many ones a row has at most, the one on the diagonal included; `nil` without limit.
+  static func causalMask(_ size: Int, window: Int? = nil) -> Formula {
+    let window = window ?? size
+    return Formula("is the causal mask and is computed") { index in
+      (0..<window).contains(index / size - index % size) ? 1 : 0
+    }
   }
 
   /// The number that stands for minus infinity in a mask.
