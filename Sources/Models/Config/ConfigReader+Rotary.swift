@@ -15,16 +15,23 @@ public struct RotaryDefaults: Sendable {
   public var positionsKey = "max_position_embeddings"
   /// The keys of the base and of the fraction where they stand beside the settings.
   public var thetaKey = RotaryDefaults.theta, fractionKey = RotaryDefaults.fraction
+  /// The number of positions of the training, where the config does not say it beside the settings: then
+  /// what they say of it is not read. `nil` if they may.
+  public var trained: Int?
+  /// What kinds of scaling were called before, and are called now.
+  public var formerNames: [String: String] = [:]
 
   /// Defaults.
   public init(
     theta: Double = 10_000, fraction: Double = 1, headSize: Int, positions: Int,
     positionsKey: String = "max_position_embeddings", thetaKey: String = RotaryDefaults.theta,
-    fractionKey: String = RotaryDefaults.fraction
+    fractionKey: String = RotaryDefaults.fraction, trained: Int? = nil,
+    formerNames: [String: String] = [:]
   ) {
     (self.theta, self.fraction, self.headSize) = (theta, fraction, headSize)
     (self.positions, self.positionsKey) = (positions, positionsKey)
     (self.thetaKey, self.fractionKey) = (thetaKey, fractionKey)
+    (self.trained, self.formerNames) = (trained, formerNames)
   }
 
   /// The key of the base in the settings, and in the model's id.
@@ -79,7 +86,10 @@ extension ConfigReader {
       RotaryDefaults.fraction, beside: defaults.fractionKey, default: defaults.fraction,
       usual: [0.25, 0.4, 0.5, 0.75, 1], &self)
     let kind: RotaryKind = within(path) { reader in
-      reader.choice("rope_type", or: "type", default: .default, on: place.named("rope_type"))
+      reader.choice(
+        "rope_type", or: "type", default: .default,
+        aliases: defaults.formerNames.compactMapValues { RotaryKind(rawValue: $0) },
+        on: place.named("rope_type"))
     }
     // As Python's `int` does it.
     let part = (Double(defaults.headSize) * min(fraction, 1)).rounded(.towardZero)
@@ -130,9 +140,9 @@ extension ConfigReader {
   private mutating func trained(_ place: RotaryPlace, _ defaults: RotaryDefaults) -> Int {
     let key = "original_max_position_embeddings"
     let usual = [2048, 4096, 8192, 32768]
-    if place.layerType == nil, has(key) {
+    if place.layerType == nil, has(key) || defaults.trained != nil {
       within(place.path) { $0.disregard([key]) }
-      return count(key, default: 0, usual: usual)
+      return count(key, default: defaults.trained ?? 0, usual: usual)
     }
     if within(place.path, { $0.has(key) }) {
       return within(place.path) {
