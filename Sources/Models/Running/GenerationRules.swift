@@ -12,13 +12,18 @@ public struct GenerationRules: Sendable {
   public let padToken: Int?
   /// The longest text, if there is a limit.
   public let longest: Int?
+  /// The length, padding included, beyond which a text is computed anew once, because what was kept of it no
+  /// longer holds; `nil` if it always does.
+  public let renewedBeyond: Int?
 
   /// Rules.
   package init(
-    ids: String, mask: String, endTokens: [Int], padToken: Int?, longest: Int? = nil
+    ids: String, mask: String, endTokens: [Int], padToken: Int?, longest: Int? = nil,
+    renewedBeyond: Int? = nil
   ) {
     (self.ids, self.mask) = (ids, mask)
     (self.endTokens, self.padToken, self.longest) = (endTokens, padToken, longest)
+    self.renewedBeyond = renewedBeyond
   }
 
   /// What finished texts are filled up with: the padding token, else the first end token.
@@ -43,6 +48,20 @@ extension ModelInputs {
         let last = (0..<batch).map { array.elements[($0 + 1) * array.width - 1] + step }
         return NDArray(shape: [batch, 1], elements: last)
       }
+    }
+    return inputs
+  }
+
+  /// These inputs and those of the next step as one text.
+  public func joined(with next: ModelInputs, _ rules: GenerationRules) -> ModelInputs {
+    // The next step's mask is that of the whole text.
+    var inputs = next
+    for name in [rules.ids, "position_ids", "token_type_ids"] {
+      guard let (first, last) = self[name].flatMap({ first in next[name].map { (first, $0) } })
+      else { continue }
+      inputs[name] = NDArray(
+        shape: [first.rows, first.width + last.width],
+        elements: (0..<first.rows).flatMap { first.row($0) + last.row($0) })
     }
     return inputs
   }

@@ -16,6 +16,8 @@ public struct Generator<Scalar: ComputeScalar> {
 
   private let rules: GenerationRules
   private var states: States<Scalar>
+  /// The texts so far as one pass would read them, as long as they may have to be computed anew.
+  private var whole: ModelInputs?
   private var steps: [Stage<Scalar>.Step] = []
   private var isFinished: [Bool]
   /// The last tokens of `sequences`, if they were not computed yet.
@@ -41,6 +43,7 @@ public struct Generator<Scalar: ComputeScalar> {
     sequences = ids
     isFinished = Array(repeating: false, count: ids.rows)
     states = States(inputs: inputs, keepsKeysAndValues: true)
+    whole = rules.renewedBeyond.flatMap { ids.width <= $0 ? inputs : nil }
     let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
     for stage in architecture.stages(Scalar.self) {
       let step = try stage.load(scope)
@@ -91,9 +94,17 @@ public struct Generator<Scalar: ComputeScalar> {
     }
     try checkRoom(for: 1)
     let seen = states.inputs[rules.ids]?.width ?? 0
-    states.advance(by: seen, to: states.inputs.next(tokens, rules))
+    let next = states.inputs.next(tokens, rules)
+    whole = whole?.joined(with: next, rules)
+    if let whole, let limit = rules.renewedBeyond, sequences.width > limit {
+      states = States(inputs: whole, keepsKeysAndValues: true)
+      self.whole = nil
+    } else {
+      states.advance(by: seen, to: next)
+    }
     for step in steps { try step(&states) }
-    logits = position(0, of: try states.value(of: "logits").array())
+    let last = (states.inputs[rules.ids]?.width ?? 1) - 1
+    logits = position(last, of: try states.value(of: "logits").array())
     pending = nil
   }
 
