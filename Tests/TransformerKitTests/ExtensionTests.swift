@@ -151,6 +151,7 @@ import TransformerKit
       .flatMap { declared("Kernels/\($0)", "public func ", having: "<") }
     let things: [(String, [String])] = [
       ("layers", declared("Models/Layers", "public struct ", having: "<Scalar")),
+      ("decoders", declared("Models/Decoders", "public struct ", having: "Form")),
       ("heads", declared("Models/Heads", "  package static func ")),
       ("kernels", kernels),
       ("roles", declared("Models/Weights/WeightSlot.swift", "  case ")),

@@ -3,8 +3,8 @@
 public struct Scores<Scalar: ComputeScalar>: Sendable {
   /// What products are multiplied by, usually head size^−½.
   public var scale: Double
-  /// The bound `c` of scaled products, which become `c·tanh(x/c)`; `nil` for none. Gemma Team: "Gemma 2",
-  /// arXiv 2408.00118, §2.
+  /// The bound `c` of scaled products, which become `c·tanh(x/c)`; `nil` for none. arXiv
+  /// 2408.00118, §2.
   public var softcap: Double?
   /// What is added to the scores; `nil` for nothing.
   public var bias: ScoreBias<Scalar>?

@@ -39,6 +39,14 @@ public func scaled<Scalar: ComputeScalar>(
   return x
 }
 
+/// `c·tanh(x/c)`: numbers bent so that none is beyond `c`. Bello et al., arXiv 1611.09940, §5; arXiv
+/// 2408.00118, §2.
+public func softcapped<Scalar: ComputeScalar>(
+  _ x: consuming NDArray<Scalar>, bound: Double
+) -> NDArray<Scalar> {
+  scaled(apply(.tanh, to: scaled(x, by: 1 / bound)), by: bound)
+}
+
 /// The row of every batch member at one position: `[batch, length, width]` to `[batch, width]`.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)

@@ -35,11 +35,13 @@ extension Stage {
   ///   - ids: the input that has a number for each position of the state.
   ///   - isTied: whether the matrix is that of the word embeddings, unless it is stored separately.
   ///   - table: the path of the word embeddings.
+  ///   - hasBias: whether each word has a bias.
   ///   - factor: what the state is multiplied by.
-  ///   - hasBias: whether each word has a bias, which is no part of what is tied.
+  ///   - softcap: the bound `c` of the scores, which become `c·tanh(x/c)`; `nil` for none.
   package static func languageModel(
     of state: String, ids: String = "input_ids", width: Int, vocabulary: Int, isTied: Bool,
-    to table: String = "embeddings.word.weight", factor: Double = 1, hasBias: Bool = false
+    to table: String = "embeddings.word.weight", bias hasBias: Bool = false, factor: Double = 1,
+    softcap: Double? = nil
   ) -> Stage {
     Stage(
       "lm_head", outputs: [.final("logits")], work: { .positions(of: ids, in: $0) }
@@ -51,7 +53,7 @@ extension Stage {
       return { states throws(CheckpointError) in
         let x = factor == 1 ? states[state] : scaled(states[state], by: factor)
         // [batch, length, vocabulary]
-        states.set("logits", to: try head.product(with: x, bias: bias))
+        states.set("logits", to: try head.product(with: x, bias: bias, softcap: softcap))
       }
     }
   }

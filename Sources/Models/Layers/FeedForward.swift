@@ -33,7 +33,7 @@ public struct FeedForward<Scalar: ComputeScalar> {
   ///
   /// - Parameter addend: `[…, width]`, added to the result.
   package func callAsFunction(
-    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>
+    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>? = nil
   ) -> NDArray<Scalar> {
     guard let gate else { return down(up(x), adding: addend) }
     let parts = project(x, by: [gate.projection, up.projection])

@@ -1,6 +1,77 @@
 public import Kernels
 package import TensorCore
 
+/// A normalisation, described.
+public struct NormForm: Sendable, Equatable {
+  /// What is divided by.
+  public enum Kind: Sendable, Equatable {
+    /// The standard deviation, after the mean is taken away. See `layerNorm`.
+    case layer
+    /// The root of the mean square. See `rmsNorm`.
+    case rootMeanSquare
+  }
+
+  /// What is divided by.
+  public var kind: Kind
+  /// What is added under the root.
+  public var epsilon: Double
+  /// Whether a layer normalisation has an offset.
+  public var hasBias = true
+  /// What is added to the stored weights to get the gain: 1 where they are stored as their distance from it.
+  public var gainOffset = 0.0
+
+  /// Layer normalisation. Ba et al., arXiv 1607.06450, eq. 4.
+  public static func layer(epsilon: Double, hasBias: Bool = true) -> NormForm {
+    NormForm(kind: .layer, epsilon: epsilon, hasBias: hasBias)
+  }
+
+  /// Root-mean-square normalisation. Zhang & Sennrich, arXiv 1910.07467, eq. 4.
+  public static func rootMeanSquare(epsilon: Double, gainOffset: Double = 0) -> NormForm {
+    NormForm(kind: .rootMeanSquare, epsilon: epsilon, hasBias: false, gainOffset: gainOffset)
+  }
+}
+
+/// A normalisation with its weights, whichever it is.
+public enum Norm<Scalar: ComputeScalar> {
+  case layer(LayerNorm<Scalar>)
+  case rootMeanSquare(RMSNorm<Scalar>)
+
+  /// Asks for the weights of the module `name` in `scope`.
+  ///
+  /// - Parameter width: of what is normalised.
+  package init(
+    _ scope: WeightScope<Scalar>, _ name: String, _ form: NormForm, width: Int
+  ) throws(CheckpointError) {
+    switch form.kind {
+    case .layer:
+      self = .layer(
+        try LayerNorm(
+          scope.module(name, .layerNorm), width: width, epsilon: form.epsilon, bias: form.hasBias))
+    case .rootMeanSquare:
+      self = .rootMeanSquare(
+        try RMSNorm(
+          scope.module(name, .rmsNorm), width: width, epsilon: form.epsilon,
+          gainOffset: form.gainOffset))
+    }
+  }
+
+  /// `[…, width]` to the same.
+  package func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+    switch self {
+    case .layer(let norm): norm(x)
+    case .rootMeanSquare(let norm): norm(x)
+    }
+  }
+}
+
+extension Optional {
+  /// What a normalisation makes of `x`; `x` if there is none.
+  package func applied<Scalar>(to x: NDArray<Scalar>) -> NDArray<Scalar>
+  where Wrapped == Norm<Scalar> {
+    map { $0(x) } ?? x
+  }
+}
+
 /// Layer normalisation with gain and, unless told otherwise, offset. See `layerNorm`.
 public struct LayerNorm<Scalar: ComputeScalar> {
   let weight: NDArray<Scalar>  // [width]
@@ -30,7 +101,7 @@ public struct RMSNorm<Scalar: ComputeScalar> {
 
   /// - Parameters:
   ///   - width: of what is normalised.
-  ///   - gainOffset: what is added to the stored weights to get the gain: 1 in Gemma, whose weights are
+  ///   - gainOffset: what is added to the stored weights to get the gain: 1 where they are
   ///     stored as their distance from it.
   package init(
     _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, gainOffset: Double = 0

@@ -2,7 +2,7 @@ import Kernels
 import TensorCore
 
 /// How queries and keys are normalised before they are compared.
-public struct QueryKeyNorm: Sendable {
+public struct QueryKeyNorm: Sendable, Equatable {
   /// What is normalised together.
   public enum Extent: Sendable {
     /// Each head, all with the same weights.
@@ -13,32 +13,13 @@ public struct QueryKeyNorm: Sendable {
     case whole
   }
 
-  /// Which normalisation it is.
-  enum Kind: Sendable {
-    case rms(gainOffset: Double)
-    case layer(bias: Bool)
-  }
-
   let extent: Extent
-  let epsilon: Double
-  let kind: Kind
+  let form: NormForm
 
-  /// Root-mean-square normalisation.
-  ///
-  /// - Parameter gainOffset: what is added to the stored weights. See `RMSNorm`.
-  public init(_ extent: Extent, epsilon: Double, gainOffset: Double = 0) {
-    self.init(extent, epsilon: epsilon, kind: .rms(gainOffset: gainOffset))
-  }
-
-  private init(_ extent: Extent, epsilon: Double, kind: Kind) {
+  /// Describes normalisations of queries and keys.
+  public init(_ extent: Extent, _ form: NormForm) {
     self.extent = extent
-    self.epsilon = epsilon
-    self.kind = kind
-  }
-
-  /// Layer normalisation.
-  public static func layer(_ extent: Extent, epsilon: Double, bias: Bool) -> QueryKeyNorm {
-    QueryKeyNorm(extent, epsilon: epsilon, kind: .layer(bias: bias))
+    self.form = form
   }
 }
 
@@ -62,7 +43,7 @@ struct QueryKeyNorms<Scalar: ComputeScalar> {
 /// Heads with weights of their own have a module each, `query_norm.0`.
 struct HeadNorm<Scalar: ComputeScalar> {
   /// One for all, or one for each head.
-  private let norms: [VectorNorm<Scalar>]
+  private let norms: [Norm<Scalar>]
   /// How many numbers are normalised together.
   private let width: Int
 
@@ -71,13 +52,13 @@ struct HeadNorm<Scalar: ComputeScalar> {
   ) throws(CheckpointError) {
     width = norm.extent == .whole ? heads * headSize : headSize
     guard norm.extent == .ownHeads else {
-      norms = [try VectorNorm(scope, name, norm, width: width)]
+      norms = [try Norm(scope, name, norm.form, width: width)]
       return
     }
     let scope = scope.module(name, .sequence)
-    var norms: [VectorNorm<Scalar>] = []
+    var norms: [Norm<Scalar>] = []
     for head in 0..<heads {
-      norms.append(try VectorNorm(scope, "\(head)", norm, width: headSize))
+      norms.append(try Norm(scope, "\(head)", norm.form, width: headSize))
     }
     self.norms = norms
   }
@@ -91,34 +72,5 @@ struct HeadNorm<Scalar: ComputeScalar> {
       x.reshaped([x.rows, norms.count, width]), axis: 1,
       sizes: Array(repeating: 1, count: norms.count))
     return join(zip(norms, heads).map { $0($1) }, axis: 1).reshaped(x.shape)
-  }
-}
-
-/// A normalisation of either kind.
-private enum VectorNorm<Scalar: ComputeScalar> {
-  case rms(RMSNorm<Scalar>)
-  case layer(LayerNorm<Scalar>)
-
-  init(
-    _ scope: WeightScope<Scalar>, _ name: String, _ norm: QueryKeyNorm, width: Int
-  ) throws(CheckpointError) {
-    switch norm.kind {
-    case .rms(let gainOffset):
-      self = .rms(
-        try RMSNorm(
-          scope.module(name, .rmsNorm), width: width, epsilon: norm.epsilon,
-          gainOffset: gainOffset))
-    case .layer(let bias):
-      self = .layer(
-        try LayerNorm(
-          scope.module(name, .layerNorm), width: width, epsilon: norm.epsilon, bias: bias))
-    }
-  }
-
-  func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
-    switch self {
-    case .rms(let norm): norm(x)
-    case .layer(let norm): norm(x)
-    }
   }
 }

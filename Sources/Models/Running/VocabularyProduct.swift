@@ -12,15 +12,19 @@ public struct VocabularyProduct<Scalar: ComputeScalar>: Sendable {
   /// The matrix, if it is in memory.
   private let table: NDArray<Scalar>?
   private let bias: NDArray<Scalar>?
+  /// The bound of the results, if they have one.
+  private let softcap: Double?
 
   init(
-    _ x: NDArray<Scalar>, weight: Tensor, table: NDArray<Scalar>?, bias: NDArray<Scalar>?
+    _ x: NDArray<Scalar>, weight: Tensor, table: NDArray<Scalar>?, bias: NDArray<Scalar>?,
+    softcap: Double? = nil
   ) {
     self.x = x
     self.weight = weight
     words = weight.shape[0]
     self.table = table
     self.bias = bias
+    self.softcap = softcap
   }
 
   /// `[…, words]`
@@ -50,17 +54,23 @@ public struct VocabularyProduct<Scalar: ComputeScalar>: Sendable {
       try rows.read(weight, from: range.lowerBound * x.width)
     }
     let part = bias.map { NDArray(shape: [range.count], elements: Array($0.elements[range])) }
-    return linear(x, weight: rows, bias: part, columnsPerPiece: columnsPerPiece(of: words))
+    return bounded(
+      linear(x, weight: rows, bias: part, columnsPerPiece: columnsPerPiece(of: words)))
   }
 
   /// All scores.
   ///
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   public func whole() throws(CheckpointError) -> NDArray<Scalar> {
-    if let table { return linear(x, weight: table, bias: bias) }
+    if let table { return bounded(linear(x, weight: table, bias: bias)) }
     var y = NDArray(shape: shape, repeating: Scalar(0))
     for range in blocks { y.replaceColumns(range, by: try block(range)) }
     return y
+  }
+
+  private func bounded(_ y: consuming NDArray<Scalar>) -> NDArray<Scalar> {
+    guard let softcap else { return y }
+    return softcapped(y, bound: softcap)
   }
 }
 

@@ -129,12 +129,14 @@ public struct WeightRows<Scalar: ComputeScalar> {
 
   /// `x·Wᵀ + b`, computed when it is asked for: `[…, width]` to `[…, rows]`.
   ///
+  /// - Parameter softcap: the bound of the results. See `softcapped`.
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   public func product(
-    with x: NDArray<Scalar>, bias: NDArray<Scalar>?
+    with x: NDArray<Scalar>, bias: NDArray<Scalar>?, softcap: Double? = nil
   ) throws(CheckpointError) -> StateValue<Scalar> {
     guard let tensor else { return .array(NDArray(shape: [0], elements: [])) }
     let table = try resident?.table(of: owner, tensor)
-    return .product(VocabularyProduct(x, weight: tensor, table: table, bias: bias))
+    return .product(
+      VocabularyProduct(x, weight: tensor, table: table, bias: bias, softcap: softcap))
   }
 }

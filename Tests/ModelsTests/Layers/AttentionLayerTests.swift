@@ -30,21 +30,21 @@ private let cases = [
     name: "grouped, rotary halves, norms of heads",
     shape: AttentionShape(
       heads: 4, keyHeads: 2, headSize: 6, rotary: RotaryPart(.halves, size: 6)),
-    norm: QueryKeyNorm(.heads, epsilon: 1e-6), bias: false),
+    norm: QueryKeyNorm(.heads, .rootMeanSquare(epsilon: 1e-6)), bias: false),
   LayerCase(
     name: "one key head, part of it turned in pairs, norms of all heads, window",
     shape: AttentionShape(
       heads: 3, keyHeads: 1, headSize: 7, valueSize: 4,
       rotary: RotaryPart(.pairs, size: 4, first: 2)),
-    norm: QueryKeyNorm(.whole, epsilon: 1e-5, gainOffset: 1), window: 5),
+    norm: QueryKeyNorm(.whole, .rootMeanSquare(epsilon: 1e-5, gainOffset: 1)), window: 5),
   LayerCase(
     name: "layer norms of heads",
     shape: AttentionShape(heads: 3, headSize: 4, rotary: RotaryPart(.halves, size: 2)),
-    norm: .layer(.heads, epsilon: 1e-6, bias: true)),
+    norm: QueryKeyNorm(.heads, .layer(epsilon: 1e-6, hasBias: true))),
   LayerCase(
     name: "layer norms of heads with weights of their own",
     shape: AttentionShape(heads: 4, keyHeads: 2, headSize: 6),
-    norm: .layer(.ownHeads, epsilon: 1e-6, bias: false), bias: false),
+    norm: QueryKeyNorm(.ownHeads, .layer(epsilon: 1e-6, hasBias: false)), bias: false),
   LayerCase(
     name: "window of one, sinks", shape: AttentionShape(heads: 2, headSize: 3), hasSinks: true,
     window: 1),

@@ -38,10 +38,10 @@ extension Dialect {
   }
 
   /// The width of the feed-forward network, where the code knows it only as four times the model's.
-  static let gpt2InnerWidth = Limit.of(GPT2.self, "n_inner") {
-    let usual = 4 * $0.width
-    return $0.feedForwardWidth == usual
-      ? nil : ("\($0.feedForwardWidth) in the config", "4 × n_embd, \(usual),")
+  static let gpt2InnerWidth = Limit.of(GPT2.self, "n_inner") { model in
+    let usual = 4 * model.form.width
+    let other = model.form.blocks.map(\.feedForward.hidden).first { $0 != usual }
+    return other.map { ("\($0) in the config", "4 × n_embd, \(usual),") }
   }
 
   private static func convolution(_ stored: String, _ path: String) -> [Rule] {

@@ -44,29 +44,17 @@ extension [Limit] {
   /// src/llama-context.cpp makes of scaled frequencies. The metadata of a GGUF file say the rest.
   fileprivate static let llamaCppGPTNeoX: [Limit] = [
     .fact("activation", "gelu_new"),
-    .of(GPTNeoX.self, "rope_type") { model in
-      switch model.rotary.scaling {
-      case .none, .linear, .yarn: nil
-      case .dynamic: ("dynamic in the config", "not known")
-      case .llama3: ("llama3 in the config", "not known")
-      case .longRoPE: ("longrope in the config", "not known")
-      case .proportional: ("proportional in the config", "not known")
-      }
-    },
-    .of(GPTNeoX.self, "truncate") { model in
-      guard case .yarn(let yarn) = model.rotary.scaling, !yarn.truncates else { return nil }
-      return ("false in the config", "true")
-    },
+    .rotaryScaling(GPTNeoX.self, known: ["linear", "yarn"]),
+    .truncatedYaRN(GPTNeoX.self),
     .of(GPTNeoX.self, "the count of numbers that are turned") { model in
-      model.rotary.size.isMultiple(of: 2)
-        ? nil : ("\(model.rotary.size) of \(model.headSize)", "even")
+      guard let block = model.form.blocks.first, let rotary = model.form.rotaries.first,
+        !rotary.size.isMultiple(of: 2)
+      else { return nil }
+      return ("\(rotary.size) of \(block.attention.shape.headSize)", "even")
     },
     .of(GPTNeoX.self, "attention_bias") { model in
-      model.hasAttentionBias ? nil : ("false in the config", "true")
+      model.form.blocks.allSatisfy(\.attention.hasBias) ? nil : ("false in the config", "true")
     },
-    .of(GPTNeoX.self, "the head") { model in
-      model.task == .base
-        ? ("no part of the model", "always there and wanted in the file") : nil
-    },
+    .headOfWords(GPTNeoX.self),
   ]
 }

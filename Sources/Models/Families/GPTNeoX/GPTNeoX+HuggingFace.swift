@@ -27,7 +27,7 @@ extension Dialect {
       .rename("classifier", "classifier"),
       .rename("qa_outputs", "qa_head"),
     ],
-    prefixes: [OptionalPrefix(text: "gpt_neox.") { $0 != GPTNeoXHead.base.rawValue }],
+    prefixes: [OptionalPrefix(text: "gpt_neox.") { $0 != "GPTNeoXModel" }],
     evidence: [.name("gpt_neox.embed_in.weight")])
 
   private static let stored = "gpt_neox.layers.{i}."

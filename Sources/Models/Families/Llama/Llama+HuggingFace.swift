@@ -23,7 +23,7 @@ extension Dialect {
         .with("classifier.weight", .rename("score", "classifier")),
         .rename("qa_outputs", "qa_head"),
       ],
-      prefixes: [OptionalPrefix(text: "model.") { !$0.hasSuffix(LlamaHead.base.rawValue) }],
+      prefixes: [OptionalPrefix(text: "model.") { $0 != member.className + "Model" }],
       evidence: [
         .name("model.layers.0.self_attn.q_proj.weight"),
         .name("transformer.layers.0.self_attn.q_proj.weight"),

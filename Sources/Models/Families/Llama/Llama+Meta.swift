@@ -73,7 +73,7 @@ private struct MetaParams {
     get throws(CheckpointError) {
       var members: [JSONValue.Member] = [
         .init("model_type", .string(MetaLlama.name)),
-        .init("architectures", [.string(LlamaHead.languageModel.className(of: MetaLlama.self))]),
+        .init("architectures", [.string(MetaLlama.className + "ForCausalLM")]),
         .init("hidden_size", .number(width)), .init("num_attention_heads", .number(heads)),
         .init("num_key_value_heads", params["n_kv_heads"] ?? .null),
         .init("intermediate_size", .number(try feedForwardWidth)),
@@ -125,24 +125,26 @@ private struct MetaParams {
   static func params(for config: JSONValue) -> JSONValue? {
     var reader = ConfigReader(config)
     let model = Llama<MetaLlama>(config: &reader) { $0 == "lm_head.weight" }
+    let sizes = model.sizes
     guard reader.faults.isEmpty, reader.unsupported.isEmpty,
-      model.headSize * model.heads == model.width, model.activation == .silu,
+      sizes.headSize * sizes.heads == sizes.width, model.activation == .silu,
       !model.variant.inputBias, !model.variant.feedForwardBias
     else { return nil }
     var members: [JSONValue.Member] = [
-      .init("dim", .number(model.width)), .init("n_layers", .number(model.layers)),
-      .init("n_heads", .number(model.heads)), .init("n_kv_heads", .number(model.keyHeads)),
-      .init("vocab_size", .number(model.vocabulary)),
+      .init("dim", .number(sizes.width)), .init("n_layers", .number(sizes.layers)),
+      .init("n_heads", .number(sizes.heads)), .init("n_kv_heads", .number(sizes.keyHeads)),
+      .init("vocab_size", .number(sizes.vocabulary)),
       // Rounded up to a multiple of itself, the width is what it was.
-      .init("multiple_of", .number(model.feedForwardWidth)),
+      .init("multiple_of", .number(sizes.feedForward)),
     ]
-    let usual = 2 * 4 * model.width / 3
-    if usual > model.feedForwardWidth {
+    let usual = 2 * 4 * sizes.width / 3
+    if usual > sizes.feedForward {
       members.append(
-        .init("ffn_dim_multiplier", .double(Double(model.feedForwardWidth) / Double(usual))))
+        .init("ffn_dim_multiplier", .double(Double(sizes.feedForward) / Double(usual))))
     }
     members += [
-      .init("norm_eps", .double(model.epsilon)), .init("rope_theta", .double(model.rotary.base)),
+      .init("norm_eps", .double(model.form.norm?.epsilon ?? 0)),
+      .init("rope_theta", .double(model.rotary.base)),
     ]
     switch model.rotary.scaling {
     case .none: break

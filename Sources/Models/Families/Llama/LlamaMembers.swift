@@ -14,12 +14,7 @@ public protocol LlamaMember: Sendable {
 
 /// What the config of a member need not say, where members differ.
 public struct LlamaDefaults: Sendable {
-  var vocabulary = 32000
-  var feedForwardWidth: Int
-  /// `nil` for as many as queries have.
-  var keyHeads: Int?
-  /// `nil` for what heads share of the width.
-  var headSize: Int?
+  var sizes: DecoderSizes.Defaults
   var positions: Int
   var endTokens: [Int] = []
   /// Whether all query heads together must be able to be as wide as the stream.
@@ -43,7 +38,7 @@ public enum MetaLlama: LlamaMember {
   public static let name = "llama"
   public static let className = "Llama"
   public static let defaults = LlamaDefaults(
-    feedForwardWidth: 11008, positions: 2048, endTokens: [2], dividesWidth: true)
+    sizes: .init(feedForward: 11008), positions: 2048, endTokens: [2], dividesWidth: true)
 
   public static func variant(_ config: inout ConfigReader, layers: Int) -> LlamaVariant {
     let bias = config.flag("attention_bias", default: false, on: .weights)
@@ -59,7 +54,7 @@ public enum Mistral: LlamaMember {
   public static let name = "mistral"
   public static let className = "Mistral"
   public static let defaults = LlamaDefaults(
-    feedForwardWidth: 14336, keyHeads: 8, positions: 4096 * 32, endTokens: [2])
+    sizes: .init(keyHeads: 8, feedForward: 14336), positions: 4096 * 32, endTokens: [2])
 
   public static func variant(_ config: inout ConfigReader, layers: Int) -> LlamaVariant {
     let window = config.window(on: .outputs)
@@ -72,7 +67,7 @@ public enum Qwen2: LlamaMember {
   public static let name = "qwen2"
   public static let className = "Qwen2"
   public static let defaults = LlamaDefaults(
-    vocabulary: 151_936, feedForwardWidth: 22016, keyHeads: 32, positions: 32768)
+    sizes: .init(vocabulary: 151_936, keyHeads: 32, feedForward: 22016), positions: 32768)
 
   public static func variant(_ config: inout ConfigReader, layers: Int) -> LlamaVariant {
     LlamaVariant(inputBias: true, windows: config.qwenWindows(layers: layers))
@@ -84,7 +79,8 @@ public enum Qwen3: LlamaMember {
   public static let name = "qwen3"
   public static let className = "Qwen3"
   public static let defaults = LlamaDefaults(
-    vocabulary: 151_936, feedForwardWidth: 22016, keyHeads: 32, headSize: 128, positions: 32768)
+    sizes: .init(vocabulary: 151_936, keyHeads: 32, headSize: 128, feedForward: 22016),
+    positions: 32768)
 
   public static func variant(_ config: inout ConfigReader, layers: Int) -> LlamaVariant {
     let bias = config.flag("attention_bias", default: false, on: .weights)

@@ -1,0 +1,148 @@
+public import Kernels
+import TensorCore
+
+/// A block of a decoder, described: attention and a feed-forward network, and how both are added to the
+/// stream.
+public struct BlockForm: Sendable, Equatable {
+  /// How the two layers of a block, their normalisations and the stream go together.
+  public enum Arrangement: Sendable, Equatable {
+    /// `x = x + f(norm(x))` for one, then for the other. Xiong et al., arXiv 2002.04745, §3.
+    case normBefore
+    /// `x = norm(x + f(x))`. Vaswani et al., arXiv 1706.03762, §3.1.
+    case normAfter
+    /// `x = x + norm(f(x))`. arXiv 2501.00656, §2.
+    case normOfResult
+    /// `x = x + norm'(f(norm(x)))`. arXiv 2408.00118, §2.
+    case normAround
+    /// Side by side, `x = x + f(norm(x)) + g(norm'(x))`; one normalisation for both if `sharesNorm`.
+    case parallel(sharesNorm: Bool)
+  }
+
+  /// Attention.
+  public var attention: SelfAttentionForm
+  /// The feed-forward network.
+  public var feedForward: FeedForwardForm
+  /// How both are put together.
+  public var arrangement: Arrangement
+  /// What all normalisations of the block are.
+  public var norm: NormForm
+  /// What the layers' results are multiplied by before they are added to the stream.
+  public var residualFactor = 1.0
+
+  /// Describes a block.
+  public init(
+    attention: SelfAttentionForm, feedForward: FeedForwardForm,
+    arrangement: Arrangement = .normBefore, norm: NormForm, residualFactor: Double = 1
+  ) {
+    self.attention = attention
+    self.feedForward = feedForward
+    self.arrangement = arrangement
+    self.norm = norm
+    self.residualFactor = residualFactor
+  }
+
+  /// Asks for the block's weights, and returns what it makes of the stream.
+  func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, width: Int
+  ) throws(CheckpointError) -> Block<Scalar> {
+    func norm(_ name: String, if isThere: Bool) throws(CheckpointError) -> Norm<Scalar>? {
+      isThere ? try Norm(scope, name, self.norm, width: width) : nil
+    }
+    let (hasOwn, hasSecond, hasPost): (Bool, Bool, Bool) =
+      switch arrangement {
+      case .normBefore, .normAfter: (true, true, false)
+      case .normAround: (true, true, true)
+      case .normOfResult: (false, false, true)
+      case .parallel(let sharesNorm): (true, !sharesNorm, false)
+      }
+    return Block(
+      form: self,
+      attentionNorm: try norm("attention_norm", if: hasOwn),
+      attention: try attention.load(scope.module("attention", .attention), width: width),
+      attentionPostNorm: try norm("attention_post_norm", if: hasPost),
+      feedForwardNorm: try norm("feed_forward_norm", if: hasSecond),
+      feedForward: try feedForward.load(scope.module("feed_forward", .feedForward), width: width),
+      feedForwardPostNorm: try norm("feed_forward_post_norm", if: hasPost))
+  }
+}
+
+/// A block with its weights.
+struct Block<Scalar: ComputeScalar> {
+  let form: BlockForm
+  let attentionNorm: Norm<Scalar>?
+  let attention: SelfAttention<Scalar>
+  let attentionPostNorm: Norm<Scalar>?
+  let feedForwardNorm: Norm<Scalar>?
+  let feedForward: FeedForward<Scalar>
+  let feedForwardPostNorm: Norm<Scalar>?
+
+  /// `[batch, length, width]` to the same.
+  func callAsFunction(_ x: NDArray<Scalar>, _ states: inout States<Scalar>) -> NDArray<Scalar> {
+    switch form.arrangement {
+    case .normAfter:
+      let y = attentionNorm.applied(to: attending(x, onto: x, &states))
+      return feedForwardNorm.applied(to: feeding(y, onto: y))
+    case .normBefore, .normOfResult, .normAround:
+      let y = attending(attentionNorm.applied(to: x), onto: x, &states)
+      return feeding(feedForwardNorm.applied(to: y), onto: y)
+    case .parallel:
+      let own = attentionNorm.applied(to: x)
+      let y = attending(own, onto: x, &states)
+      return feeding(feedForwardNorm.map { $0(x) } ?? own, onto: y)
+    }
+  }
+
+  private func attending(
+    _ x: NDArray<Scalar>, onto stream: NDArray<Scalar>, _ states: inout States<Scalar>
+  ) -> NDArray<Scalar> {
+    guard isPlain(attentionPostNorm) else {
+      return add(attention(x, adding: nil, &states), normalised: attentionPostNorm, onto: stream)
+    }
+    return attention(x, adding: stream, &states)
+  }
+
+  private func feeding(_ x: NDArray<Scalar>, onto stream: NDArray<Scalar>) -> NDArray<Scalar> {
+    guard isPlain(feedForwardPostNorm) else {
+      return add(feedForward(x), normalised: feedForwardPostNorm, onto: stream)
+    }
+    return feedForward(x, adding: stream)
+  }
+
+  /// Whether a layer's result is added to the stream as it is, which its last product can do.
+  private func isPlain(_ norm: Norm<Scalar>?) -> Bool { norm == nil && form.residualFactor == 1 }
+
+  private func add(
+    _ result: NDArray<Scalar>, normalised norm: Norm<Scalar>?, onto stream: NDArray<Scalar>
+  ) -> NDArray<Scalar> {
+    let result = norm.applied(to: result)
+    let factor = form.residualFactor
+    return Kernels.add(stream, factor == 1 ? result : scaled(result, by: factor))
+  }
+}
+
+/// A feed-forward network, described. See `FeedForward`.
+public struct FeedForwardForm: Sendable, Equatable {
+  /// The number of units inside.
+  public var hidden: Int
+  /// What is applied to them.
+  public var activation: Activation
+  /// Whether they are multiplied by a gate.
+  public var isGated = false
+  /// Whether its products have biases.
+  public var hasBias = true
+
+  /// Describes a network.
+  public init(hidden: Int, activation: Activation, isGated: Bool = false, hasBias: Bool = true) {
+    self.hidden = hidden
+    self.activation = activation
+    self.isGated = isGated
+    self.hasBias = hasBias
+  }
+
+  func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, width: Int
+  ) throws(CheckpointError) -> FeedForward<Scalar> {
+    try FeedForward(
+      scope, width: width, hidden: hidden, activation: activation, isGated: isGated, bias: hasBias)
+  }
+}

@@ -1,0 +1,180 @@
+public import Kernels
+import TensorCore
+
+/// An architecture that is a causal decoder: it reads its config into a description, and everything else
+/// follows from that.
+///
+/// Outputs, inputs and heads are those of Hugging Face's decoders (transformers 5.x).
+public protocol CausalDecoder: Architecture {
+  /// The names of its classes.
+  static var classes: [(name: String, head: CausalHead)] { get }
+
+  /// What it is made of.
+  var form: DecoderForm { get }
+}
+
+extension CausalDecoder {
+  public var head: String {
+    Self.classes.first { $0.head == form.head.task }?.name ?? Self.name
+  }
+
+  public var dimensions: [String: Int] {
+    form.blocks.first.map { ["head_size": $0.attention.shape.headSize] } ?? [:]
+  }
+
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
+    [form.embeddings()] + form.blocks.indices.map(form.block) + [form.finish()] + form.headStages()
+  }
+
+  public var inputs: [InputSlot] {
+    let isChoice = form.head.task == .doubleHeads
+    let rows = form.head.task == .sequenceClassification
+    var slots: [InputSlot] = [
+      .ids(
+        "input_ids", below: form.vocabulary,
+        axes: isChoice ? [.batch, .choices(isOptional: true), .length] : [.batch, .length],
+        onlyOneRow: rows ? .unless(form.head.padToken) : nil),
+      .mask("attention_mask"),
+    ]
+    if form.embedding.addsTypes {
+      slots.append(.optionalIDs("token_type_ids", below: form.vocabulary))
+    }
+    if let positions = form.embedding.positions {
+      slots.append(.positions("position_ids", below: positions.count))
+    } else if !form.rotaries.isEmpty {
+      slots.append(.positions("position_ids"))
+    }
+    return isChoice ? slots + [.places("mc_token_ids")] : slots
+  }
+
+  public var generation: GenerationRules? {
+    guard form.head.task == .languageModel else { return nil }
+    return GenerationRules(
+      ids: "input_ids", mask: "attention_mask", endTokens: form.head.endTokens,
+      padToken: form.head.padToken, longest: form.embedding.positions?.count)
+  }
+}
+
+extension DecoderForm {
+  /// What words become, and for all blocks the angles of the positions.
+  fileprivate func embeddings<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    Stage("embeddings", outputs: hiddenOutputs(0), work: embeddingWork) {
+      scope throws(CheckpointError) in
+      let embedding = try embedding.load(
+        scope.module("embeddings", .embedding), vocabulary: vocabulary, width: width)
+      if self.embedding.mayHoldRotary { declareRotary(in: scope) }
+      return { states throws(CheckpointError) in
+        states["hidden"] = try embedding(states.inputs)  // [batch, length, width]
+        for (index, rotary) in rotaries.enumerated() {
+          let positions = states.inputs.required("position_ids")
+          let frequencies = rotary.frequencies(length: (positions.elements.max() ?? 0) + 1)
+          states[Self.rotaryState(index)] = rotaryTable(
+            positions: positions, frequencies: frequencies, of: Scalar.self)
+        }
+      }
+    }
+  }
+
+  private var embeddingWork: @Sendable (ModelInputs) -> StageWork {
+    let turned = rotaries.reduce(0) { $0 + $1.turned }
+    guard turned > 0 else { return { .largest(of: $0) } }
+    return { inputs in
+      var work = StageWork.positions(of: "input_ids", in: inputs)
+      work.leaves = work.positions * turned
+      return work
+    }
+  }
+
+  /// What files hold of the first rotary positions once for all layers.
+  private func declareRotary<Scalar>(in scope: WeightScope<Scalar>) {
+    guard let rotary = rotaries.first else { return }
+    scope.constant("rotary_frequencies", [rotary.pairs], .frequencies(of: rotary))
+    if case .llama3 = rotary.scaling {
+      scope.constant("rotary_factors", [rotary.pairs], .factors(of: rotary))
+    }
+  }
+
+  /// Hidden state `index`, of which the last has been normalised if there is a normalisation at the end.
+  private func hiddenOutputs(_ index: Int) -> [StageOutput] {
+    index < blocks.count ? [.hidden(index, from: "hidden")] : []
+  }
+
+  fileprivate func block<Scalar: ComputeScalar>(_ layer: Int) -> Stage<Scalar> {
+    Stage("decoder.blocks.\(layer)", outputs: hiddenOutputs(layer + 1)) {
+      scope throws(CheckpointError) in
+      let block = try blocks[layer].load(
+        scope.module("decoder", .sequence).module("blocks", .sequence).module("\(layer)", .block),
+        width: width)
+      return { states throws(CheckpointError) in
+        states["hidden"] = block(states["hidden"], &states)
+      }
+    }
+  }
+
+  /// The normalisation after the last block, if there is one. Choices, merged with the batch so far, come
+  /// apart.
+  fileprivate func finish<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    var outputs: [StageOutput] = [.hidden(blocks.count, from: "hidden")]
+    if head.task == .base { outputs.append(.final("last_hidden_state", from: "hidden")) }
+    return Stage("decoder.norm", outputs: outputs) { scope throws(CheckpointError) in
+      let norm = try self.norm.map { norm throws(CheckpointError) in
+        try Norm(scope.module("decoder", .sequence), "norm", norm, width: width)
+      }
+      return { states throws(CheckpointError) in
+        states["hidden"] = states.inputs.separatingChoices(norm.applied(to: states["hidden"]))
+        rotaries.indices.forEach { states.remove(Self.rotaryState($0)) }
+      }
+    }
+  }
+}
+
+/// Embeddings with their tables.
+private struct Embedding<Scalar: ComputeScalar> {
+  let form: EmbeddingForm
+  let word: WeightRows<Scalar>
+  let position: WeightRows<Scalar>?
+  let norm: Norm<Scalar>?
+
+  /// `[batch, length, width]`
+  func callAsFunction(_ inputs: ModelInputs) throws(CheckpointError) -> NDArray<Scalar> {
+    var x = try word(inputs.required("input_ids"))
+    if form.factor != 1 { x = scaled(x, by: form.factor) }
+    if let position { x = add(x, try position(inputs.required("position_ids"))) }
+    if form.addsTypes, let types = inputs["token_type_ids"] { x = add(x, try word(types)) }
+    return norm.applied(to: x)
+  }
+}
+
+extension EmbeddingForm {
+  fileprivate func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, vocabulary: Int, width: Int
+  ) throws(CheckpointError) -> Embedding<Scalar> {
+    Embedding(
+      form: self,
+      word: scope.module("word", .embedding).rows("weight", [vocabulary, width], .embedding),
+      position: positions.map {
+        scope.module("position", .embedding).rows("weight", [$0.count, width], .embedding)
+      },
+      norm: try norm.map { norm throws(CheckpointError) in
+        try Norm(scope, "norm", norm, width: width)
+      })
+  }
+}
+
+extension Formula {
+  /// The frequencies of rotary positions before they are scaled, which were computed in single precision
+  /// where they are stored.
+  static func frequencies(of rotary: RotarySettings) -> Formula {
+    Formula("holds the rotary frequencies and is computed", tolerance: 2e-6) {
+      rotary.plainFrequency($0)
+    }
+  }
+
+  /// What llama3's scaling divides each frequency by.
+  fileprivate static func factors(of rotary: RotarySettings) -> Formula {
+    // In single precision a factor is off by 2e-6 for the bases and sizes that there are.
+    Formula("holds the factors of the rotary scaling and is computed", tolerance: 1e-5) {
+      rotary.plainFrequency($0) / rotary.llama3Frequency($0)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+public import Kernels
+
+/// A causal Transformer decoder, described: what it is made of, and in which order. `CausalDecoder` makes
+/// the forward pass of it.
+///
+/// A family reads its config into one of these. What families have in common is written once, here; a piece
+/// that is missing is added here, as a general form and not under a family's name.
+public struct DecoderForm: Sendable, Equatable {
+  /// The number of words.
+  public var vocabulary: Int
+  /// The width of the stream.
+  public var width: Int
+  /// What words become.
+  public var embedding = EmbeddingForm()
+  /// The rotary positions that there are; a layer that has some names one of them.
+  public var rotaries: [RotarySettings] = []
+  /// The blocks in order.
+  public var blocks: [BlockForm]
+  /// The normalisation after the last block; `nil` for none.
+  public var norm: NormForm?
+  /// What stands on it.
+  public var head: HeadForm
+
+  /// Describes a decoder.
+  public init(
+    vocabulary: Int, width: Int, embedding: EmbeddingForm = EmbeddingForm(),
+    rotaries: [RotarySettings] = [], blocks: [BlockForm], norm: NormForm?, head: HeadForm
+  ) {
+    (self.vocabulary, self.width) = (vocabulary, width)
+    self.embedding = embedding
+    self.rotaries = rotaries
+    self.blocks = blocks
+    self.norm = norm
+    self.head = head
+  }
+
+  /// The name of the state that has the angles of one of the rotary positions.
+  static func rotaryState(_ index: Int) -> String {
+    index == 0 ? "rotary" : "rotary_\(index)"
+  }
+}
+
+/// What the words of a text become before the first block.
+public struct EmbeddingForm: Sendable, Equatable {
+  /// What the words' vectors are multiplied by.
+  public var factor = 1.0
+  /// The learned positions that are added; `nil` if there are none.
+  public var positions: LearnedPositions?
+  /// Whether token types are added, which are words: they have no table of their own.
+  public var addsTypes = false
+  /// The normalisation of the sum; `nil` for none.
+  public var norm: NormForm?
+  /// Whether files may hold the rotary frequencies once for all layers, before they are scaled; or, for
+  /// llama3's scaling, what it divides each of them by.
+  public var mayHoldRotary = false
+
+  /// Words' vectors as they are, unless told otherwise.
+  public init(
+    factor: Double = 1, positions: LearnedPositions? = nil, addsTypes: Bool = false,
+    norm: NormForm? = nil, mayHoldRotary: Bool = false
+  ) {
+    self.factor = factor
+    self.positions = positions
+    self.addsTypes = addsTypes
+    self.norm = norm
+    self.mayHoldRotary = mayHoldRotary
+  }
+}
+
+/// A table of vectors for positions.
+public struct LearnedPositions: Sendable, Equatable {
+  /// How many positions a text may have.
+  public var count: Int
+
+  /// Describes a table.
+  public init(_ count: Int) {
+    self.count = count
+  }
+}

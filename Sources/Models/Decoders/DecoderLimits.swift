@@ -1,0 +1,66 @@
+import Kernels
+
+/// What ecosystems' own code computes whatever the config of a decoder says. See `Limit`.
+extension Limit {
+  /// The ways to scale rotary frequencies that the code knows, by the names that configs have for them;
+  /// "default", none at all, is always known.
+  static func rotaryScaling<Model: CausalDecoder>(_: Model.Type, known: [String]) -> Limit {
+    .of(Model.self, "rope_type") { model in
+      let other = model.form.rotaries.map(\.scaling.name).first {
+        $0 != RotaryScaling.none.name && !known.contains($0)
+      }
+      return other.map { ("\($0) in the config", "not known") }
+    }
+  }
+
+  /// The bounds of YaRN's ramp are whole numbers.
+  static func truncatedYaRN<Model: CausalDecoder>(_: Model.Type) -> Limit {
+    .of(Model.self, "truncate") { model in
+      let isWhole = model.form.rotaries.allSatisfy {
+        guard case .yarn(let yarn) = $0.scaling else { return true }
+        return yarn.truncates
+      }
+      return isWhole ? nil : ("false in the config", "true")
+    }
+  }
+
+  /// LongRoPE's factors are chosen when a context is made, not for each text.
+  static func longRoPEByContext<Model: CausalDecoder>(_: Model.Type) -> Limit {
+    .of(Model.self, "longrope") { model in
+      model.form.rotaries.contains { $0.scaling.name == "longrope" }
+        ? ("chosen by the length of the text", "by the size of the context") : nil
+    }
+  }
+
+  /// Queries see all keys before them.
+  static func noWindow<Model: CausalDecoder>(_: Model.Type) -> Limit {
+    .of(Model.self, "sliding_window") { model in
+      let windows = model.form.blocks.compactMap(\.attention.window)
+      guard let first = windows.first else { return nil }
+      return ("\(first) in \(windows.count) of \(model.form.blocks.count) layers", "none")
+    }
+  }
+
+  /// The code wants a head over the vocabulary.
+  static func headOfWords<Model: CausalDecoder>(_: Model.Type) -> Limit {
+    .of(Model.self, "the head") { model in
+      model.form.head.task == .base
+        ? ("no part of the model", "always there and wanted in the file") : nil
+    }
+  }
+}
+
+extension RotaryScaling {
+  /// What configs call it.
+  var name: String {
+    switch self {
+    case .none: "default"
+    case .linear: "linear"
+    case .dynamic: "dynamic"
+    case .llama3: "llama3"
+    case .yarn: "yarn"
+    case .longRoPE: "longrope"
+    case .proportional: "proportional"
+    }
+  }
+}

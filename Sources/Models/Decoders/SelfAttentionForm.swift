@@ -1,0 +1,102 @@
+public import Kernels
+import TensorCore
+
+/// Attention of a text to itself and what came before, described. See `Attention`.
+public struct SelfAttentionForm: Sendable, Equatable {
+  /// Heads, those of keys, sizes, and what of a head is turned.
+  public var shape: AttentionShape
+  /// Which of the decoder's rotary positions turn queries and keys, if the shape has a rotary part.
+  public var rotary = 0
+  /// What scores are multiplied by; head size^−½ if not given.
+  public var scale: Double?
+  /// The bound of scores.
+  public var softcap: Double?
+  /// Whether queries, keys and values have a bias.
+  public var hasBias = true
+  /// Whether the output has one.
+  public var hasOutputBias = true
+  /// How queries and keys are normalised.
+  public var norm: QueryKeyNorm?
+  /// Whether each head has a sink.
+  public var hasSinks = false
+  /// How many keys a query sees, its own included; `nil` for all.
+  public var window: Int?
+  /// What files may hold of the layer that is no weight.
+  public var buffers = AttentionBuffers()
+
+  /// Describes a layer.
+  public init(
+    shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
+    hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
+    hasSinks: Bool = false, window: Int? = nil, buffers: AttentionBuffers = AttentionBuffers()
+  ) {
+    self.shape = shape
+    self.rotary = rotary
+    (self.scale, self.softcap) = (scale, softcap)
+    (self.hasBias, self.hasOutputBias) = (hasBias, hasOutputBias)
+    self.norm = norm
+    self.hasSinks = hasSinks
+    self.window = window
+    self.buffers = buffers
+  }
+
+  /// Asks for the layer's weights.
+  func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, width: Int
+  ) throws(CheckpointError) -> SelfAttention<Scalar> {
+    let attention = try Attention(
+      scope, width: width, shape: shape, scale: scale, softcap: softcap, bias: hasBias,
+      outputBias: hasOutputBias, norm: norm, hasSinks: hasSinks)
+    buffers.declare(in: scope)
+    return SelfAttention(form: self, attention: attention)
+  }
+}
+
+/// Masks, numbers and frequencies that files of older code hold in each layer. They are checked where they
+/// are stored.
+public struct AttentionBuffers: Sendable, Equatable {
+  /// For how many positions there is a causal mask, if there is one.
+  public var causalMask: Int?
+  /// The score of what is masked, if it is stored.
+  public var maskedScore: Double?
+  /// The rotary positions whose frequencies, before they are scaled, are stored, if they are.
+  public var frequencies: RotarySettings?
+
+  /// None, unless told otherwise.
+  public init(
+    causalMask: Int? = nil, maskedScore: Double? = nil, frequencies: RotarySettings? = nil
+  ) {
+    self.causalMask = causalMask
+    self.maskedScore = maskedScore
+    self.frequencies = frequencies
+  }
+
+  fileprivate func declare<Scalar>(in scope: WeightScope<Scalar>) {
+    if let count = causalMask {
+      scope.constant("causal_mask", [count, count], .causalMask(count))
+    }
+    if let maskedScore { scope.constant("masked_score", [], .maskedScore(maskedScore)) }
+    if let frequencies {
+      scope.constant("frequencies", [frequencies.pairs], .frequencies(of: frequencies))
+    }
+  }
+}
+
+/// Attention with its weights.
+struct SelfAttention<Scalar: ComputeScalar> {
+  let form: SelfAttentionForm
+  let attention: Attention<Scalar>
+
+  /// `[batch, length, width]` to the same.
+  ///
+  /// - Parameter addend: `[batch, length, width]`, added to the result.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>?, _ states: inout States<Scalar>
+  ) -> NDArray<Scalar> {
+    let keys = KeyPlan.causal(
+      allowed: states.inputs.mask("attention_mask"), window: form.window,
+      firstQuery: states.firstPosition)
+    let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]
+    return attention(x, keys: keys, rotary: rotary, adding: addend, &states)
+  }
+}
