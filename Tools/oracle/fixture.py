@@ -30,6 +30,7 @@ class Case:
     build: dict = field(default_factory=dict)  # arguments of the model's constructor
     adjust: Callable | None = None  # changes the model once its weights are random
     shard: str = "1GB"
+    as_modules: bool = False  # saved as the modules have it: experts stacked, parts fused
     edit: Callable | None = None  # changes the saved folder
     reloads: bool = True  # transformers reads the case as it is meant
     generate: int = 0  # tokens to append greedily; stored in generated.npz
@@ -81,7 +82,9 @@ def build(family, case, seed):
 
 def save(case, model, folder):
     shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder, max_shard_size=case.shard)
+    model.save_pretrained(
+        folder, max_shard_size=case.shard, save_original_format=not case.as_modules
+    )
     (folder / "generation_config.json").unlink(missing_ok=True)
     if case.edit:
         case.edit(folder)
