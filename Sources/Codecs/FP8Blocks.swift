@@ -6,7 +6,7 @@ extension Codec {
   /// precision and rounded once. `R` and `C` are `quantization_config.weight_block_size` of the config, 128
   /// each if it does not say; blocks at the end of an axis have what is left.
   ///
-  /// Source: DeepSeek-V3, "Technical Report", section 3.3.2, and its `inference/kernel.py`
+  /// Source: Liu et al., arXiv 2412.19437, section 3.3.2, and its `inference/kernel.py`
   /// (`weight_dequant`); transformers writes the same with `FineGrainedFP8Config`.
   public static let fp8Blocks = Codec(
     name: codecName, configKey: "quantization_config"

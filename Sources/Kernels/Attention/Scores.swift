@@ -11,7 +11,7 @@ public struct Scores<Scalar: ComputeScalar>: Sendable {
   /// Which keys each query sees.
   public var keys: KeyPlan
   /// `[heads]`: scores of a key without a value, which takes its share of the weights; `nil` for none.
-  /// OpenAI: "gpt-oss-120b & gpt-oss-20b Model Card", arXiv 2508.10925, §2.2.
+  /// OpenAI: arXiv 2508.10925, §2.2.
   public var sinks: NDArray<Scalar>?
 
   /// Describes scores.

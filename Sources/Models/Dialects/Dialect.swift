@@ -158,10 +158,17 @@ package struct OptionalPrefix: Sendable {
 
 /// A sign of a dialect.
 package struct Evidence: Sendable {
-  /// A stored name, with any optional prefix.
+  /// A stored name, with any optional prefix; `{i}` is any layer's number.
   let stored: String
   /// What the tensor's shape must be like.
   var shape: @Sendable ([Int]) -> Bool = { _ in true }
+
+  /// The names that show it: of a name with a hole one for each layer that there may be.
+  fileprivate var names: some Sequence<String> {
+    (0..<(stored.contains("{i}") ? ConfigReader.mostLayers : 1)).lazy.map { [stored] in
+      filled(stored, ["i": $0])
+    }
+  }
 
   /// The name alone.
   package static func name(_ stored: String) -> Evidence {
@@ -212,8 +219,10 @@ extension Dialect {
   /// Whether the tensors in `table` are those of this dialect.
   func isShown(by table: TensorTable) -> Bool {
     evidence.contains { evidence in
-      spellings(of: evidence.stored).contains { name in
-        table[name].map { evidence.shape($0.shape) } ?? false
+      evidence.names.contains { stored in
+        spellings(of: stored).contains { name in
+          table[name].map { evidence.shape($0.shape) } ?? false
+        }
       }
     }
   }

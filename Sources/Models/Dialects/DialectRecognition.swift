@@ -12,7 +12,9 @@ func recognizedArchitecture(
     if let type = architectures.first(where: { $0.name == found }) { return type }
     // A config's name may be that of another model, and no mistake.
     throw CheckpointError(
-      .unsupported("the architecture \"\(found)\" is not supported; supported are: \(known)"),
+      .unsupported(
+        "the architecture \"\(found)\" is not supported"
+          + (missingPieces[found].map { ": \($0) missing" } ?? "") + "; supported are: \(known)"),
       advice: name.flatMap { didYouMean($0, architectures.map { $0.name }) })
   }
   let shown = Set(families.dialects.filter { $0.isShown(by: table) }.map(\.architecture))

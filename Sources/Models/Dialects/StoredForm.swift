@@ -81,16 +81,10 @@ package struct StoredForms: Sendable {
     let declared = rule.layouts[0].paths.contains { isDeclared(filled($0, numbers)) }
     guard declared else { return }
     do throws(Arrangement.Misfit) {
-      var forms: [StoredForm.Form] = []
-      for layout in rule.layouts {
-        let arrangement = try arrange(layout, numbers)
-        let pieces = arrangement.pieces
-        let size = arrangement.shape.reduce(1, *)
-        guard isPartition(pieces.map(\.piece), of: size) else {
-          throw Arrangement.Misfit(reason: "the parts do not fill it exactly")
-        }
-        forms.append(
-          StoredForm.Form(shape: arrangement.shape, pieces: pieces, text: layout.text))
+      var forms = [try form(rule.layouts[0], numbers)]
+      for layout in rule.layouts.dropFirst() {
+        // An alternative that the model's shapes do not allow is none.
+        if let form = try? form(layout, numbers) { forms.append(form) }
       }
       self.forms.append(
         StoredForm(
@@ -98,6 +92,18 @@ package struct StoredForms: Sendable {
     } catch {
       conflicts.append("\(fill(rule.stored)): \(error.reason)")
     }
+  }
+
+  /// One of a rule's layouts.
+  private func form(
+    _ layout: Layout, _ numbers: HoleNumbers
+  ) throws(Arrangement.Misfit) -> StoredForm.Form {
+    let arrangement = try arrange(layout, numbers)
+    let pieces = arrangement.pieces
+    guard isPartition(pieces.map(\.piece), of: arrangement.shape.reduce(1, *)) else {
+      throw Arrangement.Misfit(reason: "the parts do not fill it exactly")
+    }
+    return StoredForm.Form(shape: arrangement.shape, pieces: pieces, text: layout.text)
   }
 
   /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.

@@ -6,7 +6,9 @@ package import TensorCore
 ///
 /// Vaswani et al., arXiv 1706.03762, eq. 2; gated: Shazeer, arXiv 2002.05202, eq. 6.
 public struct FeedForward<Scalar: ComputeScalar> {
+  /// What is multiplied with what goes through `up`, and how.
   let gate: Linear<Scalar>?
+  let gating: Gating
   let up: Linear<Scalar>
   let down: Linear<Scalar>
 
@@ -17,14 +19,31 @@ public struct FeedForward<Scalar: ComputeScalar> {
     _ scope: WeightScope<Scalar>, width: Int, hidden: Int, activation: Activation,
     isGated: Bool = false, bias: Bool = true
   ) throws(CheckpointError) {
-    gate =
-      isGated
-      ? try Linear(
-        scope.module("gate", .linear), in: width, out: hidden, bias: bias, activation: activation)
-      : nil
+    try self.init(
+      scope, width: width, hidden: hidden, activation: isGated ? .linear : activation,
+      gating: isGated ? .product(activation) : nil, bias: bias)
+  }
+
+  /// A gated network.
+  package init(
+    _ scope: WeightScope<Scalar>, width: Int, hidden: Int, gating: Gating, bias: Bool
+  ) throws(CheckpointError) {
+    try self.init(
+      scope, width: width, hidden: hidden, activation: .linear, gating: gating, bias: bias)
+  }
+
+  private init(
+    _ scope: WeightScope<Scalar>, width: Int, hidden: Int, activation: Activation,
+    gating: Gating?, bias: Bool
+  ) throws(CheckpointError) {
+    gate = try gating.map { gating throws(CheckpointError) in
+      try Linear(
+        scope.module("gate", .linear), in: width, out: hidden, bias: bias,
+        activation: gating.activation)
+    }
+    self.gating = gating ?? .product(.linear)
     up = try Linear(
-      scope.module("up", .linear), in: width, out: hidden, bias: bias,
-      activation: isGated ? .linear : activation)
+      scope.module("up", .linear), in: width, out: hidden, bias: bias, activation: activation)
     down = try Linear(scope.module("down", .linear), in: hidden, out: width, bias: bias)
     scope.declare(.feedForward(hidden: hidden))
   }
@@ -37,6 +56,6 @@ public struct FeedForward<Scalar: ComputeScalar> {
   ) -> NDArray<Scalar> {
     guard let gate else { return down(up(x), adding: addend) }
     let parts = project(x, by: [gate.projection, up.projection])
-    return down(multiply(parts[0], parts[1]), adding: addend)
+    return down(gating.join(parts[0], parts[1]), adding: addend)
   }
 }

@@ -2,8 +2,12 @@
 public enum LayerFact: Sendable, Equatable {
   /// It is attention.
   case attention(AttentionShape)
+  /// It is attention whose keys and values are made of narrow vectors.
+  case latentAttention(LatentShape)
   /// It is a feed-forward network with so many units inside.
   case feedForward(hidden: Int)
+  /// It is several feed-forward networks, of which each position goes through some.
+  case experts(ExpertsShape)
   /// It makes a bias for each distance between query and key, for so many heads.
   case distanceBias(heads: Int)
 }

@@ -45,7 +45,7 @@ public struct ForwardMemory: Sendable {
   private struct Shapes {
     /// Weights that it has in memory.
     var weights = 0
-    /// Tables that it reads by rows.
+    /// Weights that it reads by rows, or only while a module is used.
     var tables = 0
     /// The width of what it reads.
     var width = 0
@@ -60,12 +60,17 @@ public struct ForwardMemory: Sendable {
     init<Scalar>(_ stage: Stage<Scalar>, slots: [WeightSlot]) {
       outputCount = stage.outputs.count
       var modules: [Substring: (sum: Int, largest: Int)] = [:]
+      var deferred: [String: Int] = [:]
       for slot in slots where !slot.isUnused {
         if slot.role != .linear && slot.role != .bias { stream = max(stream, slot.shape.last ?? 0) }
         let last = slot.shape.last ?? 1
         width = max(width, slot.shape.count > 1 ? last : 0)
         if !slot.isReadByRows {
-          weights += slot.parameterCount
+          if let module = slot.deferral {
+            deferred[module, default: 0] += slot.parameterCount
+          } else {
+            weights += slot.parameterCount
+          }
           guard slot.role == .linear else { continue }
           let module = modules[slot.module, default: (0, 0)]
           let size = slot.shape[0]
@@ -76,6 +81,12 @@ public struct ForwardMemory: Sendable {
         if slot.role == .linear { words = max(words, slot.shape[0]) } else { made += 2 * last }
       }
       made += modules.values.map { $0.sum + $0.largest }.max() ?? 0
+      guard let largest = deferred.values.max() else { return }
+      // One of those modules at a time is in memory, with its share of the positions: at most all of them,
+      // once as it reads them, once as it gives them, and once summed up.
+      weights += largest
+      tables += deferred.values.reduce(0, +) - largest
+      made += 3 * stream
     }
   }
 }

@@ -18,6 +18,12 @@ package struct GrowingArray<Scalar: ComputeScalar>: Sendable {
     count = array.shape[1]
   }
 
+  /// The positions that there are: `[batch, positions, width]`
+  package var used: NDArray<Scalar> {
+    let room = array.shape[1] - count
+    return room == 0 ? array : split(array, axis: 1, sizes: [count, room])[0]
+  }
+
   /// Adds positions behind. When there is no more room it is doubled, so that a long text copies each
   /// of its positions once or twice, and not at every step. Positions that no longer matter are dropped
   /// when they are as many as those that do.

@@ -19,6 +19,9 @@ public struct Symmetry: Sendable {
     case anything(String)
     /// The blocks of all parts may change places, in all of them alike. There are so many.
     case order(count: Int, [Part])
+    /// So many modules, numbered from 0 under a path, may change places, in runs of `block` neighbours, and
+    /// all parts' blocks with them.
+    case renumbering(of: String, count: Int, block: Int, [Part])
   }
 
   /// What it is: `heads renumbered alike everywhere`.
@@ -38,6 +41,7 @@ extension LayerFact {
   package func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
     switch self {
     case .attention(let shape): shape.symmetries(at: module, among: paths)
+    case .latentAttention(let shape): shape.symmetries(at: module, among: paths)
     case .feedForward(let hidden):
       [
         Symmetry(
@@ -48,6 +52,7 @@ extension LayerFact {
               + columns(module, "down", among: paths, block: 1)),
           reason: "the hidden units of a feed-forward network are summed, in any order")
       ]
+    case .experts(let shape): shape.symmetries(at: module, among: paths)
     case .distanceBias: []
     }
   }
@@ -87,6 +92,40 @@ extension AttentionShape {
             "without rotary positions a score is a sum over the places of a head, in any order"))
     }
     return found
+  }
+}
+
+extension LatentShape {
+  fileprivate func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
+    guard heads > 1 else { return [] }
+    let sizes = ["query": headSize, "key": plainSize, "value": valueSize]
+    return [
+      Symmetry(
+        name: "heads renumbered alike everywhere", module: module,
+        change: .order(
+          count: heads,
+          rows(module, sizes.keys.sorted(), among: paths) { (1, sizes[$0] ?? 1) }
+            + columns(module, "output", among: paths, block: valueSize)),
+        reason: "the heads of a layer are summed, in any order")
+    ]
+  }
+}
+
+extension ExpertsShape {
+  fileprivate func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
+    // Where groups are chosen first, whole groups change places.
+    let count = routing.groups?.count ?? routing.experts
+    let block = routing.experts / max(1, count)
+    let router = ["weight", "bias", "choice_bias"].map { "\(module).router.\($0)" }
+      .filter(paths.contains)
+      .map { Symmetry.Part(path: $0, axis: 0, repeats: 1, block: block) }
+    guard count > 1 else { return [] }
+    return [
+      Symmetry(
+        name: "experts renumbered with the router's rows", module: module,
+        change: .renumbering(of: module + ".experts", count: count, block: block, router),
+        reason: "the chosen experts of a layer are summed, in any order")
+    ]
   }
 }
 

@@ -11,10 +11,12 @@ public struct WeightScope<Scalar: ComputeScalar> {
   public let path: String
   /// The path of the model inside of which this scope is, with its dot; empty for the outermost.
   private let model: String
-  private let visitor: any WeightVisitor
+  let visitor: any WeightVisitor
   private let isUnused: Bool
   /// The tables that are read whole, once for all scopes of this root; `nil` reads rows from files.
-  private let resident: ResidentTables<Scalar>?
+  let resident: ResidentTables<Scalar>?
+  /// The path of the module that is read when it is used, of which this scope is a part.
+  private let deferral: String?
 
   /// The root scope that answers with the weights of `graph`.
   ///
@@ -25,13 +27,21 @@ public struct WeightScope<Scalar: ComputeScalar> {
 
   init(
     path: String = "", model: String = "", visitor: any WeightVisitor, isUnused: Bool = false,
-    resident: ResidentTables<Scalar>? = nil
+    resident: ResidentTables<Scalar>? = nil, deferral: String? = nil
   ) {
     self.path = path
     self.model = model
     self.visitor = visitor
     self.isUnused = isUnused
     self.resident = resident
+    self.deferral = deferral
+  }
+
+  /// The same scope for a module that is read when it is used.
+  var readingLater: WeightScope {
+    WeightScope(
+      path: path, model: model, visitor: visitor, isUnused: isUnused, resident: resident,
+      deferral: deferral ?? path)
   }
 
   /// The scope of the module `name` inside this one.
@@ -42,7 +52,7 @@ public struct WeightScope<Scalar: ComputeScalar> {
   ) -> WeightScope {
     let inner = WeightScope(
       path: joined(name), model: model, visitor: visitor, isUnused: self.isUnused || isUnused,
-      resident: resident)
+      resident: resident, deferral: deferral)
     visitor.enter(inner.path, kind)
     return inner
   }
@@ -51,7 +61,7 @@ public struct WeightScope<Scalar: ComputeScalar> {
   func innerModel(_ name: String) -> WeightScope {
     let inner = WeightScope(
       path: joined(name), model: joined(name) + ".", visitor: visitor, isUnused: isUnused,
-      resident: resident)
+      resident: resident, deferral: deferral)
     visitor.enter(inner.path, .model)
     return inner
   }
@@ -101,8 +111,7 @@ public struct WeightScope<Scalar: ComputeScalar> {
   ) -> WeightSlot {
     WeightSlot(
       path: joined(name), shape: shape, role: role, origin: origin?.inside(model),
-      isUnused: isUnused,
-      isReadByRows: isReadByRows)
+      isUnused: isUnused, isReadByRows: isReadByRows, deferral: deferral)
   }
 
   private func joined(_ name: String) -> String {
@@ -120,10 +129,14 @@ protocol WeightVisitor: AnyObject {
   func owner(of slot: WeightSlot) -> String
   /// The module at a path says what it is.
   func declare(_ fact: LayerFact, at path: String)
+  /// Whether it wants to hear of weights that are read later: who declares does.
+  var entersDeferred: Bool { get }
 }
 
 extension WeightVisitor {
   func declare(_ fact: LayerFact, at path: String) {}
+
+  var entersDeferred: Bool { false }
 }
 
 /// What an architecture declares: its modules, their weights in order, and what its layers are.
@@ -149,6 +162,8 @@ final class Declaration: WeightVisitor {
   private(set) var layers: [String: LayerFact] = [:]
 
   func declare(_ fact: LayerFact, at path: String) { layers[path] = fact }
+
+  var entersDeferred: Bool { true }
 
   /// What was declared, as a model of that name.
   func declared(named name: String) -> Declared {

@@ -28,11 +28,13 @@ public struct WeightSlot: Sendable {
   public let isUnused: Bool
   /// Whether it is never in memory as a whole, since it may be the largest.
   public let isReadByRows: Bool
+  /// The path of the module with which it is read when that is used, if it is not read with its stage.
+  public let deferral: String?
 
   package init(
     path: String, shape: [Int], role: WeightRole, origin: WeightOrigin? = nil,
     isUnused: Bool = false,
-    isReadByRows: Bool = false
+    isReadByRows: Bool = false, deferral: String? = nil
   ) {
     self.path = path
     self.shape = shape
@@ -40,6 +42,7 @@ public struct WeightSlot: Sendable {
     self.origin = origin
     self.isUnused = isUnused
     self.isReadByRows = isReadByRows
+    self.deferral = deferral
   }
 
   /// The path of the weight that this one equals unless it is stored separately.
@@ -88,5 +91,7 @@ public enum ModuleKind: String, Sendable {
   case rmsNorm = "RMSNorm"
   case attention = "Attention"
   case feedForward = "FeedForward"
+  case experts = "Experts"
+  case router = "Router"
   case head = "Head"
 }

@@ -53,7 +53,9 @@ public struct ModelSummary: Sendable {
     guard graph.architecture.generation != nil else { return nil }
     var (own, cross) = (0, 0)
     for stage in graph.architecture.stages(Float.self) where !stage.runsOnce {
-      for case .attention(let shape) in stage.declared.layers.values {
+      for fact in stage.declared.layers.values {
+        if case .latentAttention(let shape) = fact { own += shape.kept }
+        guard case .attention(let shape) = fact else { continue }
         let width = shape.keyHeads * (shape.headSize + shape.valueSize)
         if shape.isCross { cross += width } else { own += width }
       }

@@ -29,7 +29,7 @@ public enum TensorKind: String, Sendable, CaseIterable {
     switch kind {
     case .embedding: self = .embedding
     case .attention: self = .attention
-    case .feedForward: self = .feedForward
+    case .feedForward, .experts, .router: self = .feedForward
     case .layerNorm, .rmsNorm: self = .norm
     case .head: self = .head
     case .linear: self = outer

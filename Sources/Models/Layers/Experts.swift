@@ -1,0 +1,103 @@
+public import Kernels
+package import TensorCore
+
+/// What a layer of experts is made of.
+public struct ExpertsShape: Sendable, Equatable {
+  /// Who is chosen, and how much each counts.
+  public var routing: Routing
+  /// The width inside an expert.
+  public var hidden: Int
+  var gating: Gating
+  /// Whether experts have biases.
+  var bias = false
+  /// The width inside the network that all positions go through beside the chosen experts, if there is one.
+  public var sharedHidden: Int?
+  /// Whether a sigmoid of the stream says how much that one counts.
+  var gatesShared = false
+  var sharedBias = false
+}
+
+/// A layer of feed-forward networks, of which each position goes through a few that a router chooses, and
+/// through a shared one if there is one.
+///
+/// Shazeer et al., arXiv 1701.06538, §2; shared experts: Dai et al., arXiv 2401.06066, §3.2. The weights of an
+/// expert are read when a position has chosen it, one expert after the other.
+public struct Experts<Scalar: ComputeScalar> {
+  private let router: Router<Scalar>
+  private let experts: [Deferred<FeedForward<Scalar>>]
+  private let shared: FeedForward<Scalar>?
+  private let sharedGate: Linear<Scalar>?
+
+  /// - Parameter width: of the stream it reads and writes.
+  package init(
+    _ scope: WeightScope<Scalar>, width: Int, _ shape: ExpertsShape
+  ) throws(CheckpointError) {
+    router = try Router(scope.module("router", .router), width: width, shape.routing)
+    let each = scope.module("experts", .sequence)
+    experts = (0..<shape.routing.experts).map { number in
+      each.module("\(number)", .feedForward).deferred { scope throws(CheckpointError) in
+        try FeedForward(
+          scope, width: width, hidden: shape.hidden, gating: shape.gating, bias: shape.bias)
+      }
+    }
+    shared = try shape.sharedHidden.map { hidden throws(CheckpointError) in
+      try FeedForward(
+        scope.module("shared", .feedForward), width: width, hidden: hidden, gating: shape.gating,
+        bias: shape.sharedBias)
+    }
+    sharedGate =
+      shape.gatesShared
+      ? try Linear(
+        scope.module("shared_gate", .linear), in: width, out: 1, bias: false, activation: .sigmoid)
+      : nil
+    scope.declare(.experts(shape))
+  }
+
+  /// `[…, width]` to the same.
+  ///
+  /// - Parameter addend: `[…, width]`, added to the result.
+  /// - Throws: `CheckpointError` when the weights of an expert cannot be read.
+  package func callAsFunction(
+    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>
+  ) throws(CheckpointError) -> NDArray<Scalar> {
+    let rows = x.reshaped([x.rows, x.width])
+    let (chosen, weights) = router(rows)
+    var sum = addend
+    for (number, places) in places(of: chosen).enumerated() where !places.isEmpty {
+      let positions = places.map { $0 / chosen.width }
+      let y = try experts[number]()(
+        gatherRows(rows, NDArray(shape: [places.count], elements: positions)))
+      add(y, times: places.map { weights.elements[$0] }, to: positions, of: &sum)
+    }
+    return addShared(x, to: sum)
+  }
+
+  /// For each expert the places where it was chosen, in order.
+  private func places(of chosen: NDArray<Int>) -> [[Int]] {
+    var places = [[Int]](repeating: [], count: experts.count)
+    for (place, number) in chosen.elements.enumerated() { places[number].append(place) }
+    return places
+  }
+
+  /// Adds each row of `y`, weighted, to a position of the sum.
+  private func add(
+    _ y: NDArray<Scalar>, times weights: [Scalar], to positions: [Int],
+    of sum: inout NDArray<Scalar>
+  ) {
+    let width = y.width
+    var sums = sum.elements.mutableSpan
+    let terms = y.elements.span
+    for (row, position) in positions.enumerated() {
+      let weight = weights[row]
+      for column in 0..<width {
+        sums[position * width + column] += weight * terms[row * width + column]
+      }
+    }
+  }
+
+  private func addShared(_ x: NDArray<Scalar>, to sum: NDArray<Scalar>) -> NDArray<Scalar> {
+    guard let shared else { return sum }
+    guard let sharedGate else { return shared(x, adding: sum) }
+    return Kernels.add(multiplyBroadcasting(shared(x), sharedGate(x)), sum)
+  }
+}
