@@ -19,6 +19,7 @@ extension Family {
     .gpt2,
     .gptNeoX,
     .llama,
+    .mixtral,
     .t5,
   ]
 }

@@ -28,6 +28,23 @@ public func multiply<Scalar: ComputeScalar>(
   return a
 }
 
+/// Every element, but none above `bound` or below `−bound`. NaN stays NaN.
+///
+/// - Precondition: the bound is not negative.
+@specialized(where Scalar == Float)
+@specialized(where Scalar == Double)
+public func clamped<Scalar: ComputeScalar>(
+  _ x: consuming NDArray<Scalar>, to bound: Double
+) -> NDArray<Scalar> {
+  let bound = Scalar(bound)
+  var values = x.elements.mutableSpan
+  for index in values.indices {
+    if values[index] > bound { values[index] = bound }
+    if values[index] < -bound { values[index] = -bound }
+  }
+  return x
+}
+
 /// `x · factor` for every element.
 @specialized(where Scalar == Float)
 @specialized(where Scalar == Double)

@@ -20,8 +20,8 @@ public struct BlockForm: Sendable, Equatable {
 
   /// Attention.
   public var attention: SelfAttentionForm
-  /// The feed-forward network.
-  public var feedForward: FeedForwardForm
+  /// The feed-forward network, or several.
+  public var feedForward: FeedingForm
   /// How both are put together.
   public var arrangement: Arrangement
   /// What all normalisations of the block are.
@@ -29,9 +29,19 @@ public struct BlockForm: Sendable, Equatable {
   /// What the layers' results are multiplied by before they are added to the stream.
   public var residualFactor = 1.0
 
-  /// Describes a block.
+  /// Describes a block with one feed-forward network.
   public init(
     attention: SelfAttentionForm, feedForward: FeedForwardForm,
+    arrangement: Arrangement = .normBefore, norm: NormForm, residualFactor: Double = 1
+  ) {
+    self.init(
+      attention: attention, feeding: .network(feedForward), arrangement: arrangement, norm: norm,
+      residualFactor: residualFactor)
+  }
+
+  /// Describes a block.
+  public init(
+    attention: SelfAttentionForm, feeding feedForward: FeedingForm,
     arrangement: Arrangement = .normBefore, norm: NormForm, residualFactor: Double = 1
   ) {
     self.attention = attention
@@ -61,7 +71,7 @@ public struct BlockForm: Sendable, Equatable {
       attention: try attention.load(scope.module("attention", .attention), width: width),
       attentionPostNorm: try norm("attention_post_norm", if: hasPost),
       feedForwardNorm: try norm("feed_forward_norm", if: hasSecond),
-      feedForward: try feedForward.load(scope.module("feed_forward", .feedForward), width: width),
+      feedForward: try feedForward.load(scope, width: width),
       feedForwardPostNorm: try norm("feed_forward_post_norm", if: hasPost))
   }
 }
@@ -73,22 +83,24 @@ struct Block<Scalar: ComputeScalar> {
   let attention: SelfAttention<Scalar>
   let attentionPostNorm: Norm<Scalar>?
   let feedForwardNorm: Norm<Scalar>?
-  let feedForward: FeedForward<Scalar>
+  let feedForward: Feeding<Scalar>
   let feedForwardPostNorm: Norm<Scalar>?
 
   /// `[batch, length, width]` to the same.
-  func callAsFunction(_ x: NDArray<Scalar>, _ states: inout States<Scalar>) -> NDArray<Scalar> {
+  func callAsFunction(
+    _ x: NDArray<Scalar>, _ states: inout States<Scalar>
+  ) throws(CheckpointError) -> NDArray<Scalar> {
     switch form.arrangement {
     case .normAfter:
       let y = attentionNorm.applied(to: attending(x, onto: x, &states))
-      return feedForwardNorm.applied(to: feeding(y, onto: y))
+      return feedForwardNorm.applied(to: try feeding(y, onto: y))
     case .normBefore, .normOfResult, .normAround:
       let y = attending(attentionNorm.applied(to: x), onto: x, &states)
-      return feeding(feedForwardNorm.applied(to: y), onto: y)
+      return try feeding(feedForwardNorm.applied(to: y), onto: y)
     case .parallel:
       let own = attentionNorm.applied(to: x)
       let y = attending(own, onto: x, &states)
-      return feeding(feedForwardNorm.map { $0(x) } ?? own, onto: y)
+      return try feeding(feedForwardNorm.map { $0(x) } ?? own, onto: y)
     }
   }
 
@@ -101,11 +113,14 @@ struct Block<Scalar: ComputeScalar> {
     return attention(x, adding: stream, &states)
   }
 
-  private func feeding(_ x: NDArray<Scalar>, onto stream: NDArray<Scalar>) -> NDArray<Scalar> {
+  private func feeding(
+    _ x: NDArray<Scalar>, onto stream: NDArray<Scalar>
+  ) throws(CheckpointError) -> NDArray<Scalar> {
     guard isPlain(feedForwardPostNorm) else {
-      return add(feedForward(x), normalised: feedForwardPostNorm, onto: stream)
+      return add(
+        try feedForward(x, adding: nil), normalised: feedForwardPostNorm, onto: stream)
     }
-    return feedForward(x, adding: stream)
+    return try feedForward(x, adding: stream)
   }
 
   /// Whether a layer's result is added to the stream as it is, which its last product can do.
@@ -117,6 +132,51 @@ struct Block<Scalar: ComputeScalar> {
     let result = norm.applied(to: result)
     let factor = form.residualFactor
     return Kernels.add(stream, factor == 1 ? result : scaled(result, by: factor))
+  }
+}
+
+/// What a block feeds its positions through, described.
+public enum FeedingForm: Sendable, Equatable {
+  /// One network.
+  case network(FeedForwardForm)
+  /// Several networks, of which each position goes through a few.
+  case experts(ExpertsShape)
+
+  /// The number of units inside, or inside each of several.
+  public var hidden: Int {
+    switch self {
+    case .network(let form): form.hidden
+    case .experts(let shape): shape.hidden
+    }
+  }
+
+  fileprivate func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, width: Int
+  ) throws(CheckpointError) -> Feeding<Scalar> {
+    switch self {
+    case .network(let form):
+      .network(try form.load(scope.module("feed_forward", .feedForward), width: width))
+    case .experts(let shape):
+      .experts(try Experts(scope.module("feed_forward", .experts), width: width, shape))
+    }
+  }
+}
+
+/// What a block feeds its positions through, with its weights.
+enum Feeding<Scalar: ComputeScalar> {
+  case network(FeedForward<Scalar>)
+  case experts(Experts<Scalar>)
+
+  /// `[…, width]` to the same.
+  ///
+  /// - Parameter addend: `[…, width]`, added to the result.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>?
+  ) throws(CheckpointError) -> NDArray<Scalar> {
+    switch self {
+    case .network(let network): network(x, adding: addend)
+    case .experts(let experts): try experts(x, adding: addend)
+    }
   }
 }
 

@@ -106,7 +106,7 @@ extension DecoderForm {
         scope.module("decoder", .sequence).module("blocks", .sequence).module("\(layer)", .block),
         width: width)
       return { states throws(CheckpointError) in
-        states["hidden"] = block(states["hidden"], &states)
+        states["hidden"] = try block(states["hidden"], &states)
       }
     }
   }

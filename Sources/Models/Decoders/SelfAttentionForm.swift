@@ -17,6 +17,10 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var hasOutputBias = true
   /// How queries and keys are normalised.
   public var norm: QueryKeyNorm?
+  /// The bound of queries, keys and values, once they are normalised; `nil` for none.
+  public var bound: Double?
+  /// What keys and values are made of, if not of the stream: `shape` is what they are then.
+  public var latent: LatentForm?
   /// Whether each head has a sink.
   public var hasSinks = false
   /// How many keys a query sees, its own included; `nil` for all.
@@ -28,13 +32,16 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public init(
     shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
     hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
-    hasSinks: Bool = false, window: Int? = nil, buffers: AttentionBuffers = AttentionBuffers()
+    bound: Double? = nil, latent: LatentForm? = nil, hasSinks: Bool = false, window: Int? = nil,
+    buffers: AttentionBuffers = AttentionBuffers()
   ) {
     self.shape = shape
     self.rotary = rotary
     (self.scale, self.softcap) = (scale, softcap)
     (self.hasBias, self.hasOutputBias) = (hasBias, hasOutputBias)
     self.norm = norm
+    self.bound = bound
+    self.latent = latent
     self.hasSinks = hasSinks
     self.window = window
     self.buffers = buffers
@@ -44,11 +51,27 @@ public struct SelfAttentionForm: Sendable, Equatable {
   func load<Scalar: ComputeScalar>(
     _ scope: WeightScope<Scalar>, width: Int
   ) throws(CheckpointError) -> SelfAttention<Scalar> {
-    let attention = try Attention(
-      scope, width: width, shape: shape, scale: scale, softcap: softcap, bias: hasBias,
-      outputBias: hasOutputBias, norm: norm, hasSinks: hasSinks)
     buffers.declare(in: scope)
-    return SelfAttention(form: self, attention: attention)
+    if let latent {
+      return .latent(
+        self,
+        try LatentAttention(
+          scope, width: width, shape: shape, latent, scale: scale, bias: hasBias))
+    }
+    return .plain(
+      self,
+      try Attention(
+        scope, width: width, shape: shape, scale: scale, softcap: softcap, bias: hasBias,
+        outputBias: hasOutputBias, norm: norm, bound: bound, hasSinks: hasSinks))
+  }
+}
+
+extension SelfAttentionForm {
+  /// Which keys the queries of the present inputs see.
+  fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
+    .causal(
+      allowed: states.inputs.mask("attention_mask"), window: window,
+      firstQuery: states.firstPosition)
   }
 }
 
@@ -83,9 +106,9 @@ public struct AttentionBuffers: Sendable, Equatable {
 }
 
 /// Attention with its weights.
-struct SelfAttention<Scalar: ComputeScalar> {
-  let form: SelfAttentionForm
-  let attention: Attention<Scalar>
+enum SelfAttention<Scalar: ComputeScalar> {
+  case plain(SelfAttentionForm, Attention<Scalar>)
+  case latent(SelfAttentionForm, LatentAttention<Scalar>)
 
   /// `[batch, length, width]` to the same.
   ///
@@ -93,10 +116,14 @@ struct SelfAttention<Scalar: ComputeScalar> {
   func callAsFunction(
     _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>?, _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
-    let keys = KeyPlan.causal(
-      allowed: states.inputs.mask("attention_mask"), window: form.window,
-      firstQuery: states.firstPosition)
-    let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]
-    return attention(x, keys: keys, rotary: rotary, adding: addend, &states)
+    switch self {
+    case .plain(let form, let attention):
+      let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]
+      return attention(x, keys: form.keys(states), rotary: rotary, adding: addend, &states)
+    case .latent(let form, let attention):
+      return attention(
+        x, keys: form.keys(states), rotary: states[DecoderForm.rotaryState(form.rotary)],
+        adding: addend, &states)
+    }
   }
 }

@@ -14,6 +14,7 @@ public struct Attention<Scalar: ComputeScalar> {
   let scale: Double
   let softcap: Double?
   private let norms: QueryKeyNorms<Scalar>?
+  private let bound: Double?
   private let sinks: NDArray<Scalar>?  // [heads]
   /// The layer's canonical path, under which it keeps its keys and values.
   private let path: String
@@ -26,11 +27,12 @@ public struct Attention<Scalar: ComputeScalar> {
   ///   - keyBias: whether keys have one, if not as the others.
   ///   - outputBias: whether the output has one; as the queries if not given.
   ///   - norm: how queries and keys are normalised.
+  ///   - bound: of queries, keys and values, once they are normalised.
   ///   - hasSinks: whether each head has a sink. See `Scores`.
   package init(
     _ scope: WeightScope<Scalar>, width: Int, shape: AttentionShape, scale: Double? = nil,
     softcap: Double? = nil, bias: Bool = true, keyBias: Bool? = nil, outputBias: Bool? = nil,
-    norm: QueryKeyNorm? = nil, hasSinks: Bool = false
+    norm: QueryKeyNorm? = nil, bound: Double? = nil, hasSinks: Bool = false
   ) throws(CheckpointError) {
     query = try Linear(
       scope.module("query", .linear), in: width, out: shape.queryWidth, bias: bias)
@@ -52,6 +54,7 @@ public struct Attention<Scalar: ComputeScalar> {
     self.shape = shape
     self.scale = scale ?? 1 / Double(shape.headSize).squareRoot()
     self.softcap = softcap
+    self.bound = bound
     path = scope.path
   }
 
@@ -75,7 +78,7 @@ public struct Attention<Scalar: ComputeScalar> {
     let new = prepare(parts[1], norms?.key, rotary, heads: shape.keyHeads)
     let before = keys.keysBefore
     let kept = states.extend(path + ".keys", by: new, before: before)
-    let values = states.extend(path + ".values", by: parts[2], before: before)
+    let values = states.extend(path + ".values", by: bounded(parts[2]), before: before)
     let x = attention(
       query: queries, key: kept.array, value: values.array, keys: kept.count, heads: shape.heads,
       keyHeads: shape.keyHeads,
@@ -97,7 +100,7 @@ public struct Attention<Scalar: ComputeScalar> {
   ) -> NDArray<Scalar> {
     let pair = states.keep([path + ".keys", path + ".values"]) {
       let parts = project(source, by: [key.projection, value.projection])
-      return [prepare(parts[0], norms?.key, nil, heads: shape.keyHeads), parts[1]]
+      return [prepare(parts[0], norms?.key, nil, heads: shape.keyHeads), bounded(parts[1])]
     }
     let queries = prepare(query(x), norms?.query, nil, heads: shape.heads)
     let x = attention(
@@ -110,9 +113,13 @@ public struct Attention<Scalar: ComputeScalar> {
   private func prepare(
     _ x: NDArray<Scalar>, _ norm: HeadNorm<Scalar>?, _ rotary: NDArray<Scalar>?, heads: Int
   ) -> NDArray<Scalar> {
-    let x = norm.map { $0(x) } ?? x
+    let x = bounded(norm.map { $0(x) } ?? x)
     guard let rotary, let part = shape.rotary else { return x }
     return rotate(x, by: rotary, heads: heads, layout: part.layout, first: part.first)
+  }
+
+  private func bounded(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+    bound.map { clamped(x, to: $0) } ?? x
   }
 
   private func scores(_ keys: KeyPlan, _ bias: ScoreBias<Scalar>?) -> Scores<Scalar> {

@@ -58,11 +58,11 @@ public struct Experts<Scalar: ComputeScalar> {
   /// - Parameter addend: `[…, width]`, added to the result.
   /// - Throws: `CheckpointError` when the weights of an expert cannot be read.
   package func callAsFunction(
-    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>
+    _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>? = nil
   ) throws(CheckpointError) -> NDArray<Scalar> {
     let rows = x.reshaped([x.rows, x.width])
     let (chosen, weights) = router(rows)
-    var sum = addend
+    var sum = addend ?? NDArray(shape: x.shape, repeating: 0)
     for (number, places) in places(of: chosen).enumerated() where !places.isEmpty {
       let positions = places.map { $0 / chosen.width }
       let y = try experts[number]()(

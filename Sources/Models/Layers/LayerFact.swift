@@ -2,8 +2,9 @@
 public enum LayerFact: Sendable, Equatable {
   /// It is attention.
   case attention(AttentionShape)
-  /// It is attention whose keys and values are made of narrow vectors.
-  case latentAttention(LatentShape)
+  /// It is attention whose keys and values are made of narrow vectors, of which so many numbers are kept of
+  /// each position.
+  case latentAttention(AttentionShape, kept: Int)
   /// It is a feed-forward network with so many units inside.
   case feedForward(hidden: Int)
   /// It is several feed-forward networks, of which each position goes through some.

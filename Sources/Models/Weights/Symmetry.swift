@@ -41,7 +41,7 @@ extension LayerFact {
   package func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
     switch self {
     case .attention(let shape): shape.symmetries(at: module, among: paths)
-    case .latentAttention(let shape): shape.symmetries(at: module, among: paths)
+    case .latentAttention(let shape, _): shape.latentSymmetries(at: module, among: paths)
     case .feedForward(let hidden):
       [
         Symmetry(
@@ -95,10 +95,11 @@ extension AttentionShape {
   }
 }
 
-extension LatentShape {
-  fileprivate func symmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
+extension AttentionShape {
+  /// Those of a layer whose keys and values are made of narrow vectors.
+  fileprivate func latentSymmetries(at module: String, among paths: Set<String>) -> [Symmetry] {
     guard heads > 1 else { return [] }
-    let sizes = ["query": headSize, "key": plainSize, "value": valueSize]
+    let sizes = ["query": headSize, "key": rotary?.first ?? headSize, "value": valueSize]
     return [
       Symmetry(
         name: "heads renumbered alike everywhere", module: module,

@@ -54,7 +54,7 @@ public struct ModelSummary: Sendable {
     var (own, cross) = (0, 0)
     for stage in graph.architecture.stages(Float.self) where !stage.runsOnce {
       for fact in stage.declared.layers.values {
-        if case .latentAttention(let shape) = fact { own += shape.kept }
+        if case .latentAttention(_, let kept) = fact { own += kept }
         guard case .attention(let shape) = fact else { continue }
         let width = shape.keyHeads * (shape.headSize + shape.valueSize)
         if shape.isCross { cross += width } else { own += width }
