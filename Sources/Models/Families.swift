@@ -16,8 +16,10 @@ extension Family {
   /// The families that there are, a line each.
   public static let all: [Family] = [
     .bert,
+    .deepSeek,
     .gpt2,
     .gptNeoX,
+    .gptOSS,
     .llama,
     .mixtral,
     .t5,

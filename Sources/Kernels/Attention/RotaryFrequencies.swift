@@ -116,9 +116,13 @@ extension YaRN {
   /// What is given, else what follows from the factor: YaRN, eq. 22.
   fileprivate var effectiveAttentionFactor: Double {
     if let attentionFactor { return attentionFactor }
-    func scale(_ weight: Double) -> Double { factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1 }
-    guard let mscale, let mscaleAllDimensions else { return scale(1) }
-    return scale(mscale) / scale(mscaleAllDimensions)
+    guard let mscale, let mscaleAllDimensions else { return magnitude(1) }
+    return magnitude(mscale) / magnitude(mscaleAllDimensions)
+  }
+
+  /// What a weight of the logarithm makes of numbers: `0.1 · weight · ln(factor) + 1`.
+  public func magnitude(_ weight: Double) -> Double {
+    factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1
   }
 }
 

@@ -13,7 +13,7 @@ public struct ConfigReader {
   /// The most layers that are believed: each is declared before a weight is looked at.
   public static let mostLayers = 10_000
 
-  let config: JSONValue
+  private(set) var config: JSONValue
   /// What was read, in that order; what was read twice once.
   public private(set) var facts: [ConfigFact] = []
   /// What is wrong, a line each.
@@ -55,6 +55,12 @@ public struct ConfigReader {
     scope.append(key)
     defer { scope.removeLast() }
     return read(&self)
+  }
+
+  /// Goes on as if the config said what it does not say, and would be wrong to take for the usual.
+  mutating func assume(_ key: String, _ value: JSONValue) {
+    guard scope.isEmpty, present(key) == nil, let members = config.members else { return }
+    config = .object(members.filter { $0.key != key } + [JSONValue.Member(key, value)])
   }
 
   /// Says that no output depends on keys of the present object: settings of training and generation,
