@@ -77,6 +77,7 @@ struct Facts {
       add("parameters", "\(describe(count: count)) (\(count)), tied weights counted once")
       let summary = ModelSummary(graph)
       for part in summary.parts { add("  \(part.name)", text(part, of: count)) }
+      if let experts = summary.experts { add("experts", text(experts, of: count)) }
       if let cache = summary.cache { add("cache", text(cache)) }
       for dropped in graph.dropped {
         add("no weight", "\(escaped(dropped.name.text)): \(dropped.reason)")
@@ -118,6 +119,12 @@ struct Facts {
     text += ", \(tenths / 10).\(tenths % 10) %"
     if part.blocks > 0 { text += ", " + describe(part.blocks, "block") }
     return text
+  }
+
+  private func text(_ experts: ModelSummary.Experts, of total: Int) -> String {
+    "\(experts.count) in \(describe(experts.layers, "layer")), \(experts.active) of them active:"
+      + " \(describe(count: experts.activeParameters)) of \(describe(count: total)) parameters"
+      + " for a token"
   }
 
   private func text(_ cache: ModelSummary.Cache) -> String {
@@ -176,6 +183,7 @@ struct Facts {
       "parameters": graph.map { .number($0.parameterCount) } ?? .null,
       "modules": .array(summary?.parts.map(json) ?? []),
       "cache": summary?.cache.map(json) ?? .null,
+      "experts": summary?.experts.map(json) ?? .null,
       "unknown_keys": .array(model?.unknownKeys.map { .string($0) } ?? []),
       "faults": .array(faults.map { .string($0) }),
       "part": checkpoint.part.map { .string($0.words) } ?? .null,
@@ -188,6 +196,13 @@ struct Facts {
     [
       "name": .string(part.name), "kind": .string(part.kind),
       "parameters": .number(part.parameters), "blocks": .number(part.blocks),
+    ]
+  }
+
+  private func json(_ experts: ModelSummary.Experts) -> JSONValue {
+    [
+      "count": .number(experts.count), "active": .number(experts.active),
+      "layers": .number(experts.layers), "active_parameters": .number(experts.activeParameters),
     ]
   }
 

@@ -44,6 +44,8 @@ struct MutationScore {
     "gptneox/lm", "gptneox/serial", "gptneox/gguf_names",
     "llama/lm", "llama/llama3", "llama/biases", "llama/mistral", "llama/qwen2_windows",
     "llama/qwen3", "llama/meta", "llama/gguf_names_biases",
+    "deepseek/base", "deepseek/v2_groups", "gptoss/base", "gptoss/driven", "mixtral/base",
+    "mixtral/qwen2_base", "mixtral/olmoe_base",
     "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",
     "t5/gguf_names", "t5/untied_scaled",
   ]

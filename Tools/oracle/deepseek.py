@@ -211,7 +211,6 @@ CASES = {
     "v2_yarn": Case(DeepseekV2ForCausalLM, OTHER_MSCALES, inputs=far_positions),
     "v2_of_2024": Case(DeepseekV2ForCausalLM, GROUPS | MSCALES, edit=of_2024),
     "v2_generate": Case(DeepseekV2ForCausalLM, ENDLESS | LITE, inputs=prompt, generate=10),
-    "v2_all_dense": Case(DeepseekV2ForCausalLM, {"first_k_dense_replace": 1}),
     # V3
     "base": Case(DeepseekV3Model, keep=(), dtype=torch.float32),
     "lm": Case(DeepseekV3ForCausalLM, TWO_LAYERS, keep=()),
@@ -258,8 +257,9 @@ CASES = {
     # Stored dtypes, files and names
     "f16": Case(DeepseekV3ForCausalLM, dtype=torch.float16),
     "sharded": Case(DeepseekV3ForCausalLM, shard="4KB"),
-    "as_modules": Case(DeepseekV3ForCausalLM, TWO_LAYERS, as_modules=True),
-    "v2_as_modules": Case(DeepseekV2ForCausalLM, as_modules=True),
+    # As the modules have it: the experts of a layer are one tensor
+    "fused": Case(DeepseekV3ForCausalLM, TWO_LAYERS, as_modules=True),
+    "fused_v2": Case(DeepseekV2ForCausalLM, as_modules=True),
     "no_architectures": Case(DeepseekV3ForCausalLM, edit=without_architectures),
     "of_2025": Case(DeepseekV3ForCausalLM, MSCALES, edit=of_2025),
     "next_token_layer": Case(

@@ -25,10 +25,24 @@ public struct ModelSummary: Sendable {
     public let dtype: String
   }
 
+  /// Networks of which each position goes through a few.
+  public struct Experts: Equatable, Sendable {
+    /// How many there are in a layer that has some, at most.
+    public let count: Int
+    /// How many of them a position goes through, at most.
+    public let active: Int
+    /// In how many layers.
+    public let layers: Int
+    /// How many parameters of the model have a part in a position, tied ones counted once.
+    public let activeParameters: Int
+  }
+
   /// The parts, in the order of the computation.
   public let parts: [Part]
   /// What is kept while a text grows; `nil` if the model does not continue texts.
   public let cache: Cache?
+  /// `nil` if no layer has experts.
+  public let experts: Experts?
 
   /// Sums a model up, without reading a weight.
   public init(_ graph: WeightGraph) {
@@ -38,6 +52,7 @@ public struct ModelSummary: Sendable {
         parameters: Self.parameters(of: module, graph), blocks: Self.blocks(in: module))
     }
     cache = Self.cache(of: graph)
+    experts = Self.experts(of: graph)
   }
 
   private static func parameters(of module: ModuleNode, _ graph: WeightGraph) -> Int {
@@ -46,6 +61,26 @@ public struct ModelSummary: Sendable {
 
   private static func blocks(in module: ModuleNode) -> Int {
     module.modules.reduce(0) { $0 + ($1.kind == .block ? 1 : blocks(in: $1)) }
+  }
+
+  private static func experts(of graph: WeightGraph) -> Experts? {
+    var (layers, count, active) = (0, 0, 0)
+    var idle = 0
+    let sizes = Dictionary(graph.slots.map { ($0.path, $0.parameterCount) }) { first, _ in first }
+    for (path, fact) in graph.layers {
+      guard case .experts(let shape) = fact else { continue }
+      let routing = shape.routing
+      layers += 1
+      (count, active) = (max(count, routing.experts), max(active, routing.active))
+      // They are alike, so the first one says how large each is.
+      let each = ["gate", "up", "down"].flatMap { ["\($0).weight", "\($0).bias"] }
+        .reduce(0) { $0 + (sizes["\(path).experts.0.\($1)"] ?? 0) }
+      idle += (routing.experts - routing.active) * each
+    }
+    guard layers > 0 else { return nil }
+    return Experts(
+      count: count, active: active, layers: layers,
+      activeParameters: graph.parameterCount - idle)
   }
 
   /// What the attention layers keep of each token, in stages that run again for every one.

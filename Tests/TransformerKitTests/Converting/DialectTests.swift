@@ -8,14 +8,16 @@ import Testing
 import TransformerKit
 
 /// Fixtures with a golden, of all architectures and all dialects: `t5/mesh_v11`.
-private let cases: [String] = ["bert", "gpt2", "gptneox", "llama", "t5"].flatMap { family in
+private let cases: [String] = [
+  "bert", "deepseek", "gpt2", "gptneox", "gptoss", "llama", "mixtral", "t5",
+].flatMap { family in
   fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     .filter { (try? fixture($0).appending("golden.npz").stat()) != nil }
 }
 
 /// Fixtures that other ecosystems' own code made.
 private let foreignCases = cases.filter { name in
-  ["google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf"].contains {
+  ["google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused"].contains {
     name.contains("/\($0)")
   }
 }

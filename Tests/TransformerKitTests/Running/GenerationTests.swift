@@ -27,6 +27,10 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "llama/lm", prompt: 4), StepCase(folder: "llama/mistral", prompt: 2),
   StepCase(folder: "llama/qwen2_windows"), StepCase(folder: "llama/qwen3"),
   StepCase(folder: "llama/left_padding_position_ids", prompt: 4),
+  StepCase(folder: "deepseek/lm", prompt: 3), StepCase(folder: "deepseek/v2"),
+  StepCase(folder: "deepseek/left_padding", prompt: 4), StepCase(folder: "gptoss/lm", prompt: 2),
+  StepCase(folder: "mixtral/lm"), StepCase(folder: "mixtral/qwen2_windows", prompt: 2),
+  StepCase(folder: "mixtral/olmoe_clip", prompt: 4),
   StepCase(folder: "t5/v10"), StepCase(folder: "t5/v11", prompt: 3),
   StepCase(folder: "t5/v10_config5"), StepCase(folder: "t5/gated_silu", prompt: 2),
   StepCase(folder: "t5/padding_left_right"), StepCase(folder: "t5/decoder_mask", prompt: 3),
@@ -91,7 +95,10 @@ private let stepCases: [StepCase] = [
     "gpt2/generate", "gpt2/generate_left_padded", "gptneox/generate",
     "gptneox/generate_left_padded", "llama/generate", "llama/generate_left_padded",
     "llama/generate_dynamic", "llama/mistral_generate", "llama/qwen2_layer_types",
-    "llama/qwen3_generate", "t5/generate",
+    "llama/qwen3_generate", "deepseek/generate", "deepseek/generate_left_padded",
+    "deepseek/v2_generate", "gptoss/generate", "gptoss/generate_left_padded", "mixtral/generate",
+    "mixtral/generate_left_padded", "mixtral/generate_window", "mixtral/olmoe_generate",
+    "mixtral/qwen2_generate", "mixtral/qwen3_generate", "t5/generate",
   ])
   func `continues as the framework does`(_ folder: String) throws {
     let graph = try Model(fixture(folder)).graph

@@ -151,7 +151,9 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
   /// The fixtures that are models, or one for each dialect and head.
   static func all(isExhaustive: Bool) -> [SweptModel] {
     var seen: Set<String> = []
-    return ["bert", "gpt2", "gptneox", "llama", "t5"].flatMap { family in
+    return [
+      "bert", "deepseek", "gpt2", "gptneox", "gptoss", "llama", "mixtral", "t5",
+    ].flatMap { family in
       fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     }.compactMap { name in
       guard let checkpoint = try? Checkpoint.open(fixture(name), options: OpenOptions()),
