@@ -81,7 +81,8 @@ import TransformerKit
     var found: [String] = []
     for path in swiftFiles(in: sources)
     where !path.string.contains("/Families/")
-      && !["Families.swift", "MissingPieces.swift"].contains(path.lastComponent?.string) {
+      && !["Families.swift", "MissingPieces.swift"].contains(path.lastComponent?.string)
+    {
       let text = String(decoding: readFile(path), as: UTF8.self)
       for line in text.split(separator: "\n") where !isExample(line) {
         let words = Self.otherThings.reduce(String(line)) { $0.replacing($1, with: "") }
