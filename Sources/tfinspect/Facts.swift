@@ -77,6 +77,9 @@ struct Facts {
       add("parameters", "\(describe(count: count)) (\(count)), tied weights counted once")
       let summary = ModelSummary(graph)
       for part in summary.parts { add("  \(part.name)", text(part, of: count)) }
+      add("memory", memoryText(count))
+      for layers in summary.attention { add("attention", text(layers)) }
+      if let positions = summary.positions { add("context", describe(positions, "position")) }
       if let experts = summary.experts { add("experts", text(experts, of: count)) }
       if let cache = summary.cache { add("cache", text(cache)) }
       for dropped in graph.dropped {
@@ -127,8 +130,27 @@ struct Facts {
       + " for a token"
   }
 
+  /// What the parameters take when they are loaded.
+  private func memoryText(_ count: Int) -> String {
+    "the parameters take \(describe(bytes: 4 * count)) in F32, \(describe(bytes: 2 * count)) in 16 bits,"
+      + " \(describe(bytes: count)) in 8"
+  }
+
+  /// `32 heads of 128 that share 8 of keys and values, window 4096, in 16 layers`.
+  private func text(_ layers: ModelSummary.AttentionLayers) -> String {
+    let shape = layers.shape
+    var text = "\(describe(shape.heads, "head")) of \(shape.headSize)"
+    if shape.valueSize != shape.headSize { text += ", values of \(shape.valueSize)" }
+    if shape.keyHeads != shape.heads { text += " that share \(shape.keyHeads) of keys and values" }
+    if shape.isCross { text += ", over the encoder's text" }
+    if let window = shape.window { text += ", window \(window)" }
+    return text + ", in \(describe(layers.count, "layer"))"
+  }
+
   private func text(_ cache: ModelSummary.Cache) -> String {
-    var text = "keys and values take \(describe(bytes: cache.perToken)) a token"
+    var text =
+      "keys and values take \(describe(bytes: cache.perToken)) a token,"
+      + " \(describe(bytes: cache.perThousandTokens)) for the first 1,000"
     if cache.perEncoderToken > 0 {
       text += ", and \(describe(bytes: cache.perEncoderToken)) a token of the encoder"
     }
@@ -182,6 +204,8 @@ struct Facts {
       "dialect": graph.map { .string($0.dialect.name) } ?? .null,
       "parameters": graph.map { .number($0.parameterCount) } ?? .null,
       "modules": .array(summary?.parts.map(json) ?? []),
+      "attention": .array(summary?.attention.map(json) ?? []),
+      "positions": summary?.positions.map { .number($0) } ?? .null,
       "cache": summary?.cache.map(json) ?? .null,
       "experts": summary?.experts.map(json) ?? .null,
       "unknown_keys": .array(model?.unknownKeys.map { .string($0) } ?? []),
@@ -206,9 +230,20 @@ struct Facts {
     ]
   }
 
+  private func json(_ layers: ModelSummary.AttentionLayers) -> JSONValue {
+    let shape = layers.shape
+    return [
+      "layers": .number(layers.count), "heads": .number(shape.heads),
+      "key_heads": .number(shape.keyHeads), "head_size": .number(shape.headSize),
+      "value_size": .number(shape.valueSize),
+      "window": shape.window.map { .number($0) } ?? .null, "cross": .bool(shape.isCross),
+    ]
+  }
+
   private func json(_ cache: ModelSummary.Cache) -> JSONValue {
     [
       "bytes_per_token": .number(cache.perToken),
+      "bytes_per_1000_tokens": .number(cache.perThousandTokens),
       "bytes_per_encoder_token": .number(cache.perEncoderToken), "dtype": .string(cache.dtype),
     ]
   }

@@ -21,10 +21,17 @@ struct Run: Verb {
       generate does: the mask from the padding token, positions from the mask, and the start token of \
       a decoder beside an encoder.
 
+      With --temperature tokens are drawn instead, with the probabilities softmax(scores / temperature); the \
+      same --seed draws the same ones. With --draft a smaller model over the same vocabulary proposes tokens, \
+      and the model computes several at a time and takes those that it would have chosen \
+      (arXiv 2211.17192): the likeliest tokens are those without a draft unless two scores differ by no \
+      more than rounding, drawn ones have the same distribution.
+
       Examples:
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
         tfverify run bert-base/ --inputs golden.npz -o out.npz --precision f64
         tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
+        tfverify run gpt2-xl/ --inputs prompt.npz --generate 20 --draft gpt2/
       """)
 
   @Argument(help: "The model.")
@@ -45,6 +52,20 @@ struct Run: Verb {
   @Option(help: ArgumentHelp("Continue each text by this many tokens.", valueName: "n"))
   var generate: Int?
 
+  @Option(
+    help: ArgumentHelp("A smaller model that proposes tokens to --generate.", valueName: "model"))
+  var draft: FilePath?
+
+  @Option(help: ArgumentHelp("How many tokens the draft proposes at a time.", valueName: "n"))
+  var draftTokens = 5
+
+  @Option(
+    help: ArgumentHelp("Draw tokens from softmax(scores / t), not the likeliest.", valueName: "t"))
+  var temperature: Double?
+
+  @Option(help: ArgumentHelp("Which tokens are drawn.", valueName: "n"))
+  var seed: UInt64 = 0
+
   @Option(help: "The precision of the forward pass and of the outputs: f32 or f64.")
   var precision = Precision.f32
 
@@ -57,7 +78,18 @@ struct Run: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard let generate else { return }
+    guard let generate else {
+      guard draft == nil, temperature == nil else {
+        throw ValidationError("--draft and --temperature go with --generate")
+      }
+      return
+    }
+    guard (1...64).contains(draftTokens) else {
+      throw ValidationError("--draft-tokens must be from 1 to 64")
+    }
+    if let temperature, !(0.01...100).contains(temperature) {
+      throw ValidationError("--temperature must be from 0.01 to 100")
+    }
     guard (1...1 << 20).contains(generate) else {
       throw ValidationError("--generate must be from 1 to \(1 << 20)")
     }
@@ -81,16 +113,7 @@ struct Run: Verb {
   private func run<Scalar: ComputeScalar>(
     _ model: Model, _ inputs: ModelInputs, _: Scalar.Type
   ) throws {
-    let file = output.map { displayed($0) }
-    if let generate {
-      try memory.keep(
-        VerificationMemory(
-          generating: generate, model.graph, prompt: inputs, Scalar.self), for: self.model)
-      var generator = try Generator<Scalar>(model.graph, prompt: inputs)
-      try generator.generate(generate)
-      try write([Tensor(name: "sequences", ids: generator.sequences)])
-      return RunReport(file: file, common: common).print(sequences: generator.sequences)
-    }
+    if let generate { return try self.generate(generate, model, inputs, Scalar.self) }
     try memory.keep(
       VerificationMemory(running: model.graph, inputs: inputs, Scalar.self), for: self.model)
     let (bar, progress) = progressOptions.weightProgress(common)
@@ -98,7 +121,34 @@ struct Run: Verb {
     let outputs = try pass.run(hiddenStates: hiddenStates)
     bar.finish()
     try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) })
-    RunReport(file: file, common: common).print(outputs, precision: precision)
+    RunReport(file: output.map { displayed($0) }, common: common)
+      .print(outputs, precision: precision)
+  }
+
+  private func generate<Scalar: ComputeScalar>(
+    _ count: Int, _ model: Model, _ inputs: ModelInputs, _: Scalar.Type
+  ) throws {
+    let choice = temperature.map { TokenChoice.drawn(temperature: $0, seed: seed) } ?? .likeliest
+    let draft = try draft.map { try Model($0, options: OpenOptions()) }
+    let graphs = [model.graph] + (draft.map { [$0.graph] } ?? [])
+    try memory.keep(
+      VerificationMemory(generating: count, graphs, prompt: inputs, Scalar.self), for: self.model)
+    let report = RunReport(file: output.map { displayed($0) }, common: common)
+    guard let draft else {
+      var generator = try Generator<Scalar>(model.graph, prompt: inputs, choice: choice)
+      try generator.generate(count)
+      try write([Tensor(name: "sequences", ids: generator.sequences)])
+      return report.print(sequences: generator.sequences)
+    }
+    var generator = try SpeculativeGenerator<Scalar>(
+      model.graph, draft: draft.graph, prompt: inputs, draftTokens: draftTokens, choice: choice)
+    try generator.generate(count)
+    try write([Tensor(name: "sequences", ids: generator.sequences)])
+    report.print(
+      sequences: generator.sequences,
+      drafting: .init(
+        passes: generator.record.passes, proposed: generator.record.proposed,
+        accepted: generator.record.accepted))
   }
 
   private func write(_ tensors: [Tensor]) throws {

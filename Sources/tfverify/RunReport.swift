@@ -30,19 +30,40 @@ struct RunReport {
     sayWhere()
   }
 
+  /// What a draft was good for.
+  struct Drafting {
+    let passes: Int
+    let proposed: Int
+    let accepted: Int
+
+    fileprivate var text: String {
+      "\(accepted) of \(proposed) proposed tokens accepted, in \(passes) passes of the model"
+    }
+
+    fileprivate var json: JSONValue {
+      [
+        "passes": .number(passes), "proposed": .number(proposed), "accepted": .number(accepted),
+      ]
+    }
+  }
+
   /// The ids of each text, a line each.
-  func print(sequences: NDArray<Int>) {
+  func print(sequences: NDArray<Int>, drafting: Drafting? = nil) {
     let rows = (0..<sequences.rows).map { Array(sequences.row($0)) }
     if common.json {
-      let report: JSONValue = [
-        "schema": "tfverify.generate/1", "output": file.map { .string($0) } ?? .null,
-        "sequences": .array(rows.map { .array($0.map { .number($0) }) }),
-      ]
-      return standardOutput(report.text(pretty: true))
+      let report: [JSONValue.Member] =
+        [
+          .init("schema", "tfverify.generate/1"),
+          .init("output", file.map { .string($0) } ?? .null),
+          .init("sequences", .array(rows.map { .array($0.map { .number($0) }) })),
+        ] + (drafting.map { [.init("draft", $0.json)] } ?? [])
+      return standardOutput(JSONValue.object(report).text(pretty: true))
     }
     if common.quiet, let file { return standardOutput(escaped(file)) }
     for row in rows { standardOutput(row.map { "\($0)" }.joined(separator: " ")) }
-    if !common.quiet { sayWhere() }
+    guard !common.quiet else { return }
+    if let drafting { standardOutput(drafting.text) }
+    sayWhere()
   }
 
   private func sayWhere() {

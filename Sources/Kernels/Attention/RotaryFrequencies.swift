@@ -27,6 +27,11 @@ extension RotarySettings {
     }
   }
 
+  /// Whether they change with every token of a text that is long enough.
+  public var growsWithLength: Bool {
+    if case .dynamic = scaling { true } else { false }
+  }
+
   /// The frequencies for a text.
   ///
   /// - Parameter length: the largest position plus one; nothing but `dynamic` and `longRoPE` look at it.

@@ -1,3 +1,5 @@
+import TensorCore
+
 extension ConfigReader {
   /// Says that no output depends on the keys that configs of all architectures share: names and versions,
   /// settings of training, of loading and of generation (transformers: configuration_utils.py, 4.x and
@@ -36,4 +38,14 @@ extension ConfigReader {
     "return_dict_in_generate", "sep_token_id", "suppress_tokens", "temperature", "top_k", "top_p",
     "typical_p",
   ]
+}
+
+extension WeightGraph {
+  /// How many positions a text may have: as many as there are vectors for, else as many as the config says it
+  /// should have at most. `nil` if neither is known.
+  public var positions: Int? {
+    let keys = ["max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"]
+    return architecture.generation?.longest
+      ?? keys.lazy.compactMap { config[$0]?.int }.first { $0 > 0 }
+  }
 }

@@ -51,7 +51,8 @@ extension CausalDecoder {
     guard form.head.task == .languageModel else { return nil }
     return GenerationRules(
       ids: "input_ids", mask: "attention_mask", endTokens: form.head.endTokens,
-      padToken: form.head.padToken, longest: form.embedding.positions?.count)
+      padToken: form.head.padToken, longest: form.embedding.positions?.count,
+      dependsOnLength: form.rotaries.contains(where: \.growsWithLength))
   }
 }
 

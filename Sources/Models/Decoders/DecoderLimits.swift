@@ -35,7 +35,7 @@ extension Limit {
   /// Queries see all keys before them.
   static func noWindow<Model: CausalDecoder>(_: Model.Type) -> Limit {
     .of(Model.self, "sliding_window") { model in
-      let windows = model.form.blocks.compactMap(\.attention.window)
+      let windows = model.form.blocks.compactMap(\.attention.shape.window)
       guard let first = windows.first else { return nil }
       return ("\(first) in \(windows.count) of \(model.form.blocks.count) layers", "none")
     }

@@ -46,6 +46,8 @@ public enum CausalHead: Sendable, CaseIterable {
       self = .tokenClassification
     } else if isStored("score.weight") {
       self = .sequenceClassification
+    } else if isStored("classifier.weight") {
+      self = .tokenClassification
     } else {
       // A tied head is not stored, so nothing tells a language model from the bare one.
       self = isTied || isStored("lm_head.weight") ? .languageModel : .base

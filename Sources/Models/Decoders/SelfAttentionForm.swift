@@ -3,7 +3,7 @@ import TensorCore
 
 /// Attention of a text to itself and what came before, described. See `Attention`.
 public struct SelfAttentionForm: Sendable, Equatable {
-  /// Heads, those of keys, sizes, and what of a head is turned.
+  /// Heads, those of keys, sizes, what of a head is turned, and how many keys a query sees.
   public var shape: AttentionShape
   /// Which of the decoder's rotary positions turn queries and keys, if the shape has a rotary part.
   public var rotary = 0
@@ -23,12 +23,12 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var latent: LatentForm?
   /// Whether each head has a sink.
   public var hasSinks = false
-  /// How many keys a query sees, its own included; `nil` for all.
-  public var window: Int?
   /// What files may hold of the layer that is no weight.
   public var buffers = AttentionBuffers()
 
   /// Describes a layer.
+  ///
+  /// - Parameter window: that of the shape, if not given there.
   public init(
     shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
     hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
@@ -36,6 +36,7 @@ public struct SelfAttentionForm: Sendable, Equatable {
     buffers: AttentionBuffers = AttentionBuffers()
   ) {
     self.shape = shape
+    self.shape.window = window ?? shape.window
     self.rotary = rotary
     (self.scale, self.softcap) = (scale, softcap)
     (self.hasBias, self.hasOutputBias) = (hasBias, hasOutputBias)
@@ -43,7 +44,6 @@ public struct SelfAttentionForm: Sendable, Equatable {
     self.bound = bound
     self.latent = latent
     self.hasSinks = hasSinks
-    self.window = window
     self.buffers = buffers
   }
 
@@ -70,7 +70,7 @@ extension SelfAttentionForm {
   /// Which keys the queries of the present inputs see.
   fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
     .causal(
-      allowed: states.inputs.mask("attention_mask"), window: window,
+      allowed: states.inputs.mask("attention_mask"), window: shape.window,
       firstQuery: states.firstPosition)
   }
 }

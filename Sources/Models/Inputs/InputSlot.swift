@@ -115,6 +115,16 @@ public struct InputSlot: Sendable {
   }
 }
 
+extension Architecture {
+  /// How many ids an input may have the values of: the words of a vocabulary. `nil` if it has no ids.
+  package func words(of input: String) -> Int? {
+    guard case .ids(let limit)? = inputs.first(where: { $0.name == input })?.content else {
+      return nil
+    }
+    return limit
+  }
+}
+
 extension InputSlot {
   /// Whether other inputs of the same shape follow its extents.
   var leads: Bool {

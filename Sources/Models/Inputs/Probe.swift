@@ -1,17 +1,17 @@
 import Kernels
 
-/// A small, fixed generator of pseudo-random numbers, so that the built-in probe is the same
-/// everywhere and always.
+/// A small, fixed generator of pseudo-random numbers, so that the built-in probe, and what is drawn with a seed,
+/// is the same everywhere and always.
 ///
 /// SplitMix64: Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014, fig. 16.
-struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
-  init(seed: UInt64) {
+  package init(seed: UInt64) {
     state = seed
   }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9

@@ -14,6 +14,9 @@ public struct AttentionShape: Sendable, Equatable {
   /// Which of a head's numbers are turned by position; `nil` if none are.
   public var rotary: RotaryPart?
 
+  /// How many keys a query sees, its own included; `nil` for all.
+  public var window: Int?
+
   /// Whether keys and values are those of another sequence, an encoder's.
   public var isCross: Bool
   /// Whether scores depend on the head's number, because each head has a bias or a sink of its own.
@@ -27,13 +30,15 @@ public struct AttentionShape: Sendable, Equatable {
   /// Describes a layer; as many key heads as heads and values as long as keys unless told otherwise.
   public init(
     heads: Int, keyHeads: Int? = nil, headSize: Int, valueSize: Int? = nil,
-    rotary: RotaryPart? = nil, isCross: Bool = false, hasHeadBias: Bool = false
+    rotary: RotaryPart? = nil, window: Int? = nil, isCross: Bool = false,
+    hasHeadBias: Bool = false
   ) {
     self.heads = heads
     self.keyHeads = keyHeads ?? heads
     self.headSize = headSize
     self.valueSize = valueSize ?? headSize
     self.rotary = rotary
+    self.window = window
     self.isCross = isCross
     self.hasHeadBias = hasHeadBias
   }

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 
 /// How a text is continued token by token, in the framework's terms.
 public struct GenerationRules: Sendable {
@@ -15,15 +15,19 @@ public struct GenerationRules: Sendable {
   /// The length, padding included, beyond which a text is computed anew once, because what was kept of it no
   /// longer holds; `nil` if it always does.
   public let renewedBeyond: Int?
+  /// Whether what is kept of a token depends on how long the text was when it was computed, so that tokens
+  /// must be computed one by one.
+  public let dependsOnLength: Bool
 
   /// Rules.
   package init(
     ids: String, mask: String, endTokens: [Int], padToken: Int?, longest: Int? = nil,
-    renewedBeyond: Int? = nil
+    renewedBeyond: Int? = nil, dependsOnLength: Bool = false
   ) {
     (self.ids, self.mask) = (ids, mask)
     (self.endTokens, self.padToken, self.longest) = (endTokens, padToken, longest)
     self.renewedBeyond = renewedBeyond
+    self.dependsOnLength = dependsOnLength
   }
 
   /// What finished texts are filled up with: the padding token, else the first end token.
@@ -31,22 +35,45 @@ public struct GenerationRules: Sendable {
 }
 
 extension ModelInputs {
-  /// The inputs of the step after these: one token a text, which the cache's positions precede.
+  /// The inputs of the step after these: tokens `[batch, count]`, which the cache's positions precede.
   ///
   /// As in Hugging Face's `_update_model_kwargs_for_generation`: the mask grows by ones, positions go
   /// on from the last one, and so does the last token type.
-  public func next(_ tokens: [Int], _ rules: GenerationRules) -> ModelInputs {
-    let batch = tokens.count
+  public func next(_ tokens: NDArray<Int>, _ rules: GenerationRules) -> ModelInputs {
+    let (batch, count) = (tokens.rows, tokens.width)
     var inputs = self
-    inputs[rules.ids] = NDArray(shape: [batch, 1], elements: tokens)
+    inputs[rules.ids] = tokens
     inputs[rules.mask] = self[rules.mask].map { mask in
-      let rows = (0..<batch).flatMap { Array(mask.row($0)) + [1] }
-      return NDArray(shape: [batch, mask.width + 1], elements: rows)
+      let ones = Array(repeating: 1, count: count)
+      let rows = (0..<batch).flatMap { Array(mask.row($0)) + ones }
+      return NDArray(shape: [batch, mask.width + count], elements: rows)
     }
     for (name, step) in [("position_ids", 1), ("token_type_ids", 0)] {
       inputs[name] = self[name].map { array in
-        let last = (0..<batch).map { array.elements[($0 + 1) * array.width - 1] + step }
-        return NDArray(shape: [batch, 1], elements: last)
+        let ids = (0..<batch).flatMap { row in
+          let last = array.elements[(row + 1) * array.width - 1]
+          return (1...count).map { last + $0 * step }
+        }
+        return NDArray(shape: [batch, count], elements: ids)
+      }
+    }
+    return inputs
+  }
+
+  /// Inputs of which the last `count` tokens, made by `next`, have never been: what `next` goes on from.
+  public func withoutLast(_ count: Int, _ rules: GenerationRules) -> ModelInputs {
+    var inputs = self
+    inputs[rules.mask] = self[rules.mask].map { mask in
+      NDArray(
+        shape: [mask.rows, mask.width - count],
+        elements: (0..<mask.rows).flatMap { mask.row($0).dropLast(count) })
+    }
+    for (name, step) in [("position_ids", 1), ("token_type_ids", 0)] {
+      inputs[name] = self[name].map { array in
+        let last = (0..<array.rows).map {
+          array.elements[($0 + 1) * array.width - 1] - count * step
+        }
+        return NDArray(shape: [array.rows, 1], elements: last)
       }
     }
     return inputs

@@ -10,11 +10,14 @@ package struct GrowingArray<Scalar: ComputeScalar>: Sendable {
   package private(set) var dropped = 0
   /// How many positions before a new one matter to it; `nil` for all.
   private let before: Int?
+  /// How many of the last positions may be taken away later, whatever was dropped.
+  private let reserve: Int
 
   /// Begins with `array`.
-  package init(_ array: NDArray<Scalar>, before: Int? = nil) {
+  package init(_ array: NDArray<Scalar>, before: Int? = nil, reserve: Int = 0) {
     self.array = array
     self.before = before
+    self.reserve = reserve
     count = array.shape[1]
   }
 
@@ -28,7 +31,7 @@ package struct GrowingArray<Scalar: ComputeScalar>: Sendable {
   /// of its positions once or twice, and not at every step. Positions that no longer matter are dropped
   /// when they are as many as those that do.
   package mutating func append(_ other: NDArray<Scalar>) {
-    if let before, count > 2 * before { drop(count - before) }
+    if let before, count - reserve > 2 * before { drop(count - reserve - before) }
     let (room, needed) = (array.shape[1], count + other.shape[1])
     if needed > room { array = array.first(count, withRoomFor: max(needed, 2 * room)) }
     replacePositions(of: &array, from: count, by: other)

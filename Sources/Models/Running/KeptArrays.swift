@@ -4,8 +4,15 @@ package import Kernels
 struct KeptArrays<Scalar: ComputeScalar>: Sendable {
   /// How many positions came before the present inputs.
   var length = 0
+  /// How many of the last positions may be forgotten again at any time.
+  let reserve: Int
   private var growing: [String: GrowingArray<Scalar>] = [:]
   private var fixed: [String: NDArray<Scalar>] = [:]
+
+  /// Keeps nothing yet.
+  init(reserve: Int) {
+    self.reserve = reserve
+  }
 
   /// The array of all positions so far, of which `new`, `[batch, positions, width]`, are the last.
   mutating func extend(
@@ -14,7 +21,7 @@ struct KeptArrays<Scalar: ComputeScalar>: Sendable {
     // In place: nobody else has the array between two steps.
     growing[name]?.append(new)
     if let array = growing[name] { return array }
-    let array = GrowingArray(new, before: before)
+    let array = GrowingArray(new, before: before, reserve: reserve)
     growing[name] = array
     return array
   }

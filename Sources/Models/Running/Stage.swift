@@ -99,10 +99,12 @@ public struct States<Scalar: ComputeScalar>: Sendable {
 
   /// The states before the first stage.
   ///
-  /// - Parameter keepsKeysAndValues: whether more inputs will follow. See `advance`.
-  public init(inputs: ModelInputs, keepsKeysAndValues: Bool = false) {
+  /// - Parameters:
+  ///   - keepsKeysAndValues: whether more inputs will follow. See `advance`.
+  ///   - reserve: how many of the last positions it must be possible to forget. See `forget`.
+  public init(inputs: ModelInputs, keepsKeysAndValues: Bool = false, reserve: Int = 0) {
     self.inputs = inputs
-    kept = keepsKeysAndValues ? KeptArrays() : nil
+    kept = keepsKeysAndValues ? KeptArrays(reserve: reserve) : nil
   }
 
   /// Goes on to the inputs that follow `count` positions which all stages have seen.
@@ -110,6 +112,16 @@ public struct States<Scalar: ComputeScalar>: Sendable {
     precondition(kept != nil, "keys and values were not kept")
     kept?.length += count
     self.inputs = inputs
+  }
+
+  /// Runs a step that will not run again, so that its layers keep nothing.
+  public mutating func runOnce(
+    _ step: (inout States) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    let outer = kept
+    kept = nil
+    defer { kept = outer }
+    try step(&self)
   }
 
   /// Forgets a state that no later stage reads.

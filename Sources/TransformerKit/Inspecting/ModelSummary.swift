@@ -15,10 +15,20 @@ public struct ModelSummary: Sendable {
     public let blocks: Int
   }
 
+  /// Attention layers that are alike.
+  public struct AttentionLayers: Equatable, Sendable {
+    /// Their heads, sizes, window, and whether they read another sequence.
+    public let shape: AttentionShape
+    /// How many there are.
+    public internal(set) var count: Int
+  }
+
   /// The bytes of keys and values, in the type in which most parameters are stored.
   public struct Cache: Equatable, Sendable {
-    /// For each token of the text that grows.
+    /// For each token of the text that grows, while no window is full.
     public let perToken: Int
+    /// For the first 1,000 tokens: layers with a window keep no more than that.
+    public let perThousandTokens: Int
     /// For each token of the encoder's text, which is read once.
     public let perEncoderToken: Int
     /// The type.
@@ -39,6 +49,10 @@ public struct ModelSummary: Sendable {
 
   /// The parts, in the order of the computation.
   public let parts: [Part]
+  /// The attention layers, in the order in which the first of a kind comes.
+  public let attention: [AttentionLayers]
+  /// How many positions a text may have, or should have at most; `nil` if the config does not say it.
+  public let positions: Int?
   /// What is kept while a text grows; `nil` if the model does not continue texts.
   public let cache: Cache?
   /// `nil` if no layer has experts.
@@ -51,8 +65,28 @@ public struct ModelSummary: Sendable {
         name: module.name, kind: module.kind.rawValue,
         parameters: Self.parameters(of: module, graph), blocks: Self.blocks(in: module))
     }
+    attention = Self.attention(of: graph)
+    positions = attention.isEmpty ? nil : graph.positions
     cache = Self.cache(of: graph)
     experts = Self.experts(of: graph)
+  }
+
+  private static func attention(of graph: WeightGraph) -> [AttentionLayers] {
+    var layers: [AttentionLayers] = []
+    for stage in graph.architecture.stages(Float.self) {
+      for (_, fact) in stage.declared.layers.sorted(by: { $0.key < $1.key }) {
+        guard case .attention(let declared) = fact else { continue }
+        let shape = AttentionShape(
+          heads: declared.heads, keyHeads: declared.keyHeads, headSize: declared.headSize,
+          valueSize: declared.valueSize, window: declared.window, isCross: declared.isCross)
+        if let index = layers.firstIndex(where: { $0.shape == shape }) {
+          layers[index].count += 1
+        } else {
+          layers.append(AttentionLayers(shape: shape, count: 1))
+        }
+      }
+    }
+    return layers
   }
 
   private static func parameters(of module: ModuleNode, _ graph: WeightGraph) -> Int {
@@ -86,13 +120,18 @@ public struct ModelSummary: Sendable {
   /// What the attention layers keep of each token, in stages that run again for every one.
   private static func cache(of graph: WeightGraph) -> Cache? {
     guard graph.architecture.generation != nil else { return nil }
-    var (own, cross) = (0, 0)
+    var (own, thousand, cross) = (0, 0, 0)
     for stage in graph.architecture.stages(Float.self) where !stage.runsOnce {
       for fact in stage.declared.layers.values {
         if case .latentAttention(_, let kept) = fact { own += kept }
         guard case .attention(let shape) = fact else { continue }
         let width = shape.keyHeads * (shape.headSize + shape.valueSize)
-        if shape.isCross { cross += width } else { own += width }
+        if shape.isCross {
+          cross += width
+        } else {
+          own += width
+          thousand += width * min(shape.window ?? 1000, 1000)
+        }
       }
     }
     var bytes: [DType: Int] = [:]
@@ -104,7 +143,8 @@ public struct ModelSummary: Sendable {
       let dtype = bytes.max(by: { ($0.value, $0.key.name) < ($1.value, $1.key.name) })?.key
     else { return nil }
     return Cache(
-      perToken: dtype.byteCount(of: own), perEncoderToken: dtype.byteCount(of: cross),
+      perToken: dtype.byteCount(of: own), perThousandTokens: dtype.byteCount(of: thousand),
+      perEncoderToken: dtype.byteCount(of: cross),
       dtype: dtype.name)
   }
 }

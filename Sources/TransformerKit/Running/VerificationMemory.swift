@@ -50,16 +50,20 @@ public struct VerificationMemory {
     self.init(memory.states + memory.stage + memory.outputs, [graph])
   }
 
-  /// A text that is continued by `count` tokens, with all weights in memory.
+  /// Texts that are continued, with all weights in memory.
+  ///
+  /// - Parameter graphs: the models that continue them: one, or one and its draft.
   public init<Scalar: ComputeScalar>(
-    generating count: Int, _ graph: WeightGraph, prompt: ModelInputs, _: Scalar.Type
+    generating count: Int, _ graphs: [WeightGraph], prompt: ModelInputs, _: Scalar.Type
   ) {
-    let memory = ForwardMemory(graph, prompt, Scalar.self)
     let rows = prompt.arrays.values.map(\.rows).max() ?? 1
     let tokens = (prompt.arrays.values.map(\.elements.count).max() ?? 0) + rows * count
-    self.init(
-      memory.states + memory.stage + memory.weights + memory.outputs + tokens * memory.perToken,
-      [graph])
+    let computed = graphs.reduce(0) { sum, graph in
+      let memory = ForwardMemory(graph, prompt, Scalar.self)
+      return sum + memory.states + memory.stage + memory.weights + memory.outputs
+        + tokens * memory.perToken
+    }
+    self.init(computed, graphs)
   }
 
   /// A comparison with a golden, whose outputs are in memory.

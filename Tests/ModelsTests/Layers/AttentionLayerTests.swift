@@ -150,8 +150,9 @@ private func states(keeping: Bool) -> States<Double> {
           let mean = form.name.contains("layer") ? run.reduce(0, +) / Double(size) : 0
           let square = run.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
           let scale = 1 / (square / Double(size) + (isOfHeads ? 1e-6 : 1e-5)).squareRoot()
-          let bias = try? subject.weight(name + "_norm\(head).bias").elements
-          #expect((bias != nil) == (form.name == "layer norms of heads"))
+          let hasBias = form.name == "layer norms of heads"
+          #expect((subject.tensors["layer.\(name)_norm\(head).bias"] != nil) == hasBias)
+          let bias = hasBias ? try subject.weight(name + "_norm\(head).bias").elements : nil
           for i in 0..<size {
             let weight = gain[i] + (form.name.contains("all heads") ? 1 : 0)
             y.elements[start + i] =

@@ -68,6 +68,18 @@ import TransformerKit
     }
     #expect(try ModelSummary(Model(fixture("bert/base")).graph).cache == nil)
   }
+
+  /// Two layers of 4 heads of 8 that share 2, with a window of 3, in bf16.
+  @Test func `layers with a window keep no more than it`() throws {
+    let summary = try ModelSummary(Model(fixture("llama/mistral")).graph)
+    #expect(summary.cache?.perToken == 2 * 2 * 2 * 8 * 2)
+    #expect(summary.cache?.perThousandTokens == 3 * 2 * 2 * 2 * 8 * 2)
+    #expect(summary.attention.count == 1 && summary.attention[0].count == 2)
+    #expect(summary.attention[0].shape.window == 3 && summary.positions == 32)
+    let mixed = try ModelSummary(Model(fixture("llama/qwen2_windows")).graph)
+    #expect(
+      mixed.attention.map(\.shape.window) == [nil, 3] && mixed.attention.map(\.count) == [1, 2])
+  }
 }
 
 @Suite struct PartTests {

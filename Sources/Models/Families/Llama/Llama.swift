@@ -56,9 +56,9 @@ public struct Llama<Member: LlamaMember>: CausalDecoder {
         attention: SelfAttentionForm(
           shape: AttentionShape(
             heads: sizes.heads, keyHeads: sizes.keyHeads, headSize: sizes.headSize,
-            rotary: RotaryPart(.halves, size: rotary.turned)),
+            rotary: RotaryPart(.halves, size: rotary.turned), window: window),
           hasBias: variant.inputBias, hasOutputBias: variant.outputBias,
-          norm: variant.hasHeadNorms ? QueryKeyNorm(.heads, norm) : nil, window: window,
+          norm: variant.hasHeadNorms ? QueryKeyNorm(.heads, norm) : nil,
           buffers: AttentionBuffers(frequencies: rotary)),
         feedForward: FeedForwardForm(
           hidden: sizes.feedForward, activation: activation, isGated: true,

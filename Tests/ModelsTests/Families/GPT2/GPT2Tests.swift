@@ -180,7 +180,7 @@ func fault(_ body: () throws -> Void) -> CheckpointError? {
       "position_ids": NDArray(shape: [2, 3], elements: [0, 1, 2, 0, 0, 1]),
       "token_type_ids": NDArray(shape: [2, 3], elements: [1, 1, 2, 3, 3, 3]),
     ])
-    let next = inputs.next([7, 8], rules)
+    let next = inputs.next(NDArray(shape: [2, 1], elements: [7, 8]), rules)
     #expect(next["input_ids"] == NDArray(shape: [2, 1], elements: [7, 8]))
     #expect(next["attention_mask"]?.elements == [1, 1, 1, 1, 0, 1, 1, 1])
     #expect(next["position_ids"] == NDArray(shape: [2, 1], elements: [3, 2]))

@@ -1,0 +1,142 @@
+import Kernels
+import Models
+import TensorCore
+
+/// A model in the middle of texts: it has computed them, keeps what later tokens need of that, and goes on from
+/// there, or from some tokens before.
+///
+/// Unlike in a forward pass all weights that are needed again stay in memory, tables included, and
+/// attention layers keep their keys and values, so each step computes what is new and nothing else.
+/// What an encoder does is done once.
+struct Continuation<Scalar: ComputeScalar> {
+  /// What the architecture says of continuing.
+  let rules: GenerationRules
+  /// The ids that were computed, prompts included: `[batch, length]`.
+  private(set) var texts: NDArray<Int>
+  /// What follows each token of the last step: `[batch, tokens of the step, vocabulary]`.
+  private(set) var scores: NDArray<Scalar>
+
+  private var states: States<Scalar>
+  /// The inputs of the last step, without what was taken back since.
+  private var inputs: ModelInputs
+  /// How many positions of the last step the states count as present, not as kept.
+  private var present: Int
+  /// The texts so far as one pass would read them, as long as they may have to be computed anew.
+  private var whole: ModelInputs?
+  private var steps: [Stage<Scalar>.Step] = []
+  private let reserve: Int
+
+  /// Loads a model and computes the prompt.
+  ///
+  /// - Parameters:
+  ///   - prompt: what is continued. A mask, positions and the decoder's start are filled in as Hugging Face's
+  ///     `generate` does.
+  ///   - reserve: how many tokens it must be possible to take back at a time.
+  /// - Throws: `CheckpointError` if the head does not continue texts, the model cannot take the
+  ///   prompt, or weights cannot be read.
+  init(_ graph: WeightGraph, prompt: ModelInputs, reserve: Int = 0) throws(CheckpointError) {
+    let architecture = graph.architecture
+    guard let rules = architecture.generation else {
+      throw CheckpointError(
+        .unsupported(
+          "the class \(architecture.head) does not continue texts; language models with a decoder do"
+        ))
+    }
+    inputs = try architecture.prompt(prompt)
+    guard let ids = inputs[rules.ids] else { preconditionFailure("a prompt has no ids") }
+    self.rules = rules
+    self.reserve = reserve
+    texts = ids
+    present = ids.width
+    states = States(inputs: inputs, keepsKeysAndValues: true, reserve: reserve)
+    let prepared = inputs
+    whole = rules.renewedBeyond.flatMap { ids.width <= $0 ? prepared : nil }
+    let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
+    for stage in architecture.stages(Scalar.self) {
+      let step = try stage.load(scope)
+      if stage.runsOnce {
+        try states.runOnce(step)
+      } else {
+        try step(&states)
+        steps.append(step)
+      }
+    }
+    scores = try states.value(of: "logits").array()
+  }
+
+  /// How many words there are.
+  var vocabulary: Int { scores.width }
+
+  /// The scores of what follows the last token: `[batch, vocabulary]`.
+  var last: NDArray<Scalar> { position(scores.shape[1] - 1, of: scores) }
+
+  /// Adds tokens `[batch, count]` and computes what follows each of them.
+  ///
+  /// - Throws: `CheckpointError` if one is no id, or the text becomes too long for the model.
+  mutating func add(_ tokens: NDArray<Int>) throws(CheckpointError) {
+    if let token = tokens.elements.first(where: { !(0..<vocabulary).contains($0) }) {
+      throw CheckpointError(.malformed("token \(token) is not below \(vocabulary)"))
+    }
+    try checkRoom(for: tokens.width)
+    let next = inputs.next(tokens, rules)
+    texts = texts.widened(by: tokens)
+    whole = whole?.joined(with: next, rules)
+    if let whole, let limit = rules.renewedBeyond, texts.width > limit {
+      states = States(inputs: whole, keepsKeysAndValues: true, reserve: reserve)
+      self.whole = nil
+      present = texts.width
+    } else {
+      states.advance(by: present, to: next)
+      present = tokens.width
+    }
+    inputs = next
+    for step in steps { try step(&states) }
+    let all = try states.value(of: "logits").array()
+    let before = all.shape[1] - tokens.width
+    scores = before == 0 ? all : split(all, axis: 1, sizes: [before, tokens.width])[1]
+  }
+
+  /// Goes back to before the last tokens. Scores stay those of the last step.
+  ///
+  /// - Precondition: `count` is at most the reserve, and the prompt stays.
+  mutating func takeBack(_ count: Int) {
+    guard count > 0 else { return }
+    precondition(count <= reserve && count < texts.width, "more is taken back than was kept")
+    states.advance(by: present, to: states.inputs)
+    states.forget(count)
+    present = 0
+    inputs = inputs.withoutLast(count, rules)
+    texts = texts.droppingLast(count)
+  }
+
+  /// How many more tokens have positions; `nil` if there is no limit.
+  var room: Int? {
+    guard let longest = rules.longest, let positions = inputs["position_ids"] else { return nil }
+    let last = (0..<positions.rows).map { positions.elements[($0 + 1) * positions.width - 1] }
+    return max(0, longest - 1 - (last.max() ?? 0))
+  }
+
+  /// Checks that `count` more tokens have positions.
+  ///
+  /// - Throws: `CheckpointError` that says how many there are.
+  func checkRoom(for count: Int) throws(CheckpointError) {
+    guard let room, let longest = rules.longest, count > room else { return }
+    throw CheckpointError(
+      .malformed("the text needs \(longest - room + count) positions, the model has \(longest)"))
+  }
+}
+
+extension NDArray {
+  /// The rows, each with those of another array behind it.
+  func widened(by other: NDArray) -> NDArray {
+    NDArray(
+      shape: [rows, width + other.width],
+      elements: (0..<rows).flatMap { row($0) + other.row($0) })
+  }
+
+  /// The rows without their last elements.
+  func droppingLast(_ count: Int) -> NDArray {
+    NDArray(
+      shape: [rows, width - count], elements: (0..<rows).flatMap { row($0).dropLast(count) })
+  }
+}
