@@ -2,18 +2,19 @@
 
     Tools/bench forward                       BERT-base, GPT-2 124M and T5-base at 128 and 512 tokens
     Tools/bench forward --models gpt2 --lengths 128 1024 --rounds 9
+    Tools/bench forward --models llama --rounds 3 --repeat 3 --tokens 20     a model of 1.2 G parameters
     Tools/bench forward --json                one JSON object instead of tables
     Tools/bench forward --write               also puts the tables into docs/performance.md
 
 The models have the published configurations and random weights, made here by transformers; what time a
 pass takes does not depend on the weights. Both sides have the weights in memory, two threads (--threads),
-one text without padding, and the outputs of BertModel, GPT2LMHeadModel and T5ForConditionalGeneration;
-T5's decoder reads as many tokens as its encoder. In each round every case is timed by the one and then by
+one text without padding, and the outputs of BertModel, GPT2LMHeadModel, T5ForConditionalGeneration and
+LlamaForCausalLM; T5's decoder reads as many tokens as its encoder. In each round every case is timed by the one and then by
 the other, several passes each, of which the median counts; the ratio of a round is that of its two
 medians, and the tables have the median of the rounds, the least and the most. *Products* is the time of
 the matrix products alone, as tfverify counts it.
 
-Decoding: GPT-2 continues a prompt of --prompt tokens one token at a time with its keys and values kept.
+Decoding: GPT-2, or Llama, continues a prompt of --prompt tokens one token at a time with its keys and values kept.
 The bound is reading every weight that a token needs once from memory, at the speed of a plain sum over
 a large array by as many threads.
 
@@ -33,7 +34,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
-from bench_models import NAMES, save
+from bench_models import NAMES, USUAL, save
 from bench_page import machine, write_section
 
 BIN = Path(os.environ["BENCH_BIN"])
@@ -109,9 +110,13 @@ def bytes_per_second(threads):
 
 
 def weight_bytes(model):
-    """What a token needs of GPT-2's weights: all but the positions, of which it needs one row."""
+    """What a token needs of the weights: all but the positions of GPT-2, of which it needs one row."""
     total = sum(p.numel() * 4 for p in model.parameters())
-    return total - model.transformer.wpe.weight.numel() * 4
+    positions = [p for name, p in model.named_parameters() if "wpe" in name]
+    return total - sum(p.numel() * 4 for p in positions)
+
+
+DECODERS = ("gpt2", "llama")
 
 
 def decoding_round(model, folder, options, results):
@@ -184,7 +189,7 @@ def decoding_table(rounds):
 def main():
     parser = argparse.ArgumentParser(
         prog="bench forward", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--models", nargs="+", choices=NAMES, default=USUAL)
     parser.add_argument("--lengths", nargs="+", type=int, default=[128, 512], metavar="N")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--repeat", type=int, default=7, help="passes of each in a round; %(default)s")
@@ -199,15 +204,16 @@ def main():
 
     torch.set_num_threads(options.threads)
     where = machine()
-    results, decoding = {}, []
+    results, decoding = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         loaded = dict(save(options.models, folder))
-        long = list(long_texts(folder, options))
+        long = list(long_texts(folder, options)) if "gpt2" in loaded else []
         for number in range(options.rounds + 1):
             kept = number > 0  # the first round warms up
             forward_round(loaded, options.lengths, folder, options, results if kept else {})
-            if "gpt2" in loaded:
-                decoding_round(loaded["gpt2"], Path(folder, "gpt2"), options, decoding if kept else [])
+            for name in loaded.keys() & set(DECODERS):
+                rounds = decoding.setdefault(name, []) if kept else []
+                decoding_round(loaded[name], Path(folder, name), options, rounds)
     core = os.environ.get("OPENBLAS_CORETYPE")
     kernels = f" OPENBLAS_CORETYPE={core}," if core else ""
     described = (f"{where['processor']}, {where['cores']} cores, {options.threads} threads,{kernels} PyTorch"
@@ -220,10 +226,11 @@ def main():
                           "decoding": decoding, "long_texts": dict(long)}))
         return
     lines = [described, "", *forward_table(results)]
-    if decoding:
-        lines += ["", f"Decoding with GPT-2, {options.tokens} tokens after {options.prompt}:", "",
-                  *decoding_table(decoding)]
-    lines += ["", "Long texts:", "", *long_table(long)]
+    for name, rounds in decoding.items():
+        lines += ["", f"Decoding with {NAMES[name]}, {options.tokens} tokens after {options.prompt}:", "",
+                  *decoding_table(rounds)]
+    if long:
+        lines += ["", "Long texts:", "", *long_table(long)]
     print("\n".join(lines))
     if options.write:
         write_section(lines, START, END)

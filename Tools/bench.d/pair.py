@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
-from bench_models import NAMES, save
+from bench_models import NAMES, USUAL, save
 from bench_page import machine, write_section
 
 BIN = Path(os.environ["BENCH_BIN"])
@@ -91,7 +91,7 @@ def table(results):
 def main():
     parser = argparse.ArgumentParser(
         prog="bench pair", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--models", nargs="+", choices=NAMES, default=USUAL)
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--json", action="store_true")

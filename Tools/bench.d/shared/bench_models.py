@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-NAMES = {"bert": "BERT-base", "gpt2": "GPT-2 124M", "t5": "T5-base"}
+NAMES = {"bert": "BERT-base", "gpt2": "GPT-2 124M", "t5": "T5-base", "llama": "Llama 3.2 1B"}
+# The last one takes 5 GB on disk, and as much again in the memory of each side.
+USUAL = ["bert", "gpt2", "t5"]
 
 
 def build(name):
@@ -13,6 +15,14 @@ def build(name):
         return tf.BertModel(tf.BertConfig())
     if name == "gpt2":
         return tf.GPT2LMHeadModel(tf.GPT2Config())
+    if name == "llama":
+        return tf.LlamaForCausalLM(tf.LlamaConfig(
+            vocab_size=128256, hidden_size=2048, intermediate_size=8192, num_hidden_layers=16,
+            num_attention_heads=32, num_key_value_heads=8, head_dim=64, rms_norm_eps=1e-5,
+            max_position_embeddings=131072, tie_word_embeddings=True,
+            rope_parameters={"rope_type": "llama3", "rope_theta": 500000.0, "factor": 32.0,
+                             "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                             "original_max_position_embeddings": 8192}))
     return tf.T5ForConditionalGeneration(tf.T5Config(
         d_model=768, d_ff=3072, num_layers=12, num_heads=12, decoder_start_token_id=0))
 
