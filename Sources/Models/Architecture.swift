@@ -77,7 +77,9 @@ extension Architecture {
     var inputs = inputs
     if let generation {
       inputs.fillMask(generation.mask, for: generation.ids, generation)
-      inputs.fillPositions(for: generation.ids, mask: generation.mask)
+      if self.inputs.contains(where: { $0.name == "position_ids" }) {
+        inputs.fillPositions(for: generation.ids, mask: generation.mask)
+      }
     }
     return try prepare(inputs)
   }

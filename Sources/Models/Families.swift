@@ -16,12 +16,17 @@ extension Family {
   /// The families that there are, a line each.
   public static let all: [Family] = [
     .bert,
+    .bloom,
     .deepSeek,
+    .falcon,
     .gpt2,
+    .gptBigCode,
     .gptNeoX,
     .gptOSS,
     .llama,
     .mixtral,
+    .mpt,
+    .opt,
     .t5,
   ]
 }

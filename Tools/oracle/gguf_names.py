@@ -1,8 +1,8 @@
 """Writes Fixtures/FAMILY/gguf_names*: python Tools/oracle/gguf_names.py FOLDER [CASE ...]
 
 FOLDER is a copy of llama.cpp, here the one inside the source distribution of llama-cpp-python
-0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, gpt2.py,
-gptneox.py, llama.py, qwen.py, t5.py)
+0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, bloom.py, falcon.py,
+gpt2.py, gptneox.py, llama.py, mpt.py, qwen.py, starcoder.py, t5.py)
 makes a GGUF file of a random Hugging Face model, without a vocabulary; its reader gives names and
 arrays back, in numpy's order of dimensions. They are stored as safetensors: tfkit reads these
 names, not yet the container.
@@ -23,11 +23,19 @@ from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertModel,
+    BloomConfig,
+    BloomForCausalLM,
+    FalconConfig,
+    FalconForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
+    GPTBigCodeConfig,
+    GPTBigCodeForCausalLM,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
     LlamaForCausalLM,
+    MptConfig,
+    MptForCausalLM,
     Qwen2ForCausalLM,
     Qwen3ForCausalLM,
     T5Config,
@@ -36,9 +44,13 @@ from transformers import (
 )
 
 import bert
+import bloom
+import falcon
 import gpt2
+import gptbigcode
 import gptneox
 import llama
+import mpt
 import t5
 from converted import original_folder, write_huggingface
 from exact import FIXTURES, exact_outputs, write_golden
@@ -57,6 +69,7 @@ GPT2 |= {"bos_token_id": 36, "eos_token_id": 36}
 T5 = {"vocab_size": 37, "d_model": 12, "num_heads": 2, "d_kv": 5, "d_ff": 20, "num_layers": 2}
 T5 |= {"decoder_start_token_id": 0}
 NEOX = gptneox.SIZES | {"num_hidden_layers": 1, "hidden_act": "gelu_new"}
+FALCON = {"ffn_hidden_size": None, "activation": "gelu_new"}
 LLAMA = llama.SIZES | {"num_hidden_layers": 1}
 V11 = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
 
@@ -88,6 +101,43 @@ CASES = {
         GPT2Config(**GPT2, tie_word_embeddings=False),
         gpt2,
         gpt2.right_padded,
+    ),
+    "bloom/gguf_names": Case(
+        BloomForCausalLM,
+        BloomConfig(**bloom.SIZES | bloom.ONE_LAYER),
+        bloom,
+        bloom.right_padded,
+        read_back=False,
+    ),
+    "mpt/gguf_names": Case(
+        MptForCausalLM,
+        MptConfig(**mpt.SIZES | mpt.ONE_LAYER | mpt.attention(clip_qkv=0.75)),
+        mpt,
+        mpt.right_padded,
+        read_back=False,
+        older={"architectures": ["MPTForCausalLM"]},
+    ),
+    "falcon/gguf_names": Case(
+        FalconForCausalLM,
+        FalconConfig(**falcon.SIZES | falcon.ONE_LAYER | FALCON),
+        falcon,
+        falcon.right_padded,
+        read_back=False,
+        older={"num_kv_heads": 1},
+    ),
+    "falcon/gguf_names_new": Case(
+        FalconForCausalLM,
+        FalconConfig(**falcon.SIZES | falcon.ONE_LAYER | falcon.NEW | FALCON),
+        falcon,
+        falcon.right_padded,
+        read_back=False,
+    ),
+    "gptbigcode/gguf_names": Case(
+        GPTBigCodeForCausalLM,
+        GPTBigCodeConfig(**gptbigcode.SIZES | gptbigcode.ONE_LAYER | {"n_inner": None}),
+        gptbigcode,
+        gptbigcode.right_padded,
+        read_back=False,
     ),
     "gptneox/gguf_names": Case(
         GPTNeoXForCausalLM,

@@ -63,10 +63,11 @@ public struct ScoreBias<Scalar: ComputeScalar>: Sendable {
 
   /// A bias for each key.
   ///
-  /// - Parameter array: `[batch, heads, keys]`
+  /// - Parameter array: `[batch, heads, keys]`, or `[1, heads, keys]` if all batch members share it.
   public static func keys(_ array: NDArray<Scalar>) -> ScoreBias {
     let (heads, keys) = (array.shape[1], array.shape[2])
-    return ScoreBias(array, batch: heads * keys, head: keys, query: 0, key: 1)
+    return ScoreBias(
+      array, batch: array.shape[0] == 1 ? 0 : heads * keys, head: keys, query: 0, key: 1)
   }
 
   /// A bias for each pair of query and key.

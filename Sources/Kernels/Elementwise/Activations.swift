@@ -3,6 +3,8 @@ public enum Activation: String, Sendable, CaseIterable {
   case gelu
   case geluTanh = "gelu_new"
   case geluFast = "gelu_fast"
+  /// No config names it: the code of some models has it.
+  case geluMegatron = "gelu_megatron"
   case quickGELU = "quick_gelu"
   case gelu10 = "gelu_10"
   case relu
@@ -22,9 +24,15 @@ public enum Activation: String, Sendable, CaseIterable {
     case "gelu_python": self = .gelu
     case "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate": self = .geluTanh
     case "swish": self = .silu
+    case Activation.geluMegatron.rawValue: return nil
     default: self.init(rawValue: name)
     }
   }
+}
+
+extension Activation {
+  /// Those that configs name.
+  public static let named = allCases.filter { $0 != .geluMegatron }
 }
 
 /// How many elements a worker maps at a time.
@@ -59,6 +67,8 @@ func apply<Scalar: ComputeScalar>(
   case .geluTanh: unsafe geluTanh(x, scale: Scalar((2 / Double.pi).squareRoot()))
   // The approximation with √(2/π) rounded to ten digits.
   case .geluFast: unsafe geluTanh(x, scale: 0.7978845608)
+  // With √(2/π) rounded to eight (NVIDIA/Megatron-LM: model/fused_bias_gelu.py).
+  case .geluMegatron: unsafe geluTanh(x, scale: 0.79788456)
   // The same section's approximation by a sigmoid.
   case .quickGELU: unsafe sigmoid(of: 1.702, x) { $0 * $1 }
   case .gelu10:

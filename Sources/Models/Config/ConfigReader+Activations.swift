@@ -7,7 +7,7 @@ extension ConfigReader {
     _ key: String, default standard: Activation,
     on bearing: ConfigFact.Bearing = .outputs(as: "activation")
   ) -> Activation {
-    let names = Activation.allCases.map(\.rawValue)
+    let names = Activation.named.map(\.rawValue)
     let place = named(key)
     return fact(
       key, .choice(names), on: bearing, default: standard, json: { .string($0.rawValue) }

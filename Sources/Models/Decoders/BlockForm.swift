@@ -8,6 +8,9 @@ public struct BlockForm: Sendable, Equatable {
   public enum Arrangement: Sendable, Equatable {
     /// `x = x + f(norm(x))` for one, then for the other. Xiong et al., arXiv 2002.04745, §3.
     case normBefore
+    /// `x = norm(x)`, then `x = x + f(x)`, for one, then for the other. Shoeybi et al., arXiv 1909.08053 (an
+    /// option of Megatron-LM's code).
+    case normOfStream
     /// `x = norm(x + f(x))`. Vaswani et al., arXiv 1706.03762, §3.1.
     case normAfter
     /// `x = x + norm(f(x))`. arXiv 2501.00656, §2.
@@ -60,7 +63,7 @@ public struct BlockForm: Sendable, Equatable {
     }
     let (hasOwn, hasSecond, hasPost): (Bool, Bool, Bool) =
       switch arrangement {
-      case .normBefore, .normAfter: (true, true, false)
+      case .normBefore, .normAfter, .normOfStream: (true, true, false)
       case .normAround: (true, true, true)
       case .normOfResult: (false, false, true)
       case .parallel(let sharesNorm): (true, !sharesNorm, false)
@@ -97,6 +100,10 @@ struct Block<Scalar: ComputeScalar> {
     case .normBefore, .normOfResult, .normAround:
       let y = attending(attentionNorm.applied(to: x), onto: x, &states)
       return try feeding(feedForwardNorm.applied(to: y), onto: y)
+    case .normOfStream:
+      let own = attentionNorm.applied(to: x)
+      let y = feedForwardNorm.applied(to: attending(own, onto: own, &states))
+      return try feeding(y, onto: y)
     case .parallel:
       let own = attentionNorm.applied(to: x)
       let y = attending(own, onto: x, &states)

@@ -19,7 +19,7 @@ extension CausalDecoder {
   }
 
   public var dimensions: [String: Int] {
-    form.blocks.first.map { ["head_size": $0.attention.shape.headSize] } ?? [:]
+    form.blocks.first?.attention.shape.dimensions ?? [:]
   }
 
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
@@ -40,7 +40,10 @@ extension CausalDecoder {
       slots.append(.optionalIDs("token_type_ids", below: form.vocabulary))
     }
     if let positions = form.embedding.positions {
-      slots.append(.positions("position_ids", below: positions.count))
+      slots.append(
+        .positions(
+          "position_ids", below: positions.count,
+          among: positions.countsPadding ? nil : "attention_mask"))
     } else if !form.rotaries.isEmpty {
       slots.append(.positions("position_ids"))
     }
@@ -51,7 +54,8 @@ extension CausalDecoder {
     guard form.head.task == .languageModel else { return nil }
     return GenerationRules(
       ids: "input_ids", mask: "attention_mask", endTokens: form.head.endTokens,
-      padToken: form.head.padToken, longest: form.embedding.positions?.count,
+      padToken: form.head.padToken,
+      longest: form.embedding.positions?.count ?? form.longest,
       dependsOnLength: form.rotaries.contains(where: \.growsWithLength))
   }
 }
@@ -72,16 +76,23 @@ extension DecoderForm {
           states[Self.rotaryState(index)] = rotaryTable(
             positions: positions, frequencies: frequencies, of: Scalar.self)
         }
+        if let alibi {
+          let inputs = states.inputs
+          states["alibi"] = alibi(
+            keys: states.firstPosition + inputs.required("input_ids").width,
+            allowed: inputs.mask("attention_mask"), of: Scalar.self)
+        }
       }
     }
   }
 
   private var embeddingWork: @Sendable (ModelInputs) -> StageWork {
     let turned = rotaries.reduce(0) { $0 + $1.turned }
-    guard turned > 0 else { return { .largest(of: $0) } }
+    let left = turned + (alibi?.heads ?? 0)
+    guard left > 0 else { return { .largest(of: $0) } }
     return { inputs in
       var work = StageWork.positions(of: "input_ids", in: inputs)
-      work.leaves = work.positions * turned
+      work.leaves = work.positions * left
       return work
     }
   }
@@ -112,7 +123,7 @@ extension DecoderForm {
     }
   }
 
-  /// The normalisation after the last block, if there is one. Choices, merged with the batch so far, come
+  /// What stands after the last block: a normalisation, and a projection to another width. Choices, merged with the batch so far, come
   /// apart.
   fileprivate func finish<Scalar: ComputeScalar>() -> Stage<Scalar> {
     var outputs: [StageOutput] = [.hidden(blocks.count, from: "hidden")]
@@ -121,8 +132,15 @@ extension DecoderForm {
       let norm = try self.norm.map { norm throws(CheckpointError) in
         try Norm(scope.module("decoder", .sequence), "norm", norm, width: width)
       }
+      let projection = try outputWidth.map { output throws(CheckpointError) in
+        try Linear(
+          scope.module("decoder", .sequence).module("projection", .linear), in: width, out: output,
+          bias: false)
+      }
       return { states throws(CheckpointError) in
-        states["hidden"] = states.inputs.separatingChoices(norm.applied(to: states["hidden"]))
+        let x = norm.applied(to: states["hidden"])
+        states["hidden"] = states.inputs.separatingChoices(projection.map { $0(x) } ?? x)
+        states.remove("alibi")
         rotaries.indices.forEach { states.remove(Self.rotaryState($0)) }
       }
     }
@@ -133,6 +151,7 @@ extension DecoderForm {
 private struct Embedding<Scalar: ComputeScalar> {
   let form: EmbeddingForm
   let word: WeightRows<Scalar>
+  let projection: Linear<Scalar>?
   let position: WeightRows<Scalar>?
   let norm: Norm<Scalar>?
 
@@ -140,7 +159,11 @@ private struct Embedding<Scalar: ComputeScalar> {
   func callAsFunction(_ inputs: ModelInputs) throws(CheckpointError) -> NDArray<Scalar> {
     var x = try word(inputs.required("input_ids"))
     if form.factor != 1 { x = scaled(x, by: form.factor) }
-    if let position { x = add(x, try position(inputs.required("position_ids"))) }
+    if let projection { x = projection(x) }
+    if let position, let offset = form.positions?.offset {
+      let ids = inputs.required("position_ids")
+      x = add(x, try position(offset == 0 ? ids : ids.shifted(by: offset)))
+    }
     if form.addsTypes, let types = inputs["token_type_ids"] { x = add(x, try word(types)) }
     return norm.applied(to: x)
   }
@@ -152,13 +175,24 @@ extension EmbeddingForm {
   ) throws(CheckpointError) -> Embedding<Scalar> {
     Embedding(
       form: self,
-      word: scope.module("word", .embedding).rows("weight", [vocabulary, width], .embedding),
+      word: scope.module("word", .embedding).rows(
+        "weight", [vocabulary, self.width ?? width], .embedding),
+      projection: try self.width.map { own throws(CheckpointError) in
+        try Linear(scope.module("projection", .linear), in: own, out: width, bias: false)
+      },
       position: positions.map {
-        scope.module("position", .embedding).rows("weight", [$0.count, width], .embedding)
+        scope.module("position", .embedding)
+          .rows("weight", [$0.count + $0.offset, width], .embedding)
       },
       norm: try norm.map { norm throws(CheckpointError) in
         try Norm(scope, "norm", norm, width: width)
       })
+  }
+}
+
+extension NDArray<Int> {
+  fileprivate func shifted(by offset: Int) -> NDArray<Int> {
+    NDArray(shape: shape, elements: elements.map { $0 + offset })
   }
 }
 

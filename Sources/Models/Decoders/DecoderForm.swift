@@ -14,23 +14,32 @@ public struct DecoderForm: Sendable, Equatable {
   public var embedding = EmbeddingForm()
   /// The rotary positions that there are; a layer that has some names one of them.
   public var rotaries: [RotarySettings] = []
+  /// What layers that say so add to their scores; `nil` if none does.
+  public var alibi: ALiBi?
   /// The blocks in order.
   public var blocks: [BlockForm]
   /// The normalisation after the last block; `nil` for none.
   public var norm: NormForm?
+  /// The width of what the head reads, if a linear layer without bias makes that of the stream.
+  public var outputWidth: Int?
+  /// How many positions a text may have, where there is no table of them that says it.
+  public var longest: Int?
   /// What stands on it.
   public var head: HeadForm
 
   /// Describes a decoder.
   public init(
     vocabulary: Int, width: Int, embedding: EmbeddingForm = EmbeddingForm(),
-    rotaries: [RotarySettings] = [], blocks: [BlockForm], norm: NormForm?, head: HeadForm
+    rotaries: [RotarySettings] = [], alibi: ALiBi? = nil, blocks: [BlockForm], norm: NormForm?,
+    outputWidth: Int? = nil, longest: Int? = nil, head: HeadForm
   ) {
     (self.vocabulary, self.width) = (vocabulary, width)
     self.embedding = embedding
     self.rotaries = rotaries
+    self.alibi = alibi
     self.blocks = blocks
     self.norm = norm
+    (self.outputWidth, self.longest) = (outputWidth, longest)
     self.head = head
   }
 
@@ -44,6 +53,8 @@ public struct DecoderForm: Sendable, Equatable {
 public struct EmbeddingForm: Sendable, Equatable {
   /// What the words' vectors are multiplied by.
   public var factor = 1.0
+  /// The width of the words' vectors, if a linear layer without bias makes that of the stream.
+  public var width: Int?
   /// The learned positions that are added; `nil` if there are none.
   public var positions: LearnedPositions?
   /// Whether token types are added, which are words: they have no table of their own.
@@ -56,10 +67,12 @@ public struct EmbeddingForm: Sendable, Equatable {
 
   /// Words' vectors as they are, unless told otherwise.
   public init(
-    factor: Double = 1, positions: LearnedPositions? = nil, addsTypes: Bool = false,
+    factor: Double = 1, width: Int? = nil, positions: LearnedPositions? = nil,
+    addsTypes: Bool = false,
     norm: NormForm? = nil, mayHoldRotary: Bool = false
   ) {
     self.factor = factor
+    self.width = width
     self.positions = positions
     self.addsTypes = addsTypes
     self.norm = norm
@@ -71,9 +84,19 @@ public struct EmbeddingForm: Sendable, Equatable {
 public struct LearnedPositions: Sendable, Equatable {
   /// How many positions a text may have.
   public var count: Int
+  /// How many rows of the table stand before that of position 0.
+  public var offset: Int
+  /// Whether positions that are not given are counted among all ids; if not, among those that are no padding,
+  /// which itself has position −1.
+  public var countsPadding: Bool
 
   /// Describes a table.
-  public init(_ count: Int) {
+  ///
+  /// - Precondition: there is a row for position −1, if there is that position.
+  public init(_ count: Int, offset: Int = 0, countsPadding: Bool = true) {
+    precondition(countsPadding || offset > 0, "padding has no row")
     self.count = count
+    self.offset = offset
+    self.countsPadding = countsPadding
   }
 }

@@ -102,6 +102,9 @@ extension ConfigReader {
 }
 
 extension DecoderForm {
+  /// The width of what the head reads.
+  private var headWidth: Int { outputWidth ?? width }
+
   /// The stages after the last normalisation.
   func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
     switch head.task {
@@ -111,23 +114,23 @@ extension DecoderForm {
     case .sequenceClassification:
       [
         .sequenceClassification(
-          of: "hidden", width: width, labels: head.labels, padToken: head.padToken)
+          of: "hidden", width: headWidth, labels: head.labels, padToken: head.padToken)
       ]
-    case .tokenClassification: [.classifier(of: "hidden", width: width, labels: head.labels)]
-    case .questionAnswering: [.questionAnswering(of: "hidden", width: width)]
+    case .tokenClassification: [.classifier(of: "hidden", width: headWidth, labels: head.labels)]
+    case .questionAnswering: [.questionAnswering(of: "hidden", width: headWidth)]
     }
   }
 
   private func languageModel<Scalar>() -> Stage<Scalar> {
     .languageModel(
-      of: "hidden", width: width, vocabulary: vocabulary, isTied: head.isTied,
+      of: "hidden", width: headWidth, vocabulary: vocabulary, isTied: head.isTied,
       bias: head.hasBias, factor: head.factor, softcap: head.softcap)
   }
 
   /// One score a sequence, from the state of a token of its own.
   private func choice<Scalar>() -> Stage<Scalar> {
     Stage("choice_head", outputs: [.final("mc_logits")]) { scope throws(CheckpointError) in
-      let linear = try Linear(scope.module("choice_head", .linear), in: width, out: 1)
+      let linear = try Linear(scope.module("choice_head", .linear), in: headWidth, out: 1)
       return { states throws(CheckpointError) in
         let tokens = states.inputs.required("mc_token_ids")  // [batch, choices]
         let scores = linear(selectPositions(tokens.elements, of: states["hidden"]))

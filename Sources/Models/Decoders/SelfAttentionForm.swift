@@ -23,6 +23,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var latent: LatentForm?
   /// Whether each head has a sink.
   public var hasSinks = false
+  /// Whether the decoder's ALiBi is added to scores.
+  public var hasALiBi = false
   /// What files may hold of the layer that is no weight.
   public var buffers = AttentionBuffers()
 
@@ -32,18 +34,19 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public init(
     shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
     hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
-    bound: Double? = nil, latent: LatentForm? = nil, hasSinks: Bool = false, window: Int? = nil,
-    buffers: AttentionBuffers = AttentionBuffers()
+    bound: Double? = nil, latent: LatentForm? = nil, hasSinks: Bool = false,
+    hasALiBi: Bool = false, window: Int? = nil, buffers: AttentionBuffers = AttentionBuffers()
   ) {
     self.shape = shape
     self.shape.window = window ?? shape.window
+    if hasALiBi { self.shape.hasHeadBias = true }
     self.rotary = rotary
     (self.scale, self.softcap) = (scale, softcap)
     (self.hasBias, self.hasOutputBias) = (hasBias, hasOutputBias)
     self.norm = norm
     self.bound = bound
     self.latent = latent
-    self.hasSinks = hasSinks
+    (self.hasSinks, self.hasALiBi) = (hasSinks, hasALiBi)
     self.buffers = buffers
   }
 
@@ -119,7 +122,9 @@ enum SelfAttention<Scalar: ComputeScalar> {
     switch self {
     case .plain(let form, let attention):
       let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]
-      return attention(x, keys: form.keys(states), rotary: rotary, adding: addend, &states)
+      let bias = form.hasALiBi ? ScoreBias.keys(states["alibi"]) : nil
+      return attention(
+        x, keys: form.keys(states), bias: bias, rotary: rotary, adding: addend, &states)
     case .latent(let form, let attention):
       return attention(
         x, keys: form.keys(states), rotary: states[DecoderForm.rotaryState(form.rotary)],

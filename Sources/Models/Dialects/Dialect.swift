@@ -87,8 +87,12 @@ package struct Rule: Sendable {
   package var layouts: [Layout]
   /// The rule holds only for models that have this weight,
   var onlyWith: String?
-  /// and only for those that have not this one.
+  /// and only for those that have not this one;
   var onlyWithout: String?
+  /// likewise the dimensions that a model must have,
+  var onlyHaving: String?
+  /// and must not have.
+  var onlyLacking: String?
   /// A tied weight is written all the same: always, or unless this other weight is tied.
   var writesTie: Rule.TieWriting = .never
   /// More rows than the model has are accepted if they are zero.
@@ -142,6 +146,26 @@ extension [Rule] {
     rules.flatMap(\.self).map { rule in
       var rule = rule
       rule.onlyWithout = path
+      return rule
+    }
+  }
+}
+
+extension [Rule] {
+  /// The same rules, for models that have the dimension `name`: for what no weight shows.
+  package static func having(_ name: String, _ rules: [Rule]...) -> [Rule] {
+    rules.flatMap(\.self).map { rule in
+      var rule = rule
+      rule.onlyHaving = name
+      return rule
+    }
+  }
+
+  /// The same rules, for models that do not have the dimension `name`.
+  package static func lacking(_ name: String, _ rules: [Rule]...) -> [Rule] {
+    rules.flatMap(\.self).map { rule in
+      var rule = rule
+      rule.onlyLacking = name
       return rule
     }
   }

@@ -78,6 +78,8 @@ package struct StoredForms: Sendable {
     func fill(_ text: String) -> String { filled(text, numbers) }
     if let needed = rule.onlyWith, slots[fill(needed)] == nil { return }
     if let unwanted = rule.onlyWithout, slots[fill(unwanted)] != nil { return }
+    if let needed = rule.onlyHaving, dimensions[needed] == nil { return }
+    if let unwanted = rule.onlyLacking, dimensions[unwanted] != nil { return }
     let declared = rule.layouts[0].paths.contains { isDeclared(filled($0, numbers)) }
     guard declared else { return }
     do throws(Arrangement.Misfit) {

@@ -135,7 +135,7 @@ struct InputReader {
   }
 
   /// An array like the ids, if given: of their shape, before merging or after it.
-  private mutating func companion(_ slot: InputSlot, below limit: Int) {
+  private mutating func companion(_ slot: InputSlot, below limit: Int, from lowest: Int = 0) {
     guard let shape = shape(of: slot) else { return }
     let unmerged =
       inputs.hasChoices ? [shape[0] / inputs.choices, inputs.choices, shape[1]] : shape
@@ -147,19 +147,25 @@ struct InputReader {
       }
       inputs[slot.name] = given.reshaped(shape)
     }
-    array(slot.name, shape: shape, below: limit)
+    array(slot.name, shape: shape, below: limit, from: lowest)
     if case .zeros = slot.absence, inputs[slot.name] == nil {
       inputs[slot.name] = NDArray(shape: shape, repeating: 0)
     }
   }
 
-  /// Position ids `[batch, length]`, or `[1, length]` for all; 0, 1, 2, … if not given.
+  /// Position ids `[batch, length]`, or `[1, length]` for all; counted if not given.
   private mutating func positions(_ slot: InputSlot, below limit: Int) {
     guard let shape = shape(of: slot) else { return }
     let (batch, length) = (shape[0], shape[1])
     if inputs[slot.name] == nil {
-      guard length <= limit else {
-        faults.append("the inputs are \(length) long, the model has \(limit) positions")
+      let counted = positions(among: slot.absence, shape)
+      let needed = counted.map { ($0.elements.max() ?? 0) + 1 } ?? length
+      guard needed <= limit else {
+        faults.append("the inputs are \(needed) long, the model has \(limit) positions")
+        return
+      }
+      if let counted {
+        inputs[slot.name] = counted
         return
       }
       inputs[slot.name] = NDArray(shape: [1, length], elements: Array(0..<length))
@@ -168,7 +174,25 @@ struct InputReader {
       inputs[slot.name] = NDArray(
         shape: shape, elements: (0..<batch).flatMap { _ in row.elements })
     }
-    companion(slot, below: limit)
+    if case .countedAmong = slot.absence {
+      companion(slot, below: limit, from: -1)
+    } else {
+      companion(slot, below: limit)
+    }
+  }
+
+  /// Positions of what a mask allows, if they are counted so and it is given and right.
+  private func positions(among absence: InputSlot.Absence, _ shape: [Int]) -> NDArray<Int>? {
+    guard case .countedAmong(let name) = absence, let mask = inputs[name], mask.shape == shape
+    else { return nil }
+    let rows = (0..<mask.rows).flatMap { row in
+      var next = 0
+      return mask.row(row).map { allows in
+        defer { if allows != 0 { next += 1 } }
+        return allows != 0 ? next : -1
+      }
+    }
+    return NDArray(shape: shape, elements: rows)
   }
 
   /// A place in each text; the last one if not given.
@@ -182,15 +206,17 @@ struct InputReader {
 
   // MARK: Arrays
 
-  /// An array of exactly that shape, if given, with values `0..<limit`.
-  private mutating func array(_ name: String, shape: [Int], below limit: Int) {
+  /// An array of exactly that shape, if given, with values `lowest..<limit`.
+  private mutating func array(
+    _ name: String, shape: [Int], below limit: Int, from lowest: Int = 0
+  ) {
     guard let array = inputs[name] else { return }
     guard array.shape == shape else {
       faults.append(
         "\(name) is \(describe(shape: array.shape)), must be \(describe(shape: shape))")
       return
     }
-    check(array, name, below: limit)
+    check(array, name, below: limit, from: lowest)
   }
 
   /// Merges the choices of a rank-3 array with its batch.
@@ -199,8 +225,11 @@ struct InputReader {
     inputs[name] = array.reshaped([array.shape[0] * array.shape[1], array.shape[2]])
   }
 
-  private mutating func check(_ ids: NDArray<Int>, _ name: String, below limit: Int) {
-    guard let index = ids.elements.firstIndex(where: { !(0..<limit).contains($0) }) else { return }
+  private mutating func check(
+    _ ids: NDArray<Int>, _ name: String, below limit: Int, from lowest: Int = 0
+  ) {
+    guard let index = ids.elements.firstIndex(where: { !(lowest..<limit).contains($0) })
+    else { return }
     faults.append("\(name) has \(ids.elements[index]) at element \(index), must be below \(limit)")
   }
 

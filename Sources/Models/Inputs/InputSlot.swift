@@ -44,6 +44,8 @@ public struct InputSlot: Sendable {
     case zeros
     /// 0, 1, 2, … as positions; the last place, as a place.
     case counted
+    /// 0, 1, 2, … as positions of what a mask allows, and −1 as that of what it does not.
+    case countedAmong(mask: String)
     /// What is made of the other inputs; `nil` for the reason why that is not possible.
     case made(@Sendable (ModelInputs) -> NDArray<Int>?, otherwise: String)
   }
@@ -96,11 +98,15 @@ public struct InputSlot: Sendable {
 
   /// Positions, which count from 0 on where they are not given.
   ///
-  /// - Parameter limit: how many the model has; `nil` if they have no end.
-  package static func positions(_ name: String, below limit: Int? = nil) -> InputSlot {
+  /// - Parameters:
+  ///   - limit: how many the model has; `nil` if they have no end.
+  ///   - mask: the mask, declared before, of which only what it allows is counted, and the rest has position −1.
+  package static func positions(
+    _ name: String, below limit: Int? = nil, among mask: String? = nil
+  ) -> InputSlot {
     InputSlot(
       name: name, axes: [.batch, .length], content: .positions(below: limit ?? .max),
-      absence: .counted)
+      absence: mask.map { .countedAmong(mask: $0) } ?? .counted)
   }
 
   /// For each text, choices included, a place in it: the last where none is given.

@@ -48,7 +48,7 @@ public struct Attention<Scalar: ComputeScalar> {
     sinks = hasSinks ? try scope.weight("sinks", [shape.heads], .bias) : nil
     var declared = shape
     declared.hasHeadBias = shape.hasHeadBias || hasSinks
-    declared.dependsOnLevel = softcap != nil || hasSinks
+    declared.dependsOnLevel = softcap != nil || bound != nil || hasSinks
     declared.norm = norm?.extent
     scope.declare(.attention(declared))
     self.shape = shape

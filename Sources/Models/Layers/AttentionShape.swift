@@ -22,7 +22,7 @@ public struct AttentionShape: Sendable, Equatable {
   /// Whether scores depend on the head's number, because each head has a bias or a sink of its own.
   public var hasHeadBias: Bool
   /// Whether the same amount more on all scores of a query changes what comes out: it does where scores
-  /// are bent, or have a sink beside them.
+  /// are bent, or have a sink beside them. Or whether what would add it is bent itself.
   public internal(set) var dependsOnLevel = false
   /// What of queries and keys is normalised together, if they are.
   public internal(set) var norm: QueryKeyNorm.Extent?
@@ -55,6 +55,10 @@ public struct AttentionShape: Sendable, Equatable {
     default: (heads, valueSize)
     }
   }
+
+  /// What layouts of dialects divide axes by: `head_size`, and `group_size`, the width of all queries that
+  /// share a head of keys.
+  var dimensions: [String: Int] { ["head_size": headSize, "group_size": group * headSize] }
 
   /// The width of all queries' heads.
   public var queryWidth: Int { heads * headSize }

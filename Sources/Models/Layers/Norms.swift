@@ -17,12 +17,16 @@ public struct NormForm: Sendable, Equatable {
   public var epsilon: Double
   /// Whether a layer normalisation has an offset.
   public var hasBias = true
+  /// Whether it has a gain.
+  public var hasGain = true
   /// What is added to the stored weights to get the gain: 1 where they are stored as their distance from it.
   public var gainOffset = 0.0
 
   /// Layer normalisation. Ba et al., arXiv 1607.06450, eq. 4.
-  public static func layer(epsilon: Double, hasBias: Bool = true) -> NormForm {
-    NormForm(kind: .layer, epsilon: epsilon, hasBias: hasBias)
+  public static func layer(
+    epsilon: Double, hasBias: Bool = true, hasGain: Bool = true
+  ) -> NormForm {
+    NormForm(kind: .layer, epsilon: epsilon, hasBias: hasBias, hasGain: hasGain)
   }
 
   /// Root-mean-square normalisation. Zhang & Sennrich, arXiv 1910.07467, eq. 4.
@@ -46,7 +50,8 @@ public enum Norm<Scalar: ComputeScalar> {
     case .layer:
       self = .layer(
         try LayerNorm(
-          scope.module(name, .layerNorm), width: width, epsilon: form.epsilon, bias: form.hasBias))
+          scope.module(name, .layerNorm), width: width, epsilon: form.epsilon, bias: form.hasBias,
+          gain: form.hasGain))
     case .rootMeanSquare:
       self = .rootMeanSquare(
         try RMSNorm(
@@ -72,25 +77,26 @@ extension Optional {
   }
 }
 
-/// Layer normalisation with gain and, unless told otherwise, offset. See `layerNorm`.
+/// Layer normalisation with, unless told otherwise, gain and offset. See `layerNorm`.
 public struct LayerNorm<Scalar: ComputeScalar> {
-  let weight: NDArray<Scalar>  // [width]
-  let bias: NDArray<Scalar>  // [width]
+  private let weight: NDArray<Scalar>?  // [width]
+  private let bias: NDArray<Scalar>?  // [width]
   let epsilon: Double
 
   package init(
-    _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, bias hasBias: Bool = true
+    _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, bias hasBias: Bool = true,
+    gain hasGain: Bool = true
   ) throws(CheckpointError) {
-    weight = try scope.weight("weight", [width], .normWeight)
-    bias =
-      hasBias
-      ? try scope.weight("bias", [width], .normBias) : NDArray(shape: weight.shape, repeating: 0)
+    weight = hasGain ? try scope.weight("weight", [width], .normWeight) : nil
+    bias = hasBias ? try scope.weight("bias", [width], .normBias) : nil
     self.epsilon = epsilon
   }
 
   /// `[…, width]` to the same.
   package func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
-    layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
+    layerNorm(
+      x, weight: weight ?? NDArray(shape: [x.width], repeating: 1),
+      bias: bias ?? NDArray(shape: [x.width], repeating: 0), epsilon: epsilon)
   }
 }
 

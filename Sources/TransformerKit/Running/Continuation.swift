@@ -111,7 +111,8 @@ struct Continuation<Scalar: ComputeScalar> {
 
   /// How many more tokens have positions; `nil` if there is no limit.
   var room: Int? {
-    guard let longest = rules.longest, let positions = inputs["position_ids"] else { return nil }
+    guard let longest = rules.longest else { return nil }
+    guard let positions = inputs["position_ids"] else { return max(0, longest - texts.width) }
     let last = (0..<positions.rows).map { positions.elements[($0 + 1) * positions.width - 1] }
     return max(0, longest - 1 - (last.max() ?? 0))
   }

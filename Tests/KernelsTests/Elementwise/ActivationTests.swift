@@ -8,6 +8,7 @@ private let printedValues: [(Activation, [Double])] = [
   (.gelu, [-0.004049694, -0.1586553, 2.99595]),
   (.geluTanh, [-0.003637392, -0.158808, 2.996363]),
   (.geluFast, [-0.003637392, -0.158808, 2.996363]),
+  (.geluMegatron, [-0.003637392, -0.158808, 2.996363]),
   (.quickGELU, [-0.01807131, -0.1542042, 2.981929]),
   (.gelu10, [-0.004049694, -0.1586553, 2.99595]),
   (.relu, [0, 0, 3]), (.relu2, [0, 0, 9]), (.relu6, [0, 0, 3]),
@@ -27,6 +28,7 @@ private func naive(_ activation: Activation, _ x: Double) -> Double {
   case .gelu10: min(max(gelu(), -10), 10)
   case .geluTanh: geluTanh((2 / Double.pi).squareRoot())
   case .geluFast: geluTanh(0.7978845608)
+  case .geluMegatron: geluTanh(0.79788456)
   case .quickGELU: x * sigmoid(1.702 * x)
   case .relu: max(x, 0)
   case .relu2: max(x, 0) * max(x, 0)
@@ -110,7 +112,7 @@ private func naive(_ activation: Activation, _ x: Double) -> Double {
     #expect(Activation(name: name) == activation)
   }
 
-  @Test(arguments: ["GELU", "gelu ", "", "prelu", "geluTanh"])
+  @Test(arguments: ["GELU", "gelu ", "", "prelu", "geluTanh", "gelu_megatron"])
   func `guesses no other name`(_ name: String) {
     #expect(Activation(name: name) == nil)
   }

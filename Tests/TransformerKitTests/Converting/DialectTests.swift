@@ -9,7 +9,8 @@ import TransformerKit
 
 /// Fixtures with a golden, of all architectures and all dialects: `t5/mesh_v11`.
 private let cases: [String] = [
-  "bert", "deepseek", "gpt2", "gptneox", "gptoss", "llama", "mixtral", "t5",
+  "bert", "bloom", "deepseek", "falcon", "gpt2", "gptbigcode", "gptneox",
+  "gptoss", "llama", "mixtral", "mpt", "opt", "t5",
 ].flatMap { family in
   fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     .filter { (try? fixture($0).appending("golden.npz").stat()) != nil }

@@ -23,6 +23,13 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "gpt2/lm_untied"), StepCase(folder: "gpt2/scale_variants", prompt: 3),
   StepCase(folder: "gpt2/left_padding", prompt: 4),
   StepCase(folder: "gpt2/left_padding_position_ids", prompt: 4),
+  StepCase(folder: "bloom/lm", prompt: 4), StepCase(folder: "bloom/left_padding", prompt: 4),
+  StepCase(folder: "bloom/holes", prompt: 7),
+  StepCase(folder: "falcon/lm"), StepCase(folder: "falcon/new", prompt: 3),
+  StepCase(folder: "falcon/rw"), StepCase(folder: "falcon/left_padding_alibi", prompt: 4),
+  StepCase(folder: "gptbigcode/lm", prompt: 3), StepCase(folder: "gptbigcode/multi_head"),
+  StepCase(folder: "mpt/clip_qkv", prompt: 2), StepCase(folder: "mpt/left_padding", prompt: 4),
+  StepCase(folder: "opt/lm", prompt: 4), StepCase(folder: "opt/post_norm"),
   StepCase(folder: "gptneox/lm", prompt: 4), StepCase(folder: "gptneox/serial"),
   StepCase(folder: "llama/lm", prompt: 4), StepCase(folder: "llama/mistral", prompt: 2),
   StepCase(folder: "llama/qwen2_windows"), StepCase(folder: "llama/qwen3"),
@@ -92,6 +99,10 @@ private let stepCases: [StepCase] = [
   }
 
   @Test(arguments: [
+    "bloom/generate", "bloom/generate_left_padded", "falcon/generate",
+    "falcon/generate_left_padded", "falcon/generate_alibi", "gptbigcode/generate",
+    "gptbigcode/generate_left_padded", "mpt/generate", "mpt/generate_left_padded", "opt/generate",
+    "opt/generate_left_padded",
     "gpt2/generate", "gpt2/generate_left_padded", "gptneox/generate",
     "gptneox/generate_left_padded", "llama/generate", "llama/generate_left_padded",
     "llama/generate_dynamic", "llama/mistral_generate", "llama/qwen2_layer_types",

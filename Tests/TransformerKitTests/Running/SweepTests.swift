@@ -152,7 +152,8 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
   static func all(isExhaustive: Bool) -> [SweptModel] {
     var seen: Set<String> = []
     return [
-      "bert", "deepseek", "gpt2", "gptneox", "gptoss", "llama", "mixtral", "t5",
+      "bert", "bloom", "deepseek", "falcon", "gpt2", "gptbigcode", "gptneox",
+      "gptoss", "llama", "mixtral", "mpt", "opt", "t5",
     ].flatMap { family in
       fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     }.compactMap { name in

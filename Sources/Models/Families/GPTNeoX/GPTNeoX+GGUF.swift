@@ -30,15 +30,6 @@ extension Dialect {
   }
 }
 
-extension Layout {
-  /// The queries of all heads, then keys, then values.
-  fileprivate static func partByPart(_ ending: String) -> Layout {
-    .joined(
-      ["query", "key", "value"].map { .weight("decoder.blocks.{i}.attention.\($0)\(ending)") },
-      axis: 0)
-  }
-}
-
 extension [Limit] {
   /// What llama.cpp computes: src/models/gptneox.cpp, whose `gelu` is the tanh form, and what
   /// src/llama-context.cpp makes of scaled frequencies. The metadata of a GGUF file say the rest.

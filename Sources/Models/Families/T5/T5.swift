@@ -130,7 +130,7 @@ extension ConfigReader {
     if implied == nil, !has("dense_act_fn") {
       refuse(
         "feed_forward_proj \"\(name)\" is not known; known are "
-          + Activation.allCases.map(\.rawValue).joined(separator: ", "))
+          + Activation.named.map(\.rawValue).joined(separator: ", "))
     }
     let isGated = flag("is_gated_act", default: parts[0] == "gated", on: .weights)
     return (activation("dense_act_fn", default: implied ?? .relu), isGated)

@@ -104,7 +104,7 @@ func fault(_ body: () throws -> Void) -> CheckpointError? {
         "vocab_size": 13, "hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1,
         "max_position_embeddings": 10,
       ])
-    #expect(named.dimensions == ["head_size": 4])
+    #expect(named.dimensions == ["head_size": 4, "group_size": 4])
     #expect(named.probe["input_ids"]?.shape == [2, 10])
   }
 

@@ -32,7 +32,7 @@ import Testing
     #expect(shape(block + "key.weight", of: model) == [12, 8])
     #expect(shape(block + "value.weight", of: model) == [12, 8])
     #expect(shape(block + "output.weight", of: model) == [8, 24])
-    #expect(model.dimensions == ["head_size": 6])
+    #expect(model.dimensions == ["head_size": 6, "group_size": 12])
   }
 
   @Test func `no number of key heads, and null, are as many as queries have`() throws {

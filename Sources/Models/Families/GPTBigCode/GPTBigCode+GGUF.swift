@@ -1,0 +1,30 @@
+import Kernels
+
+extension Dialect {
+  /// GPT-BigCode under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `starcoder`;
+  /// llama.cpp: conversion/starcoder.py): queries, keys and values in one, block behind block.
+  static let ggufGPTBigCode = Dialect(
+    name: "gguf",
+    architecture: GPTBigCode.name,
+    rules: [
+      .rename("token_embd", "embeddings.word"),
+      .rename("position_embd", "embeddings.position"),
+      layer("attn_norm", "attention_norm"),
+      .tensor("blk.{i}.attn_qkv.weight", .partByPart(".weight")),
+      .tensor("blk.{i}.attn_qkv.bias", .partByPart(".bias")),
+      layer("attn_output", "attention.output"),
+      layer("ffn_norm", "feed_forward_norm"),
+      layer("ffn_up", "feed_forward.up"),
+      layer("ffn_down", "feed_forward.down"),
+      .rename("output_norm", "decoder.norm"),
+      .rename("output", "lm_head"),
+    ],
+    // src/models/starcoder.cpp, whose `gelu` is the tanh form.
+    limits: [.fact("activation", "gelu_new"), .fact("scale_attn_weights", "true")],
+    evidence: [.name("blk.0.attn_qkv.weight")],
+    ownFiles: .gguf)
+
+  private static func layer(_ stored: String, _ path: String) -> [Rule] {
+    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
+  }
+}
