@@ -7,17 +7,8 @@ import TestSupport
 import Testing
 import TransformerKit
 
-/// Fixtures with a golden, of all architectures and all dialects: `t5/mesh_v11`.
-private let cases: [String] = [
-  "bert", "bloom", "deepseek", "falcon", "gpt2", "gptbigcode", "gptneox",
-  "gptoss", "llama", "mixtral", "mpt", "opt", "t5",
-].flatMap { family in
-  fileNames(in: fixture(family)).map { "\(family)/\($0)" }
-    .filter { (try? fixture($0).appending("golden.npz").stat()) != nil }
-}
-
 /// Fixtures that other ecosystems' own code made.
-private let foreignCases = cases.filter { name in
+private let foreignCases = goldenCases.filter { name in
   ["google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused"].contains {
     name.contains("/\($0)")
   }
@@ -28,7 +19,7 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
 /// Every dialect that has a place for a model's weights, and back.
 @Suite struct DialectTests {
   @Test func `the fixtures are there`() {
-    #expect(cases.count >= 80)
+    #expect(goldenCases.count >= 80)
     #expect(foreignCases.count >= 20)
     let shown = Set(
       foreignCases.compactMap { try? Model(fixture($0), options: options).graph.dialect.fullName })
@@ -47,7 +38,7 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
     #expect(report.isVerified, "\(report.lines.filter { !$0.isWithin }.map(\.name))")
   }
 
-  @Test(arguments: cases)
+  @Test(arguments: goldenCases)
   func `through every dialect and back, bit for bit and with the same id`(_ name: String) throws {
     let graph = try Model(fixture(name), options: options).graph
     let id = try ModelID(graph).digest

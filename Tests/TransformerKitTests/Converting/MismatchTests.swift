@@ -1,3 +1,4 @@
+import Codecs
 import Containers
 import Models
 import SystemPackage
@@ -42,7 +43,10 @@ private let linear: JSONValue = [
     _ name: String
   ) throws {
     let options = RecognitionOptions(dropsTrainingState: true)
-    let graph = try Model(fixture(name), options: OpenOptions(recognition: options)).graph
+    let model = try Model(fixture(name), options: OpenOptions(recognition: options))
+    let graph = model.graph
+    // What codecs store other dialects may cut: that is refused for another reason.
+    guard model.plain.codecs.isEmpty else { return }
     for dialect in Family.all.dialects where dialect.architecture == graph.dialect.architecture {
       let differences = graph.inexpressible(in: dialect.fullName)
       if dialect.name == "huggingface" { #expect(differences == []) }

@@ -14,7 +14,7 @@ import TransformerKit
 #endif
 
 /// Whether everything is swept: every tensor of every fixture (Tools/sweep). Otherwise one fixture of
-/// each dialect and head, and of its layers the first.
+/// each dialect of each architecture and of each head of a family, and of its layers the first.
 private let isExhaustive = unsafe getenv("TFKIT_SWEEP") != nil
 
 /// Checkpoints with one thing wrong: every tensor's shape, and every number of the config. Each ends in a
@@ -148,20 +148,22 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
 
   private static let options = RecognitionOptions(dropsTrainingState: true)
 
-  /// The fixtures that are models, or one for each dialect and head.
+  /// The fixtures that are models, or one for each dialect of each architecture, and each head of a family.
   static func all(isExhaustive: Bool) -> [SweptModel] {
     var seen: Set<String> = []
-    return [
-      "bert", "bloom", "deepseek", "falcon", "gpt2", "gptbigcode", "gptneox",
-      "gptoss", "llama", "mixtral", "mpt", "opt", "t5",
-    ].flatMap { family in
+    return familyFolders.map { $0.lowercased() }.flatMap { family in
       fileNames(in: fixture(family)).map { "\(family)/\($0)" }
     }.compactMap { name in
       guard let checkpoint = try? Checkpoint.open(fixture(name), options: OpenOptions()),
         let config = checkpoint.config?.value,
-        let graph = try? WeightGraph(checkpoint.tensors, config: config, options: options),
-        seen.insert("\(graph.dialect.fullName) \(graph.architecture.head)").inserted || isExhaustive
+        let graph = try? WeightGraph(checkpoint.tensors, config: config, options: options)
       else { return nil }
+      let family = String(name.prefix { $0 != "/" })
+      let ending = graph.architecture.stages(Float.self).last?.name ?? ""
+      let isNew = [
+        "\(type(of: graph.architecture).name) \(graph.dialect.fullName)", "\(family) \(ending)",
+      ].filter { seen.insert($0).inserted }
+      guard !isNew.isEmpty || isExhaustive else { return nil }
       return SweptModel(
         name: name, tensors: checkpoint.tensors.tensors, config: config, graph: graph)
     }
