@@ -42,12 +42,12 @@ import Testing
       elements: [true, true, true, false, false, false, true, false, true, true])
     let all = bias(.amongAll, keys: 5, allowed: allowed)
     #expect(all.shape == [1, 2, 5])
-    #expect(all.elements.prefix(5) == [-4, -3, -2, -1, 0].map { $0 / 16 })
+    #expect(Array(all.elements.prefix(5)) == [-4.0, -3, -2, -1, 0].map { $0 / 16 })
     let counted = bias(.amongAllowed, keys: 5, allowed: allowed)
     #expect(counted.shape == [2, 2, 5])
     // 0 1 2 and two hidden ones; a hidden one, 0, a hidden one, 1 2: less 2.
-    #expect(counted.elements.prefix(5) == [-2, -1, 0, -2, -2].map { $0 / 16 })
-    #expect(counted.elements[10..<15] == [-2, -2, -2, -1, 0].map { $0 / 16 })
+    #expect(Array(counted.elements.prefix(5)) == [-2.0, -1, 0, -2, -2].map { $0 / 16 })
+    #expect(Array(counted.elements[10..<15]) == [-2.0, -2, -2, -1, 0].map { $0 / 16 })
     #expect(bias(.amongAllowed, keys: 5).elements == bias(.amongAll, keys: 5).elements)
   }
 
@@ -69,7 +69,8 @@ import Testing
     let scaled = bias(.amongAll, keys: 4, scale: 0.5, isRounded: true, heads: 16)
     // 3 · 0.70703125 = 2.12109375 is between 2.109375 and 2.125.
     #expect(
-      scaled.elements.prefix(4) == [0, 0.70703125, 1.4140625, 2.125].map { ($0 - 2.125) / 2 })
+      Array(scaled.elements.prefix(4))
+        == [0, 0.70703125, 1.4140625, 2.125].map { ($0 - 2.125) / 2 })
   }
 
   /// Subtracting a query's position from all its keys' changes no weight, so the sum over keys is that of
