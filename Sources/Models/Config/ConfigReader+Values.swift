@@ -119,7 +119,7 @@ extension ConfigReader {
 
   /// One of several names.
   ///
-  /// - Parameter aliases: other names for some of them.
+  /// - Parameter aliases: other names for some of them, and names that mean another one here.
   public mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ key: String, or alias: String? = nil, default standard: Choice,
     aliases: [String: Choice] = [:], on bearing: ConfigFact.Bearing = .outputs
@@ -132,7 +132,7 @@ extension ConfigReader {
       key, .choice(names), on: bearing, default: standard, json: { .string($0.rawValue) }
     ) { value in
       guard let name = value.string else { return .fault("must be a string, is \(value.text())") }
-      if let choice = Choice(rawValue: name) ?? aliases[name] { return .value(choice) }
+      if let choice = aliases[name] ?? Choice(rawValue: name) { return .value(choice) }
       return .unsupported(
         "\(place) \"\(name)\" is not known; known are \(names.joined(separator: ", "))")
     }

@@ -55,7 +55,7 @@ extension CausalDecoder {
     return GenerationRules(
       ids: "input_ids", mask: "attention_mask", endTokens: form.head.endTokens,
       padToken: form.head.padToken,
-      longest: form.embedding.positions?.count ?? form.longest,
+      longest: form.embedding.positions?.count ?? form.longest, renewedBeyond: form.renewedBeyond,
       dependsOnLength: form.rotaries.contains(where: \.growsWithLength))
   }
 }
@@ -101,8 +101,17 @@ extension DecoderForm {
   private func declareRotary<Scalar>(in scope: WeightScope<Scalar>) {
     guard let rotary = rotaries.first else { return }
     scope.constant("rotary_frequencies", [rotary.pairs], .frequencies(of: rotary))
-    if case .llama3 = rotary.scaling {
-      scope.constant("rotary_factors", [rotary.pairs], .factors(of: rotary))
+    switch rotary.scaling {
+    case .llama3: scope.constant("rotary_factors", [rotary.pairs], .factors(of: rotary))
+    case .longRoPE(let factors):
+      for (name, list) in [("short", factors.short), ("long", factors.long)] {
+        scope.constant(
+          "rotary_\(name)_factors", [list.count],
+          Formula("holds the \(name) factors of the rotary scaling and is in the config") {
+            list[$0]
+          })
+      }
+    default: break
     }
   }
 

@@ -16,6 +16,9 @@ public struct DecoderForm: Sendable, Equatable {
   public var rotaries: [RotarySettings] = []
   /// What layers that say so add to their scores; `nil` if none does.
   public var alibi: ALiBi?
+  /// The length, padding included, beyond which a text that grows is computed anew once, because its keys were
+  /// turned in other ways; `nil` if they stay.
+  public var renewedBeyond: Int?
   /// The blocks in order.
   public var blocks: [BlockForm]
   /// The normalisation after the last block; `nil` for none.

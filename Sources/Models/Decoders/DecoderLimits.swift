@@ -32,6 +32,26 @@ extension Limit {
     }
   }
 
+  /// An even count of numbers is turned.
+  static func evenRotaryPart<Model: CausalDecoder>(_: Model.Type) -> Limit {
+    .of(Model.self, "the count of numbers that are turned") { model in
+      guard let block = model.form.blocks.first, let rotary = model.form.rotaries.first,
+        !rotary.size.isMultiple(of: 2)
+      else { return nil }
+      return ("\(rotary.size) of \(block.attention.shape.headSize)", "even")
+    }
+  }
+
+  /// The queries of all heads are together as wide as the stream.
+  static func headsAsWideAsStream<Model: CausalDecoder>(_: Model.Type) -> Limit {
+    .of(Model.self, "the width of all heads") { model in
+      guard let shape = model.form.blocks.first?.attention.shape,
+        shape.queryWidth != model.form.width
+      else { return nil }
+      return ("\(shape.queryWidth) in the config", "that of the stream, \(model.form.width),")
+    }
+  }
+
   /// Queries see all keys before them.
   static func noWindow<Model: CausalDecoder>(_: Model.Type) -> Limit {
     .of(Model.self, "sliding_window") { model in

@@ -25,6 +25,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var hasSinks = false
   /// Whether the decoder's ALiBi is added to scores.
   public var hasALiBi = false
+  /// What a query attends to that sees nothing. See `KeyPlan`.
+  public var fallback = KeyPlan.Fallback.all
   /// What files may hold of the layer that is no weight.
   public var buffers = AttentionBuffers()
 
@@ -35,7 +37,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
     shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
     hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
     bound: Double? = nil, latent: LatentForm? = nil, hasSinks: Bool = false,
-    hasALiBi: Bool = false, window: Int? = nil, buffers: AttentionBuffers = AttentionBuffers()
+    hasALiBi: Bool = false, window: Int? = nil, fallback: KeyPlan.Fallback = .all,
+    buffers: AttentionBuffers = AttentionBuffers()
   ) {
     self.shape = shape
     self.shape.window = window ?? shape.window
@@ -47,6 +50,7 @@ public struct SelfAttentionForm: Sendable, Equatable {
     self.bound = bound
     self.latent = latent
     (self.hasSinks, self.hasALiBi) = (hasSinks, hasALiBi)
+    self.fallback = fallback
     self.buffers = buffers
   }
 
@@ -54,7 +58,7 @@ public struct SelfAttentionForm: Sendable, Equatable {
   func load<Scalar: ComputeScalar>(
     _ scope: WeightScope<Scalar>, width: Int
   ) throws(CheckpointError) -> SelfAttention<Scalar> {
-    buffers.declare(in: scope)
+    buffers.declare(in: scope, window: shape.window)
     if let latent {
       return .latent(
         self,
@@ -74,7 +78,7 @@ extension SelfAttentionForm {
   fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
     .causal(
       allowed: states.inputs.mask("attention_mask"), window: shape.window,
-      firstQuery: states.firstPosition)
+      firstQuery: states.firstPosition, fallback: fallback)
   }
 }
 
@@ -97,9 +101,9 @@ public struct AttentionBuffers: Sendable, Equatable {
     self.frequencies = frequencies
   }
 
-  fileprivate func declare<Scalar>(in scope: WeightScope<Scalar>) {
+  fileprivate func declare<Scalar>(in scope: WeightScope<Scalar>, window: Int?) {
     if let count = causalMask {
-      scope.constant("causal_mask", [count, count], .causalMask(count))
+      scope.constant("causal_mask", [count, count], .causalMask(count, window: window))
     }
     if let maskedScore { scope.constant("masked_score", [], .maskedScore(maskedScore)) }
     if let frequencies {

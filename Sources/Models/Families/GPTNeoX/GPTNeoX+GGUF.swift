@@ -37,12 +37,7 @@ extension [Limit] {
     .fact("activation", "gelu_new"),
     .rotaryScaling(GPTNeoX.self, known: ["linear", "yarn"]),
     .truncatedYaRN(GPTNeoX.self),
-    .of(GPTNeoX.self, "the count of numbers that are turned") { model in
-      guard let block = model.form.blocks.first, let rotary = model.form.rotaries.first,
-        !rotary.size.isMultiple(of: 2)
-      else { return nil }
-      return ("\(rotary.size) of \(block.attention.shape.headSize)", "even")
-    },
+    .evenRotaryPart(GPTNeoX.self),
     .of(GPTNeoX.self, "attention_bias") { model in
       model.form.blocks.allSatisfy(\.attention.hasBias) ? nil : ("false in the config", "true")
     },
