@@ -17,16 +17,23 @@ extension Family {
   public static let all: [Family] = [
     .bert,
     .bloom,
+    .codeGen,
     .deepSeek,
     .falcon,
+    .gpt1,
     .gpt2,
     .gptBigCode,
+    .gptJ,
+    .gptNeo,
     .gptNeoX,
     .gptOSS,
     .llama,
     .mixtral,
     .mpt,
     .opt,
+    .phi,
+    .stableLM,
+    .starCoder2,
     .t5,
   ]
 }

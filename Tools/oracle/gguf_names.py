@@ -1,8 +1,7 @@
 """Writes Fixtures/FAMILY/gguf_names*: python Tools/oracle/gguf_names.py FOLDER [CASE ...]
 
 FOLDER is a copy of llama.cpp, here the one inside the source distribution of llama-cpp-python
-0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/bert.py, bloom.py, falcon.py,
-gpt2.py, gptneox.py, llama.py, mpt.py, qwen.py, starcoder.py, t5.py)
+0.3.36 (vendor/llama.cpp, with gguf-py 0.19.0). Its converter (conversion/, a file or two a family)
 makes a GGUF file of a random Hugging Face model, without a vocabulary; its reader gives names and
 arrays back, in numpy's order of dimensions. They are stored as safetensors: tfkit reads these
 names, not yet the container.
@@ -36,8 +35,12 @@ from transformers import (
     LlamaForCausalLM,
     MptConfig,
     MptForCausalLM,
+    Phi3ForCausalLM,
+    PhiForCausalLM,
     Qwen2ForCausalLM,
     Qwen3ForCausalLM,
+    StableLmForCausalLM,
+    Starcoder2ForCausalLM,
     T5Config,
     T5EncoderModel,
     T5ForConditionalGeneration,
@@ -51,6 +54,9 @@ import gptbigcode
 import gptneox
 import llama
 import mpt
+import phi
+import stablelm
+import starcoder2
 import t5
 from converted import original_folder, write_huggingface
 from exact import FIXTURES, exact_outputs, write_golden
@@ -191,8 +197,59 @@ CASES = {
         llama.right_padded,
         read_back=False,
     ),
+    "phi/gguf_names": Case(
+        PhiForCausalLM,
+        PhiForCausalLM.config_class(**phi.SIZES | {"intermediate_size": 64}),
+        phi,
+        phi.right_padded,
+        read_back=False,  # transformers knows none there, nor of those that follow
+    ),
+    "phi/gguf_names_phi3": Case(
+        Phi3ForCausalLM,
+        Phi3ForCausalLM.config_class(**phi.SIZES | phi.SHARED | phi.longrope(16, 0.75)),
+        phi,
+        phi.right_padded,
+        read_back=False,
+    ),
+    "stablelm/gguf_names": Case(
+        StableLmForCausalLM,
+        StableLmForCausalLM.config_class(
+            **stablelm.SIZES | stablelm.NORMS | stablelm.BIASES | stablelm.rope(0.5)
+        ),
+        stablelm,
+        stablelm.right_padded,
+        read_back=False,
+    ),
+    "stablelm/gguf_names_parallel": Case(
+        StableLmForCausalLM,
+        StableLmForCausalLM.config_class(
+            **stablelm.SIZES | stablelm.PARALLEL | stablelm.rope(0.5)
+        ),
+        stablelm,
+        stablelm.right_padded,
+        read_back=False,
+    ),
+    "starcoder2/gguf_names": Case(
+        Starcoder2ForCausalLM,
+        Starcoder2ForCausalLM.config_class(**starcoder2.SIZES),
+        starcoder2,
+        starcoder2.right_padded,
+        read_back=False,
+    ),
     "t5/gguf_names_encoder": Case(T5EncoderModel, T5Config(**T5, **V11), t5, t5.encoder_padded),
 }
+
+
+def give_what_is_returned(converter):
+    """Repairs StableLM's converter, which returns the joined norms from a generator, where they are
+    lost."""
+    modify = converter.modify_tensors
+
+    def repaired(self, *arguments):
+        joined = yield from modify(self, *arguments)
+        yield from joined or ()
+
+    converter.modify_tensors = repaired
 
 
 def write_gguf(source, file, older):
@@ -201,6 +258,8 @@ def write_gguf(source, file, older):
     kind = conversion.ModelType.TEXT
     architecture = conversion.get_model_architecture(hparams, kind)
     converter = conversion.get_model_class(architecture)
+    if hparams["model_type"] == "stablelm":
+        give_what_is_returned(converter)
     converter.set_vocab = lambda self: None
     with torch.inference_mode():
         converter(

@@ -110,6 +110,46 @@ import TransformerKit
       ])
   }
 
+  @Test(
+    arguments: [
+      ("gptj/of_2021", 2, 2), ("gptj/of_2022", 1, 2), ("codegen/of_2022", 2, 1),
+      ("codegen/bool_masks", 1, 1), ("gptneo/of_2021", 2, 2), ("gptneo/bool_masks", 2, 2),
+      ("gpt1/of_2018", 2, 1), ("gpt1/of_2021", 1, 1),
+    ])
+  func `masks of old layers are constants, with their windows`(
+    _ name: String, _ layers: Int, _ count: Int
+  ) throws {
+    let dropped = try openModel(name).graph.dropped.map(\.name.text)
+    #expect(dropped.filter { !$0.contains("lm_head") }.count == layers * count, "\(dropped)")
+  }
+
+  @Test(
+    arguments: [
+      ("gptj/wrong_masked_bias", "transformer.h.0.attn.masked_bias: element 0 is not -1000000000"),
+      ("codegen/wrong_mask", "transformer.h.0.attn.causal_mask: element 76 is not 0"),
+      ("gptneo/wrong_mask", "transformer.h.1.attn.attention.bias: element 72 is not 0"),
+      ("gpt1/wrong_mask", "transformer.h.0.attn.bias: element 76 is not 0"),
+    ])
+  func `masks of old layers that hold something else are refused`(
+    _ name: String, _ expected: String
+  ) throws {
+    let error = #expect(throws: CheckpointError.self) { try openModel(name) }
+    #expect(error?.details == ["not constant \(expected)"])
+  }
+
+  @Test func `factors of long texts are those of the config`() throws {
+    let names = ["short", "long"].map { "rope_factors_\($0).weight" }
+    let dropped = try openModel("phi/gguf_names_phi3").graph.dropped.map(\.name.text)
+    #expect(Set(dropped) == Set(names))
+    for name in names {
+      let wrong = stored(name, .f32, [3], [1, 1, 1.5])
+      let error = #expect(throws: CheckpointError.self) {
+        try graph("phi/gguf_names_phi3", adding: [wrong], without: [name])
+      }
+      #expect(error?.details.first?.hasPrefix("not constant \(name): element") == true)
+    }
+  }
+
   @Test func `our own cast writes files that we take`() throws {
     let scratch = ScratchFolder()
     for name in ["gpt2/lm_old_buffers", "bert/position_ids"] {

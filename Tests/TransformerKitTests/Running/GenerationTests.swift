@@ -31,6 +31,13 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "mpt/clip_qkv", prompt: 2), StepCase(folder: "mpt/left_padding", prompt: 4),
   StepCase(folder: "opt/lm", prompt: 4), StepCase(folder: "opt/post_norm"),
   StepCase(folder: "gptneox/lm", prompt: 4), StepCase(folder: "gptneox/serial"),
+  StepCase(folder: "phi/norms", prompt: 4), StepCase(folder: "phi/phi3"),
+  StepCase(folder: "phi/phi3_windows", prompt: 2),
+  StepCase(folder: "stablelm/twelve"), StepCase(folder: "starcoder2/windows", prompt: 4),
+  StepCase(folder: "gptj/most_of_heads", prompt: 3),
+  StepCase(folder: "codegen/eight_heads"), StepCase(folder: "gptneo/three_layers", prompt: 2),
+  StepCase(folder: "gptneo/left_padding", prompt: 4), StepCase(folder: "gpt1/lm"),
+  StepCase(folder: "gpt1/left_padding", prompt: 4),
   StepCase(folder: "llama/lm", prompt: 4), StepCase(folder: "llama/mistral", prompt: 2),
   StepCase(folder: "llama/qwen2_windows"), StepCase(folder: "llama/qwen3"),
   StepCase(folder: "llama/left_padding_position_ids", prompt: 4),
@@ -110,6 +117,13 @@ private let stepCases: [StepCase] = [
     "deepseek/v2_generate", "gptoss/generate", "gptoss/generate_left_padded", "mixtral/generate",
     "mixtral/generate_left_padded", "mixtral/generate_window", "mixtral/olmoe_generate",
     "mixtral/qwen2_generate", "mixtral/qwen3_generate", "t5/generate",
+    "phi/generate", "phi/generate_left_padded",
+    "phi/phi3_generate", "phi/phi3_generate_long", "phi/phi3_generate_left_padded",
+    "phi/phi3_generate_all_padded", "stablelm/generate", "stablelm/generate_left_padded",
+    "starcoder2/generate", "starcoder2/generate_left_padded", "gptj/generate",
+    "gptj/generate_left_padded", "codegen/generate", "codegen/generate_left_padded",
+    "gptneo/generate", "gptneo/generate_left_padded", "gpt1/generate",
+    "gpt1/generate_left_padded",
   ])
   func `continues as the framework does`(_ folder: String) throws {
     let graph = try Model(fixture(folder)).graph
