@@ -11,7 +11,7 @@ import Testing
   }
 
   private func windows(_ members: [String: JSONValue]) throws -> [Int?] {
-    try neo(members).form.blocks.map(\.attention.window)
+    try neo(members).form.blocks.map(\.attention.shape.window)
   }
 
   @Test func `groups of layers come as often as they say`() throws {
@@ -27,7 +27,8 @@ import Testing
       try windows(["attention_types": [[["global"], 4]], "attention_layers": list])
         == [5, 5, nil, nil])
     #expect(
-      try neo(["attention_layers": list, "window_size": .null]).form.blocks[0].attention.window
+      try neo(["attention_layers": list, "window_size": .null]).form.blocks[0].attention.shape
+        .window
         == 256)
   }
 
