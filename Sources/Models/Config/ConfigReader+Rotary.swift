@@ -13,8 +13,9 @@ public struct RotaryDefaults: Sendable {
   public var positions: Int
   /// The key of the number of positions.
   public var positionsKey = "max_position_embeddings"
-  /// The keys of the base and of the fraction where they stand beside the settings.
-  public var thetaKey = RotaryDefaults.theta, fractionKey = RotaryDefaults.fraction
+  /// The keys of the base and of the fraction where they stand beside the settings; `nil` if it does not.
+  public var thetaKey: String? = RotaryDefaults.theta
+  public var fractionKey = RotaryDefaults.fraction
   /// The number of positions of the training, where the config does not say it beside the settings: then
   /// what they say of it is not read. `nil` if they may.
   public var trained: Int?
@@ -24,7 +25,7 @@ public struct RotaryDefaults: Sendable {
   /// Defaults.
   public init(
     theta: Double = 10_000, fraction: Double = 1, headSize: Int, positions: Int,
-    positionsKey: String = "max_position_embeddings", thetaKey: String = RotaryDefaults.theta,
+    positionsKey: String = "max_position_embeddings", thetaKey: String? = RotaryDefaults.theta,
     fractionKey: String = RotaryDefaults.fraction, trained: Int? = nil,
     formerNames: [String: String] = [:]
   ) {
@@ -67,6 +68,27 @@ extension ConfigReader {
     ) { first, _ in first }
   }
 
+  /// The settings of rotary positions of one type of layer where each type has its own: those under the
+  /// type's name in `rope_parameters`. transformers 4 has bases beside them, each type's under a key of its own
+  /// (`thetaKey`), and a `rope_scaling` that is only for layers that see all keys.
+  ///
+  /// - Parameter isUsed: whether there is a layer of the type. If not, nothing depends on its settings.
+  mutating func rotary(
+    _ defaults: RotaryDefaults, of type: LayerType, isUsed: Bool
+  ) -> RotarySettings {
+    let isOlder = type == .full && rotaryObject == "rope_scaling"
+    let settings = "rope_parameters"
+    let isBoth = within(settings) { $0.has(type.rawValue) } && isOlder
+    if isBoth { reject("rope_scaling and \(settings).\(type.rawValue) are both there") }
+    guard isUsed else {
+      disregard([defaults.thetaKey].compactMap(\.self) + (isOlder ? ["rope_scaling"] : []))
+      return RotarySettings(size: defaults.headSize, base: defaults.theta)
+    }
+    return rotary(
+      in: isOlder ? ["rope_scaling"] : [settings, type.rawValue], defaults,
+      layerType: type.rawValue, hasOwnBase: true)
+  }
+
   /// The object that has the settings: an older one goes first, unless it is empty.
   private var rotaryObject: String {
     let older = present("rope_scaling")
@@ -74,10 +96,11 @@ extension ConfigReader {
   }
 
   private mutating func rotary(
-    in path: [String], _ defaults: RotaryDefaults, layerType: String? = nil
+    in path: [String], _ defaults: RotaryDefaults, layerType: String? = nil,
+    hasOwnBase: Bool = false
   ) -> RotarySettings {
     if present("rope_scaling") == [:] { disregard(["rope_scaling"]) }
-    var place = RotaryPlace(path: path, layerType: layerType)
+    var place = RotaryPlace(path: path, layerType: layerType, hasOwnBase: hasOwnBase)
     let base = place.positive(
       RotaryDefaults.theta, beside: defaults.thetaKey, default: defaults.theta,
       usual: [1e4, 5e5, 1e6], &self)
@@ -244,11 +267,13 @@ private enum RotaryKind: String, CaseIterable {
 private struct RotaryPlace {
   let path: [String]
   let layerType: String?
+  /// Whether a base beside the settings is that of the type alone. Else several types may share it.
+  let hasOwnBase: Bool
   /// The number of positions of the training.
   var trained = 1
 
-  init(path: [String], layerType: String?) {
-    (self.path, self.layerType) = (path, layerType)
+  init(path: [String], layerType: String?, hasOwnBase: Bool) {
+    (self.path, self.layerType, self.hasOwnBase) = (path, layerType, hasOwnBase)
   }
 
   /// A fact's name in the model's id, which does not show where the config says it.
@@ -258,16 +283,17 @@ private struct RotaryPlace {
 
   /// A number that stands in the settings, or beside them, there perhaps under another key.
   func positive(
-    _ key: String, beside other: String, default standard: Double, usual: [Double],
+    _ key: String, beside other: String?, default standard: Double, usual: [Double],
     _ reader: inout ConfigReader
   ) -> Double {
-    if reader.within(path, { $0.has(key) }) {
-      reader.disregard([other])
+    guard let other, !reader.within(path, { $0.has(key) }) else {
+      reader.disregard([other].compactMap(\.self))
       return reader.within(path) {
         $0.positive(key, default: standard, usual: usual, on: named(key))
       }
     }
-    // Several types of layers may share it.
-    return reader.positive(other, default: standard, usual: usual, on: .outputs(as: key))
+    return reader.positive(
+      other, default: standard, usual: usual,
+      on: hasOwnBase && key == RotaryDefaults.theta ? named(key) : .outputs(as: key))
   }
 }

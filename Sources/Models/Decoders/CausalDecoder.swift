@@ -51,7 +51,8 @@ extension CausalDecoder {
   }
 
   public var generation: GenerationRules? {
-    guard form.head.task == .languageModel else { return nil }
+    let isCausal = form.blocks.allSatisfy { !$0.attention.seesAhead }
+    guard form.head.task == .languageModel, isCausal else { return nil }
     return GenerationRules(
       ids: "input_ids", mask: "attention_mask", endTokens: form.head.endTokens,
       padToken: form.head.padToken,

@@ -27,6 +27,11 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var hasALiBi = false
   /// What a query attends to that sees nothing. See `KeyPlan`.
   public var fallback = KeyPlan.Fallback.all
+  /// Whether queries see what comes after them, too: in a window as many keys to either side as they
+  /// otherwise see to one.
+  public var seesAhead = false
+  /// How queries grow with their positions, if they do.
+  public var growth: QueryGrowth?
   /// What files may hold of the layer that is no weight.
   public var buffers = AttentionBuffers()
 
@@ -37,7 +42,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
     shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
     hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
     bound: Double? = nil, latent: LatentForm? = nil, hasSinks: Bool = false,
-    hasALiBi: Bool = false, window: Int? = nil, fallback: KeyPlan.Fallback = .all,
+    hasALiBi: Bool = false, window: Int? = nil, seesAhead: Bool = false,
+    fallback: KeyPlan.Fallback = .all, growth: QueryGrowth? = nil,
     buffers: AttentionBuffers = AttentionBuffers()
   ) {
     self.shape = shape
@@ -51,6 +57,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
     self.latent = latent
     (self.hasSinks, self.hasALiBi) = (hasSinks, hasALiBi)
     self.fallback = fallback
+    self.seesAhead = seesAhead
+    self.growth = growth
     self.buffers = buffers
   }
 
@@ -76,8 +84,9 @@ public struct SelfAttentionForm: Sendable, Equatable {
 extension SelfAttentionForm {
   /// Which keys the queries of the present inputs see.
   fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
-    .causal(
-      allowed: states.inputs.mask("attention_mask"), window: shape.window,
+    let reach = shape.window.map { $0 - 1 }
+    return KeyPlan(
+      allowed: states.inputs.mask("attention_mask"), before: reach, after: seesAhead ? reach : 0,
       firstQuery: states.firstPosition, fallback: fallback)
   }
 }
@@ -127,8 +136,11 @@ enum SelfAttention<Scalar: ComputeScalar> {
     case .plain(let form, let attention):
       let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]
       let bias = form.hasALiBi ? ScoreBias.keys(states["alibi"]) : nil
+      let factors = form.growth?.factors(
+        at: states.inputs.required("position_ids"), of: Scalar.self)
       return attention(
-        x, keys: form.keys(states), bias: bias, rotary: rotary, adding: addend, &states)
+        x, keys: form.keys(states), bias: bias, rotary: rotary, factors: factors, adding: addend,
+        &states)
     case .latent(let form, let attention):
       return attention(
         x, keys: form.keys(states), rotary: states[DecoderForm.rotaryState(form.rotary)],

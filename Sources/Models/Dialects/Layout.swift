@@ -25,6 +25,8 @@ package indirect enum Layout: Sendable {
   /// With the two halves of each head interleaved along an axis: rotary pairs (i, i + size/2) become
   /// neighbours. The dimension is the size of a head.
   case interleavedHeads(Layout, axis: Int, size: String)
+  /// With a number added to each element, which only a whole tensor has: the outermost case.
+  case plus(Layout, Double)
 
   /// The paths of the weights in it, with `{i}`.
   package var paths: [String] {
@@ -32,7 +34,7 @@ package indirect enum Layout: Sendable {
     case .weight(let path): [path]
     case .transposed(let inner), .permuted(let inner, _), .stacked(let inner, _, _),
       .repeated(let inner, _), .unit(let inner, _), .divided(let inner, _, _),
-      .merged(let inner, _), .interleavedHeads(let inner, _, _):
+      .merged(let inner, _), .interleavedHeads(let inner, _, _), .plus(let inner, _):
       inner.paths
     case .joined(let parts, _): parts.flatMap(\.paths)
     }
@@ -45,10 +47,15 @@ package indirect enum Layout: Sendable {
     case .stacked(let inner, let hole, _): inner.stackedHoles.union([hole])
     case .transposed(let inner), .permuted(let inner, _), .repeated(let inner, _),
       .unit(let inner, _), .divided(let inner, _, _), .merged(let inner, _),
-      .interleavedHeads(let inner, _, _):
+      .interleavedHeads(let inner, _, _), .plus(let inner, _):
       inner.stackedHoles
     case .joined(let parts, _): parts.reduce([]) { $0.union($1.stackedHoles) }
     }
+  }
+
+  /// What is added to each element.
+  var addend: Double {
+    if case .plus(_, let number) = self { number } else { 0 }
   }
 
   /// The layout in words: `transposed`, `joined along 0`.
@@ -68,6 +75,7 @@ package indirect enum Layout: Sendable {
     case .divided(let inner, let axis, let name): joined("axis \(axis) divided by \(name)", inner)
     case .merged(let inner, let axis): joined("axes \(axis) and \(axis + 1) merged", inner)
     case .interleavedHeads(let inner, _, _): joined("heads interleaved", inner)
+    case .plus(let inner, let number): joined("plus \(number)", inner)
     }
   }
 

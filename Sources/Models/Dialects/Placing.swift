@@ -85,8 +85,9 @@ struct Placing {
       faults.append("wrong dtype  \(name): is \(tensor.dtype), must be F16, BF16, F32 or F64")
       return unfit.formUnion(form.paths)
     }
+    let stored = layout.addend == 0 ? tensor : tensor.adding(-layout.addend)
     for (path, piece) in layout.pieces {
-      let placement = WeightGraph.Placement(stored: tensor, piece: piece, layout: layout.text)
+      let placement = WeightGraph.Placement(stored: stored, piece: piece, layout: layout.text)
       if let first = placements[path], fitting != nil {
         try check(placement, repeats: first, of: path)
       } else {

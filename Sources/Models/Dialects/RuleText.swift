@@ -45,6 +45,7 @@ extension Layout {
     case .merged(let inner, let axis): "merge\(axis)(\(inner.expression))"
     case .interleavedHeads(let inner, let axis, let size):
       "interleave\(axis)(\(inner.expression), \(size))"
+    case .plus(let inner, let number): "add(\(inner.expression), \(number))"
     }
   }
 }

@@ -6,6 +6,8 @@ package struct StoredForm: Sendable {
   package struct Form: Sendable {
     package let shape: [Int]
     package let pieces: [(path: String, piece: Piece)]
+    /// What is added to each element.
+    let addend: Double
     /// The layout in words.
     let text: String
   }
@@ -105,7 +107,8 @@ package struct StoredForms: Sendable {
     guard isPartition(pieces.map(\.piece), of: arrangement.shape.reduce(1, *)) else {
       throw Arrangement.Misfit(reason: "the parts do not fill it exactly")
     }
-    return StoredForm.Form(shape: arrangement.shape, pieces: pieces, text: layout.text)
+    return StoredForm.Form(
+      shape: arrangement.shape, pieces: pieces, addend: layout.addend, text: layout.text)
   }
 
   /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.
@@ -159,6 +162,8 @@ package struct StoredForms: Sendable {
       return try arrange(inner, numbers).divided(axis: axis, size: try dimension(name))
     case .merged(let inner, let axis):
       return try arrange(inner, numbers).merged(axis: axis)
+    case .plus(let inner, _):
+      return try arrange(inner, numbers)
     case .interleavedHeads(let inner, let axis, let name):
       let size = try dimension(name)
       let halves = try arrange(inner, numbers)

@@ -66,15 +66,17 @@ public struct Attention<Scalar: ComputeScalar> {
   ///   - bias: added to the scores of all keys, those that came before included.
   ///   - rotary: `[batch or 1, queries, rotary size]`, the table of the queries' positions, if the layer's
   ///     shape has a rotary part and this layer turns. See `rotaryTable`.
+  ///   - factors: `[batch or 1, queries, 1]`, what queries are multiplied by, for the last.
   ///   - addend: `[batch, queries, width]`, added to the result.
   /// - Returns: `[batch, queries, width]`
   package func callAsFunction(
     _ x: NDArray<Scalar>, keys: KeyPlan, bias: ScoreBias<Scalar>? = nil,
-    rotary: NDArray<Scalar>? = nil, adding addend: NDArray<Scalar>? = nil,
-    _ states: inout States<Scalar>
+    rotary: NDArray<Scalar>? = nil, factors: NDArray<Scalar>? = nil,
+    adding addend: NDArray<Scalar>? = nil, _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
     let parts = project(x, by: [query.projection, key.projection, value.projection])
-    let queries = prepare(parts[0], norms?.query, rotary, heads: shape.heads)
+    var queries = prepare(parts[0], norms?.query, rotary, heads: shape.heads)
+    if let factors { queries = multiplyBroadcasting(queries, factors) }
     let new = prepare(parts[1], norms?.key, rotary, heads: shape.keyHeads)
     let before = keys.keysBefore
     let kept = states.extend(path + ".keys", by: new, before: before)

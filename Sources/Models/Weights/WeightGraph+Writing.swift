@@ -1,5 +1,22 @@
 public import TensorCore
 
+extension WeightGraph.Translated {
+  /// Adds a number to each element, in another type if there is one.
+  ///
+  /// - Returns: why that cannot be undone, if it cannot.
+  fileprivate mutating func add(
+    _ number: Double, as dtype: DType?
+  ) throws(CheckpointError) -> String? {
+    let type = dtype ?? tensor.dtype
+    let lost = try tensor.countLost(adding: number, as: type)
+    tensor = tensor.adding(number, as: type)
+    return lost == 0
+      ? nil
+      : "not exact    \(tensor.name): \(lost) of \(tensor.elementCount) numbers plus \(number) are"
+        + " none of \(type); --dtype of a longer type may hold them"
+  }
+}
+
 extension WeightGraph {
   /// A tensor of another dialect, and where its parts come from.
   public struct Translated: Sendable {
@@ -14,7 +31,7 @@ extension WeightGraph {
     }
 
     /// The tensor, gathered when read.
-    public let tensor: Tensor
+    public fileprivate(set) var tensor: Tensor
     /// How its weights are laid out in it, in words; empty if as they are.
     public let layout: String
     /// The weights.
@@ -23,12 +40,17 @@ extension WeightGraph {
 
   /// The checkpoint's weights as another dialect stores them, in the order of the computation.
   ///
-  /// Nothing is read before a tensor's bytes are asked for, and values are never changed.
+  /// Nothing is read before a tensor's bytes are asked for, and values are never changed; but where the
+  /// dialect adds a number to weights, they are read now, and must come back exactly.
   ///
-  /// - Parameter name: the dialect's name.
+  /// - Parameters:
+  ///   - name: the dialect's name.
+  ///   - dtype: what will be written, if not the weights' own types: numbers are added in this one.
   /// - Throws: `CheckpointError`: unsupported if there is no such dialect for the architecture,
   ///   refused with every fault if a weight has no place in it.
-  public func translated(to name: String) throws(CheckpointError) -> [Translated] {
+  public func translated(
+    to name: String, as dtype: DType? = nil
+  ) throws(CheckpointError) -> [Translated] {
     let dialect = try writtenDialect(
       named: name, of: type(of: architecture).name, among: families)
     let forms = StoredForms(dialect, slots: slots, dimensions: architecture.dimensions)
@@ -42,6 +64,11 @@ extension WeightGraph {
         result.append(try translated(form, dialect))
       } catch {
         faults.append("impossible   \(form.name): \(error.reason)")
+        continue
+      }
+      let addend = form.forms[0].addend
+      if addend != 0, let fault = try result[result.count - 1].add(addend, as: dtype) {
+        faults.append(fault)
       }
     }
     guard faults.isEmpty else {

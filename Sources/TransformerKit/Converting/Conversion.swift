@@ -134,7 +134,7 @@ public struct Conversion: Sendable {
       let model = try Model(source, options: options)
       self.model = model
       do {
-        translation = try model.graph.translated(to: dialect)
+        translation = try model.graph.translated(to: dialect, as: target.dtype)
         mismatches = try model.graph.checkedMismatches(with: dialect, target)
       } catch {
         throw error.inFile(displayed(source.path))

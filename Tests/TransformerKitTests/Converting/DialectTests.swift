@@ -67,7 +67,9 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
       #expect(error.category == .refused)
       #expect(!error.details.isEmpty)
       #expect(
-        error.details.allSatisfy { $0.hasPrefix("no place") || $0.hasPrefix("impossible") })
+        error.details.allSatisfy { line in
+          ["no place", "impossible", "not exact"].contains { line.hasPrefix($0) }
+        })
       return nil
     }
   }
@@ -175,6 +177,7 @@ extension Layout {
     case .divided(let inner, let axis, let name):
       .divided(inner.mapped(edit), axis: axis, inner: name)
     case .merged(let inner, let axis): .merged(inner.mapped(edit), axis: axis)
+    case .plus(let inner, let number): .plus(inner.mapped(edit), number)
     case .interleavedHeads(let inner, let axis, let name):
       .interleavedHeads(inner.mapped(edit), axis: axis, size: name)
     }

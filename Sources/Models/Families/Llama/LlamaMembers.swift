@@ -57,7 +57,7 @@ public enum Mistral: LlamaMember {
     sizes: .init(keyHeads: 8, feedForward: 14336), positions: 4096 * 32, endTokens: [2])
 
   public static func variant(_ config: inout ConfigReader, layers: Int) -> LlamaVariant {
-    let window = config.window(on: .outputs)
+    let window = config.window(4096, on: .outputs)
     return LlamaVariant(windows: Array(repeating: window, count: layers))
   }
 }
@@ -90,37 +90,19 @@ public enum Qwen3: LlamaMember {
   }
 }
 
-/// The types of layers by the names that configs have for them.
-private enum LayerType: String, CaseIterable {
-  case full = "full_attention"
-  case sliding = "sliding_attention"
-}
-
 extension ConfigReader {
-  /// How many keys a query sees, its own included, in layers with a window; null for all. What is
-  /// mistaken is usually whether its own counts.
-  fileprivate mutating func window(on bearing: ConfigFact.Bearing) -> Int? {
-    let said = present("sliding_window")?.int ?? 4096
-    let own = min(max(said, 1), Self.largestExtent)
-    let near = [own - 1, own + 1].filter { (1...Self.largestExtent).contains($0) }
-    return optionalCount(
-      "sliding_window", default: isNull("sliding_window") ? nil : 4096, usual: near + [4096],
-      on: bearing)
-  }
-
   /// The window of each layer, if windows are used at all: of the layers that are listed as sliding, else
   /// of those from `max_window_layers` on. The list says all that outputs depend on.
   fileprivate mutating func qwenWindows(layers: Int) -> [Int?] {
     let isUsed = flag("use_sliding_window", default: false, on: .nothing)
     let first = count("max_window_layers", default: 28, minimum: 0, on: .nothing)
-    let types = choices(
-      "layer_types", of: LayerType.self, count: layers,
-      default: (0..<layers).map { isUsed && $0 >= first ? .sliding : .full })
-    let slides = types?.contains(.sliding) == true
-    let window = window(on: slides ? .outputs : .nothing)
+    let types = layerTypes(
+      usual: (0..<layers).map { isUsed && $0 >= first ? .sliding : .full })
+    let slides = types.contains(.sliding)
+    let window = window(4096, on: slides ? .outputs : .nothing)
     if slides && !isUsed {
       reject("layer_types has sliding_attention, but use_sliding_window is false")
     }
-    return (types ?? []).map { $0 == .full ? nil : window }
+    return types.map { $0 == .full ? nil : window }
   }
 }
