@@ -114,6 +114,27 @@ private let linear: JSONValue = [
       ("llama/lm", "gguf", "rope_parameters", linear, nil),
       ("llama/lm", "gguf", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
       ("llama/mistral_no_window", "gguf", "sliding_window", 3, "sliding_window is 3 in"),
+      ("gemma/gguf_names", "gguf", "hidden_act", "silu", "activation is silu in the config"),
+      ("gemma/gguf_names", "gguf", "rms_norm_eps", .number(1e-3), nil),
+      (
+        "gemma/gguf_names_gemma2", "gguf", "query_pre_attn_scalar", 9,
+        "query_pre_attn_scalar is 9.0 in the config, and 8 in"
+      ),
+      (
+        "gemma/gguf_names_gemma2", "gguf", "attn_logit_softcapping", .null,
+        "attn_logit_softcapping is none in"
+      ),
+      (
+        "gemma/gguf_names_gemma2", "gguf", "final_logit_softcapping", .null,
+        "final_logit_softcapping is none in"
+      ),
+      ("gemma/gguf_names_gemma3", "gguf", "layer_types", ["full_attention"], "once in 6 layers"),
+      ("granite/gguf_names", "gguf", "residual_multiplier", 0, "a multiplier is 0 in the config"),
+      ("granite/gguf_names", "gguf", "rope_parameters", linear, nil),
+      ("cohere/gguf_names", "gguf", "rope_parameters", linear, "rope_type is linear in"),
+      ("cohere/gguf_names_cohere2", "gguf", "logit_scale", 0, "logit_scale is 0 in the config"),
+      ("cohere/gguf_names_cohere2", "gguf", "layer_types", ["full_attention"], "every fourth"),
+      ("glm/gguf_names_glm4", "gguf", "hidden_act", "gelu", "activation is gelu in the config"),
     ] as [(String, String, String, JSONValue, String?)])
   func `a limit is seen`(
     _ name: String, _ dialect: String, _ key: String, _ value: JSONValue, _ expected: String?
@@ -179,6 +200,19 @@ private let linear: JSONValue = [
       ("stablelm/dynamic", "gguf", "rope_type is dynamic in the config, and not known in"),
       ("starcoder2/windows", "gguf", "sliding_window is 3 in 2 of 2 layers, and none"),
       ("starcoder2/lm_untied", "gguf", "use_bias is false in the config, and true"),
+      ("gemma/untied", "gguf", "the head is a matrix of its own, and the word embeddings"),
+      ("gemma/biases", "gguf", "attention_bias is true in the config, and false in"),
+      ("gemma/llama3", "gguf", "rope_type is llama3 in the config, and not known in"),
+      ("olmo/clipped", "gguf", "attention_bias is true in the config, and false in"),
+      ("olmo/olmo2_own_heads", "gguf", "head_dim is 8 in the config, and hidden_size / "),
+      ("olmo/olmo3_base", "gguf", "the rotary positions of layers with a window is others"),
+      ("olmo/olmo2_base", "gguf", "the head is no part of the model, and always there"),
+      ("granite/own_heads", "gguf", "head_dim is 8 in the config, and hidden_size / "),
+      ("cohere/norms", "gguf", "the normalisation of queries and keys is a part of the model"),
+      ("cohere/untied", "gguf", "the head is a matrix of its own, and the word embeddings"),
+      ("cohere/cohere2_layer_types", "gguf", "attention_bias is true in the config, and false"),
+      ("glm/odd_part", "gguf", "the count of numbers that are turned is 3 of 8, and even"),
+      ("glm/no_biases", "gguf", "head_dim is 8 in the config, and hidden_size / "),
       ("llama/base", "meta", "the head is no part of the model, and always there"),
       ("llama/yarn", "meta", "rope_type is yarn in the config, and not known in the code of meta"),
       ("llama/llama3", "meta", "llama3's scaling is factor "),

@@ -61,12 +61,6 @@ public struct GPTOSS: CausalDecoder {
   ]
 }
 
-/// The types of layers by the names that configs have for them.
-private enum LayerType: String, CaseIterable {
-  case full = "full_attention"
-  case sliding = "sliding_attention"
-}
-
 extension ConfigReader {
   /// Rotary settings, which are YaRN's where the config says nothing.
   fileprivate mutating func ownRotary(headSize: Int) -> RotarySettings {

@@ -147,12 +147,6 @@ public enum OLMoE: MixtralMember {
   }
 }
 
-/// The types of layers by the names that configs have for them.
-private enum LayerType: String, CaseIterable {
-  case full = "full_attention"
-  case sliding = "sliding_attention"
-}
-
 extension ConfigReader {
   /// How many keys a query sees, its own included; null for all. What is mistaken is usually whether its own
   /// counts.
