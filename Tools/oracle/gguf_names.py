@@ -11,6 +11,8 @@ GPT-2 and T5 transformers 5.23.0 also loads the GGUF file back (requirements-ggu
 the model that it was made of; it knows no BERT there.
 """
 
+import json
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -24,21 +26,35 @@ from transformers import (
     BertModel,
     BloomConfig,
     BloomForCausalLM,
+    Cohere2ForCausalLM,
+    CohereForCausalLM,
     FalconConfig,
     FalconForCausalLM,
+    Gemma2ForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextModel,
+    GemmaForCausalLM,
+    Glm4ForCausalLM,
+    GlmForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     GPTBigCodeConfig,
     GPTBigCodeForCausalLM,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
+    GraniteForCausalLM,
     LlamaForCausalLM,
+    Ministral3ForCausalLM,
     MptConfig,
     MptForCausalLM,
+    Olmo2ForCausalLM,
+    Olmo3ForCausalLM,
+    OlmoForCausalLM,
     Phi3ForCausalLM,
     PhiForCausalLM,
     Qwen2ForCausalLM,
     Qwen3ForCausalLM,
+    SmolLM3ForCausalLM,
     StableLmForCausalLM,
     Starcoder2ForCausalLM,
     T5Config,
@@ -48,12 +64,17 @@ from transformers import (
 
 import bert
 import bloom
+import cohere
 import falcon
+import gemma
+import glm
 import gpt2
 import gptbigcode
 import gptneox
+import granite
 import llama
 import mpt
+import olmo
 import phi
 import stablelm
 import starcoder2
@@ -77,6 +98,9 @@ T5 |= {"decoder_start_token_id": 0}
 NEOX = gptneox.SIZES | {"num_hidden_layers": 1, "hidden_act": "gelu_new"}
 FALCON = {"ffn_hidden_size": None, "activation": "gelu_new"}
 LLAMA = llama.SIZES | {"num_hidden_layers": 1}
+ONE_LAYER = {"num_hidden_layers": 1}
+# What llama.cpp multiplies scores by, whatever the config says.
+HEAD_SCALE = {"query_pre_attn_scalar": 8}
 V11 = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
 
 
@@ -90,6 +114,24 @@ class Case:
     adjust: object = None
     read_back: bool = True
     older: dict = field(default_factory=dict)  # what the converter reads under a key of old configs
+    vocabulary: bool = False  # the converter counts the words of the tokenizer
+
+
+def short_norms(model):
+    """Weights of so few digits that 1 more is exact, as bfloat16 has them."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" in name:
+                parameter.copy_(parameter.bfloat16())
+
+
+def of(model, family, *changes, **options):
+    """A model of a family's sizes, with one layer unless told otherwise."""
+    sizes = family.SIZES | ONE_LAYER
+    for change in changes:
+        sizes |= change
+    options = {"read_back": False} | options
+    return Case(model, model.config_class(**sizes), family, family.right_padded, **options)
 
 
 CASES = {
@@ -236,6 +278,36 @@ CASES = {
         starcoder2.right_padded,
         read_back=False,
     ),
+    "llama/gguf_names_smollm3": of(SmolLM3ForCausalLM, llama),
+    "llama/gguf_names_ministral3": of(Ministral3ForCausalLM, llama, llama.STEPS),
+    "gemma/gguf_names": of(GemmaForCausalLM, gemma, adjust=short_norms),
+    "gemma/gguf_names_gemma2": of(
+        Gemma2ForCausalLM, gemma, gemma.CAPS, HEAD_SCALE, adjust=short_norms
+    ),
+    "gemma/gguf_names_gemma3": of(
+        Gemma3ForCausalLM,
+        gemma,
+        HEAD_SCALE,
+        {"tie_word_embeddings": False},
+        vocabulary=True,
+        adjust=short_norms,
+    ),
+    "gemma/gguf_names_both_ways": of(
+        Gemma3TextModel,
+        gemma,
+        HEAD_SCALE,
+        {"use_bidirectional_attention": True},
+        vocabulary=True,
+        adjust=short_norms,
+    ),
+    "olmo/gguf_names": of(OlmoForCausalLM, olmo),
+    "olmo/gguf_names_olmo2": of(Olmo2ForCausalLM, olmo),
+    "olmo/gguf_names_olmo3": of(Olmo3ForCausalLM, olmo),
+    "granite/gguf_names": of(GraniteForCausalLM, granite, granite.MULTIPLIERS, granite.TIED),
+    "cohere/gguf_names": of(CohereForCausalLM, cohere),
+    "cohere/gguf_names_cohere2": of(Cohere2ForCausalLM, cohere, older={"rotary_pct": 1.0}),
+    "glm/gguf_names": of(GlmForCausalLM, glm, {"hidden_size": 16, "head_dim": 4}),
+    "glm/gguf_names_glm4": of(Glm4ForCausalLM, glm),
     "t5/gguf_names_encoder": Case(T5EncoderModel, T5Config(**T5, **V11), t5, t5.encoder_padded),
 }
 
@@ -250,6 +322,12 @@ def give_what_is_returned(converter):
         yield from joined or ()
 
     converter.modify_tensors = repaired
+def with_vocabulary(source, folder, words):
+    """A copy beside a tokenizer with so many words."""
+    shutil.copytree(source, folder)
+    tokenizer = {"model": {"vocab": {str(id): id for id in range(words)}}, "added_tokens": []}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    return folder
 
 
 def write_gguf(source, file, older):
@@ -262,14 +340,16 @@ def write_gguf(source, file, older):
         give_what_is_returned(converter)
     converter.set_vocab = lambda self: None
     with torch.inference_mode():
-        converter(
+        converter = conversion.get_model_class(architecture)(
             source,
             gguf.LlamaFileType.ALL_F32,
             file,
             eager=True,
             model_name="tiny",
             hparams=hparams,
-        ).write()
+        )
+        getattr(converter, "impl", converter).set_vocab = lambda: None
+        converter.write()
 
 
 def tensors(file):
@@ -299,8 +379,10 @@ def write(name):
         case.adjust(model)
     write_huggingface(folder, model)
     with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary) / "model.gguf"
-        write_gguf(folder / "huggingface", file, case.older)
+        file, source = Path(temporary) / "model.gguf", folder / "huggingface"
+        if case.vocabulary:
+            source = with_vocabulary(source, Path(temporary) / "source", model.config.vocab_size)
+        write_gguf(source, file, case.older)
         save_file(tensors(file), folder / "model.safetensors", metadata={"format": "pt"})
         if case.read_back:
             check_read_back(case, model, file)

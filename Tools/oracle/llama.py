@@ -11,11 +11,19 @@ from transformers import (
     LlamaForSequenceClassification,
     LlamaForTokenClassification,
     LlamaModel,
+    Ministral3ForCausalLM,
+    Ministral3ForQuestionAnswering,
+    MinistralForCausalLM,
+    MinistralForQuestionAnswering,
+    MinistralForTokenClassification,
     MistralForCausalLM,
     Qwen2ForCausalLM,
     Qwen2ForQuestionAnswering,
     Qwen3ForCausalLM,
     Qwen3ForSequenceClassification,
+    SmolLM3ForCausalLM,
+    SmolLM3ForQuestionAnswering,
+    SmolLM3ForSequenceClassification,
 )
 
 import fixture
@@ -114,6 +122,35 @@ def with_frequencies(folder, dtype, wrong=False):
     rewrite_weights(folder, change)
 
 
+def without_layers_of_4(folder):
+    """An interval in place of the lists of layers, as their default has it."""
+
+    def change(config):
+        config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
+        del config["no_rope_layers"], config["layer_types"], config["tie_word_embeddings"]
+        return config
+
+    rewrite_config(folder, change)
+
+
+def without_layer_types(folder):
+    def change(config):
+        del config["layer_types"]
+        return config
+
+    rewrite_config(folder, change)
+
+
+def without_rotary(folder):
+    """The class's own settings of rotary positions."""
+
+    def change(config):
+        del config["rope_parameters"]
+        return config
+
+    rewrite_config(folder, change)
+
+
 def half_frequencies(folder):
     with_frequencies(folder, torch.bfloat16)
 
@@ -152,6 +189,15 @@ SOME = ("logits", "hidden_states.1")
 # An end token that does not come up in what is generated.
 ENDLESS = {"eos_token_id": 33}
 WINDOWS = {"use_sliding_window": True, "sliding_window": 3}
+SLIDING_FIRST = ["sliding_attention", "full_attention"]
+STEPS = rope(
+    "yarn",
+    factor=4.0,
+    original_max_position_embeddings=5,
+    mscale=1.0,
+    mscale_all_dim=1.0,
+    llama_4_scaling_beta=0.7,
+)
 
 CASES = {
     # Head classes
@@ -312,6 +358,71 @@ CASES = {
         Qwen3ForSequenceClassification,
         ONE_LAYER | {"num_labels": 3, "pad_token_id": PAD},
         inputs=padding_tokens,
+    ),
+    "smollm3": Case(
+        SmolLM3ForCausalLM, {"num_hidden_layers": 4}, inputs=far_positions, edit=without_layers_of_4
+    ),
+    "smollm3_layers": Case(
+        SmolLM3ForCausalLM,
+        {"no_rope_layers": [0, 1], "attention_bias": True, "mlp_bias": True}
+        | {"tie_word_embeddings": False},
+        keep=SOME,
+    ),
+    # Windows are where no rotation is, unless a list says it.
+    "smollm3_windows": Case(
+        SmolLM3ForCausalLM, WINDOWS | {"no_rope_layer_interval": 2}, edit=without_layer_types
+    ),
+    "smollm3_layer_types": Case(
+        SmolLM3ForCausalLM,
+        {"sliding_window": 3, "no_rope_layers": [1, 0], "layer_types": SLIDING_FIRST},
+        inputs=left_padded,
+    ),
+    "smollm3_generate": Case(
+        SmolLM3ForCausalLM,
+        {"eos_token_id": 28, "no_rope_layers": [0, 1]},
+        inputs=left_padded_prompt,
+        generate=8,
+    ),
+    "smollm3_question_answering": Case(SmolLM3ForQuestionAnswering, ONE_LAYER, keep=()),
+    "smollm3_sequence_classification": Case(
+        SmolLM3ForSequenceClassification,
+        ONE_LAYER | {"num_labels": 3, "pad_token_id": PAD},
+        inputs=padding_tokens,
+    ),
+    "ministral": Case(
+        MinistralForCausalLM, {"sliding_window": 3, "layer_types": SLIDING_FIRST}, keep=SOME
+    ),
+    "ministral_windows": Case(
+        MinistralForCausalLM, {"sliding_window": 3}, edit=without_layer_types
+    ),
+    "ministral_generate": Case(
+        MinistralForCausalLM,
+        ENDLESS | {"sliding_window": 4, "layer_types": SLIDING_FIRST[::-1]},
+        inputs=left_padded_prompt,
+        generate=8,
+    ),
+    "ministral_question_answering": Case(
+        MinistralForQuestionAnswering, ONE_LAYER | {"sliding_window": 2}, keep=()
+    ),
+    "ministral_token_classification": Case(
+        MinistralForTokenClassification, ONE_LAYER | {"sliding_window": 2, "num_labels": 5}
+    ),
+    # Queries far from the beginning are multiplied by a number that grows in steps.
+    "ministral3": Case(
+        Ministral3ForCausalLM, {"num_hidden_layers": 2} | STEPS, inputs=far_positions, keep=SOME
+    ),
+    "ministral3_window": Case(
+        Ministral3ForCausalLM, STEPS | {"sliding_window": 3}, inputs=left_padded_with_positions
+    ),
+    "ministral3_defaults": Case(Ministral3ForCausalLM, ONE_LAYER, edit=without_rotary),
+    "ministral3_generate": Case(
+        Ministral3ForCausalLM,
+        ENDLESS | STEPS | {"sliding_window": 4},
+        inputs=prompt,
+        generate=8,
+    ),
+    "ministral3_question_answering": Case(
+        Ministral3ForQuestionAnswering, ONE_LAYER | STEPS, keep=()
     ),
     # To be refused
     "wrong_frequencies": Case(

@@ -90,7 +90,7 @@ extension ConfigReader {
   }
 
   /// The object that has the settings: an older one goes first, unless it is empty.
-  private var rotaryObject: String {
+  var rotaryObject: String {
     let older = present("rope_scaling")
     return older == nil || older == [:] ? "rope_parameters" : "rope_scaling"
   }

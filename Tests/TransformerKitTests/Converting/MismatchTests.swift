@@ -220,6 +220,8 @@ private let linear: JSONValue = [
       ("llama/qwen2_windows", "gguf", "sliding_window is "),
       ("llama/dynamic", "gguf", "rope_type is dynamic in the config, and not known in the code of"),
       ("llama/longrope", "gguf", "longrope is chosen by the length of the text, and by the size"),
+      ("llama/smollm3_layers", "gguf", "no_rope_layers is others in the config, and 0 for every"),
+      ("llama/smollm3_windows", "gguf", "sliding_window is "),
       ("llama/qwen3_biases", "gguf", "the bias of attention's output is a part of the model"),
     ])
   func `what shows in the weights is seen too`(

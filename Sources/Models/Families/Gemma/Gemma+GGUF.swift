@@ -77,7 +77,7 @@ extension [Limit] {
     guard Member.self != Gemma1.self else { return nil }
     let period = Member.self == Gemma2.self ? 2 : 6
     let isUsual = model.form.blocks.enumerated().allSatisfy {
-      ($0 + 1).isMultiple(of: period) == ($1.attention.window == nil)
+      ($0 + 1).isMultiple(of: period) == ($1.attention.shape.window == nil)
     }
     return isUsual ? nil : ("others in the config", "full_attention once in \(period) layers")
   }

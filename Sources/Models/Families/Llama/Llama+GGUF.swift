@@ -1,11 +1,12 @@
 extension Dialect {
   /// The members under the tensor names of GGUF (gguf's `tensor_mapping`; llama.cpp: conversion/llama.py,
-  /// qwen.py).
+  /// mistral3.py, qwen.py), which knows no Ministral before 3.
   ///
-  /// Heads of Llama and Mistral are stored in rotary pairs, those of Qwen in halves. Heads beside the
+  /// Heads are stored in rotary pairs, but those of Qwen in halves. Heads beside the
   /// language model's have no place there.
   static let ggufLlama: [Dialect] = [
     ggufLlama(MetaLlama.self, inPairs: true), ggufLlama(Mistral.self, inPairs: true),
+    ggufLlama(Ministral3.self, inPairs: true), ggufLlama(SmolLM3.self, inPairs: true),
     ggufLlama(Qwen2.self, inPairs: false), ggufLlama(Qwen3.self, inPairs: false),
   ]
 

@@ -2,11 +2,14 @@ extension Dialect {
   /// The members as Hugging Face transformers stores them (models/llama/modeling_llama.py and its kin,
   /// 5.x), and Llama as it did until 4.31, when each layer's frequencies were among the weights.
   static let huggingFaceLlama: [Dialect] = [
-    // A question-answering model calls its decoder `transformer`, except for Mistral's.
+    // A question-answering model calls its decoder `transformer`, except for two of Mistral's.
     huggingFaceLlama(MetaLlama.self, answering: "transformer."),
+    huggingFaceLlama(Ministral.self, answering: "transformer."),
+    huggingFaceLlama(Ministral3.self, answering: "model."),
     huggingFaceLlama(Mistral.self, answering: "model."),
     huggingFaceLlama(Qwen2.self, answering: "transformer."),
     huggingFaceLlama(Qwen3.self, answering: "transformer."),
+    huggingFaceLlama(SmolLM3.self, answering: "transformer."),
   ]
 
   private static func huggingFaceLlama(

@@ -5,7 +5,8 @@ extension Family {
   /// Llama, its members and their dialects.
   static let llama = Family(
     members: [
-      Llama<MetaLlama>.self, Llama<Mistral>.self, Llama<Qwen2>.self, Llama<Qwen3>.self,
+      Llama<MetaLlama>.self, Llama<Ministral>.self, Llama<Ministral3>.self, Llama<Mistral>.self,
+      Llama<Qwen2>.self, Llama<Qwen3>.self, Llama<SmolLM3>.self,
     ],
     dialects: Dialect.huggingFaceLlama + [.metaLlama] + Dialect.ggufLlama)
 }
@@ -32,34 +33,43 @@ public struct Llama<Member: LlamaMember>: CausalDecoder {
     let usual = Member.defaults
     sizes = config.decoderSizes(usual.sizes)
     activation = config.activation("hidden_act", default: .silu)
-    let norm = NormForm.rootMeanSquare(epsilon: config.epsilon("rms_norm_eps", default: 1e-6))
+    let norm = NormForm.rootMeanSquare(
+      epsilon: config.epsilon("rms_norm_eps", default: usual.epsilon))
+    if let settings = usual.rotary, !config.has("rope_scaling") {
+      config.assume("rope_parameters", settings)
+    }
     rotary = config.rotary(
-      RotaryDefaults(headSize: sizes.headSize, positions: usual.positions))
-    let isTied = config.flag("tie_word_embeddings", default: false, on: .weights)
+      RotaryDefaults(
+        theta: usual.theta, headSize: sizes.headSize, positions: usual.positions))
+    let isTied = config.flag("tie_word_embeddings", default: usual.isTied, on: .weights)
     variant = Member.variant(&config, layers: sizes.layers)
     form = DecoderForm(
       vocabulary: sizes.vocabulary, width: sizes.width,
       embedding: EmbeddingForm(mayHoldRotary: true), rotaries: [rotary],
-      blocks: Self.blocks(sizes, variant, activation, norm, rotary), norm: norm,
+      blocks: Self.blocks(
+        sizes, variant, activation, norm, rotary, growth: Member.growth(&config, rotary)),
+      norm: norm,
       head: config.causalHead(
-        Self.classes, isTied: isTied, endTokens: usual.endTokens, isStored: isStored))
+        Self.classes, isTied: isTied, endTokens: usual.endTokens, padToken: usual.padToken,
+        isStored: isStored))
     config.disregard(Self.withoutEffect)
     checkConsistency(&config)
   }
 
   private static func blocks(
     _ sizes: DecoderSizes, _ variant: LlamaVariant, _ activation: Activation, _ norm: NormForm,
-    _ rotary: RotarySettings
+    _ rotary: RotarySettings, growth: QueryGrowth?
   ) -> [BlockForm] {
-    variant.windows.map { window in
+    variant.windows.indices.map { layer in
       BlockForm(
         attention: SelfAttentionForm(
           shape: AttentionShape(
             heads: sizes.heads, keyHeads: sizes.keyHeads, headSize: sizes.headSize,
-            rotary: RotaryPart(.halves, size: rotary.turned), window: window),
+            rotary: variant.turns(layer) ? RotaryPart(.halves, size: rotary.turned) : nil,
+            window: variant.windows[layer]),
           hasBias: variant.inputBias, hasOutputBias: variant.outputBias,
           norm: variant.hasHeadNorms ? QueryKeyNorm(.heads, norm) : nil,
-          buffers: AttentionBuffers(frequencies: rotary)),
+          growth: growth, buffers: AttentionBuffers(frequencies: rotary)),
         feedForward: FeedForwardForm(
           hidden: sizes.feedForward, activation: activation, isGated: true,
           hasBias: variant.feedForwardBias),

@@ -17,7 +17,8 @@ extension [Limit] {
     .headOfWords(Llama<MetaLlama>.self),
   ]
 
-  /// What llama.cpp computes for a member: src/models/llama.cpp, qwen2.cpp, qwen3.cpp, and what
+  /// What llama.cpp computes for a member: src/models/llama.cpp, mistral3.cpp, qwen2.cpp, qwen3.cpp,
+  /// smollm3.cpp, and what
   /// src/llama-context.cpp makes of scaled frequencies. The metadata of a GGUF file say the rest.
   static func llamaCpp<Member: LlamaMember>(_: Member.Type) -> [Limit] {
     let readsFactors = Member.self == MetaLlama.self || Member.self == Mistral.self
@@ -30,8 +31,17 @@ extension [Limit] {
       .longRoPEByContext(Llama<Member>.self),
       .truncatedYaRN(Llama<Member>.self),
       .of(Llama<Member>.self, "the bias of attention's output") {
-        Member.self == Qwen3.self && $0.variant.outputBias
+        $0.variant.outputBias && (Member.self == Qwen3.self || Member.self == SmolLM3.self)
           ? ("a part of the model", "not known") : nil
+      },
+      .of(Llama<Member>.self, "mlp_bias") {
+        $0.variant.feedForwardBias && Member.self == SmolLM3.self
+          ? ("true in the config", "false") : nil
+      },
+      .of(Llama<Member>.self, "no_rope_layers") { model in
+        guard let turned = model.variant.turned else { return nil }
+        let isUsual = turned.enumerated().allSatisfy { !($0 + 1).isMultiple(of: 4) == $1 }
+        return isUsual ? nil : ("others in the config", "0 for every fourth layer")
       },
     ]
   }

@@ -46,7 +46,7 @@ extension [Limit] {
         $0.hasBias ? ("true in the config", "false") : nil
       },
       .of(Model.self, "the rotary positions of layers with a window") { model in
-        let slides = model.form.blocks.contains { $0.attention.window != nil }
+        let slides = model.form.blocks.contains { $0.attention.shape.window != nil }
         guard slides, let full = model.form.rotaries.first, let local = model.form.rotaries.last
         else { return nil }
         return local.scaling == .none && local.base == full.base

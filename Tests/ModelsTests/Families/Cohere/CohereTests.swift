@@ -17,7 +17,7 @@ import Testing
 
   @Test func `layers that see everything know no positions`() throws {
     let model = try made(Cohere2.self, ["sliding_window": 7])
-    #expect(model.form.blocks.map(\.attention.window) == [7, 7, 7, nil])
+    #expect(model.form.blocks.map(\.attention.shape.window) == [7, 7, 7, nil])
     #expect(
       model.form.blocks.map { $0.attention.shape.rotary == nil } == [false, false, false, true])
     let pairs = RotaryPart(.pairs, size: 4)

@@ -57,7 +57,7 @@ import Testing
 
   @Test func `windows by layer, and both ways`() throws {
     func windows<Member>(_ model: Gemma<Member>) -> [Int?] {
-      model.form.blocks.map(\.attention.window)
+      model.form.blocks.map(\.attention.shape.window)
     }
     #expect(windows(try made(Gemma1.self)) == [nil, nil, nil, nil, nil, nil])
     #expect(windows(try made(Gemma2.self, ["sliding_window": 7])) == [7, nil, 7, nil, 7, nil])

@@ -113,6 +113,52 @@ import Testing
     _ = try made(Qwen2.self, ["layer_types": types, "use_sliding_window": true])
   }
 
+  @Test func `some layers know no positions`() throws {
+    func turned(_ members: [String: JSONValue]) throws -> [Bool] {
+      let members = members.merging(["num_hidden_layers": 4]) { $1 }
+      return try made(SmolLM3.self, members).form.blocks.map {
+        $0.attention.shape.rotary != nil
+      }
+    }
+    #expect(try turned([:]) == [true, true, true, false])
+    #expect(try turned(["no_rope_layer_interval": 2]) == [true, false, true, false])
+    // A list may be longer than the model, and goes first.
+    let list: [String: JSONValue] = [
+      "no_rope_layers": [0, 1, 1, 0, 1], "no_rope_layer_interval": 2,
+    ]
+    #expect(try turned(list) == [false, true, true, false])
+    let error = fault { _ = try turned(["no_rope_layers": [0, 1]]) }
+    #expect(error?.description.contains("no_rope_layers must be a list of 4") == true)
+    // Windows are where no positions are.
+    let windows = try made(SmolLM3.self, ["use_sliding_window": true, "sliding_window": 5])
+    #expect(windows.form.blocks.map(\.attention.shape.window) == [nil, nil, nil])
+    let all = try made(
+      SmolLM3.self,
+      ["use_sliding_window": true, "sliding_window": 5, "no_rope_layer_interval": 2])
+    #expect(all.form.blocks.map(\.attention.shape.window) == [nil, 5, nil])
+  }
+
+  @Test func `queries grow by the settings of the positions, those of the class included`() throws {
+    let usual = try made(Ministral3.self, ["head_dim": 8])
+    #expect(usual.form.blocks[0].attention.growth == QueryGrowth(beta: 0.1, step: 16384))
+    let stated = try made(
+      Ministral3.self,
+      [
+        "head_dim": 8,
+        "rope_parameters": [
+          "rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 7,
+          "llama_4_scaling_beta": .double(0.5),
+        ],
+      ])
+    #expect(stated.form.blocks[0].attention.growth == QueryGrowth(beta: 0.5, step: 7))
+    let error = fault {
+      _ = try made(
+        Ministral3.self,
+        ["head_dim": 8, "rope_parameters": ["rope_type": "yarn", "factor": 2]])
+    }
+    #expect(error?.description.contains("llama_4_scaling_beta is missing") == true)
+  }
+
   // MARK: Inputs
 
   @Test func `positions have no end`() throws {

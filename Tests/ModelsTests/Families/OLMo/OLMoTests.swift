@@ -34,7 +34,7 @@ import Testing
 
   @Test func `three layers of four have a window, and a base that is not the stated one`() throws {
     let model = try made(OLMo3.self, ["sliding_window": 7, "rope_theta": 100])
-    #expect(model.form.blocks.map(\.attention.window) == [7, 7, 7, nil])
+    #expect(model.form.blocks.map(\.attention.shape.window) == [7, 7, 7, nil])
     #expect(model.form.blocks.map(\.attention.rotary) == [1, 1, 1, 0])
     #expect(model.form.rotaries.map(\.base) == [100, 500_000])
   }
