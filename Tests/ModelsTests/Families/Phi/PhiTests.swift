@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test func `norms of queries and keys are as long as what heads share of the width`() throws {
-    let error = try #require(fault { _ = try phi(["qk_layernorm": true, "head_dim": 10]) })
+    let error = try #require(fault { _ = try phi(["qk_layernorm": true, "head_dim": 12]) })
     #expect(error.description.contains("qk_layernorm needs a head_dim"))
     #expect(try phi(["qk_layernorm": true, "head_dim": 8]) == phi(["qk_layernorm": true]))
   }

@@ -15,7 +15,7 @@ import Testing
     ]
     let error = try #require(
       fault { _ = try model(StableLM.self, sizes.merging([key: value]) { $1 }, storing: []) })
-    #expect(error.description.contains(expected), "\(error)")
+    #expect("\(error) \(error.details)".contains(expected), "\(error)")
   }
 
   @Test func `a module for each of too many heads is refused`() throws {
