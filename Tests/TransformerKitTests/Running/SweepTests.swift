@@ -14,7 +14,7 @@ import TransformerKit
 #endif
 
 /// Whether everything is swept: every tensor of every fixture (Tools/sweep). Otherwise one fixture of
-/// each dialect of each architecture and of each head of a family, and of its layers the first.
+/// each architecture, of each dialect of a family and of each head, and of its layers the first.
 private let isExhaustive = unsafe getenv("TFKIT_SWEEP") != nil
 
 /// Checkpoints with one thing wrong: every tensor's shape, and every number of the config. Each ends in a
@@ -148,7 +148,7 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
 
   private static let options = RecognitionOptions(dropsTrainingState: true)
 
-  /// The fixtures that are models, or one for each dialect of each architecture, and each head of a family.
+  /// The fixtures that are models, or one of each architecture, each dialect of a family, and each head.
   static func all(isExhaustive: Bool) -> [SweptModel] {
     var seen: Set<String> = []
     return familyFolders.map { $0.lowercased() }.flatMap { family in
@@ -161,7 +161,7 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
       let family = String(name.prefix { $0 != "/" })
       let ending = graph.architecture.stages(Float.self).last?.name ?? ""
       let isNew = [
-        "\(type(of: graph.architecture).name) \(graph.dialect.fullName)", "\(family) \(ending)",
+        type(of: graph.architecture).name, "\(family) \(graph.dialect.fullName)", "head \(ending)",
       ].filter { seen.insert($0).inserted }
       guard !isNew.isEmpty || isExhaustive else { return nil }
       return SweptModel(
