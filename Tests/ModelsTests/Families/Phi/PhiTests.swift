@@ -1,3 +1,4 @@
+import Kernels
 import Models
 import TensorCore
 import Testing
