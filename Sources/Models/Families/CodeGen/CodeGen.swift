@@ -41,10 +41,9 @@ public struct CodeGen: CausalDecoder {
     let hidden = config.count("n_inner", default: 4 * width, on: .weights)
     let activation = config.activation("activation_function", default: .geluTanh)
     let norm = NormForm.layer(epsilon: config.epsilon("layer_norm_epsilon", default: 1e-5))
-    // Null stood for whole heads, before transformers 4.26.
+    // Null is whole heads.
     let turned = config.count(
-      "rotary_dim", default: config.isNull("rotary_dim") ? headSize : 64,
-      usual: [headSize / 2 * 2, headSize / 4 * 2])
+      "rotary_dim", default: config.isNull("rotary_dim") ? headSize : 64)
     let isTied = config.flag("tie_word_embeddings", default: false, on: .weights)
     let block = BlockForm(
       attention: SelfAttentionForm(

@@ -1,8 +1,8 @@
 extension Dialect {
   /// GPT-1 as Hugging Face transformers stores it (models/openai/modeling_openai.py, 5.x).
   ///
-  /// Its `Conv1D` layers are `[in, out]`, and queries, keys and values are one layer's columns. Up to 4.30 each
-  /// layer's mask was among the weights.
+  /// Its `Conv1D` layers are `[in, out]`, and queries, keys and values are one layer's columns. Older
+  /// files have each layer's mask among the weights.
   static let huggingFaceGPT1 = Dialect(
     name: "huggingface",
     architecture: GPT1.name,

@@ -1,7 +1,7 @@
 extension Dialect {
   /// GPT-J as Hugging Face transformers stores it (models/gptj/modeling_gptj.py, 5.x).
   ///
-  /// Up to 4.30 each layer's mask was among the weights.
+  /// Older files have each layer's mask among the weights.
   static let huggingFaceGPTJ = Dialect(
     name: "huggingface",
     architecture: GPTJ.name,

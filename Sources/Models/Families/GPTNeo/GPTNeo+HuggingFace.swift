@@ -1,7 +1,7 @@
 extension Dialect {
   /// GPT-Neo as Hugging Face transformers stores it (models/gpt_neo/modeling_gpt_neo.py, 5.x).
   ///
-  /// Up to 4.30 each layer's mask was among the weights, with the layer's window.
+  /// Older files have each layer's mask among the weights, with the layer's window.
   static let huggingFaceGPTNeo = Dialect(
     name: "huggingface",
     architecture: GPTNeo.name,
