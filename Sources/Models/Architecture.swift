@@ -48,10 +48,27 @@ public protocol Architecture: Sendable, Equatable {
   /// - Throws: `CheckpointError` with every fault.
   func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs
 
+  /// What the framework computes instead where it computes attention in a way that is not its default one,
+  /// `eager` for example; `nil` if that is the same, as it should be.
+  func deviation(ofAttention way: String) -> FrameworkDeviation?
+
   /// Random inputs with the tokens in them that the head looks for.
   ///
   /// - Parameter inputs: a probe.
   func completing(_ inputs: ModelInputs) -> ModelInputs
+}
+
+/// What a framework computes instead of a model.
+public struct FrameworkDeviation: Sendable {
+  /// What would compute that, with the same weights.
+  public let model: any Architecture
+  /// How it differs, behind the framework's name.
+  public let text: String
+
+  /// Describes a deviation.
+  package init(_ model: any Architecture, _ text: String) {
+    (self.model, self.text) = (model, text)
+  }
 }
 
 extension Architecture {
@@ -69,6 +86,8 @@ extension Architecture {
   public func withoutPadding(_ inputs: ModelInputs) -> ModelInputs { inputs }
 
   public var generation: GenerationRules? { nil }
+
+  public func deviation(ofAttention way: String) -> FrameworkDeviation? { nil }
 
   public func completing(_ inputs: ModelInputs) -> ModelInputs { inputs }
 

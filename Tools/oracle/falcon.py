@@ -19,7 +19,7 @@ from transformers import (
 
 import fixture
 from bloom import without_prefix
-from exact import golden
+from exact import exact_outputs, golden, write_golden
 from fixture import rewrite_config, rewrite_weights
 from gpt2 import (
     PAD,
@@ -91,6 +91,17 @@ def of_2024(folder):
     rewrite_config(folder, change)
 
 
+def by_eager_attention(folder):
+    """Another golden of the same model, by the attention that adds ALiBi twice."""
+    config = FalconConfig.from_pretrained(folder)
+    config._attn_implementation = "eager"
+    model = FalconForCausalLM.from_pretrained(folder, config=config, attn_implementation="eager")
+    model = model.double().eval()
+    inputs = left_padded(np.random.default_rng(0), config)
+    outputs = exact_outputs(model, inputs)
+    write_golden(folder / "golden-eager.npz", model, inputs, {"logits": outputs["logits"]})
+
+
 # --- Cases -----------------------------------------------------------------------------------
 
 
@@ -147,7 +158,7 @@ CASES = {
     "default_width": Case(FalconForTokenClassification, ONE_LAYER | {"ffn_hidden_size": None}),
     # ALiBi
     "rw": Case(FalconForCausalLM, RW, keep=()),
-    "alibi": Case(FalconForCausalLM, ONE_LAYER | {"alibi": True}),
+    "alibi": Case(FalconForCausalLM, ONE_LAYER | {"alibi": True}, edit=by_eager_attention),
     "alibi_new": Case(FalconForCausalLM, ONE_LAYER | NEW | {"alibi": True}),
     "alibi_far": Case(
         FalconForQuestionAnswering, ONE_LAYER | RW, inputs=far, keep=("start_logits",)

@@ -23,7 +23,7 @@ public struct ALiBi: Sendable, Equatable {
   /// What positions are.
   let positions: Positions
   /// What the products are multiplied by.
-  let scale: Double
+  public var scale: Double
   /// Whether slopes, positions and their products are rounded to bfloat16.
   let isRounded: Bool
 

@@ -33,7 +33,7 @@ public struct WeightGraph: Sendable {
   /// The keys of the config that neither the architecture nor anybody else knows.
   public let unknownKeys: [String]
   /// The mathematics.
-  public let architecture: any Architecture
+  public private(set) var architecture: any Architecture
   /// How the checkpoint names and lays out the weights.
   public let dialect: Dialect
   /// The declared modules.
@@ -57,6 +57,13 @@ public struct WeightGraph: Sendable {
   /// How it was to be understood, the families among which included.
   let options: RecognitionOptions
   private let slotsByPath: [String: WeightSlot]
+
+  /// The same weights under another mathematics, which declares the same.
+  public func computing(_ architecture: any Architecture) -> WeightGraph {
+    var graph = self
+    graph.architecture = architecture
+    return graph
+  }
 
   /// A graph of what was read, declared and placed.
   init(

@@ -36,6 +36,8 @@ public struct Golden: Sendable {
   public let outputs: [NamedArray<Double>]
   /// What made it, `transformers 5.23.0`.
   public let framework: String?
+  /// In which way the framework computed attention, `eager`, if it says so.
+  public let attention: String?
   /// How precise it is; single if it does not say.
   public let precision: Precision
 
@@ -71,6 +73,7 @@ public struct Golden: Sendable {
       try goldenLabel(tensor, file: name)
     }
     framework = label?["framework"]?.string
+    attention = label?["attention"]?.string
     guard let precision = label?["precision"]?.string else {
       self.precision = .f32
       return

@@ -18,7 +18,7 @@ public struct GoldenReport: Sendable {
 
   /// The model's class.
   public let head: String
-  /// What made the golden.
+  /// What made the golden, and what it is known to compute otherwise, if the golden shows it.
   public let framework: String?
   /// The golden's precision.
   public let precision: Golden.Precision
@@ -52,8 +52,9 @@ extension Model {
   ) throws(CheckpointError) -> GoldenReport {
     let tolerance = tolerance ?? golden.precision.tolerance
     let stages = try stages(graph, golden, tolerance: tolerance, progress: progress)
-    let lines = golden.outputs.map { output in
-      stages.lazy.flatMap(\.lines).first { $0.name == output.name } ?? missing(output)
+    let lines = lines(of: golden, in: stages)
+    if !lines.allSatisfy(\.isWithin), let report = try deviating(golden, tolerance: tolerance) {
+      return report
     }
     let isComparable = lines.allSatisfy { $0.fault == nil }
     let isWrong = !lines.allSatisfy(\.isWithin)
@@ -65,6 +66,29 @@ extension Model {
       head: graph.architecture.head, framework: golden.framework, precision: golden.precision,
       tolerance: tolerance, lines: lines, suspects: suspects, explanation: explanation,
       hint: explaining && isWrong && explanation == nil ? try precisionHint() : nil)
+  }
+
+  /// What the comparison finds if the golden shows what its framework is known to compute instead of the
+  /// model; `nil` if it does not.
+  private func deviating(
+    _ golden: Golden, tolerance: Double
+  ) throws(CheckpointError) -> GoldenReport? {
+    // A golden that does not say it may have been made that way.
+    let way = golden.attention ?? "eager"
+    guard let other = graph.architecture.deviation(ofAttention: way) else { return nil }
+    let stages = try stages(graph.computing(other.model), golden, tolerance: tolerance)
+    let framework = golden.framework ?? "a framework"
+    let report = GoldenReport(
+      head: graph.architecture.head, framework: "\(framework), \(other.text)",
+      precision: golden.precision, tolerance: tolerance, lines: lines(of: golden, in: stages),
+      suspects: [], explanation: nil, hint: nil)
+    return report.isVerified ? report : nil
+  }
+
+  private func lines(of golden: Golden, in stages: [StageLines]) -> [GoldenReport.Line] {
+    golden.outputs.map { output in
+      stages.lazy.flatMap(\.lines).first { $0.name == output.name } ?? missing(output)
+    }
   }
 
   /// The outputs of a stage beside the golden's.

@@ -101,6 +101,20 @@ private struct MadeGolden {
     #expect(try !report(nil, off: 1e-7, tolerance: 1e-8).isVerified)
   }
 
+  /// What transformers' eager attention makes of Falcon's ALiBi, and what its default one does.
+  @Test func `what a framework is known to compute otherwise is said`() throws {
+    let model = try openModel("falcon/alibi")
+    let twice = try model.check(Golden(fixture("falcon/alibi/golden-eager.npz")))
+    #expect(twice.isVerified)
+    #expect(twice.framework == "transformers 5.23.0, whose eager attention adds ALiBi twice")
+    let once = try model.check(Golden(fixture("falcon/alibi/golden.npz")))
+    #expect(once.isVerified && once.framework == "transformers 5.23.0")
+    // Another model computes neither, and is told the differences from what the model should compute.
+    let other = try openModel("falcon/holes")
+    let wrong = try other.check(Golden(fixture("falcon/alibi/golden-eager.npz")), explaining: false)
+    #expect(!wrong.isVerified && wrong.framework == "transformers 5.23.0")
+  }
+
   @Test func `names the worst row`() throws {
     let line = try report(nil, off: 1).lines.first { $0.name == "last_hidden_state" }
     // Element 100 of [3, 9, 24].

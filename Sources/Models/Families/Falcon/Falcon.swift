@@ -17,7 +17,7 @@ public struct Falcon: CausalDecoder {
   public static let name = "falcon"
   public static let classes = CausalHead.classes(of: "Falcon")
 
-  public let form: DecoderForm
+  public private(set) var form: DecoderForm
 
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     let vocabulary = config.count("vocab_size", default: 65024, on: .weights)
@@ -64,6 +64,14 @@ public struct Falcon: CausalDecoder {
     var dimensions = block.attention.shape.dimensions
     if block.arrangement == .parallel(sharesNorm: false) { dimensions["parallel_norms"] = 2 }
     return dimensions
+  }
+
+  /// transformers' eager attention finds ALiBi in the mask too, where it is for the default one (5.23).
+  public func deviation(ofAttention way: String) -> FrameworkDeviation? {
+    guard way == "eager", let alibi = form.alibi else { return nil }
+    var twice = self
+    twice.form.alibi?.scale = 2 * alibi.scale
+    return FrameworkDeviation(twice, "whose eager attention adds ALiBi twice")
   }
 
   /// What configs of rotary positions say, where there are none.
