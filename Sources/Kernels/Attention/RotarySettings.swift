@@ -80,7 +80,7 @@ public struct YaRN: Sendable, Equatable {
   }
 }
 
-/// Ding et al.: "LongRoPE", arXiv 2402.13753, with factors for short and for long texts as in Phi-3.
+/// Ding et al.: "LongRoPE", arXiv 2402.13753, with factors for short and for long texts.
 public struct LongRoPE: Sendable, Equatable {
   /// What each pair's frequency is divided by in texts of up to `trained` positions.
   public var short: [Double]

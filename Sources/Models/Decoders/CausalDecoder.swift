@@ -79,7 +79,7 @@ extension DecoderForm {
         }
         if let alibi {
           let inputs = states.inputs
-          states["alibi"] = alibi(
+          states["distance_bias"] = alibi(
             keys: states.firstPosition + inputs.required("input_ids").width,
             allowed: inputs.mask("attention_mask"), of: Scalar.self)
         }
@@ -150,7 +150,7 @@ extension DecoderForm {
       return { states throws(CheckpointError) in
         let x = norm.applied(to: states["hidden"])
         states["hidden"] = states.inputs.separatingChoices(projection.map { $0(x) } ?? x)
-        states.remove("alibi")
+        states.remove("distance_bias")
         rotaries.indices.forEach { states.remove(Self.rotaryState($0)) }
       }
     }

@@ -135,7 +135,7 @@ enum SelfAttention<Scalar: ComputeScalar> {
     switch self {
     case .plain(let form, let attention):
       let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]
-      let bias = form.hasALiBi ? ScoreBias.keys(states["alibi"]) : nil
+      let bias = form.hasALiBi ? ScoreBias.keys(states["distance_bias"]) : nil
       let factors = form.growth?.factors(
         at: states.inputs.required("position_ids"), of: Scalar.self)
       return attention(
