@@ -36,6 +36,8 @@ from transformers import (
     GemmaForCausalLM,
     Glm4ForCausalLM,
     GlmForCausalLM,
+    DeepseekV2ForCausalLM,
+    DeepseekV3ForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     GPTBigCodeConfig,
@@ -43,6 +45,7 @@ from transformers import (
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
     GraniteForCausalLM,
+    GptOssForCausalLM,
     LlamaForCausalLM,
     Ministral3ForCausalLM,
     MptConfig,
@@ -52,11 +55,15 @@ from transformers import (
     OlmoForCausalLM,
     Phi3ForCausalLM,
     PhiForCausalLM,
+    MixtralForCausalLM,
+    OlmoeForCausalLM,
     Qwen2ForCausalLM,
+    Qwen2MoeForCausalLM,
     Qwen3ForCausalLM,
     SmolLM3ForCausalLM,
     StableLmForCausalLM,
     Starcoder2ForCausalLM,
+    Qwen3MoeForCausalLM,
     T5Config,
     T5EncoderModel,
     T5ForConditionalGeneration,
@@ -72,12 +79,18 @@ import gpt2
 import gptbigcode
 import gptneox
 import granite
+import deepseek
+import gpt2
+import gptbigcode
+import gptneox
+import gptoss
 import llama
 import mpt
 import olmo
 import phi
 import stablelm
 import starcoder2
+import mixtral
 import t5
 from converted import original_folder, write_huggingface
 from exact import FIXTURES, exact_outputs, write_golden
@@ -132,6 +145,19 @@ def of(model, family, *changes, **options):
         sizes |= change
     options = {"read_back": False} | options
     return Case(model, model.config_class(**sizes), family, family.right_padded, **options)
+
+
+def of_experts(family, model, config=None, adjust=None):
+    """A case of a family with experts, as its own script describes it."""
+    case = family.Case(model, config or {})
+    return Case(
+        model,
+        family.config(case, 0),
+        family,
+        family.right_padded,
+        adjust=adjust,
+        read_back=False,
+    )
 
 
 CASES = {
@@ -308,6 +334,15 @@ CASES = {
     "cohere/gguf_names_cohere2": of(Cohere2ForCausalLM, cohere, older={"rotary_pct": 1.0}),
     "glm/gguf_names": of(GlmForCausalLM, glm, {"hidden_size": 16, "head_dim": 4}),
     "glm/gguf_names_glm4": of(Glm4ForCausalLM, glm),
+    "mixtral/gguf_names": of_experts(mixtral, MixtralForCausalLM),
+    "mixtral/gguf_names_qwen2": of_experts(mixtral, Qwen2MoeForCausalLM),
+    "mixtral/gguf_names_qwen3": of_experts(mixtral, Qwen3MoeForCausalLM, mixtral.NORMAL),
+    "mixtral/gguf_names_olmoe": of_experts(mixtral, OlmoeForCausalLM),
+    "gptoss/gguf_names": of_experts(gptoss, GptOssForCausalLM),
+    "deepseek/gguf_names": of_experts(
+        deepseek, DeepseekV3ForCausalLM, deepseek.TWO_LAYERS, adjust=deepseek.biased
+    ),
+    "deepseek/gguf_names_v2": of_experts(deepseek, DeepseekV2ForCausalLM, deepseek.LITE),
     "t5/gguf_names_encoder": Case(T5EncoderModel, T5Config(**T5, **V11), t5, t5.encoder_padded),
 }
 

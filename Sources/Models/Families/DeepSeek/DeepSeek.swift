@@ -5,7 +5,7 @@ extension Family {
   /// DeepSeek V2 and V3 and their dialects.
   static let deepSeek = Family(
     members: [DeepSeek<DeepSeekV2>.self, DeepSeek<DeepSeekV3>.self],
-    dialects: Dialect.huggingFaceDeepSeek)
+    dialects: Dialect.huggingFaceDeepSeek + Dialect.ggufDeepSeek)
 }
 
 /// DeepSeek V2 and V3: a causal decoder of pre-normalised blocks whose keys and values are made of narrow

@@ -3,7 +3,7 @@ import TensorCore
 
 extension Family {
   /// gpt-oss and its dialects.
-  static let gptOSS = Family(members: [GPTOSS.self], dialects: [.huggingFaceGPTOSS])
+  static let gptOSS = Family(members: [GPTOSS.self], dialects: [.huggingFaceGPTOSS, .ggufGPTOSS])
 }
 
 /// gpt-oss: a causal decoder of pre-normalised blocks with grouped keys, a sink for each head, windows in some
