@@ -7,7 +7,7 @@ func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant]
   var ground = Ground(graph, seed: seed)
   var mutants: [Mutant] = []
   for plant in matrixMistakes + headMistakes + groupedMistakes + tableMistakes + layerMistakes
-    + valueMistakes
+    + valueMistakes + expertMistakes
     + configMistakes + otherMistakes
   {
     let candidates = plant.candidates(ground)

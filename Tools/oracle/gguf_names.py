@@ -147,6 +147,10 @@ def of(model, family, *changes, **options):
     return Case(model, model.config_class(**sizes), family, family.right_padded, **options)
 
 
+# The only epsilon that llama.cpp has for latents and for the rest.
+SMALL = {"rms_norm_eps": 1e-6}
+
+
 def of_experts(family, model, config=None, adjust=None):
     """A case of a family with experts, as its own script describes it."""
     case = family.Case(model, config or {})
@@ -337,12 +341,18 @@ CASES = {
     "mixtral/gguf_names": of_experts(mixtral, MixtralForCausalLM),
     "mixtral/gguf_names_qwen2": of_experts(mixtral, Qwen2MoeForCausalLM),
     "mixtral/gguf_names_qwen3": of_experts(mixtral, Qwen3MoeForCausalLM, mixtral.NORMAL),
-    "mixtral/gguf_names_olmoe": of_experts(mixtral, OlmoeForCausalLM),
-    "gptoss/gguf_names": of_experts(gptoss, GptOssForCausalLM),
-    "deepseek/gguf_names": of_experts(
-        deepseek, DeepseekV3ForCausalLM, deepseek.TWO_LAYERS, adjust=deepseek.biased
+    "mixtral/gguf_names_olmoe": of_experts(
+        mixtral, OlmoeForCausalLM, {"num_key_value_heads": None}
     ),
-    "deepseek/gguf_names_v2": of_experts(deepseek, DeepseekV2ForCausalLM, deepseek.LITE),
+    "gptoss/gguf_names": of_experts(
+        gptoss,
+        GptOssForCausalLM,
+        gptoss.rope("yarn", factor=8.0, original_max_position_embeddings=8),
+    ),
+    "deepseek/gguf_names": of_experts(
+        deepseek, DeepseekV3ForCausalLM, deepseek.TWO_LAYERS | SMALL, adjust=deepseek.biased
+    ),
+    "deepseek/gguf_names_v2": of_experts(deepseek, DeepseekV2ForCausalLM, deepseek.LITE | SMALL),
     "t5/gguf_names_encoder": Case(T5EncoderModel, T5Config(**T5, **V11), t5, t5.encoder_padded),
 }
 

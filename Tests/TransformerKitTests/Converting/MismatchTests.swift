@@ -222,6 +222,24 @@ private let linear: JSONValue = [
       ("llama/longrope", "gguf", "longrope is chosen by the length of the text, and by the size"),
       ("llama/smollm3_layers", "gguf", "no_rope_layers is others in the config, and 0 for every"),
       ("llama/smollm3_windows", "gguf", "sliding_window is "),
+      ("mixtral/window", "gguf", "sliding_window is "),
+      ("mixtral/qwen2_no_bias", "gguf", "norm_topk_prob is true in the config, and false in the"),
+      (
+        "mixtral/qwen3_not_normal", "gguf", "norm_topk_prob is false in the config, and true in the"
+      ),
+      ("mixtral/olmoe_clip", "gguf", "clip_qkv is 0.7 in the config, and not known in the code of"),
+      ("mixtral/olmoe", "gguf", "num_key_value_heads is 2 in the config, and as many as queries"),
+      ("gptoss/lm", "gguf", "truncate is false in the config, and true in the code of"),
+      ("gptoss/other_bounds", "gguf", "swiglu_limit is 1.5 in the config, and 7.0 in the code of"),
+      ("gptoss/layer_types", "gguf", "layer_types is something else in the config, and sliding in"),
+      ("deepseek/halves", "gguf", "rope_interleave is false in the config, and true in the code"),
+      (
+        "deepseek/yarn_other", "gguf", "mscale is not mscale_all_dim in the config, and the same in"
+      ),
+      (
+        "deepseek/v2_groups", "gguf",
+        "topk_method is group_limited_greedy in the config, and greedy"
+      ),
       ("llama/qwen3_biases", "gguf", "the bias of attention's output is a part of the model"),
     ])
   func `what shows in the weights is seen too`(
