@@ -23,7 +23,8 @@ extension CausalDecoder {
   }
 
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
-    [form.embeddings()] + form.blocks.indices.map(form.block) + [form.finish()] + form.headStages()
+    [form.embeddings()] + form.blocks.indices.map(form.block)
+      + form.furtherBlocks.indices.map(form.furtherBlock) + [form.finish()] + form.headStages()
   }
 
   public var inputs: [InputSlot] {
@@ -134,6 +135,30 @@ extension DecoderForm {
   }
 
   /// What stands after the last block: a normalisation, and a projection to another width. Choices, merged with the batch so far, come
+  /// A block that predicts one more token from a state and the embedding of the token after it. Nothing of it is
+  /// read. Liu et al., arXiv 2412.19437, §2.2.
+  fileprivate func furtherBlock<Scalar: ComputeScalar>(_ index: Int) -> Stage<Scalar> {
+    let name = "\(blocks.count + index)"
+    return Stage("decoder.blocks." + name) { scope throws(CheckpointError) in
+      let scope = scope.module("decoder", .sequence).module("blocks", .sequence)
+        .module(name, .sequence).passengers
+      _ = scope.deferred { scope throws(CheckpointError) in
+        let block = furtherBlocks[index]
+        _ = try block.load(scope, width: width)
+        for norm in ["state_norm", "token_norm", "head_norm"] {
+          _ = try Norm(scope, norm, block.norm, width: width)
+        }
+        _ = try Linear(
+          scope.module("projection", .linear), in: 2 * width, out: width, bias: false)
+        for (table, role) in [("word", WeightRole.embedding), ("head", .linear)] {
+          _ = scope.module(table, .linear).rows("weight", [vocabulary, width], role)
+        }
+      }
+      return { _ throws(CheckpointError) in }
+    }
+  }
+
+  /// The normalisation after the last block, if there is one. Choices, merged with the batch so far, come
   /// apart.
   fileprivate func finish<Scalar: ComputeScalar>() -> Stage<Scalar> {
     var outputs: [StageOutput] = [.hidden(blocks.count, from: "hidden")]

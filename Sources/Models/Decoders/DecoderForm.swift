@@ -21,6 +21,8 @@ public struct DecoderForm: Sendable, Equatable {
   public var renewedBeyond: Int?
   /// The blocks in order.
   public var blocks: [BlockForm]
+  /// What files may hold behind them to predict further tokens, one more each; no output depends on it.
+  public var furtherBlocks: [BlockForm] = []
   /// The normalisation after the last block; `nil` for none.
   public var norm: NormForm?
   /// The width of what the head reads, if a linear layer without bias makes that of the stream.
@@ -35,12 +37,15 @@ public struct DecoderForm: Sendable, Equatable {
     vocabulary: Int, width: Int, embedding: EmbeddingForm = EmbeddingForm(),
     rotaries: [RotarySettings] = [], alibi: ALiBi? = nil, blocks: [BlockForm], norm: NormForm?,
     outputWidth: Int? = nil, longest: Int? = nil, head: HeadForm
+    rotaries: [RotarySettings] = [], blocks: [BlockForm], furtherBlocks: [BlockForm] = [],
+    norm: NormForm?, head: HeadForm
   ) {
     (self.vocabulary, self.width) = (vocabulary, width)
     self.embedding = embedding
     self.rotaries = rotaries
     self.alibi = alibi
     self.blocks = blocks
+    self.furtherBlocks = furtherBlocks
     self.norm = norm
     (self.outputWidth, self.longest) = (outputWidth, longest)
     self.head = head

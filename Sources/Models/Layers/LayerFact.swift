@@ -11,4 +11,12 @@ public enum LayerFact: Sendable, Equatable {
   case experts(ExpertsShape)
   /// It makes a bias for each distance between query and key, for so many heads.
   case distanceBias(heads: Int)
+
+  /// What its heads are, if it is attention of either kind.
+  public var attention: AttentionShape? {
+    switch self {
+    case .attention(let shape), .latentAttention(let shape, _): shape
+    case .feedForward, .experts, .distanceBias: nil
+    }
+  }
 }

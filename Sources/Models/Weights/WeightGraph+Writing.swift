@@ -125,6 +125,15 @@ extension WeightGraph {
     }
   }
 
+  /// The bytes of a stored tensor of which each weight has the place that it is to have.
+  private func unmoved(_ form: StoredForm) -> (any TensorBytes)? {
+    let placements = form.forms[0].pieces.map { (placement(at: $0.path), $0.piece) }
+    guard let stored = placements.first?.0?.stored, stored.shape == form.forms[0].shape,
+      placements.allSatisfy({ $0.0?.stored.name == stored.name && $0.0?.piece == $0.1 })
+    else { return nil }
+    return stored.bytes
+  }
+
   private func translated(
     _ form: StoredForm, _ dialect: Dialect
   ) throws(Arrangement.Misfit) -> Translated {
@@ -152,7 +161,7 @@ extension WeightGraph {
     let tensor = Tensor(
       name: TensorName(dialect.writtenName(form.name, head: architecture.head)),
       dtype: dtype, shape: shape,
-      bytes: GatheredBytes.from(moves, dtype, count: shape.reduce(1, *)))
+      bytes: unmoved(form) ?? GatheredBytes.from(moves, dtype, count: shape.reduce(1, *)))
     return Translated(tensor: tensor, layout: form.forms[0].text, parts: parts)
   }
 }

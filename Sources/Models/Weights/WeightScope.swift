@@ -17,6 +17,8 @@ public struct WeightScope<Scalar: ComputeScalar> {
   let resident: ResidentTables<Scalar>?
   /// The path of the module that is read when it is used, of which this scope is a part.
   private let deferral: String?
+  /// Whether all weights in it may be missing.
+  private let isPassenger: Bool
 
   /// The root scope that answers with the weights of `graph`.
   ///
@@ -27,7 +29,7 @@ public struct WeightScope<Scalar: ComputeScalar> {
 
   init(
     path: String = "", model: String = "", visitor: any WeightVisitor, isUnused: Bool = false,
-    resident: ResidentTables<Scalar>? = nil, deferral: String? = nil
+    resident: ResidentTables<Scalar>? = nil, deferral: String? = nil, isPassenger: Bool = false
   ) {
     self.path = path
     self.model = model
@@ -35,13 +37,21 @@ public struct WeightScope<Scalar: ComputeScalar> {
     self.isUnused = isUnused
     self.resident = resident
     self.deferral = deferral
+    self.isPassenger = isPassenger
   }
 
   /// The same scope for a module that is read when it is used.
   var readingLater: WeightScope {
     WeightScope(
       path: path, model: model, visitor: visitor, isUnused: isUnused, resident: resident,
-      deferral: deferral ?? path)
+      deferral: deferral ?? path, isPassenger: isPassenger)
+  }
+
+  /// The same scope for modules that no output depends on and files may lack, each of them whole.
+  var passengers: WeightScope {
+    WeightScope(
+      path: path, model: model, visitor: visitor, isUnused: true, resident: resident,
+      deferral: deferral, isPassenger: true)
   }
 
   /// The scope of the module `name` inside this one.
@@ -52,7 +62,7 @@ public struct WeightScope<Scalar: ComputeScalar> {
   ) -> WeightScope {
     let inner = WeightScope(
       path: joined(name), model: model, visitor: visitor, isUnused: self.isUnused || isUnused,
-      resident: resident, deferral: deferral)
+      resident: resident, deferral: deferral, isPassenger: isPassenger)
     visitor.enter(inner.path, kind)
     return inner
   }
@@ -61,14 +71,14 @@ public struct WeightScope<Scalar: ComputeScalar> {
   func innerModel(_ name: String) -> WeightScope {
     let inner = WeightScope(
       path: joined(name), model: joined(name) + ".", visitor: visitor, isUnused: isUnused,
-      resident: resident, deferral: deferral)
+      resident: resident, deferral: deferral, isPassenger: isPassenger)
     visitor.enter(inner.path, .model)
     return inner
   }
 
-  /// Says what the module of this scope is, beside its weights.
+  /// Says what the module of this scope is, beside its weights, if outputs depend on it.
   public func declare(_ fact: LayerFact) {
-    visitor.declare(fact, at: path)
+    if !isUnused { visitor.declare(fact, at: path) }
   }
 
   /// The weight `name`, whole.
@@ -110,7 +120,8 @@ public struct WeightScope<Scalar: ComputeScalar> {
     isReadByRows: Bool = false
   ) -> WeightSlot {
     WeightSlot(
-      path: joined(name), shape: shape, role: role, origin: origin?.inside(model),
+      path: joined(name), shape: shape, role: role,
+      origin: origin?.inside(model) ?? (isPassenger ? .passenger : nil),
       isUnused: isUnused, isReadByRows: isReadByRows, deferral: deferral)
   }
 

@@ -75,7 +75,7 @@ public struct ModelSummary: Sendable {
     var layers: [AttentionLayers] = []
     for stage in graph.architecture.stages(Float.self) {
       for (_, fact) in stage.declared.layers.sorted(by: { $0.key < $1.key }) {
-        guard case .attention(let declared) = fact else { continue }
+        guard let declared = fact.attention else { continue }
         let shape = AttentionShape(
           heads: declared.heads, keyHeads: declared.keyHeads, headSize: declared.headSize,
           valueSize: declared.valueSize, window: declared.window, isCross: declared.isCross)
@@ -123,7 +123,10 @@ public struct ModelSummary: Sendable {
     var (own, thousand, cross) = (0, 0, 0)
     for stage in graph.architecture.stages(Float.self) where !stage.runsOnce {
       for fact in stage.declared.layers.values {
-        if case .latentAttention(_, let kept) = fact { own += kept }
+        if case .latentAttention(_, let kept) = fact {
+          own += kept
+          thousand += kept * 1000
+        }
         guard case .attention(let shape) = fact else { continue }
         let width = shape.keyHeads * (shape.headSize + shape.valueSize)
         if shape.isCross {

@@ -36,7 +36,7 @@ extension Dialect {
         weight("attn_norm", "attention_norm"), weight("ffn_norm", "feed_forward_norm"),
         weight("ffn_gate_inp", "feed_forward.router"),
         .rename("blk.{i}.exp_probs_b.bias", path + "feed_forward.router.choice_bias"),
-        networks("gate"), networks("up"), networks("down"),
+        networks("gate"), networks("up"), networks("down"), further,
         .rename("output_norm", "decoder.norm"), .rename("output", "lm_head"),
       ],
       limits: .deepseekCpp(Member.self),
@@ -48,6 +48,14 @@ extension Dialect {
 
   private static func weight(_ stored: String, _ module: String) -> [Rule] {
     .rename("blk.{i}.\(stored).weight", "\(path)\(module).weight")
+  }
+
+  /// What a block has that predicts one more token.
+  private static var further: [Rule] {
+    [
+      ("hnorm", "state_norm"), ("enorm", "token_norm"), ("eh_proj", "projection"),
+      ("embed_tokens", "word"), ("shared_head_norm", "head_norm"), ("shared_head_head", "head"),
+    ].flatMap { weight("nextn.\($0)", $1) }
   }
 
   /// A matrix of the dense networks, of the shared experts, and of the others.

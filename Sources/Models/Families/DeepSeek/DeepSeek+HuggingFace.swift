@@ -16,6 +16,7 @@ extension Dialect {
           attention, feedForward, experts,
           layer("input_layernorm", "attention_norm"),
           layer("post_attention_layernorm", "feed_forward_norm"),
+          further,
           .rename("model.norm", "decoder.norm"),
           .rename("lm_head", "lm_head"),
           .with("score.weight", .rename("score", "score")),
@@ -67,6 +68,14 @@ extension Dialect {
         + layer("mlp.shared_experts.\(part)_proj", "feed_forward.shared.\(part)")
     } + layer("mlp.gate", "feed_forward.router")
       + layer("mlp.gate.e_score_correction_bias", "feed_forward.router.choice_bias")
+  }
+
+  /// What a block has that predicts one more token.
+  private static var further: [Rule] {
+    [
+      ("hnorm", "state_norm"), ("enorm", "token_norm"), ("eh_proj", "projection"),
+      ("embed_tokens", "word"), ("shared_head.norm", "head_norm"), ("shared_head.head", "head"),
+    ].flatMap { layer($0, $1) }
   }
 
   private static var separate: [Rule] {

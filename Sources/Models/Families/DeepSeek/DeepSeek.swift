@@ -43,6 +43,9 @@ public struct DeepSeek<Member: DeepSeekMember>: CausalDecoder {
       hidden: sizes.feedForward, activation: activation, isGated: true,
       hasBias: variant.feedForwardBias)
     let firstSparse = sizes.dense
+    let further = config.count(
+      "num_nextn_predict_layers", or: "num_mtp_layers", default: Member.defaults.furtherTokens,
+      limit: 16, minimum: 0, on: .nothing)
     form = DecoderForm(
       vocabulary: sizes.vocabulary, width: sizes.width, rotaries: [rotary],
       blocks: (0..<sizes.layers).map { layer in
@@ -50,6 +53,9 @@ public struct DeepSeek<Member: DeepSeekMember>: CausalDecoder {
           attention: attention,
           feeding: layer < firstSparse ? .network(dense) : .experts(experts), norm: norm)
       },
+      furtherBlocks: Array(
+        repeating: BlockForm(attention: attention, feeding: .experts(experts), norm: norm),
+        count: further),
       norm: norm,
       head: config.causalHead(
         Self.classes, isTied: isTied, endTokens: usual.endTokens, isStored: isStored))
@@ -60,12 +66,11 @@ public struct DeepSeek<Member: DeepSeekMember>: CausalDecoder {
     }
   }
 
-  /// Sizes that follow from others; settings of training, of how texts are continued by more than one token at a
-  /// time, and of how long they should be.
+  /// Sizes that follow from others; settings of training, and of how long texts should be.
   private static var withoutEffect: [String] {
     [
-      "aux_loss_alpha", "ep_size", "head_dim", "max_position_embeddings", "num_mtp_layers",
-      "num_nextn_predict_layers", "output_router_logits", "pretraining_tp", "qk_head_dim",
+      "aux_loss_alpha", "ep_size", "head_dim", "max_position_embeddings", "output_router_logits",
+      "pretraining_tp", "qk_head_dim",
       "router_aux_loss_coef", "seq_aux",
     ]
   }

@@ -20,6 +20,8 @@ public struct DeepSeekDefaults: Sendable {
   var sizes: DeepSeekSizes
   var positions: Int
   var endTokens: [Int]
+  /// How many tokens more blocks behind the last one predict.
+  var furtherTokens = 0
 }
 
 /// What members differ in.
@@ -80,7 +82,7 @@ public enum DeepSeekV3: DeepSeekMember {
     sizes: DeepSeekSizes(
       vocabulary: 129_280, width: 7168, layers: 61, heads: 128, feedForward: 18432, expert: 2048,
       shared: 1, dense: 3),
-    positions: 4096, endTokens: [1])
+    positions: 4096, endTokens: [1], furtherTokens: 1)
 
   public static func variant(_ config: inout ConfigReader) -> DeepSeekVariant {
     config.require("scoring_func", "sigmoid")

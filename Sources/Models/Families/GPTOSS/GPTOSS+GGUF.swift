@@ -21,7 +21,7 @@ extension Dialect {
       .rotaryScaling(GPTOSS.self, known: ["linear", "yarn"]), .truncatedYaRN(GPTOSS.self),
       .headOfWords(GPTOSS.self),
       .of(GPTOSS.self, "layer_types") { model in
-        let windows = model.form.blocks.map { $0.attention.window != nil }
+        let windows = model.form.blocks.map { $0.attention.shape.window != nil }
         let isUsual = windows.enumerated().allSatisfy { $0.element == $0.offset.isMultiple(of: 2) }
         return isUsual ? nil : ("something else in the config", "sliding in every other layer")
       },

@@ -27,6 +27,8 @@ public indirect enum Cause: Equatable, Sendable {
   /// Query, key and value were taken from their common matrix as if it held them head by head, or the
   /// other way.
   case fused(headSize: Int, inverse: Bool)
+  /// Gate and up were taken from their common matrix by turns and not as its halves, or the other way.
+  case halved(inverse: Bool)
   /// Multiplied by a constant.
   case scaled(Double)
   /// A constant was added.
@@ -67,6 +69,9 @@ public indirect enum Cause: Equatable, Sendable {
       let (right, wrong) =
         inverse ? ("head by head", "part by part") : ("part by part", "head by head")
       return "query, key and value split \(wrong) instead of \(right) in B, heads of \(size)"
+    case .halved(let inverse):
+      let (right, wrong) = inverse ? ("by turns", "as halves") : ("as halves", "by turns")
+      return "gate and up \(wrong) instead of \(right) in B"
     case .scaled(let factor): return "multiplied by \(factor) in B"
     case .offset(let amount): return "\(amount) was added in B"
     case .constant(0): return "zero in B"

@@ -69,6 +69,11 @@ struct Explainer {
   /// would hold, if that is what the path is.
   func fusedParts(of path: String) -> (module: String, paths: [String])? {
     let parts = path.split(separator: ".")
+    if parts.count > 2, parts[parts.count - 2] == "gate" {
+      let module = parts.dropLast(2).joined(separator: ".")
+      let other = "\(module).up.\(parts[parts.count - 1])"
+      return a.tensor(at: other) == nil ? nil : (module, [path, other])
+    }
     guard let part = a.attention(ofWeight: path)?.part, part == "query" else { return nil }
     let module = parts.dropLast(2).joined(separator: ".")
     return (module, ["query", "key", "value"].map { "\(module).\($0).\(parts[parts.count - 1])" })
@@ -88,11 +93,18 @@ struct Explainer {
       references.append(x)
       found.append(y)
     }
-    guard let first = paths.first, let shape = a.attention(ofWeight: first)?.shape,
-      let right = Tensor(stacking: references), let wrong = Tensor(stacking: found),
+    guard let right = Tensor(stacking: references), let wrong = Tensor(stacking: found),
       let lines = try lineOrder(of: wrong, in: right), lines.axis == 0
     else { return nil }
     let order = lines.order
+    if paths.count == 2 {
+      let halves = HalvedOrder(half: order.count / 2)
+      return order == halves.byTurns
+        ? .halved(inverse: false) : order == halves.asHalves ? .halved(inverse: true) : nil
+    }
+    guard let first = paths.first, let shape = a.attention(ofWeight: first)?.shape else {
+      return nil
+    }
     // The model's heads first; a converter may have believed in others.
     let rows = references[0].shape.first ?? 1
     let others =

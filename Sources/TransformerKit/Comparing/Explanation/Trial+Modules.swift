@@ -36,7 +36,7 @@ struct Modules {
 
   func trials(in group: Group) -> [Trial] {
     matrixTrials(in: group) + normTrials(in: group) + exchanges(in: group)
-      + headTrials(in: group)
+      + headTrials(in: group) + halvedTrials(in: group)
   }
 
   /// A trial that changes the same weights of every module of a group, each for itself.
@@ -192,6 +192,24 @@ struct Modules {
       Trial(place: group.name, mistake: text, paths: triples.flatMap(\.self)) {
         model throws(CheckpointError) in
         try refused(model.graph, triples.map { ($0, order) })
+      }
+    }
+  }
+
+  /// Gate and up taken wrongly from a common matrix.
+  private func halvedTrials(in group: Group) -> [Trial] {
+    let pairs = group.stems.map { stem in ["gate", "up"].map { "\(stem).\($0).weight" } }
+    guard pairs.allSatisfy({ $0.allSatisfy(paths.contains) }),
+      let rows = pairs.first.flatMap({ graph.tensor(at: $0[0]) })?.shape.first
+    else { return [] }
+    let halves = HalvedOrder(half: rows)
+    return [
+      ("gate and up by turns instead of as halves", halves.byTurns),
+      ("gate and up as halves instead of by turns", halves.asHalves),
+    ].map { text, order in
+      Trial(place: group.name, mistake: text, paths: pairs.flatMap(\.self)) {
+        model throws(CheckpointError) in
+        try refused(model.graph, pairs.map { ($0, order) })
       }
     }
   }
