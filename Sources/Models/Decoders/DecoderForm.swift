@@ -35,10 +35,9 @@ public struct DecoderForm: Sendable, Equatable {
   /// Describes a decoder.
   public init(
     vocabulary: Int, width: Int, embedding: EmbeddingForm = EmbeddingForm(),
-    rotaries: [RotarySettings] = [], alibi: ALiBi? = nil, blocks: [BlockForm], norm: NormForm?,
-    outputWidth: Int? = nil, longest: Int? = nil, head: HeadForm
-    rotaries: [RotarySettings] = [], blocks: [BlockForm], furtherBlocks: [BlockForm] = [],
-    norm: NormForm?, head: HeadForm
+    rotaries: [RotarySettings] = [], alibi: ALiBi? = nil, blocks: [BlockForm],
+    furtherBlocks: [BlockForm] = [], norm: NormForm?, outputWidth: Int? = nil,
+    longest: Int? = nil, head: HeadForm
   ) {
     (self.vocabulary, self.width) = (vocabulary, width)
     self.embedding = embedding

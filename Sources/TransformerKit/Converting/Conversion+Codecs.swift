@@ -19,7 +19,9 @@ func tensorsToWrite(
   var cut: [String] = []
   for translated in translation {
     let parts = translated.parts.compactMap { groups[$0.source] }
-    if let group = parts.first, parts.count == 1, group.isWhole(in: translated.tensor) {
+    if let group = parts.first, parts.allSatisfy({ $0.tensor.name == group.tensor.name }),
+      group.isWhole(in: translated.tensor)
+    {
       written += group.stored
     } else if parts.isEmpty {
       written.append(translated.tensor)

@@ -99,7 +99,7 @@ public struct ModelSummary: Sendable {
 
   private static func experts(of graph: WeightGraph) -> Experts? {
     var (layers, count, active) = (0, 0, 0)
-    var idle = 0
+    var idle = graph.slots.reduce(0) { $0 + ($1.isUnused ? $1.parameterCount : 0) }
     let sizes = Dictionary(graph.slots.map { ($0.path, $0.parameterCount) }) { first, _ in first }
     for (path, fact) in graph.layers {
       guard case .experts(let shape) = fact else { continue }

@@ -1,3 +1,4 @@
+import Codecs
 import Kernels
 import Models
 import Synchronization
@@ -109,6 +110,26 @@ import TransformerKit
     // 7 numbers of the latent and 4 that are turned, in two layers of two bytes each.
     let cache = try #require(ModelSummary(openModel("deepseek/lm").graph).cache)
     #expect(cache.perToken == (7 + 4) * 2 * 2)
+  }
+
+  @Test func `a block that predicts one more token is carried along`() throws {
+    let graph = try openModel("deepseek/next_token_layer").graph
+    let further = graph.slots.filter { $0.path.hasPrefix("decoder.blocks.1.") }
+    #expect(further.count > 30 && further.allSatisfy(\.isUnused) && graph.dropped.isEmpty)
+    #expect(further.contains { $0.path == "decoder.blocks.1.projection.weight" })
+    #expect(ModelSummary(graph).experts?.layers == 1)
+    // Without it the model is the same but for those weights.
+    let without = try openModel("deepseek/of_2025").graph
+    #expect(!without.slots.contains { $0.path.hasPrefix("decoder.blocks.1.") })
+  }
+
+  @Test func `a matrix of codes stays whole where its weights keep their places`() throws {
+    let model = try openModel("deepseek/fp8")
+    let name: TensorName = "model.layers.0.self_attn.kv_b_proj.weight"
+    let coded = try #require(model.plain.coded.first { $0.tensor.name == name })
+    let written = try model.graph.translated(to: "huggingface").filter { $0.tensor.name == name }
+    #expect(written.map(\.parts.count) == [2])
+    #expect(written.allSatisfy { coded.isWhole(in: $0.tensor) })
   }
 
   @Test func `experts may be renumbered with the router's rows, groups as a whole`() throws {
