@@ -24,3 +24,32 @@ func refuseMisspeltVerb(
   throw CheckpointError(
     .malformed("\"\(word)\" is no verb, and no such file; did you mean \(verb)?"))
 }
+
+/// The words with a number below zero joined to the option before it, `--seed=-1`: by itself it would be
+/// taken for an option.
+func joiningNegativeNumbers(_ words: [String], _ root: any ParsableCommand.Type) -> [String] {
+  guard words.contains(where: isNegativeNumber), let definition = CommandDefinition(root) else {
+    return words
+  }
+  return joiningNegativeNumbers(words, definition)
+}
+
+package func joiningNegativeNumbers(_ words: [String], _ root: CommandDefinition) -> [String] {
+  var joined: [String] = []
+  for (index, word) in words.enumerated() {
+    let option = TypedLine(root, Array(words[..<index])).pending
+    if isNegativeNumber(word), let name = option?.names.first(where: { $0.hasPrefix("--") }) {
+      joined[joined.count - 1] = "\(name)=\(word)"
+    } else {
+      joined.append(word)
+    }
+  }
+  return joined
+}
+
+/// Whether a word begins as a number below zero does.
+private func isNegativeNumber(_ word: String) -> Bool {
+  let rest = word.dropFirst()
+  return word.hasPrefix("-") && (rest.first?.isASCII ?? false)
+    && (rest.first?.isNumber ?? false || rest.first == ".")
+}

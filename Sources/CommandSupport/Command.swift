@@ -61,7 +61,7 @@ public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
       terminate(.success)
     }
     try refuseMisspeltVerb(Root.self, words)
-    var command = try Root.parseAsRoot(words)
+    var command = try Root.parseAsRoot(joiningNegativeNumbers(words, Root.self))
     try command.run()
     terminate(.success)
   } catch let error as CheckpointError {
@@ -121,7 +121,8 @@ private func report(_ error: CheckpointError, command: String) {
   let lines = foldedByLayer(error.details)
   for line in lines.prefix(listedFaults) { standardError("  \(escaped(abridged(line, to: 1000)))") }
   if lines.count > listedFaults {
-    standardError("  … \(lines.count - listedFaults) more lines: tfinspect check has them all")
+    let all = error.listing.map { ": \($0)" } ?? ""
+    standardError("  … \(lines.count - listedFaults) more lines\(all)")
   }
   if let advice = error.advice { standardError(escaped(advice)) }
 }

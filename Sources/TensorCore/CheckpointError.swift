@@ -53,11 +53,13 @@ public struct CheckpointError: Error, Equatable, Sendable {
   public var advice: String?
   /// Further faults of the same cause, each a line.
   public var details: [String]
+  /// What lists all details where there are too many to be printed, as a sentence.
+  public var listing: String?
 
   /// Describes a fault.
   public init(
     _ problem: Problem, file: String? = nil, tensor: TensorName? = nil, offset: Int? = nil,
-    advice: String? = nil, details: [String] = []
+    advice: String? = nil, details: [String] = [], listing: String? = nil
   ) {
     self.problem = problem
     self.file = file
@@ -65,6 +67,7 @@ public struct CheckpointError: Error, Equatable, Sendable {
     self.offset = offset
     self.advice = advice
     self.details = details
+    self.listing = listing
   }
 
   /// The same fault, in that file, unless it names one already.

@@ -91,6 +91,7 @@ struct Facts {
     } else if let obstacle {
       add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
       for detail in foldedByLayer(obstacle.details) { add("", escaped(detail)) }
+      if let advice = obstacle.advice { add("", "→ \(escaped(advice))") }
     }
     if let config = checkpoint.config {
       add("config", escaped(displayed(config.path)))

@@ -69,6 +69,9 @@ struct Report: Verb {
       ) { progress.update($0 + whole) }
     }
     progress.finish()
+    for model in [report.model, comparison?.model].compactMap(\.self) {
+      warn(model.misspeltKeys, in: model.checkpoint)
+    }
     let page = ReportPage(report, comparison, options: options)
     let html = page.html
     try file.write(html)

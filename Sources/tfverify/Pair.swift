@@ -126,7 +126,8 @@ struct Pair: Verb {
     codecs: [CodecUse]
   ) {
     if common.json {
-      let members = (json(report, leftOut).members ?? []) + codecs.members
+      let members =
+        (json(report, leftOut).members ?? []) + codecs.members + report.architectureMembers
       return standardOutput(JSONValue.object(members).text(pretty: true))
     }
     if !common.quiet {
@@ -158,6 +159,15 @@ struct Pair: Verb {
       "explanations": .array(explanations),
       "left_out": .array(leftOut.map { .string($0) }),
     ]
+  }
+}
+
+extension PairReport {
+  /// What is said only where architectures differ.
+  fileprivate var architectureMembers: [JSONValue.Member] {
+    architectures.map {
+      [JSONValue.Member("architectures", .array([.string($0.a), .string($0.b)]))]
+    } ?? []
   }
 }
 

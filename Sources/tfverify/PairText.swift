@@ -23,7 +23,16 @@ struct PairText {
   }
 
   /// The weights that differ, the outputs, and why.
-  var lines: [String] { countLine + weightLines + outputLines + report.causes }
+  var lines: [String] { architectureLine + countLine + weightLines + outputLines + report.causes }
+
+  private var architectureLine: [String] {
+    report.architectures.map { names in
+      let heads = [first, second].map(\.architecture.head)
+      return [
+        "architectures differ: \(names.a) (\(heads[0])) in A, \(names.b) (\(heads[1])) in B"
+      ]
+    } ?? []
+  }
 
   private var countLine: [String] {
     var counts = (identical: 0, cast: 0, other: 0)

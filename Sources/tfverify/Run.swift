@@ -13,7 +13,8 @@ struct Run: Verb {
     discussion: """
       Inputs are arrays under Hugging Face's names: integers such as input_ids and attention_mask, or \
       numbers. Which ones a model takes is said when it is given another. Without --inputs the \
-      built-in probe runs.
+      built-in probe runs, with --generate at most 64 tokens of it. -q prints the name of the file, or \
+      without -o a line with name and shape for each output.
 
       With --generate the one output is "sequences": the texts, each continued by the likeliest token \
       after the other. A text ends after an end token of the config and is then filled up with the \
@@ -43,7 +44,9 @@ struct Run: Verb {
 
   @Option(
     name: [.short, .long],
-    help: ArgumentHelp("The npz to write; without it, a summary is printed.", valueName: "npz"))
+    help: ArgumentHelp(
+      "The npz to write, or another container by its extension; without it, a summary is printed.",
+      valueName: "npz"))
   var output: FilePath?
 
   @Flag(help: "Also give every hidden state.")
@@ -102,12 +105,29 @@ struct Run: Verb {
     try prepareArithmetic()
     let model = try Model(model, options: sourceOptions.options)
     common.explain(model)
-    let inputs = try inputs.map { try ArrayFile($0).inputs() } ?? model.graph.architecture.probe
-    switch precision {
-    case .f32: try run(model, inputs, Float.self)
-    case .f64: try run(model, inputs, Double.self)
+    let inputs = try inputs.map { try ArrayFile($0).inputs() } ?? probe(model.graph.architecture)
+    _ = try format
+    do {
+      switch precision {
+      case .f32: try run(model, inputs, Float.self)
+      case .f64: try run(model, inputs, Double.self)
+      }
+    } catch let error as CheckpointError where generate != nil && error.category == .unsupported {
+      throw error.inFile(displayed(self.model))
     }
     return .success
+  }
+
+  /// The built-in probe; of one that is continued as much as leaves room for that.
+  private func probe(_ architecture: any Architecture) -> ModelInputs {
+    guard let generate else { return architecture.probe }
+    let room = architecture.generation?.longest.map { max(1, $0 - generate) }
+    return architecture.probe(longest: min(64, room ?? 64))
+  }
+
+  /// The container of the output.
+  private var format: ContainerFormat {
+    get throws { try output.map { try ContainerFormat.written(at: $0) ?? .npz } ?? .npz }
   }
 
   private func run<Scalar: ComputeScalar>(
@@ -153,8 +173,7 @@ struct Run: Verb {
 
   private func write(_ tensors: [Tensor]) throws {
     guard let output else { return }
-    let format = output.extension.flatMap { ContainerFormat.withExtension($0) } ?? .npz
-    try CheckpointWriter(destination: output, format: format, overwrite: force)
+    try CheckpointWriter(destination: output, format: try format, overwrite: force)
       .write(tensors: tensors)
   }
 }

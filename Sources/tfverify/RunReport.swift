@@ -13,8 +13,8 @@ struct RunReport {
   func print<Scalar: ComputeScalar>(_ outputs: [NamedArray<Scalar>], precision: Precision) {
     if common.json { return standardOutput(json(outputs, precision).text(pretty: true)) }
     if common.quiet {
-      if let file { standardOutput(escaped(file)) }
-      return
+      let shapes = outputs.map { "\($0.name) \(describe(shape: $0.array.shape))" }
+      return standardOutput(lines: file.map { [escaped($0)] } ?? shapes)
     }
     var table = Table([
       ("OUTPUT", .left), ("SHAPE", .left), ("MIN", .right), ("MAX", .right), ("MEAN", .right),

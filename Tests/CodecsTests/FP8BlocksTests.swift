@@ -12,14 +12,19 @@ import Testing
   }
 
   @Test(arguments: [
-    ("codecs/fp8", "codecs/fp8/dequantized/model.safetensors"),
-    ("codecs/fp8/rounded_scales", "codecs/fp8/dequantized_rounded.safetensors"),
-  ]) func `every number is torch's, bit for bit`(_ coded: String, _ decoded: String) throws {
+    ("codecs/fp8", "codecs/fp8/dequantized/model.safetensors", "fp8-blocks", 13),
+    ("codecs/fp8/rounded_scales", "codecs/fp8/dequantized_rounded.safetensors", "fp8-blocks", 13),
+    ("codecs/fp8_scales/tensor", "codecs/fp8_scales/tensor.safetensors", "fp8-scales", 7),
+    ("codecs/fp8_scales/channel", "codecs/fp8_scales/channel.safetensors", "fp8-scales", 7),
+  ])
+  func `every number is that of the framework, bit for bit`(
+    _ coded: String, _ decoded: String, _ codec: String, _ count: Int
+  ) throws {
     let found = try plain(coded)
     #expect(found.configKeys == ["quantization_config"])
-    #expect(found.codecs.map(\.name) == ["fp8-blocks"] && found.codecs.map(\.count) == [13])
-    #expect(!found.tensors.tensors.contains { $0.name.text.hasSuffix("_scale_inv") })
+    #expect(found.codecs.map(\.name) == [codec] && found.codecs.map(\.count) == [count])
     let expected = try Checkpoint.open(fixture(decoded)).tensors
+    #expect(found.tensors.count == expected.count)
     for tensor in expected.tensors {
       let mine = try #require(found.tensors[tensor.name])
       #expect(mine.dtype == .f32 && mine.shape == tensor.shape)
@@ -90,6 +95,57 @@ import Testing
     // A block larger than the matrix is one block.
     let huge = try PlainTable(table([1, 1]), config: sizes([.number(Int.max), .number(Int.max)]))
     #expect(huge.coded.count == 1)
+  }
+
+  /// Codes of [4, 3] numbers from 1 to 1.875, and scales that count.
+  private func rows(
+    _ scales: [Int], suffix: String = "_scale", _ dtype: DType = .f32, codes: [Int] = [4, 3]
+  ) throws -> TensorTable {
+    let count = scales.reduce(1, *)
+    let bytes = (0..<count).flatMap { littleEndian(Float($0 + 1).bitPattern) }
+    let size = codes.reduce(1, *)
+    return try TensorTable([
+      Tensor(
+        name: "x.weight", dtype: .f8e4m3, shape: codes,
+        bytes: ByteArray((0..<size).map { UInt8(0x38 + $0 % 8) })),
+      Tensor(
+        name: TensorName("x.weight" + suffix), dtype: dtype, shape: scales,
+        bytes: ByteArray(Array(bytes.prefix(dtype.byteCount(of: count))))),
+      Tensor(
+        name: "x.input_scale", dtype: .f32, shape: [1], bytes: ByteArray([0, 0, 0, 0])),
+    ])
+  }
+
+  @Test(
+    arguments: [
+      ([], "_scale", false), ([1], "_scale", false), ([1, 1], "_scale", false),
+      ([4], "_scale", true), ([4, 1], "_scale", true), ([], "_scale_inv", false),
+      ([1], "_scale_inv", false),
+    ] as [([Int], String, Bool)])
+  func `a scale is that of the matrix, or of a row`(
+    _ shape: [Int], _ suffix: String, _ isOfRow: Bool
+  ) throws {
+    let plain = try PlainTable(rows(shape, suffix: suffix), config: nil)
+    #expect(plain.tensors.tensors.map(\.name) == ["x.weight"])
+    #expect(plain.coded.first?.stored.map(\.name.text).last == "x.input_scale")
+    let tensor = try #require(plain.tensors["x.weight"])
+    let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+    for element in 0..<12 {
+      let expected = (1 + Float(element % 8) / 8) * Float(isOfRow ? element / 3 + 1 : 1)
+      let found = bytes[4 * element..<4 * element + 4]
+      #expect(found.elementsEqual(littleEndian(expected.bitPattern)), "\(element)")
+    }
+  }
+
+  @Test func `scales of something else are not those of rows`() throws {
+    for (scales, dtype, codes) in [
+      ([3], DType.f32, [4, 3]), ([1, 3], .f32, [4, 3]), ([4, 3], .f32, [4, 3]),
+      ([4], .u32, [4, 3]), ([1], .f32, [12]), ([1, 1, 1], .f32, [4, 3]), ([0], .f32, [4, 3]),
+    ] {
+      let table = try rows(scales, dtype, codes: codes)
+      let error = #expect(throws: CheckpointError.self) { try PlainTable(table, config: nil) }
+      #expect(error?.category == .unsupported, "\(scales) of \(codes)")
+    }
   }
 
   @Test func `what is no group stays as it is`() throws {

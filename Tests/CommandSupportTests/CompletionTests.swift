@@ -6,7 +6,8 @@ import Testing
 @Suite struct CompletionTests {
   private struct Toy: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "toy", subcommands: [Move.self, Show.self], defaultSubcommand: Move.self)
+      commandName: "toy", subcommands: [Move.self, Show.self, Roll.self],
+      defaultSubcommand: Move.self)
   }
 
   private struct Move: ParsableCommand {
@@ -20,6 +21,31 @@ import Testing
     @Option(name: [.short, .long]) var kind = Kind.slow
     @Option(help: ArgumentHelp(valueName: "glob")) var include: [String] = []
     @Flag(name: [.short, .long]) var force = false
+  }
+
+  private struct Roll: ParsableCommand {
+    @Option(name: [.short, .long]) var seed = 0
+    @Option(name: .customShort("x")) var shift = 0
+    @Flag var quick = false
+    @Argument var rest: [String] = []
+  }
+
+  @Test(
+    arguments: [
+      (["roll", "--seed", "-1"], ["roll", "--seed=-1"]),
+      (["roll", "-s", "-1", "--quick"], ["roll", "--seed=-1", "--quick"]),
+      (["roll", "--seed", "-.5e3"], ["roll", "--seed=-.5e3"]),
+      (["roll", "--seed=-1", "-1"], ["roll", "--seed=-1", "-1"]),
+      (["roll", "--quick", "-1"], ["roll", "--quick", "-1"]),
+      (["roll", "--seed", "-q"], ["roll", "--seed", "-q"]),
+      (["roll", "--", "--seed", "-1"], ["roll", "--", "--seed", "-1"]),
+      (["roll", "-x", "-1"], ["roll", "-x", "-1"]), (["-1"], ["-1"]), ([], []),
+    ])
+  func `a number below zero belongs to the option before it`(
+    _ words: [String], _ joined: [String]
+  ) throws {
+    let root = try #require(CommandDefinition(Toy.self))
+    #expect(joiningNegativeNumbers(words, root) == joined)
   }
 
   private struct Show: ParsableCommand {

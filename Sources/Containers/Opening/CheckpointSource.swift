@@ -210,7 +210,8 @@ private struct FolderContents {
       case .foreign(let format):
         foreign = foreign ?? CheckpointError(format.problem, file: file.name)
       case .substitute(let found) where file.size > 0 && isWeightName(name):
-        substitute = substitute ?? CheckpointError(found.problem, file: file.name)
+        substitute =
+          substitute ?? CheckpointError(found.problem, file: file.name, advice: found.advice)
       case .substitute, .other: break
       }
     }

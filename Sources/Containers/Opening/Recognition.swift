@@ -63,7 +63,8 @@ func recognizedFormat(of file: any ByteSource) throws(CheckpointError) -> Contai
   switch try recognize(file) {
   case .container(let format): return format
   case .foreign(let format): throw CheckpointError(format.problem, file: file.name)
-  case .substitute(let substitute): throw CheckpointError(substitute.problem, file: file.name)
+  case .substitute(let found):
+    throw CheckpointError(found.problem, file: file.name, advice: found.advice)
   case .other: break
   }
   if let format = ContainerFormat.withExtension(file.fileExtension) { return format }

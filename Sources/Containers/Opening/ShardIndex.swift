@@ -110,7 +110,7 @@ struct ShardIndex {
   /// What index and shards disagree about.
   private struct Faults {
     private var texts: [String] = []
-    private var count = 0
+    private(set) var count = 0
 
     mutating func append(_ text: @autoclosure () -> String) {
       count += 1
@@ -120,9 +120,10 @@ struct ShardIndex {
     /// The error that lists them, unless there are none.
     var problem: CheckpointError? {
       if count == 0 { return nil }
+      if count == 1, let text = texts.first { return CheckpointError(.malformed(text)) }
       let rest = count - texts.count
       return CheckpointError(
-        .malformed("index and shards disagree (\(count) \(count == 1 ? "fault" : "faults"))"),
+        .malformed("index and shards disagree (\(count) faults)"),
         details: texts + (rest > 0 ? ["and \(rest) more"] : []))
     }
   }
@@ -145,11 +146,16 @@ struct ShardIndex {
     var files: [FilePath] = []
     var format: ContainerFormat?
     var found: Set<TensorName> = []
+    let sizes = Dictionary(placement.map { ($0.value, 1) }, uniquingKeysWith: +)
+    var absent: Set<Int> = []
     for (number, shard) in shards.enumerated() {
       let path = path.removingLastComponent().appending(shard)
       files.append(path)
       guard path.linkStatus != nil else {
-        faults.append("shard \"\(shard)\" does not exist")
+        let count = sizes[number, default: 0]
+        faults.append(
+          "shard \"\(shard)\" does not exist, and \(count) of the tensors with it")
+        absent.insert(number)
         continue
       }
       let part = try Self.open(path, &format)
@@ -165,10 +171,14 @@ struct ShardIndex {
         }
       }
     }
-    for (name, number) in placement.sorted(by: { $0.key < $1.key }) where !found.contains(name) {
+    for (name, number) in placement.sorted(by: { $0.key < $1.key })
+    where !found.contains(name) && !absent.contains(number) {
       faults.append("tensor \"\(name)\" is not in \"\(shards[number])\"")
     }
-    if let problem = faults.problem { throw problem.inFile(displayed(path)) }
+    if var problem = faults.problem {
+      if absent.count == faults.count { problem.advice = "fetch the shards that are not there" }
+      throw problem.inFile(displayed(path))
+    }
     if origin.shards.allSatisfy({ isPlainFileName($0.head.name) }),
       !shards.contains(where: { $0.utf8.contains(UInt8(ascii: "/")) })
     {

@@ -6,6 +6,17 @@ struct Substitute: Equatable {
   /// What it is, as a predicate.
   let text: String
 
+  /// What to do about it, where that is not what one does about a damaged file.
+  var advice: String? {
+    if text.hasPrefix("is a web page") {
+      "fetch the file itself: on the hub its address has /resolve/ where that of its page has /blob/"
+    } else if text.contains("pointer") {
+      "fetch what it points to: git lfs pull, or download the model again"
+    } else {
+      nil
+    }
+  }
+
   /// What is wrong with the file.
   var problem: CheckpointError.Problem { .malformed(text) }
 
@@ -23,9 +34,9 @@ struct Substitute: Equatable {
     } else if head.starts(with: "# xet version ".utf8) {
       text = "is a Xet pointer: the file itself has not been downloaded"
     } else if Self.isWebPage(head) {
-      text = "is a web page: the download went wrong"
+      text = "is a web page (HTML) instead of the file: download the file itself, not its page"
     } else if let answer = Self.answer(head, size) {
-      text = "holds only \"\(answer)\": the download went wrong"
+      text = "holds only \"\(answer)\", a server's answer instead of the file: download it again"
     } else {
       return nil
     }

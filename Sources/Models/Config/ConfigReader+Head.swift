@@ -21,9 +21,10 @@ extension ConfigReader {
   ) -> Head {
     let names = classes.map(\.name)
     func name(of head: Head) -> String { classes.first { $0.head == head }?.name ?? "" }
-    let before = unsupported.count
+    var unknown: String?
     let named = fact(
       "architectures", .modelClass(names), on: .outputs(as: "head"), default: Head?.none,
+      mayBeNull: true,
       json: { [.string(name(of: $0 ?? shown()))] }
     ) { value in
       guard let given = value.elements, given.allSatisfy({ $0.string != nil }) else {
@@ -33,11 +34,12 @@ extension ConfigReader {
       if let head = classes.first(where: { $0.name == name })?.head ?? aliases[name] {
         return .value(head)
       }
+      unknown = name
       return .unsupported(
         "the class \"\(name)\" is not supported; supported are: "
           + names.joined(separator: ", "))
     }
-    if unsupported.count > before { hasUnknownClass = true }
+    if let unknown { unknownClass = (unknown, nearestName(to: unknown, among: names)) }
     return named ?? shown()
   }
 
@@ -45,7 +47,7 @@ extension ConfigReader {
   public mutating func labelCount() -> Int {
     let isCounted = present("num_labels") != nil
     let labels = fact(
-      "id2label", .other, on: isCounted ? .nothing : .weights, default: Int?.none,
+      "id2label", .other, on: isCounted ? .nothing : .weights, default: Int?.none, mayBeNull: true,
       json: { $0.map { .number($0) } ?? .null }
     ) { value in
       guard let count = value.members?.count, count > 0 || isCounted else {
@@ -54,7 +56,9 @@ extension ConfigReader {
       return .value(count)
     }
     disregard(["label2id"])
-    guard let labels, !isCounted else { return count("num_labels", default: 2, on: .weights) }
+    guard let labels, !isCounted else {
+      return optionalCount("num_labels", default: 2, on: .weights) ?? 2
+    }
     disregard(["num_labels"])
     return labels
   }

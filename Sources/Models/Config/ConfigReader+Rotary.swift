@@ -228,7 +228,7 @@ extension ConfigReader {
 
   /// A positive number that must be there.
   private mutating func needed(_ key: String, _ bearing: ConfigFact.Bearing) -> Double {
-    if !has(key) { reject("\(named(key)) is missing") }
+    if !has(key), !isNull(key) { reject("\(named(key)) is missing") }
     let value = positive(key, default: 1, usual: usualFactors, on: bearing)
     if value == 0 { reject("\(named(key)) must not be 0") }
     return value
@@ -292,8 +292,12 @@ private struct RotaryPlace {
         $0.positive(key, default: standard, usual: usual, on: named(key))
       }
     }
-    return reader.positive(
-      other, default: standard, usual: usual,
-      on: hasOwnBase && key == RotaryDefaults.theta ? named(key) : .outputs(as: key))
+    let bearing =
+      hasOwnBase && key == RotaryDefaults.theta ? named(key) : ConfigFact.Bearing.outputs(as: key)
+    guard other == RotaryDefaults.fraction, reader.isNull(other) else {
+      return reader.positive(other, default: standard, usual: usual, on: bearing)
+    }
+    // A null there is the whole, whatever holds where nothing is said.
+    return reader.optionalPositive(other, default: 1, usual: usual, on: bearing) ?? 1
   }
 }

@@ -18,7 +18,7 @@ extension ConfigReader {
   ) -> [Int] {
     let isNone = isNull(key)
     return fact(
-      key, .tokens, on: bearing, default: isNone ? [] : standard,
+      key, .tokens, on: bearing, default: isNone ? [] : standard, mayBeNull: true,
       json: { $0.isEmpty ? .null : .array($0.map { .number($0) }) },
       text: { $0.isEmpty ? none : $0.map(String.init).joined(separator: ",") }
     ) { value in

@@ -1,7 +1,8 @@
 import TensorCore
 
 extension ConfigReader {
-  /// An integer that counts something, under its name or another one that the framework accepts.
+  /// An integer that counts something, under its name or another one that the framework accepts. What may
+  /// be null is an `optionalCount`.
   ///
   /// - Parameters:
   ///   - limit: the largest that is believed.
@@ -10,9 +11,9 @@ extension ConfigReader {
     _ key: String, or alias: String? = nil, default standard: Int, limit: Int = largestExtent,
     minimum: Int = 1, usual: [Int] = [], on bearing: ConfigFact.Bearing = .outputs
   ) -> Int {
-    optionalCount(
-      key, or: alias, default: standard, limit: limit, minimum: minimum, usual: usual, on: bearing)
-      ?? standard
+    anyCount(
+      key, or: alias, default: standard, range: minimum...limit, usual: usual, on: bearing,
+      mayBeNull: false) ?? standard
   }
 
   /// An integer that counts something, and that may be absent or null.
@@ -21,16 +22,25 @@ extension ConfigReader {
     limit: Int = largestExtent, minimum: Int = 1, usual: [Int] = [],
     on bearing: ConfigFact.Bearing = .outputs
   ) -> Int? {
+    anyCount(
+      key, or: alias, default: standard, range: minimum...limit, usual: usual, on: bearing,
+      mayBeNull: true)
+  }
+
+  private mutating func anyCount(
+    _ key: String, or alias: String?, default standard: Int?, range: ClosedRange<Int>, usual: [Int],
+    on bearing: ConfigFact.Bearing, mayBeNull: Bool
+  ) -> Int? {
     let read = { (reader: inout ConfigReader, key: String) -> Int? in
       reader.fact(
-        key, .count(minimum...limit, usual: usual), on: bearing, default: standard,
+        key, .count(range, usual: usual), on: bearing, default: standard, mayBeNull: mayBeNull,
         json: { $0.map { .number($0) } ?? .null }
       ) { value in
         guard let number = value.int else {
           return .fault("must be an integer, is \(value.text())")
         }
-        guard (minimum...limit).contains(number) else {
-          return .fault("must be from \(minimum) to \(limit), is \(number)")
+        guard range.contains(number) else {
+          return .fault("must be from \(range.lowerBound) to \(range.upperBound), is \(number)")
         }
         return .value(number)
       }
@@ -46,14 +56,14 @@ extension ConfigReader {
     return value
   }
 
-  /// A number that is positive, or zero.
+  /// A number that is positive, or zero. What may be null is an `optionalPositive`.
   ///
   /// - Parameter usual: values that models have.
   public mutating func positive(
     _ key: String, default standard: Double, usual: [Double] = [],
     on bearing: ConfigFact.Bearing = .outputs
   ) -> Double {
-    optionalPositive(key, default: standard, usual: usual, on: bearing) ?? standard
+    anyPositive(key, default: standard, usual: usual, on: bearing, mayBeNull: false) ?? standard
   }
 
   /// A number that is positive, or zero, and that may be absent or null.
@@ -61,8 +71,15 @@ extension ConfigReader {
     _ key: String, default standard: Double? = nil, usual: [Double] = [],
     on bearing: ConfigFact.Bearing = .outputs
   ) -> Double? {
+    anyPositive(key, default: standard, usual: usual, on: bearing, mayBeNull: true)
+  }
+
+  private mutating func anyPositive(
+    _ key: String, default standard: Double?, usual: [Double], on bearing: ConfigFact.Bearing,
+    mayBeNull: Bool
+  ) -> Double? {
     fact(
-      key, .number(usual: usual), on: bearing, default: standard,
+      key, .number(usual: usual), on: bearing, default: standard, mayBeNull: mayBeNull,
       json: { $0.map { .double($0) } ?? .null }
     ) { value in
       guard let number = value.double, number.isFinite, number >= 0 else {
@@ -83,7 +100,7 @@ extension ConfigReader {
     _ key: String, count: Int, on bearing: ConfigFact.Bearing = .outputs
   ) -> [Double]? {
     fact(
-      key, .numbers, on: bearing, default: [Double]?.none,
+      key, .numbers, on: bearing, default: [Double]?.none, mayBeNull: true,
       json: { $0.map { .array($0.map { .double($0) }) } ?? .null }
     ) { value in
       let numbers = (value.elements ?? []).compactMap(\.double).filter { $0.isFinite && $0 > 0 }
@@ -111,7 +128,8 @@ extension ConfigReader {
   /// A text that decides nothing by itself.
   public mutating func text(_ key: String) -> String? {
     fact(
-      key, .other, on: .nothing, default: String?.none, json: { $0.map { .string($0) } ?? .null }
+      key, .other, on: .nothing, default: String?.none, mayBeNull: true,
+      json: { $0.map { .string($0) } ?? .null }
     ) { value in
       value.string.map { .value($0) } ?? .fault("must be a string, is \(value.text())")
     }
@@ -150,7 +168,7 @@ extension ConfigReader {
     let names = Choice.allCases.map(\.rawValue)
     let place = named(key)
     return fact(
-      key, .choices(names), on: bearing, default: standard,
+      key, .choices(names), on: bearing, default: standard, mayBeNull: true,
       json: { $0.map { .array($0.map { .string($0.rawValue) }) } ?? .null }
     ) { value in
       guard let elements = value.elements, elements.count == count else {

@@ -23,8 +23,8 @@ public struct ConfigReader {
   /// The keys of the objects in which is being read.
   private var scope: [String] = []
   private var known: Set<[String]> = []
-  /// Whether the class is none that we know.
-  var hasUnknownClass = false
+  /// The class, if it is none that we know, and the one that is spelled nearly like it.
+  var unknownClass: (name: String, near: String?)?
 
   /// Reads from `config`.
   public init(_ config: JSONValue) {
@@ -34,15 +34,18 @@ public struct ConfigReader {
 
   /// The key's value in the present object, unless it is absent or null.
   func present(_ key: String) -> JSONValue? {
-    guard let value = config.value(at: scope)?[key], value != .null else { return nil }
+    guard let value = stored(key), value != .null else { return nil }
     return value
   }
+
+  /// The key's value in the present object, null included, unless it is absent.
+  private func stored(_ key: String) -> JSONValue? { config.value(at: scope)?[key] }
 
   /// The key as a person writes it.
   func named(_ key: String) -> String { (scope + [key]).joined(separator: ".") }
 
   /// Whether the key is there with the value `null`, in the present object.
-  public func isNull(_ key: String) -> Bool { config.value(at: scope)?[key] == .null }
+  public func isNull(_ key: String) -> Bool { stored(key) == .null }
 
   /// Reads what is in the object `key`, if there is one; else everything in it is absent.
   public mutating func within<Value>(
@@ -81,17 +84,19 @@ public struct ConfigReader {
   /// Reads a fact, and records it.
   ///
   /// - Parameters:
-  ///   - standard: what holds where the key is absent or null.
+  ///   - standard: what holds where the key is absent, or null and may be.
+  ///   - mayBeNull: whether null means something. Where it means nothing it is a fault, as it is to the
+  ///     frameworks, and not the default: who wrote it did not mean that.
   ///   - json: what is recorded of a value.
   ///   - text: how the model's id says it, if otherwise than it is recorded.
   ///   - parse: what the key's value means.
   mutating func fact<Value>(
     _ key: String, _ kind: ConfigFact.Kind, on bearing: ConfigFact.Bearing,
-    default standard: Value, json: (Value) -> JSONValue, text: ((Value) -> String)? = nil,
-    parse: (JSONValue) -> Finding<Value>
+    default standard: Value, mayBeNull: Bool = false, json: (Value) -> JSONValue,
+    text: ((Value) -> String)? = nil, parse: (JSONValue) -> Finding<Value>
   ) -> Value {
     var result = standard
-    if let value = present(key) {
+    if let value = mayBeNull ? present(key) : stored(key) {
       switch parse(value) {
       case .value(let value): result = value
       case .fault(let reason): faults.append("\(named(key)) \(reason)")
@@ -136,13 +141,16 @@ public struct ConfigReader {
 
   /// The keys that nobody read and nobody said to be without effect, as a person writes them. Of an object
   /// of which nothing was read it is the object's.
-  public var unknownKeys: [String] {
-    var found: [String] = []
+  public var unknownKeys: [String] { unknownPaths.map { $0.joined(separator: ".") } }
+
+  /// The same, as the keys of the objects around them and their own.
+  var unknownPaths: [[String]] {
+    var found: [[String]] = []
     func visit(_ value: JSONValue, _ path: [String]) {
       for member in value.members ?? [] where member.value != .null {
         let here = path + [member.key]
         if !known.contains(here) {
-          found.append(here.joined(separator: "."))
+          found.append(here)
         } else if known.contains(where: { $0.count > here.count && $0.starts(with: here) }) {
           visit(member.value, here)
         }
@@ -157,15 +165,17 @@ public struct ConfigReader {
   /// - Throws: `CheckpointError`: malformed with every fault, else unsupported.
   public func check() throws(CheckpointError) {
     if !faults.isEmpty {
+      let faults = faults + misspeltKeys.map(\.text)
       throw CheckpointError(
         .malformed(Self.sentence("config", faults)), details: faults.count > 1 ? faults : [])
     }
     if !unsupported.isEmpty {
       throw CheckpointError(
         .unsupported(Self.sentence("config", unsupported)),
-        advice: hasUnknownClass
-          ? "--class NAME reads it as one of these, --allow-extra without what that has no place for"
-          : nil,
+        advice: unknownClass.map { unknown in
+          (unknown.near.map { "did you mean \($0)? " } ?? "")
+            + "--class NAME reads it as one of these, --allow-extra without what that has no place for"
+        },
         details: unsupported.count > 1 ? unsupported : [])
     }
   }

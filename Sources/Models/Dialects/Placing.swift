@@ -5,7 +5,10 @@ struct Placing {
   private let table: TensorTable
   private let dialect: Dialect
   private let slots: [WeightSlot]
+  private let forms: StoredForms
   private let options: RecognitionOptions
+  /// Whether to look for names that may be misspelt.
+  private let givesHints: Bool
   /// The model's head, which decides how the dialect writes names.
   private let head: String
   /// The weights that nothing reads.
@@ -19,33 +22,44 @@ struct Placing {
   private var used: Set<TensorName> = []
   /// The weights whose tensor is there, and cannot be theirs: nothing is read of it.
   private var unfit: Set<String> = []
-  private var faults: [String] = []
+  /// What is wrong, a line each.
+  private(set) var faults: [String] = []
+  /// The shapes of tensors that have another one than they must.
+  private(set) var misshapen: [(found: [Int], wanted: [Int])] = []
+  /// The names of the tensors that are not there, and of those that are there for nothing.
+  private(set) var missing: [String] = []
+  private(set) var unexpected: [String] = []
 
   init(
-    _ table: TensorTable, _ dialect: Dialect, _ slots: [WeightSlot], head: String,
-    options: RecognitionOptions
+    _ table: TensorTable, _ dialect: Dialect, _ slots: [WeightSlot], _ forms: StoredForms,
+    head: String, options: RecognitionOptions, givesHints: Bool = true
   ) {
     self.table = table
+    self.givesHints = givesHints
     self.dialect = dialect
     self.slots = slots
+    self.forms = forms
     self.options = options
     self.head = head
     constants = Set(slots.filter { $0.role == .constant }.map(\.path))
     passengers = passengersByPath(slots)
   }
 
+  /// How many weights are looked for.
+  var slotCount: Int { slots.count }
+
   /// Places everything.
   ///
   /// - Throws: `CheckpointError`: refused, with every fault.
-  mutating func place(_ forms: StoredForms) throws(CheckpointError) {
+  mutating func place() throws(CheckpointError) {
     for conflict in forms.conflicts { faults.append("impossible   \(conflict)") }
     for form in forms.forms { try find(form) }
     for slot in slots { try tie(slot) }
     assumeOmitted()
     for slot in slots { make(slot, of: slot.origin) }
     for (slot, formula) in computedSlots { try check(slot, formula) }
-    let missing = listMissing(forms)
-    listUnexpected(missing: missing)
+    listMissing(forms)
+    listUnexpected()
     guard faults.isEmpty else {
       let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"
       let isExtraOnly = faults.allSatisfy { $0.hasPrefix("unexpected") }
@@ -53,7 +67,7 @@ struct Placing {
         .refused(
           "the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
         advice: isExtraOnly ? "--allow-extra leaves out what is no part of \(head)" : nil,
-        details: faults)
+        details: faults, listing: "tfinspect check has them all")
     }
   }
 
@@ -76,6 +90,7 @@ struct Placing {
     let isPadded = fitting == nil ? try dropPadding(of: tensor, form) : false
     let layout = fitting ?? form.forms[0]
     if fitting == nil && !isPadded {
+      misshapen.append((tensor.shape, form.forms[0].shape))
       let shapes = form.forms.map { describe(shape: $0.shape) }.joined(separator: " or ")
       faults.append("misshapen    \(name): is \(describe(shape: tensor.shape)), must be \(shapes)")
       return unfit.formUnion(form.paths)
@@ -132,6 +147,7 @@ struct Placing {
     for offset in stride(from: start, to: tensor.byteCount, by: 1 << 20) {
       let bytes = try tensor.bytes.read(offset..<min(offset + 1 << 20, tensor.byteCount))
       guard bytes.allSatisfy({ $0 == 0 }) else {
+        misshapen.append((tensor.shape, expected))
         faults.append(
           "not padding  \(name): has \(rows) rows, the config says \(wanted), and the others are"
             + " not zero; set the config's vocabulary to \(rows) to keep them")
@@ -239,8 +255,7 @@ struct Placing {
 
   // MARK: What does not fit
 
-  private mutating func listMissing(_ forms: StoredForms) -> [String] {
-    var missing: [String] = []
+  private mutating func listMissing(_ forms: StoredForms) {
     for form in forms.forms {
       let isAbsent = form.paths.contains(where: isMissing)
       guard isAbsent else { continue }
@@ -251,7 +266,6 @@ struct Placing {
     for (path, reason) in forms.homeless where isMissing(path) {
       faults.append("no place     \(path): \(reason)")
     }
-    return missing
   }
 
   private func isMissing(_ path: String) -> Bool {
@@ -264,9 +278,9 @@ struct Placing {
     passengers[path].map { $0.allSatisfy { placements[$0] == nil && !unfit.contains($0) } } ?? false
   }
 
-  private mutating func listUnexpected(missing: [String]) {
+  private mutating func listUnexpected() {
     // Every name is compared with every other: enough for models, not for ever.
-    var comparisons = 200_000
+    var comparisons = givesHints ? 200_000 : -1
     for tensor in table.tensors where !used.contains(tensor.name) {
       let name = tensor.name.text
       let shape = describe(shape: tensor.shape)
@@ -284,6 +298,7 @@ struct Placing {
           WeightGraph.Dropped(name: tensor.name, reason: "no part of \(head)", isExtra: true))
         continue
       }
+      unexpected.append(name)
       comparisons -= missing.count
       let near = comparisons >= 0 ? nearestName(to: name, among: missing) : nil
       let hint = near.map { ": did you mean \(escaped($0))?" } ?? ""

@@ -41,14 +41,7 @@ extension WeightGraph {
   public init(
     _ table: TensorTable, config: JSONValue?, options: RecognitionOptions = RecognitionOptions()
   ) throws(CheckpointError) {
-    let families = options.families
-    let type = try recognizedArchitecture(
-      config, table, named: options.architecture, among: families)
-    if let prefix = UnknownPrefix(of: table, hiding: families.dialects(of: type.name)) {
-      throw prefix.error
-    }
-    let dialect = try recognizedDialect(
-      of: type.name, table, named: options.dialect, among: families)
+    let (type, dialect) = try recognized(table, config, options)
     guard let config else {
       throw CheckpointError(
         .missing(
@@ -58,31 +51,45 @@ extension WeightGraph {
     try self.init(table, config: config, as: type, in: dialect, options: options)
   }
 
+  /// Fails if the architecture, dialect or class that `options` name does not exist, or not for these
+  /// tensors and their config. Nothing is placed, and without a config nothing is said of a class.
+  ///
+  /// - Throws: `CheckpointError`, of the category unsupported if that is so.
+  public static func requireNamed(
+    by options: RecognitionOptions, _ table: TensorTable, config: JSONValue?
+  ) throws(CheckpointError) {
+    let (type, dialect) = try recognized(table, config, options)
+    guard let config else { return }
+    _ = try read(usualConfig(config, table, dialect, options), table, as: type, in: dialect)
+  }
+
   /// Places the tensors of a checkpoint whose architecture and dialect are known.
   package init(
     _ table: TensorTable, config: JSONValue, as type: any Architecture.Type, in dialect: Dialect,
     options: RecognitionOptions = RecognitionOptions()
   ) throws(CheckpointError) {
-    let native = dialect.nativeConfig.flatMap { $0.recognizes(config) ? $0 : nil }
-    var usual = try native?.usual(config, table) ?? config
-    if let name = options.className { usual = usual.naming(class: name) }
-    try self.init(table, usualConfig: usual, as: type, in: dialect, options: options)
+    try self.init(
+      table, usualConfig: usualConfig(config, table, dialect, options), as: type, in: dialect,
+      options: options, isExplained: true)
   }
 
   /// Places the tensors of a checkpoint whose config has Hugging Face's keys.
+  ///
+  /// - Parameter isExplained: whether to look for the cause if they do not fit.
   private init(
     _ table: TensorTable, usualConfig config: JSONValue, as type: any Architecture.Type,
-    in dialect: Dialect, options: RecognitionOptions
+    in dialect: Dialect, options: RecognitionOptions, isExplained: Bool = false
   ) throws(CheckpointError) {
-    var reader = ConfigReader(config)
-    reader.disregardCommonKeys()
-    let model = type.init(config: &reader) { dialect.stores($0, in: table) }
-    try reader.check()
+    let (reader, model) = try read(config, table, as: type, in: dialect)
     let declared = model.declaration()
-    try checkSize(declared.slots)
-    let forms = StoredForms(dialect, slots: declared.slots, dimensions: model.dimensions)
-    var placing = Placing(table, dialect, declared.slots, head: model.head, options: options)
-    try placing.place(forms)
+    var placing = try Placing(table, dialect, declared, model, options: options)
+    do throws(CheckpointError) {
+      try placing.place()
+    } catch {
+      guard isExplained, error.category == .refused else { throw error }
+      throw try error.explained(
+        by: MisfitCause(reader, placing, table, as: type, in: dialect, options: options))
+    }
     self.init(reader, model, dialect, declared.keeping(placing.has), placing, options: options)
   }
 
@@ -95,6 +102,71 @@ extension WeightGraph {
   ) throws(CheckpointError) -> WeightGraph {
     try WeightGraph(
       table, usualConfig: config, as: type(of: architecture), in: dialect, options: options)
+  }
+}
+
+extension WeightGraph {
+  /// The classes of the architecture that continue texts, as far as the config can be one of theirs.
+  public var generatingClasses: [String] {
+    for case .modelClass(let names) in facts.map(\.kind) {
+      return names.filter { name in
+        var reader = ConfigReader(config.naming(class: name))
+        let model = type(of: architecture).init(config: &reader) { tensor(at: $0) != nil }
+        return (try? reader.check()) != nil && model.generation != nil
+      }
+    }
+    return []
+  }
+}
+
+/// The architecture and the dialect that were asked for, or that the checkpoint shows.
+private func recognized(
+  _ table: TensorTable, _ config: JSONValue?, _ options: RecognitionOptions
+) throws(CheckpointError) -> (any Architecture.Type, Dialect) {
+  let families = options.families
+  let type = try recognizedArchitecture(
+    config, table, named: options.architecture, among: families)
+  if let prefix = UnknownPrefix(of: table, hiding: families.dialects(of: type.name)) {
+    throw prefix.error
+  }
+  let dialect = try recognizedDialect(
+    of: type.name, table, named: options.dialect, among: families)
+  return (type, dialect)
+}
+
+/// The config under Hugging Face's keys, with the class that was asked for.
+private func usualConfig(
+  _ config: JSONValue, _ table: TensorTable, _ dialect: Dialect, _ options: RecognitionOptions
+) throws(CheckpointError) -> JSONValue {
+  let native = dialect.nativeConfig.flatMap { $0.recognizes(config) ? $0 : nil }
+  let usual = try native?.usual(config, table) ?? config
+  return options.className.map { usual.naming(class: $0) } ?? usual
+}
+
+/// The architecture that a config describes, and what was read from it.
+func read(
+  _ config: JSONValue, _ table: TensorTable, as type: any Architecture.Type, in dialect: Dialect
+) throws(CheckpointError) -> (ConfigReader, any Architecture) {
+  var reader = ConfigReader(config)
+  reader.disregardCommonKeys()
+  let model = type.init(config: &reader) { dialect.stores($0, in: table) }
+  try reader.check()
+  return (reader, model)
+}
+
+extension Placing {
+  /// The work of finding the weights of a model.
+  ///
+  /// - Throws: `CheckpointError` if it has more numbers than any file.
+  init(
+    _ table: TensorTable, _ dialect: Dialect, _ declared: Declared, _ model: any Architecture,
+    options: RecognitionOptions, givesHints: Bool = true
+  ) throws(CheckpointError) {
+    try checkSize(declared.slots)
+    let forms = StoredForms(dialect, slots: declared.slots, dimensions: model.dimensions)
+    self.init(
+      table, dialect, declared.slots, forms, head: model.head, options: options,
+      givesHints: givesHints)
   }
 }
 

@@ -32,6 +32,8 @@ public struct WeightGraph: Sendable {
   public let facts: [ConfigFact]
   /// The keys of the config that neither the architecture nor anybody else knows.
   public let unknownKeys: [String]
+  /// Those of them that are spelled nearly like a key that was looked for in vain.
+  public let misspeltKeys: [MisspeltKey]
   /// The mathematics.
   public private(set) var architecture: any Architecture
   /// How the checkpoint names and lays out the weights.
@@ -74,6 +76,7 @@ public struct WeightGraph: Sendable {
     config = reading.config
     facts = reading.facts
     unknownKeys = reading.unknownKeys
+    misspeltKeys = reading.misspeltKeys
     self.architecture = architecture
     self.dialect = dialect
     (root, slots, layers) = (declared.root, declared.slots, declared.layers)

@@ -16,6 +16,12 @@ public func nearestName(to name: String, among candidates: [String]) -> String? 
   return best
 }
 
+/// Whether one name becomes the other by a single letter that is changed, added or left out, or by two
+/// neighbours that are exchanged.
+public func isOneEdit(_ a: String, from b: String) -> Bool {
+  editDistance(Array(a.utf8), Array(b.utf8), atMost: 1) == 1
+}
+
 /// How many letters have to be changed, added, left out or exchanged with their neighbours (the optimal string
 /// alignment distance), in memory linear in the length of `b`; `nil` as soon as it is more than `limit`.
 private func editDistance(_ a: [UInt8], _ b: [UInt8], atMost limit: Int) -> Int? {

@@ -34,6 +34,8 @@ public struct PairReport: Sendable {
   public let configDifferences: [String]
   /// Why weights differ, as far as the known mistakes explain it.
   public let explanations: [Explanation]
+  /// The names of both architectures, if they are not the same.
+  public let architectures: (a: String, b: String)?
 }
 
 /// Compares what two models are, weight by weight, and what they do on the same inputs.
@@ -73,10 +75,20 @@ public func compare<Scalar: ComputeScalar>(
     let (outputs, _) = try compareRuns(a.graph, graph, inputs, Scalar.self, progress)
     return outputs.allSatisfy(\.isIdentical)
   }
+  let names = (a: type(of: a.graph.architecture).name, b: type(of: b.graph.architecture).name)
+  let architectures = names.a == names.b ? nil : names
   return PairReport(
-    verdict: verdict(weights, divergence, cast: cast), weights: weights, outputs: outputs,
-    firstDivergence: divergence, configDifferences: configDifferences,
-    explanations: explanations)
+    verdict: verdict(weights, divergence, cast: cast).naming(architectures), weights: weights,
+    outputs: outputs, firstDivergence: divergence, configDifferences: configDifferences,
+    explanations: explanations, architectures: architectures)
+}
+
+extension PairReport.Verdict {
+  /// The same, saying first that the architectures are not the same.
+  fileprivate func naming(_ architectures: (a: String, b: String)?) -> PairReport.Verdict {
+    guard case .different(let place) = self, let (a, b) = architectures else { return self }
+    return .different("\(a) in A and \(b) in B, \(place)")
+  }
 }
 
 /// Whether the same was read from both configs, and all weights are the same bits: then outputs can only be

@@ -1,5 +1,6 @@
 public import Containers
 import Models
+import SystemPackage
 import TensorCore
 
 extension Conversion {
@@ -14,6 +15,11 @@ extension Conversion {
     if let part = source.part { notes.append("the source is \(part.words)") }
     if let dialect, let note = model?.graph.foreignFiles(of: dialect, in: format.name) {
       notes.append(note)
+    }
+    let name = target.destination.lastComponent?.string ?? ""
+    if !target.isFolder, let other = ContainerFormat.otherName(of: target.destination, than: format)
+    {
+      notes.append("\(name) is written as \(format), though it is called like \(other)")
     }
     return notes
   }

@@ -208,8 +208,14 @@ public struct Conversion: Sendable {
   private var config: [UInt8]? { castConfig?.bytes ?? plainConfig }
 
   private var castConfig: CastConfig? {
-    guard let dtype = target.dtype, let plainConfig else { return nil }
+    guard let dtype = target.dtype ?? decodedType, let plainConfig else { return nil }
     return CastConfig(plainConfig, castTo: dtype)
+  }
+
+  /// What a config should say of plain numbers that were decoded: the type that holds all that is written.
+  private var decodedType: DType? {
+    guard isDequantized, !coded.isEmpty else { return nil }
+    return tensors.contains { $0.dtype == .f64 } ? .f64 : .f32
   }
 
   /// The bytes of config.json, which does not say how weights are coded that are written as plain numbers.
@@ -298,14 +304,14 @@ extension Conversion.Target {
     get throws(CheckpointError) {
       if let format { return format }
       if isFolder { return .safetensors }
-      let ending = destination.extension ?? ""
-      if let format = ContainerFormat.withExtension(ending) { return format }
-      let known = ContainerFormat.all.map { ".\($0.fileExtension)" }.joined(separator: ", ")
-      throw CheckpointError(
-        .unsupported(
-          "\".\(ending)\" is the extension of no container that we write; those are \(known)"),
-        file: displayed(destination),
-        advice: "pass --to FORMAT, or end the path with / for a folder")
+      do {
+        // What has no extension is a folder.
+        return try ContainerFormat.written(at: destination) ?? .safetensors
+      } catch {
+        var error = error
+        error.advice = error.advice ?? "pass --to FORMAT, or end the path with / for a folder"
+        throw error
+      }
     }
   }
 }

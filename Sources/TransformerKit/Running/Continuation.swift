@@ -37,10 +37,12 @@ struct Continuation<Scalar: ComputeScalar> {
   init(_ graph: WeightGraph, prompt: ModelInputs, reserve: Int = 0) throws(CheckpointError) {
     let architecture = graph.architecture
     guard let rules = architecture.generation else {
+      let classes = graph.generatingClasses.joined(separator: " or ")
       throw CheckpointError(
-        .unsupported(
-          "the class \(architecture.head) does not continue texts; language models with a decoder do"
-        ))
+        .unsupported("continuing texts is not supported for the class \(architecture.head)"),
+        advice: classes.isEmpty
+          ? "it is supported for no class of \(type(of: architecture).name)"
+          : "--class \(classes) continues texts")
     }
     inputs = try architecture.prompt(prompt)
     guard let ids = inputs[rules.ids] else { preconditionFailure("a prompt has no ids") }

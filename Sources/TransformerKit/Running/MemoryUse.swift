@@ -76,10 +76,12 @@ public enum MemoryUse {
     return (needed + 0xFFFFF) & ~0xFFFFF
   }
 
-  /// What is said when a cap is too small.
+  /// What is said when a cap is too small: both in MiB, the cap rounded down to tenths.
   static func tooSmall(_ cap: Int, _ peak: Int) -> CheckpointError {
-    CheckpointError(
-      .malformed("needs \(peak >> 20)MiB of memory at least, and --memory allows \(cap) bytes"))
+    let tenths = Int(Double(cap) * 10 / 0x1p20)
+    let allowed = tenths == 0 ? "less than 0.1" : "\(tenths / 10).\(tenths % 10)"
+    return CheckpointError(
+      .malformed("needs \(peak >> 20)MiB of memory at least, and --memory allows \(allowed)MiB"))
   }
 
   /// The same, checked against a cap.

@@ -50,9 +50,9 @@ extension Checkpoint {
     guard named.architecture != nil || named.dialect != nil || named.className != nil, part == nil
     else { return }
     do throws(CheckpointError) {
-      _ = try Model(self, options: options)
+      try WeightGraph.requireNamed(by: named, tensors, config: config?.value)
     } catch {
-      if error.category == .unsupported { throw error }
+      if error.category == .unsupported { throw error.inFile(displayed(path)) }
     }
   }
 }
@@ -68,6 +68,9 @@ public struct Model: Sendable {
 
   /// Keys of the config that neither the architecture nor a codec reads, and that may mean something.
   public var unknownKeys: [String] { graph.unknownKeys.filter { !plain.configKeys.contains($0) } }
+
+  /// Those of them that are spelled nearly like a key that was looked for in vain.
+  public var misspeltKeys: [MisspeltKey] { graph.misspeltKeys }
 
   /// Opens and understands a checkpoint.
   ///

@@ -1,3 +1,4 @@
+import Kernels
 import Models
 import TensorCore
 import Testing
@@ -74,6 +75,84 @@ import Testing
     #expect(counts == [4096, nil, nil, nil])
     #expect(reader.faults.count == 1)
     #expect(fact("none", reader)?.value == .null && fact("none", reader)?.text == "null")
+  }
+
+  @Test func `null is a fault where it means nothing, and never the default`() {
+    let keys = ["count", "positive", "flag", "choice", "activation", "only", "yes"]
+    var reader = ConfigReader(.object(keys.map { JSONValue.Member($0, .null) }))
+    _ = reader.count("count", default: 12)
+    _ = reader.positive("positive", default: 1)
+    _ = reader.flag("flag", default: true)
+    _ = reader.choice("choice", default: LayerType.full)
+    _ = reader.activation("activation", default: .gelu)
+    reader.require("only", "one")
+    reader.require("yes", true)
+    #expect(
+      reader.faults == [
+        "count must be an integer, is null",
+        "positive must be a number that is not negative, is null",
+        "flag must be true or false, is null", "choice must be a string, is null",
+        "activation must be a string, is null", "only must be a string, is null",
+        "yes must be true or false, is null",
+      ])
+  }
+
+  @Test func `null is none or the default where the framework has that`() {
+    let keys = ["window", "factor", "ids", "token", "types", "numbers", "summary", "id2label"]
+    var reader = ConfigReader(.object(keys.map { JSONValue.Member($0, .null) }))
+    let window = reader.optionalCount("window", default: 7)
+    let factor = reader.optionalPositive("factor")
+    let ids = reader.tokens("ids", default: [1], on: .outputs)
+    let token = reader.token("token", default: 1, on: .outputs)
+    let types = reader.choices("types", of: LayerType.self, count: 2)
+    let numbers = reader.numbers("numbers", count: 2)
+    let summary = reader.activation("summary", default: .linear, mayBeNull: true)
+    let labels = reader.labelCount()
+    #expect(window == 7 && factor == nil && ids == [] && token == nil && types == nil)
+    #expect(numbers == nil && summary == .linear && labels == 2 && reader.faults == [])
+  }
+
+  @Test func `the base of rotary positions is no null, and the rotated part may be one`() {
+    let defaults = RotaryDefaults(fraction: 0.5, headSize: 8, positions: 64)
+    var reader = ConfigReader(["rope_theta": .null])
+    _ = reader.rotary(defaults)
+    #expect(reader.faults == ["rope_theta must be a number that is not negative, is null"])
+    // transformers leaves it out of rope_parameters, and what is not in there is 1.
+    reader = ConfigReader(["partial_rotary_factor": .null])
+    let settings = reader.rotary(defaults)
+    #expect(reader.faults == [] && settings.turned == 8)
+    reader = ConfigReader([:])
+    let usual = reader.rotary(defaults)
+    #expect(usual.turned == 4)
+  }
+
+  @Test(
+    arguments: [
+      ("num_atention_heads", true), ("num_attention_head", true), ("num_attentoin_heads", true),
+      ("num_attentionn_heads", true), ("numattention_heads", true), ("num_heads", false),
+      ("num_attn_heads", false), ("attention_heads", false),
+    ])
+  func `a key one letter away from one that is missing is misspelt`(_ key: String, _ isNear: Bool) {
+    var reader = ConfigReader(.object([JSONValue.Member(key, 3)]))
+    _ = reader.count("num_attention_heads", default: 12)
+    let text = "\(key) is not known: did you mean num_attention_heads, which is taken to be 12?"
+    #expect(reader.misspeltKeys.map(\.text) == (isNear ? [text] : []))
+    // Beside the key that is meant it is a key of somebody else's.
+    reader = ConfigReader(
+      .object([JSONValue.Member(key, 3), JSONValue.Member("num_attention_heads", 3)]))
+    _ = reader.count("num_attention_heads", default: 12)
+    #expect(reader.misspeltKeys == [] && reader.unknownKeys == [key])
+  }
+
+  @Test func `a misspelt key is named with the faults of the config, inside of objects too`() throws
+  {
+    var reader = ConfigReader(["o": ["fctor": 2], "width": "x"])
+    _ = reader.count("width", default: 1)
+    _ = reader.within("o") { $0.optionalPositive("factor") }
+    let error = #expect(throws: CheckpointError.self) { try reader.check() }
+    #expect(
+      error?.details
+        == [#"width must be an integer, is "x""#, "o.fctor is not known: did you mean o.factor?"])
   }
 
   @Test(

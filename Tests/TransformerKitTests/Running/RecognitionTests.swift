@@ -103,6 +103,83 @@ import TransformerKit
     #expect(missing?.category == .refused)
   }
 
+  // MARK: What does not fit
+
+  @Test(
+    arguments: [
+      ("llama/sequence_classification", ["num_labels": 5], "num_labels 3, where the config says 5"),
+      (
+        "llama/sequence_classification", ["id2label": ["0": "a", "1": "b", "2": "c", "3": "d"]],
+        "num_labels 3, where id2label has 4"
+      ),
+      (
+        "llama/sequence_classification", ["id2label": nil],
+        "num_labels 3, where the config says nothing and 2 is assumed"
+      ),
+      ("bert/base", ["vocab_size": 70], "vocab_size 61, where the config says 70"),
+      ("bert/base", ["vocab_size": 50], "vocab_size 61, where the config says 50"),
+      ("bert/base", ["hidden_size": 36], "hidden_size 24, where the config says 36"),
+      ("bert/base", ["num_hidden_layers": 1], "num_hidden_layers 2, where the config says 1"),
+      ("bert/base", ["num_hidden_layers": 9], "num_hidden_layers 2, where the config says 9"),
+      (
+        "bert/base", ["num_hidden_layers": 3, "intermediate_size": 80],
+        "num_hidden_layers 2, where the config says 3, and intermediate_size 40, where the config says 80"
+      ),
+      ("llama/base", ["num_key_value_heads": 1], "num_key_value_heads 4, where the config says 1"),
+      ("gpt2/lm", ["n_embd": 48], "n_embd 24, where the config says 48"),
+      ("t5/v11", ["num_layers": 5], "num_layers 2, where the config says 5"),
+    ] as [(String, [String: JSONValue?], String)])
+  func `the number of the config that is wrong is named`(
+    _ name: String, _ values: [String: JSONValue?], _ cause: String
+  ) throws {
+    let error = failure { try changed(name, values) }
+    #expect(error?.category == .refused)
+    #expect(error?.advice?.hasPrefix("with \(cause), all tensors fit") == true)
+  }
+
+  @Test func `what no number of the config explains is not explained`() throws {
+    let error = failure {
+      try changed("bert/base") { tensor in
+        guard tensor.name.text == "encoder.layer.0.output.LayerNorm.bias" else { return tensor }
+        return Tensor(tensor.name, .f32, [7], bytes: [UInt8](repeating: 0, count: 28))
+      }
+    }
+    #expect(error?.details.count == 1 && error?.advice == nil)
+  }
+
+  @Test func `a misspelt key goes before every number`() throws {
+    let error = failure {
+      try changed("bert/base", ["hidden_size": nil, "hiden_size": 24])
+    }
+    #expect(
+      error?.advice
+        == "in the config hiden_size is not known: did you mean hidden_size, which is taken to be 768?"
+    )
+    let graph = try changed("bert/base", ["num_attention_heads": nil, "num_attention_head": 3])
+    #expect(graph.misspeltKeys.map(\.meant) == ["num_attention_heads"])
+  }
+
+  @Test func `names are looked up without placing a tensor`() throws {
+    let checkpoint = try Checkpoint.open(fixture("bert/base"))
+    let table = try TensorTable(checkpoint.tensors.tensors.dropLast(20).map(\.self))
+    let config = checkpoint.config?.value
+    func error(_ options: RecognitionOptions) -> CheckpointError? {
+      do throws(CheckpointError) {
+        try WeightGraph.requireNamed(by: options, table, config: config)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    // Tensors are missing, and it is not noticed.
+    #expect(error(RecognitionOptions(className: "BertModel")) == nil)
+    let misspelt = error(RecognitionOptions(className: "BertModl"))
+    #expect(misspelt?.category == .unsupported)
+    #expect(misspelt?.advice?.hasPrefix("did you mean BertModel? ") == true)
+    #expect(error(RecognitionOptions(dialect: "gogle-bert"))?.category == .unsupported)
+    #expect(error(RecognitionOptions(architecture: "brt"))?.category == .unsupported)
+  }
+
   // MARK: Labels
 
   /// What transformers 5.23.0 loads: `BertConfig.from_pretrained` with these keys.

@@ -35,7 +35,8 @@ public struct GPT2: CausalDecoder {
     let positions = config.count(
       "n_positions", or: "max_position_embeddings", default: 1024, on: .weights)
     // At most the largest extent times four, which does not overflow.
-    let hidden = config.count("n_inner", default: 4 * width, on: .weights)
+    let hidden =
+      config.optionalCount("n_inner", default: 4 * width, on: .weights) ?? 4 * width
     let activation = config.activation("activation_function", default: .geluTanh)
     let norm = NormForm.layer(epsilon: config.epsilon("layer_norm_epsilon", default: 1e-5))
     let isScaled = config.flag("scale_attn_weights", default: true)
@@ -46,7 +47,8 @@ public struct GPT2: CausalDecoder {
     var head = config.causalHead(
       Self.classes, isTied: isTied, endTokens: [50256], isStored: isStored)
     head.choiceActivation = config.activation(
-      "summary_activation", default: .linear, on: head.task == .doubleHeads ? .outputs : .nothing)
+      "summary_activation", default: .linear, on: head.task == .doubleHeads ? .outputs : .nothing,
+      mayBeNull: true)
     let scale = isScaled ? 1 / Double(width / heads).squareRoot() : 1
     let blocks = (0..<layers).map { layer in
       BlockForm(

@@ -60,8 +60,10 @@ public struct T5: Architecture {
     let mostLayers = ConfigReader.mostLayers
     encoderLayers = config.count(
       "num_layers", or: "num_hidden_layers", default: 6, limit: mostLayers, on: .weights)
-    decoderLayers = config.count(
-      "num_decoder_layers", default: encoderLayers, limit: mostLayers, on: .weights)
+    decoderLayers =
+      config.optionalCount(
+        "num_decoder_layers", default: encoderLayers, limit: mostLayers, on: .weights)
+      ?? encoderLayers
     buckets = config.count(
       "relative_attention_num_buckets", default: 32, limit: Self.mostBuckets, minimum: 4,
       on: .weights)

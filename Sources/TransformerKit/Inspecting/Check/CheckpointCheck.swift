@@ -57,6 +57,7 @@ private func opened(
     if case .system = error.problem { throw error }
     guard error.category == .failed, !faults.isEmpty else { throw error }
     report.isReadable = false
+    report.take(adviceOf: error, on: .structure)
     for fault in faults {
       if fault.details.isEmpty { report.add(.structure, nil, fault.description) }
       for detail in fault.details { report.add(.structure, nil, detail) }
@@ -134,6 +135,7 @@ extension CheckReport {
         note(
           .weights, nil, "keys of the config that are not known, and may mean something: \(keys)")
       }
+      for key in known.misspeltKeys { note(.config, nil, key.text) }
       return graph
     } catch {
       switch error.category {

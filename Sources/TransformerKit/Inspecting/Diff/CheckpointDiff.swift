@@ -1,7 +1,7 @@
 import Codecs
 public import Containers
 public import Kernels
-import Models
+public import Models
 public import TensorCore
 
 /// What is different between two checkpoints.
@@ -34,6 +34,8 @@ public struct CheckpointDiff: Sendable {
   public let tolerated: Int
   /// What differs in the mathematics: `activation: gelu in A, gelu_new in B`.
   public let configDifferences: [String]
+  /// Keys of the configs that seem to be misspelt, if tensors were compared by meaning.
+  public internal(set) var misspeltKeys: (a: [MisspeltKey], b: [MisspeltKey]) = ([], [])
 
   /// Whether nothing differs.
   public var isEmpty: Bool { changes.isEmpty && configDifferences.isEmpty }
@@ -117,7 +119,9 @@ public func diff(
   let counter = ByteCounter(progress)
   if !options.byName, let (x, y) = graphs(a, b, open) {
     let (left, right) = (participants(x, y), participants(y, x))
-    return try diff(left, right, .meaning, options, configDifferences(x, y), counter)
+    var found = try diff(left, right, .meaning, options, configDifferences(x, y), counter)
+    found.misspeltKeys = (x.misspeltKeys, y.misspeltKeys)
+    return found
   }
   let sides = [a, b].map { $0.tensors.tensors.map { Participant($0) } }
   return try diff(sides[0], sides[1], .name, options, [], counter)

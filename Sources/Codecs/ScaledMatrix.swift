@@ -1,0 +1,103 @@
+import TensorCore
+
+/// A matrix of codes, and the scales of its blocks.
+struct ScaledMatrix: Sendable {
+  let codes: Tensor
+  let scales: Tensor
+  private let blockSize: (rows: Int, columns: Int)
+
+  /// - Parameters:
+  ///   - blockSize: rows and columns that have a scale together.
+  ///   - codec: the codec's name.
+  /// - Throws: `CheckpointError` if codes and scales are of ranks or types that the codec does not have.
+  init(
+    _ codes: Tensor, _ scales: Tensor, blockSize: (rows: Int, columns: Int), codec: String
+  ) throws(CheckpointError) {
+    guard codes.shape.count == 2, scales.shape.count == 2 else {
+      throw Self.unknownScales(scales, of: codes, codec)
+    }
+    guard [.f32, .bf16, .f16].contains(scales.dtype) else {
+      throw CheckpointError(
+        .unsupported("the scales of \(codec) are F32, BF16 or F16, these are \(scales.dtype)"),
+        tensor: scales.name)
+    }
+    (self.codes, self.scales, self.blockSize) = (codes, scales, blockSize)
+  }
+
+  /// Says that scales of such a shape are not those of a codec.
+  static func unknownScales(_ scales: Tensor, of codes: Tensor, _ codec: String) -> CheckpointError
+  {
+    CheckpointError(
+      .unsupported(
+        "\(describe(shape: scales.shape)) scales of \(describe(shape: codes.shape)) codes are not"
+          + " those of a matrix, which \(codec) has"), tensor: scales.name)
+  }
+
+  /// What is wrong if there is not one scale for each block.
+  var fault: String? {
+    let needed = [
+      blockCount(codes.shape[0], blockSize.rows), blockCount(codes.shape[1], blockSize.columns),
+    ]
+    if scales.shape == needed { return nil }
+    return
+      "misshapen    \(scales.name): is \(describe(shape: scales.shape)), blocks of \(blockSize.rows) by"
+      + " \(blockSize.columns) of \(describe(shape: codes.shape)) need \(describe(shape: needed))"
+  }
+
+  /// The plain matrix.
+  var tensor: Tensor {
+    Tensor(
+      name: codes.name, dtype: .f32, shape: codes.shape,
+      bytes: DecodedBytes(
+        elementCount: codes.elementCount, codes: codes.bytes,
+        announce: { codes.bytes.announce(codes.byteRange(of: $0)) },
+        decode: { range throws(CheckpointError) in try numbers(range) }))
+  }
+
+  /// The numbers of a range of elements, which is not empty.
+  private func numbers(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
+    let columns = codes.shape[1]
+    let codes = try codes.bytes(of: range)
+    let blocksInRow = scales.shape[1]
+    let firstRow = range.lowerBound / columns / blockSize.rows
+    let lastRow = (range.upperBound - 1) / columns / blockSize.rows
+    let scales = try scales.singles(of: firstRow * blocksInRow..<(lastRow + 1) * blocksInRow)
+    var numbers: [Float] = []
+    numbers.reserveCapacity(codes.count)
+    var element = range.lowerBound
+    while element < range.upperBound {
+      let (row, column) = element.quotientAndRemainder(dividingBy: columns)
+      let block = column / blockSize.columns
+      // To the end of the block, of the row, or of the range, whatever comes first.
+      let inBlock = min(blockSize.columns - column % blockSize.columns, columns - column)
+      let end = min(element + inBlock, range.upperBound)
+      let scale = scales[(row / blockSize.rows - firstRow) * blocksInRow + block]
+      for index in element..<end {
+        numbers.append(values[Int(codes[index - range.lowerBound])] * scale)
+      }
+      element = end
+    }
+    return numbers
+  }
+}
+
+/// The number that each code stands for.
+private let values: [Float] = (0...UInt8.max).map { code in
+  if case .single(let value) = DType.f8e4m3.element(at: 0, of: [code]) { value } else { .nan }
+}
+
+/// How many blocks an axis has.
+private func blockCount(_ extent: Int, _ size: Int) -> Int {
+  extent / size + (extent.isMultiple(of: size) ? 0 : 1)
+}
+
+extension Tensor {
+  /// The numbers of a range of elements.
+  fileprivate func singles(of elements: Range<Int>) throws(CheckpointError) -> [Float] {
+    let bytes = try bytes(of: elements)
+    var values = [Float](repeating: 0, count: elements.count)
+    var span = values.mutableSpan
+    dtype.widen(unsafe bytes.span.bytes, into: &span)
+    return values
+  }
+}

@@ -1,0 +1,196 @@
+import TensorCore
+
+/// Which numbers of the config would have to be others for the tensors to fit: each is tried, and the one
+/// that leaves the fewest faults is taken, until none is left or none helps.
+struct MisfitCause {
+  /// A number of the config, and what it would have to be.
+  private struct Change {
+    let path: [String]
+    let value: Int
+    /// What the config says, as the beginning of a sentence's end: `where the config says 5`.
+    let own: String
+
+    var text: String { "\(path.joined(separator: ".")) \(value), \(own)" }
+  }
+
+  /// How a config was tried.
+  private struct Trial {
+    let reader: ConfigReader
+    let placing: Placing
+  }
+
+  private let table: TensorTable
+  private let type: any Architecture.Type
+  private let dialect: Dialect
+  private let options: RecognitionOptions
+
+  /// What the config should say, as a sentence; `nil` if nothing was found.
+  private(set) var text: String?
+
+  /// The most numbers that are wrong at once, and the most weights that are declared to find them.
+  private static let mostChanges = 3
+  private static let mostDeclared = 100_000
+
+  /// Looks for the cause.
+  ///
+  /// - Parameters:
+  ///   - reader: what was read from the config.
+  ///   - placing: the tensors, held against it in vain.
+  /// - Throws: `CheckpointError` if a tensor cannot be read.
+  init(
+    _ reader: ConfigReader, _ placing: Placing, _ table: TensorTable,
+    as type: any Architecture.Type, in dialect: Dialect, options: RecognitionOptions
+  ) throws(CheckpointError) {
+    (self.table, self.type, self.dialect, self.options) = (table, type, dialect, options)
+    if let misspelt = reader.misspeltKeys.first {
+      text = "in the config \(misspelt.text)"
+      return
+    }
+    var (best, changes) = (Trial(reader: reader, placing: placing), [Change]())
+    var budget = Self.mostDeclared
+    while changes.count < Self.mostChanges, !best.placing.faults.isEmpty {
+      var better: (Trial, Change)?
+      for change in candidates(for: best) {
+        budget -= best.placing.slotCount
+        let config = best.reader.config.setting(change.path, to: .number(change.value))
+        guard budget > 0, let trial = try trial(config),
+          trial.placing.faults.count < (better?.0 ?? best).placing.faults.count
+        else { continue }
+        better = (trial, change)
+      }
+      guard let better else { break }
+      best = better.0
+      changes.append(better.1)
+    }
+    text = sentence(changes, placing.faults.count, best.placing.faults.count)
+  }
+
+  /// Tensors held against a config, which may be a wrong one.
+  private func trial(_ config: JSONValue) throws(CheckpointError) -> Trial? {
+    let reader: ConfigReader
+    var placing: Placing
+    do throws(CheckpointError) {
+      let (found, model) = try read(config, table, as: type, in: dialect)
+      placing = try Placing(
+        table, dialect, model.declaration(), model, options: options, givesHints: false)
+      reader = found
+    } catch {
+      return nil
+    }
+    do throws(CheckpointError) {
+      try placing.place()
+    } catch {
+      guard error.category == .refused else { throw error }
+    }
+    return Trial(reader: reader, placing: placing)
+  }
+
+  private func sentence(_ changes: [Change], _ before: Int, _ after: Int) -> String? {
+    // What leaves most of the faults explains nothing.
+    if changes.isEmpty || after > before / 2 { return nil }
+    let with = "with " + changes.map(\.text).joined(separator: ", and ")
+    return after == 0
+      ? "\(with), all tensors fit" : "\(with), \(after) of the \(before) faults are left"
+  }
+
+  // MARK: Candidates
+
+  /// What may be wrong: a number of which a wrong extent is a multiple, so that the found one is as many
+  /// times another; and numbers of layers, where layers are missing or too many.
+  private func candidates(for trial: Trial) -> [Change] {
+    var found: [Change] = []
+    func add(_ fact: ConfigFact, _ value: Int) {
+      guard case .count(let range, _) = fact.kind, range.contains(value), value != fact.value.int
+      else { return }
+      let change = self.change(of: fact, to: value, trial)
+      if !found.contains(where: { $0.path == change.path && $0.value == value }) {
+        found.append(change)
+      }
+    }
+    let counts = trial.reader.facts.map(counting)
+    for (actual, wanted) in extents(of: trial.placing) {
+      for fact in counts {
+        guard let own = fact.value.int, own > 0, wanted.isMultiple(of: own),
+          actual.isMultiple(of: wanted / own)
+        else { continue }
+        add(fact, actual / (wanted / own))
+      }
+    }
+    for number in layerCounts(trial.placing) {
+      for fact in counts where fact.countsLayers { add(fact, number) }
+    }
+    return found
+  }
+
+  /// The fact as a number; what the names of labels say, `num_labels` does.
+  private func counting(_ fact: ConfigFact) -> ConfigFact {
+    guard fact.path.last == "id2label", fact.bearing == .weights else { return fact }
+    return ConfigFact(
+      fact.path.dropLast() + ["num_labels"], .count(1...ConfigReader.largestExtent, usual: []),
+      .weights, value: fact.value)
+  }
+
+  private func change(of fact: ConfigFact, to value: Int, _ trial: Trial) -> Change {
+    let own = fact.value.text()
+    let config = trial.reader.config
+    let names = config.value(at: fact.path.dropLast() + ["id2label"])?.members
+    let says: String
+    if let number = config.value(at: fact.path), number != .null {
+      says = "where the config says \(own)"
+    } else if fact.path.last == "num_labels", names != nil {
+      says = "where id2label has \(own)"
+    } else {
+      says = "where the config says nothing and \(own) is assumed"
+    }
+    return Change(path: fact.path, value: value, own: says)
+  }
+
+  /// The extents that are wrong, found and wanted, each pair once, those of most tensors first.
+  private func extents(of placing: Placing) -> [(Int, Int)] {
+    var counts: [[Int]: Int] = [:]
+    var order: [[Int]] = []
+    for (found, wanted) in placing.misshapen where found.count == wanted.count {
+      for (x, y) in zip(found, wanted) where x != y && x > 0 && y > 0 {
+        if counts[[x, y]] == nil { order.append([x, y]) }
+        counts[[x, y], default: 0] += 1
+      }
+    }
+    return order.sorted { counts[$0, default: 0] > counts[$1, default: 0] }.map { ($0[0], $0[1]) }
+  }
+
+  /// How many layers there may be: up to the first of which something is missing, or to the last of which
+  /// something is there for nothing.
+  private func layerCounts(_ placing: Placing) -> [Int] {
+    let missing = placing.missing.compactMap { layerNumber($0) }.min()
+    let unexpected = placing.unexpected.compactMap { layerNumber($0) }.max().map { $0 + 1 }
+    // No more layers than tensors.
+    return [missing, unexpected].compactMap(\.self).filter { $0 <= table.count }
+  }
+
+  /// The first number in a name.
+  private func layerNumber(_ name: String) -> Int? {
+    name.split { !$0.isASCII || !$0.isLetter && !$0.isNumber }.lazy
+      .compactMap { $0.utf8.count <= 6 ? Int($0) : nil }.first
+  }
+}
+
+extension ConfigFact {
+  /// Whether it is a number of layers.
+  fileprivate var countsLayers: Bool {
+    if case .count(let range, _) = kind {
+      range.upperBound == ConfigReader.mostLayers
+    } else {
+      false
+    }
+  }
+}
+
+extension CheckpointError {
+  /// The same, with what may be its cause.
+  func explained(by cause: MisfitCause) -> CheckpointError {
+    guard let text = cause.text else { return self }
+    var error = self
+    error.advice = [text, advice].compactMap(\.self).joined(separator: "; ")
+    return error
+  }
+}
