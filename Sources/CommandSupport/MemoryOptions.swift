@@ -39,7 +39,7 @@ extension MemoryOptions {
   /// - Throws: `CheckpointError` about the checkpoint that names the smallest cap.
   public func keep(reading checkpoints: Checkpoint...) throws(CheckpointError) {
     do {
-      try MemoryUse.check(cap: cap, reading: checkpoints.flatMap(\.tensors.tensors))
+      try MemoryUse.check(cap: cap, reading: checkpoints)
     } catch {
       throw error.inFile(displayed(checkpoints[0].path))
     }

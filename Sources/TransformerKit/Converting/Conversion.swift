@@ -154,7 +154,7 @@ public struct Conversion: Sendable {
     uncast = target.dtype == nil ? [] : written.filter(\.staysUncast)
     let format = try target.container
     do {
-      let writing = try MemoryUse.checked(cap: target.memory, of: written, to: format)
+      let writing = try MemoryUse.checked(cap: target.memory, of: written, from: source, to: format)
       let comparison = original.map {
         VerificationMemory(verifying: $0.graph, in: format, written)
       }

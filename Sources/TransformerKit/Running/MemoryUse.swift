@@ -28,20 +28,33 @@ public enum MemoryUse {
     Slab.size = min(max(free, 0) / 2, 1 << 30)
   }
 
-  /// The most memory that writing `tensors` to a container takes, in bytes; whole MiB.
-  static func peak(of tensors: [Tensor], to format: ContainerFormat) -> Int {
+  /// What a checkpoint has in memory that no buffer bounds: its `__metadata__`, as the file has it and as text.
+  private static func metadata(of checkpoints: [Checkpoint]) -> Int {
+    let entries = checkpoints.flatMap { $0.metadata?.entries ?? [] }
+    return entries.reduce(0) { $0 + 2 * ($1.key.utf8.count + $1.value.utf8.count) }
+  }
+
+  /// The most memory that writing `tensors` of a checkpoint to a container takes, in bytes; whole MiB.
+  static func peak(
+    of tensors: [Tensor], from source: Checkpoint, to format: ContainerFormat
+  ) -> Int {
     let headers = tensors.reduce(0) { $0 + perTensor + 3 * $1.name.text.utf8.count }
     let reading = tensors.map(\.bytes.workingMemory).max() ?? 0
     let writing = format.workingMemory(for: tensors)
-    let needed = process + buffers + headers + reading + writing
+    let needed =
+      process + buffers + headers + reading + writing + metadata(of: [source])
     return (needed + 0xFFFFF) & ~0xFFFFF
   }
 
-  /// Checks a cap for whoever reads tensors piece by piece, on several threads.
+  /// Checks a cap for whoever reads the tensors of checkpoints piece by piece, on several threads.
   ///
   /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
-  public static func check(cap: Int?, reading tensors: [Tensor]) throws(CheckpointError) {
-    try keep(cap) { readingPeak(of: tensors, 2 * (tensors.map(\.bytes.workingMemory).max() ?? 0)) }
+  public static func check(cap: Int?, reading checkpoints: [Checkpoint]) throws(CheckpointError) {
+    if cap == nil { return }
+    let tensors = checkpoints.flatMap(\.tensors.tensors)
+    try keep(cap) {
+      readingPeak(of: checkpoints, 2 * (tensors.map(\.bytes.workingMemory).max() ?? 0))
+    }
   }
 
   /// The same for whoever reads the weights of models, which the files may have in another order.
@@ -55,10 +68,11 @@ public enum MemoryUse {
   ) throws(CheckpointError) {
     if cap == nil { return }
     let graphs = checkpoints.compactMap { try? Model($0, options: options).graph }
-    let tensors = checkpoints.flatMap(\.tensors.tensors)
-    guard graphs.count == checkpoints.count else { return try check(cap: cap, reading: tensors) }
+    guard graphs.count == checkpoints.count else {
+      return try check(cap: cap, reading: checkpoints)
+    }
     try keep(cap) {
-      readingPeak(of: tensors, graphs.reduce(0) { $0 + 2 * $1.readingMemory })
+      readingPeak(of: checkpoints, graphs.reduce(0) { $0 + 2 * $1.readingMemory })
     }
   }
 
@@ -70,9 +84,10 @@ public enum MemoryUse {
     if peak > cap { throw tooSmall(cap, peak) }
   }
 
-  private static func readingPeak(of tensors: [Tensor], _ reading: Int) -> Int {
-    let headers = tensors.reduce(0) { $0 + perReport + 3 * $1.name.text.utf8.count }
-    let needed = process + Parallel.workers * perWorker + headers + reading
+  private static func readingPeak(of checkpoints: [Checkpoint], _ reading: Int) -> Int {
+    let headers = checkpoints.flatMap(\.tensors.tensors).reduce(0) { $0 + perReport + 3 * $1.name.text.utf8.count }
+    let needed =
+      process + Parallel.workers * perWorker + headers + reading + metadata(of: checkpoints)
     return (needed + 0xFFFFF) & ~0xFFFFF
   }
 
@@ -88,11 +103,11 @@ public enum MemoryUse {
   ///
   /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
   static func checked(
-    cap: Int?, of tensors: [Tensor], to format: ContainerFormat
+    cap: Int?, of tensors: [Tensor], from source: Checkpoint, to format: ContainerFormat
   ) throws(CheckpointError) -> Int {
-    let peak = peak(of: tensors, to: format)
+    let peak = peak(of: tensors, from: source, to: format)
     guard let cap, peak > cap else { return peak }
     Slab.size = Slab.minimumSize
-    throw tooSmall(cap, Self.peak(of: tensors, to: format))
+    throw tooSmall(cap, Self.peak(of: tensors, from: source, to: format))
   }
 }

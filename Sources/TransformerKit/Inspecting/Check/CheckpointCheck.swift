@@ -21,7 +21,7 @@ public func check(
   var report = CheckReport()
   guard let checkpoint = try opened(path, options, &report) else { return report }
   do {
-    try MemoryUse.check(cap: memory, reading: checkpoint.tensors.tensors)
+    try MemoryUse.check(cap: memory, reading: [checkpoint])
   } catch {
     throw error.inFile(displayed(path))
   }
