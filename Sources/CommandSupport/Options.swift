@@ -156,9 +156,9 @@ public struct CommonOptions: ParsableArguments {
   }
 
   /// The same for a model. What was left out of it because it is no part of what we know is always said,
-  /// unless the command lists it itself, and so are keys of the config that are misspelt.
+  /// unless the command lists it itself, and so are keys of the config that seem to be wrong.
   public func explain(_ model: Model, listsExtras: Bool = false) {
-    warn(model.misspeltKeys, in: model.checkpoint)
+    warn(model.doubtfulKeys, in: model.checkpoint)
     if !verbose, !quiet, !listsExtras {
       for extra in model.graph.extras {
         standardError("left out \(escaped(extra.name.text)): \(extra.reason)")
@@ -185,8 +185,8 @@ public struct CommonOptions: ParsableArguments {
 /// Keys of a config, as they may be printed.
 public func list(_ keys: [String]) -> String { keys.map(escaped).joined(separator: ", ") }
 
-/// Says which keys of a checkpoint's config seem to be misspelt: what they say counts for nothing.
-public func warn(_ keys: [MisspeltKey], in checkpoint: Checkpoint) {
+/// Says which keys of a checkpoint's config seem to say something, and count for nothing.
+public func warn(_ keys: [DoubtfulKey], in checkpoint: Checkpoint) {
   let file = displayed(checkpoint.config?.path ?? checkpoint.path)
   for key in keys { standardError("note: \(escaped(file)): \(escaped(key.text))") }
 }

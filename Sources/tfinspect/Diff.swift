@@ -114,8 +114,8 @@ struct Diff: Verb {
         byName: byName, selection: selection.selection, tolerance: tolerance)
     ) { progress.update($0) }
     progress.finish()
-    warn(found.misspeltKeys.a, in: first)
-    warn(found.misspeltKeys.b, in: second)
+    warn(found.doubtfulKeys.a, in: first)
+    warn(found.doubtfulKeys.b, in: second)
     if common.verbose { standardError("compared by \(found.basis.rawValue)") }
     let report = DiffReport(
       diff: found, stored: (first.tensors.count, second.tensors.count), order: sort,

@@ -70,7 +70,7 @@ struct Report: Verb {
     }
     progress.finish()
     for model in [report.model, comparison?.model].compactMap(\.self) {
-      warn(model.misspeltKeys, in: model.checkpoint)
+      warn(model.doubtfulKeys, in: model.checkpoint)
     }
     let page = ReportPage(report, comparison, options: options)
     let html = page.html

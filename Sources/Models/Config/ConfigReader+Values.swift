@@ -112,13 +112,15 @@ extension ConfigReader {
 
   /// A truth value.
   ///
-  /// - Parameter names: what the model's id says for false and true, if not that.
+  /// - Parameters:
+  ///   - names: what the model's id says for false and true, if not that.
+  ///   - mayBeNull: whether null, too, means the default.
   public mutating func flag(
     _ key: String, default standard: Bool, on bearing: ConfigFact.Bearing = .outputs,
-    named names: (no: String, yes: String)? = nil
+    named names: (no: String, yes: String)? = nil, mayBeNull: Bool = false
   ) -> Bool {
     fact(
-      key, .flag, on: bearing, default: standard, json: { .bool($0) },
+      key, .flag, on: bearing, default: standard, mayBeNull: mayBeNull, json: { .bool($0) },
       text: names.map { names in { $0 ? names.yes : names.no } }
     ) { value in
       value.bool.map { .value($0) } ?? .fault("must be true or false, is \(value.text())")
@@ -201,10 +203,16 @@ extension ConfigReader {
 
   /// The one truth value of a key that is supported.
   ///
-  /// - Parameter sentence: what is said of the other one, if not just that it is not supported.
-  public mutating func require(_ key: String, _ only: Bool, otherwise sentence: String? = nil) {
+  /// - Parameters:
+  ///   - sentence: what is said of the other one, if not just that it is not supported.
+  ///   - mayBeNull: whether null means the same.
+  public mutating func require(
+    _ key: String, _ only: Bool, otherwise sentence: String? = nil, mayBeNull: Bool = false
+  ) {
     let place = named(key)
-    _ = fact(key, .flag, on: .nothing, default: only, json: { .bool($0) }) { value in
+    _ = fact(
+      key, .flag, on: .nothing, default: only, mayBeNull: mayBeNull, json: { .bool($0) }
+    ) { value in
       guard let flag = value.bool else {
         return .fault("must be true or false, is \(value.text())")
       }

@@ -23,6 +23,8 @@ public struct ConfigReader {
   /// The keys of the objects in which is being read.
   private var scope: [String] = []
   private var known: Set<[String]> = []
+  /// The keys that are null although that means nothing.
+  private(set) var meaninglessNulls: Set<[String]> = []
   /// The class, if it is none that we know, and the one that is spelled nearly like it.
   var unknownClass: (name: String, near: String?)?
 
@@ -84,9 +86,8 @@ public struct ConfigReader {
   /// Reads a fact, and records it.
   ///
   /// - Parameters:
-  ///   - standard: what holds where the key is absent, or null and may be.
-  ///   - mayBeNull: whether null means something. Where it means nothing it is a fault, as it is to the
-  ///     frameworks, and not the default: who wrote it did not mean that.
+  ///   - standard: what holds where the key is absent or null.
+  ///   - mayBeNull: whether null means something. Where it does not, it is one of the `doubtfulKeys`.
   ///   - json: what is recorded of a value.
   ///   - text: how the model's id says it, if otherwise than it is recorded.
   ///   - parse: what the key's value means.
@@ -96,7 +97,8 @@ public struct ConfigReader {
     text: ((Value) -> String)? = nil, parse: (JSONValue) -> Finding<Value>
   ) -> Value {
     var result = standard
-    if let value = mayBeNull ? present(key) : stored(key) {
+    if !mayBeNull, isNull(key) { meaninglessNulls.insert(scope + [key]) }
+    if let value = present(key) {
       switch parse(value) {
       case .value(let value): result = value
       case .fault(let reason): faults.append("\(named(key)) \(reason)")
@@ -165,7 +167,7 @@ public struct ConfigReader {
   /// - Throws: `CheckpointError`: malformed with every fault, else unsupported.
   public func check() throws(CheckpointError) {
     if !faults.isEmpty {
-      let faults = faults + misspeltKeys.map(\.text)
+      let faults = faults + doubtfulKeys.map(\.text)
       throw CheckpointError(
         .malformed(Self.sentence("config", faults)), details: faults.count > 1 ? faults : [])
     }

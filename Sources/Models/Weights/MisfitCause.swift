@@ -42,8 +42,8 @@ struct MisfitCause {
     as type: any Architecture.Type, in dialect: Dialect, options: RecognitionOptions
   ) throws(CheckpointError) {
     (self.table, self.type, self.dialect, self.options) = (table, type, dialect, options)
-    if let misspelt = reader.misspeltKeys.first {
-      text = "in the config \(misspelt.text)"
+    if let doubtful = reader.doubtfulKeys.first {
+      text = "in the config \(doubtful.text)"
       return
     }
     var (best, changes) = (Trial(reader: reader, placing: placing), [Change]())

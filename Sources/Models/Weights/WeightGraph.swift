@@ -32,8 +32,8 @@ public struct WeightGraph: Sendable {
   public let facts: [ConfigFact]
   /// The keys of the config that neither the architecture nor anybody else knows.
   public let unknownKeys: [String]
-  /// Those of them that are spelled nearly like a key that was looked for in vain.
-  public let misspeltKeys: [MisspeltKey]
+  /// Keys of which nothing was taken although they seem to say something: misspelt ones, and nulls.
+  public let doubtfulKeys: [DoubtfulKey]
   /// The mathematics.
   public private(set) var architecture: any Architecture
   /// How the checkpoint names and lays out the weights.
@@ -76,7 +76,7 @@ public struct WeightGraph: Sendable {
     config = reading.config
     facts = reading.facts
     unknownKeys = reading.unknownKeys
-    misspeltKeys = reading.misspeltKeys
+    doubtfulKeys = reading.doubtfulKeys
     self.architecture = architecture
     self.dialect = dialect
     (root, slots, layers) = (declared.root, declared.slots, declared.layers)

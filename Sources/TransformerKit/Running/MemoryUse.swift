@@ -85,7 +85,9 @@ public enum MemoryUse {
   }
 
   private static func readingPeak(of checkpoints: [Checkpoint], _ reading: Int) -> Int {
-    let headers = checkpoints.flatMap(\.tensors.tensors).reduce(0) { $0 + perReport + 3 * $1.name.text.utf8.count }
+    let headers = checkpoints.flatMap(\.tensors.tensors).reduce(0) {
+      $0 + perReport + 3 * $1.name.text.utf8.count
+    }
     let needed =
       process + Parallel.workers * perWorker + headers + reading + metadata(of: checkpoints)
     return (needed + 0xFFFFF) & ~0xFFFFF

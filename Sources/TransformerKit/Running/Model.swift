@@ -69,8 +69,8 @@ public struct Model: Sendable {
   /// Keys of the config that neither the architecture nor a codec reads, and that may mean something.
   public var unknownKeys: [String] { graph.unknownKeys.filter { !plain.configKeys.contains($0) } }
 
-  /// Those of them that are spelled nearly like a key that was looked for in vain.
-  public var misspeltKeys: [MisspeltKey] { graph.misspeltKeys }
+  /// Keys of the config of which nothing was taken although they seem to say something.
+  public var doubtfulKeys: [DoubtfulKey] { graph.doubtfulKeys }
 
   /// Opens and understands a checkpoint.
   ///

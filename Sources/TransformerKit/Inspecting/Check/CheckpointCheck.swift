@@ -135,7 +135,7 @@ extension CheckReport {
         note(
           .weights, nil, "keys of the config that are not known, and may mean something: \(keys)")
       }
-      for key in known.misspeltKeys { note(.config, nil, key.text) }
+      for key in known.doubtfulKeys { note(.config, nil, key.text) }
       return graph
     } catch {
       switch error.category {

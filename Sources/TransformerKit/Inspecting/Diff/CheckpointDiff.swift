@@ -34,8 +34,9 @@ public struct CheckpointDiff: Sendable {
   public let tolerated: Int
   /// What differs in the mathematics: `activation: gelu in A, gelu_new in B`.
   public let configDifferences: [String]
-  /// Keys of the configs that seem to be misspelt, if tensors were compared by meaning.
-  public internal(set) var misspeltKeys: (a: [MisspeltKey], b: [MisspeltKey]) = ([], [])
+  /// Keys of the configs of which nothing was taken although they seem to say something, if tensors were
+  /// compared by meaning.
+  public internal(set) var doubtfulKeys: (a: [DoubtfulKey], b: [DoubtfulKey]) = ([], [])
 
   /// Whether nothing differs.
   public var isEmpty: Bool { changes.isEmpty && configDifferences.isEmpty }
@@ -120,7 +121,7 @@ public func diff(
   if !options.byName, let (x, y) = graphs(a, b, open) {
     let (left, right) = (participants(x, y), participants(y, x))
     var found = try diff(left, right, .meaning, options, configDifferences(x, y), counter)
-    found.misspeltKeys = (x.misspeltKeys, y.misspeltKeys)
+    found.doubtfulKeys = (x.doubtfulKeys, y.doubtfulKeys)
     return found
   }
   let sides = [a, b].map { $0.tensors.tensors.map { Participant($0) } }
