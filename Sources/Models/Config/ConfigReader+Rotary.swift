@@ -228,7 +228,7 @@ extension ConfigReader {
 
   /// A positive number that must be there.
   private mutating func needed(_ key: String, _ bearing: ConfigFact.Bearing) -> Double {
-    if !has(key), !isNull(key) { reject("\(named(key)) is missing") }
+    if !has(key) { reject("\(named(key)) is missing") }
     let value = positive(key, default: 1, usual: usualFactors, on: bearing)
     if value == 0 { reject("\(named(key)) must not be 0") }
     return value

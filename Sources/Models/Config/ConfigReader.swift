@@ -23,8 +23,10 @@ public struct ConfigReader {
   /// The keys of the objects in which is being read.
   private var scope: [String] = []
   private var known: Set<[String]> = []
+  /// The keys that are null and were read as what cannot be, and those of which somebody asked whether they are.
+  private var nulls: Set<[String]> = [], meaningfulNulls: Set<[String]> = []
   /// The keys that are null although that means nothing.
-  private(set) var meaninglessNulls: Set<[String]> = []
+  var meaninglessNulls: Set<[String]> { nulls.subtracting(meaningfulNulls) }
   /// The class, if it is none that we know, and the one that is spelled nearly like it.
   var unknownClass: (name: String, near: String?)?
 
@@ -46,8 +48,11 @@ public struct ConfigReader {
   /// The key as a person writes it.
   func named(_ key: String) -> String { (scope + [key]).joined(separator: ".") }
 
-  /// Whether the key is there with the value `null`, in the present object.
-  public func isNull(_ key: String) -> Bool { stored(key) == .null }
+  /// Whether the key is there with the value `null`, in the present object. Whoever asks gives it a meaning.
+  public mutating func isNull(_ key: String) -> Bool {
+    meaningfulNulls.insert(scope + [key])
+    return stored(key) == .null
+  }
 
   /// Reads what is in the object `key`, if there is one; else everything in it is absent.
   public mutating func within<Value>(
@@ -97,7 +102,7 @@ public struct ConfigReader {
     text: ((Value) -> String)? = nil, parse: (JSONValue) -> Finding<Value>
   ) -> Value {
     var result = standard
-    if !mayBeNull, isNull(key) { meaninglessNulls.insert(scope + [key]) }
+    if !mayBeNull, stored(key) == .null { nulls.insert(scope + [key]) }
     if let value = present(key) {
       switch parse(value) {
       case .value(let value): result = value

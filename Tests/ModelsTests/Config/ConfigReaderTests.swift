@@ -109,6 +109,10 @@ import Testing
     #expect(window == 7 && factor == nil && ids == [] && token == nil && types == nil)
     #expect(numbers == nil && summary == .linear && labels == 2)
     #expect(reader.faults == [] && reader.doubtfulKeys == [])
+    // Whoever asks whether it is null gives it a meaning.
+    reader = ConfigReader(["rotary_dim": .null])
+    let turned = reader.count("rotary_dim", default: reader.isNull("rotary_dim") ? 8 : 64)
+    #expect(turned == 8 && reader.doubtfulKeys == [])
   }
 
   @Test func `the base of rotary positions is no null, and the rotated part may be one`() {
