@@ -65,7 +65,7 @@ public enum Gemma2: GemmaMember {
   ]
 
   public static func activation(_ config: inout ConfigReader) -> Activation {
-    config.activation("hidden_activation", default: .geluTanh)
+    config.activation("hidden_activation", default: .geluTanh, mayBeNull: true)
   }
 
   public static func variant(_ config: inout ConfigReader, _ sizes: DecoderSizes) -> GemmaVariant {
@@ -100,12 +100,12 @@ public enum Gemma3: GemmaMember {
     feedForward: 9216)
 
   public static func activation(_ config: inout ConfigReader) -> Activation {
-    config.activation("hidden_activation", default: .geluTanh)
+    config.activation("hidden_activation", default: .geluTanh, mayBeNull: true)
   }
 
   public static func variant(_ config: inout ConfigReader, _ sizes: DecoderSizes) -> GemmaVariant {
     let types = config.layerTypes(sizes.layers, oneFullIn: 6)
-    let seesAhead = config.flag("use_bidirectional_attention", default: false)
+    let seesAhead = config.flag("use_bidirectional_attention", default: false, mayBeNull: true)
     let windows = config.windows(of: types, 4096).map { window in
       // The window is that of both sides together.
       seesAhead ? window.map { $0 / 2 + 1 } : window
@@ -168,7 +168,7 @@ extension ConfigReader {
   /// Says of a config that asks for attention in both directions that it is not done: transformers masks as
   /// ever where it computes eagerly.
   fileprivate mutating func requireCausal() {
-    require("use_bidirectional_attention", false)
+    require("use_bidirectional_attention", false, mayBeNull: true)
   }
 
   /// As the classes check it, although heads have a size of their own.
