@@ -14,6 +14,8 @@ public struct RecognitionOptions: Sendable {
   public var dropsTrainingState: Bool
   /// Whether tensors that are no part of the model are left out instead of refused.
   public var allowsExtra: Bool
+  /// Whether to look for the numbers of the config that are wrong where tensors do not fit it.
+  public var explainsMisfit = false
 
   /// Options; nothing given means: recognise it.
   public init(
@@ -70,7 +72,7 @@ extension WeightGraph {
   ) throws(CheckpointError) {
     try self.init(
       table, usualConfig: usualConfig(config, table, dialect, options), as: type, in: dialect,
-      options: options, isExplained: true)
+      options: options, isExplained: options.explainsMisfit)
   }
 
   /// Places the tensors of a checkpoint whose config has Hugging Face's keys.

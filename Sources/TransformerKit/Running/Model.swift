@@ -87,10 +87,12 @@ public struct Model: Sendable {
     if let part = checkpoint.part {
       throw CheckpointError(part.problem, file: displayed(checkpoint.path))
     }
+    var recognition = options.recognition
+    recognition.explainsMisfit = true
     do {
       plain = try PlainTable(checkpoint.tensors, config: checkpoint.config?.value)
       graph = try WeightGraph(
-        plain.tensors, config: checkpoint.config?.value, options: options.recognition)
+        plain.tensors, config: checkpoint.config?.value, options: recognition)
     } catch {
       throw error.inFile(displayed(checkpoint.path))
     }

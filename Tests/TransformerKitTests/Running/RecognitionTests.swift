@@ -105,6 +105,12 @@ import TransformerKit
 
   // MARK: What does not fit
 
+  private static let explaining = {
+    var options = RecognitionOptions()
+    options.explainsMisfit = true
+    return options
+  }()
+
   @Test(
     arguments: [
       ("llama/sequence_classification", ["num_labels": 5], "num_labels 3, where the config says 5"),
@@ -132,14 +138,14 @@ import TransformerKit
   func `the number of the config that is wrong is named`(
     _ name: String, _ values: [String: JSONValue?], _ cause: String
   ) throws {
-    let error = failure { try changed(name, values) }
+    let error = failure { try changed(name, values, options: Self.explaining) }
     #expect(error?.category == .refused)
     #expect(error?.advice?.hasPrefix("with \(cause), all tensors fit") == true)
   }
 
   @Test func `what no number of the config explains is not explained`() throws {
     let error = failure {
-      try changed("bert/base") { tensor in
+      try changed("bert/base", options: Self.explaining) { tensor in
         guard tensor.name.text == "encoder.layer.0.output.LayerNorm.bias" else { return tensor }
         return Tensor(tensor.name, .f32, [7], bytes: [UInt8](repeating: 0, count: 28))
       }
@@ -149,7 +155,8 @@ import TransformerKit
 
   @Test func `a misspelt key goes before every number`() throws {
     let error = failure {
-      try changed("bert/base", ["hidden_size": nil, "hiden_size": 24])
+      try changed(
+        "bert/base", ["hidden_size": nil, "hiden_size": 24], options: Self.explaining)
     }
     #expect(
       error?.advice
