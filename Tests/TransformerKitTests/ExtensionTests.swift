@@ -1,6 +1,7 @@
 import Containers
 import Models
 import SystemPackage
+import TensorCore
 import TestSupport
 import Testing
 import TransformerKit

@@ -1,4 +1,5 @@
 import Codecs
+import Containers
 import Kernels
 import Models
 import Synchronization
