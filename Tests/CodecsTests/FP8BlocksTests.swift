@@ -24,7 +24,7 @@ import Testing
     #expect(found.configKeys == ["quantization_config"])
     #expect(found.codecs.map(\.name) == [codec] && found.codecs.map(\.count) == [count])
     let expected = try Checkpoint.open(fixture(decoded)).tensors
-    #expect(found.tensors.count == expected.count)
+    #expect(!found.tensors.tensors.contains { $0.name.text.contains("_scale") })
     for tensor in expected.tensors {
       let mine = try #require(found.tensors[tensor.name])
       #expect(mine.dtype == .f32 && mine.shape == tensor.shape)

@@ -55,12 +55,13 @@ import Testing
   }
 
   @Test func `of very many disagreements the first thousand are listed, the others counted`() {
-    let map = (0..<1500).map { "\"t\($0)\":\"gone.safetensors\"" }.joined(separator: ",")
+    let map = (0..<1500).map { "\"t\($0)\":\"x.safetensors\"" }.joined(separator: ",")
     let path = scratch.write(
       Array("{\"weight_map\":{\(map)}}".utf8), to: "model.safetensors.index.json")
+    _ = safetensors("{}")
     let found = error(reading: path)
-    #expect(found?.problem == .malformed("index and shards disagree (1501 faults)"))
-    #expect(found?.details.count == 1001 && found?.details.last == "and 501 more")
+    #expect(found?.problem == .malformed("index and shards disagree (1500 faults)"))
+    #expect(found?.details.count == 1001 && found?.details.last == "and 500 more")
     #expect(found?.withDetails.hasSuffix("and 998 more") == true)
   }
 
@@ -69,8 +70,19 @@ import Testing
       Array("{\"weight_map\":{\"x\":\"x.safetensors\"}}".utf8), to: "model.safetensors.index.json")
     _ = safetensors("{}")
     #expect(
-      error(reading: path)?.withDetails.hasSuffix(
-        "(1 fault): tensor \"x\" is not in \"x.safetensors\"") == true)
+      error(reading: path)?.withDetails.hasSuffix("tensor \"x\" is not in \"x.safetensors\"")
+        == true)
+  }
+
+  @Test func `a shard that is not there is one fault, with all its tensors`() {
+    let map = (0..<1500).map { "\"t\($0)\":\"gone.safetensors\"" }.joined(separator: ",")
+    let path = scratch.write(
+      Array("{\"weight_map\":{\(map)}}".utf8), to: "model.safetensors.index.json")
+    let found = error(reading: path)
+    #expect(
+      found?.problem
+        == .malformed("shard \"gone.safetensors\" does not exist, and 1500 of the tensors with it"))
+    #expect(found?.details == [] && found?.advice?.contains("fetch the shards") == true)
   }
 
   @Test func `a later TFZ is unsupported, whatever else is in the file`() {

@@ -46,20 +46,24 @@ private let isExhaustive = unsafe getenv("TFKIT_SWEEP") != nil
     }
   }
 
+  /// Of the numbers that may stand in a place every third, others in the next place.
   @Test(arguments: subjects)
   func `no number of the config is a trap`(_ model: SweptModel) {
-    for (place, value) in model.config.numbers {
-      for wrong in wrongNumbers(for: value) { model.outcome(setting: place, to: wrong) }
+    for (index, (place, value)) in model.config.numbers.enumerated() {
+      for (offset, wrong) in wrongNumbers(for: value).enumerated()
+      where isExhaustive || (index + offset) % 3 == 0 {
+        model.outcome(setting: place, to: wrong)
+      }
     }
   }
 
-  /// Explaining why a model differs believes nothing, either. Of what is accepted, every tenth number.
+  /// Explaining why a model differs believes nothing, either. Of what is accepted, every fortieth number.
   @Test(arguments: subjects)
   func `no verb traps on a config that is wrong and accepted`(_ model: SweptModel) throws {
     let wrong = model.config.numbers.flatMap { place, value in
       wrongNumbers(for: value).map { model.config.setting(place[...], to: $0) }
     }.filter(model.accepts)
-    for config in wrong.enumerated().filter({ isExhaustive || $0.offset % 10 == 0 }) {
+    for config in wrong.enumerated().filter({ isExhaustive || $0.offset % 40 == 0 }) {
       try model.useVerbs(on: config.element)
     }
   }
@@ -102,7 +106,7 @@ private func wrongNumbers(for value: JSONValue) -> [JSONValue] {
       number.multipliedReportingOverflow(by: -1), number.multipliedReportingOverflow(by: 2),
     ].map(\.partialValue)
     + [31, 32, 61].flatMap { [1 << $0, 1 << $0 - 1] } + [.max, .min]
-  return Set(wrong).filter { $0 != number }.map { .number($0) } + [.double(0.5), .uint(.max)]
+  return Set(wrong).sorted().filter { $0 != number }.map { .number($0) } + [.double(0.5), .uint(.max)]
 }
 
 private func zeros(_ name: TensorName, _ shape: [Int], _ dtype: DType = .f32) -> Tensor {

@@ -21,7 +21,8 @@ public struct OPT: CausalDecoder {
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     let vocabulary = config.count("vocab_size", default: 50272, on: .weights)
     let width = config.count("hidden_size", default: 768, on: .weights)
-    let wordWidth = config.optionalCount("word_embed_proj_dim", default: width, on: .weights) ?? width
+    let wordWidth =
+      config.optionalCount("word_embed_proj_dim", default: width, on: .weights) ?? width
     let layers = config.count(
       "num_hidden_layers", default: 12, limit: ConfigReader.mostLayers, minimum: 0, on: .weights)
     let heads = config.count("num_attention_heads", default: 12, on: .outputs(as: "heads"))
