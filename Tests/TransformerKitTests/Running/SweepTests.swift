@@ -106,7 +106,8 @@ private func wrongNumbers(for value: JSONValue) -> [JSONValue] {
       number.multipliedReportingOverflow(by: -1), number.multipliedReportingOverflow(by: 2),
     ].map(\.partialValue)
     + [31, 32, 61].flatMap { [1 << $0, 1 << $0 - 1] } + [.max, .min]
-  return Set(wrong).sorted().filter { $0 != number }.map { .number($0) } + [.double(0.5), .uint(.max)]
+  return Set(wrong).sorted().filter { $0 != number }.map { .number($0) }
+    + [.double(0.5), .uint(.max)]
 }
 
 private func zeros(_ name: TensorName, _ shape: [Int], _ dtype: DType = .f32) -> Tensor {
