@@ -68,7 +68,7 @@ import Testing
 
   @Test func `the first word is a verb or what the main form takes`() throws {
     let first = try completion(current: "")
-    #expect(first.candidates.map(\.text) == ["move", "show", "help"] && first.hasFiles)
+    #expect(first.candidates.map(\.text) == ["move", "show", "roll", "help"] && first.hasFiles)
     let begun = try completion(current: "ft-")
     #expect(begun.candidates.isEmpty && begun.hasFiles)
     let second = try completion("a", current: "")
