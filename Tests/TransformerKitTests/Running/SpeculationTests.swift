@@ -170,7 +170,7 @@ private struct Tiny {
 
   @Test(arguments: [
     ("gpt2/generate", "llama/lm", "vocabulary"), ("llama/generate_dynamic", "llama/lm", "dynamic"),
-    ("gpt2/generate", "gpt2/base", "does not continue texts"),
+    ("gpt2/generate", "gpt2/base", "continuing texts is not supported"),
   ])
   func `a draft that does not go with the model is refused`(
     _ model: String, _ draft: String, _ reason: String

@@ -30,7 +30,7 @@ extension ConfigReader {
     sizes.vocabulary = count("vocab_size", default: usual.vocabulary, on: .weights)
     sizes.width = count("hidden_size", default: usual.width, on: .weights)
     sizes.layers = count(
-      "num_hidden_layers", default: usual.layers, limit: Self.mostLayers, minimum: 0, on: .weights)
+      "num_hidden_layers", default: usual.layers, limit: Self.mostLayers, minimum: 0)
     sizes.heads = count("num_attention_heads", default: usual.heads, on: .outputs(as: "heads"))
     sizes.feedForward = count("intermediate_size", default: usual.feedForward, on: .weights)
     sizes.expert = count("moe_intermediate_size", default: usual.expert, on: .weights)
