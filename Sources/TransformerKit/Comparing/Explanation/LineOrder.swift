@@ -145,38 +145,40 @@ private func hasEqualBytes(
 // MARK: Several together
 
 extension Tensor {
-  /// Tensors of one type and shape, one under the other along their first axis; `nil` if they are not
-  /// alike.
+  /// Tensors of one type, one under the other along their first axis; `nil` if other extents differ.
   init?(stacking tensors: [Tensor]) {
-    guard let first = tensors.first, let rows = first.shape.first,
-      tensors.allSatisfy({ $0.shape == first.shape && $0.dtype == first.dtype })
+    guard let first = tensors.first, !first.shape.isEmpty,
+      tensors.allSatisfy({
+        $0.dtype == first.dtype && $0.shape.dropFirst() == first.shape.dropFirst()
+          && $0.shape.count == first.shape.count
+      })
     else { return nil }
     self.init(
       name: first.name, dtype: first.dtype,
-      shape: [tensors.count * rows] + first.shape.dropFirst(),
-      bytes: JoinedBytes(parts: tensors.map(\.bytes), size: first.byteCount))
+      shape: [tensors.reduce(0) { $0 + $1.shape[0] }] + first.shape.dropFirst(),
+      bytes: JoinedBytes(parts: tensors.map(\.bytes)))
   }
 }
 
-/// Bytes of equally many parts, one behind the other.
+/// Bytes of several parts, one behind the other.
 private struct JoinedBytes: TensorBytes {
   let parts: [any TensorBytes]
-  /// The bytes of a part.
-  let size: Int
 
-  var count: Int { parts.count * size }
+  var count: Int { parts.reduce(0) { $0 + $1.count } }
   var isReadForwards: Bool { parts.contains(where: \.isReadForwards) }
   var workingMemory: Int { parts.map(\.workingMemory).max() ?? 0 }
   var usesSlab: Bool { parts.contains(where: \.usesSlab) }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    var done = 0
-    while done < buffer.byteCount {
-      let (part, place) = (offset + done).quotientAndRemainder(dividingBy: size)
-      let length = min(size - place, buffer.byteCount - done)
-      var piece = buffer._mutatingExtracting(done..<done + length)
-      try parts[part].read(at: place, into: &piece)
-      done += length
+    var (place, done) = (offset, 0)
+    for part in parts where done < buffer.byteCount {
+      if place < part.count {
+        let length = min(part.count - place, buffer.byteCount - done)
+        var piece = buffer._mutatingExtracting(done..<done + length)
+        try part.read(at: place, into: &piece)
+        done += length
+      }
+      place = max(0, place - part.count)
     }
   }
 }

@@ -127,8 +127,7 @@ import TransformerKit
     #expect(all.caughtByPair == all.planted - all.refused)
     #expect(all.caughtByGolden == all.visibleInGolden)
     #expect(all.placed == all.visibleInGolden)
-    // Of one mistake in a layer each; those of matrices whose parts are not equally long are not explained.
-    #expect(100 * listed.explainedByPair >= 88 * listed.planted, "\(score.unexplained)")
+    #expect(10 * listed.explainedByPair >= 9 * listed.planted, "\(score.unexplained)")
     #expect(10 * listed.explainedByGolden >= 9 * listed.explicable, "\(score.unexplained)")
     let outcomes = try subject.cleanOutcomes()
     #expect(outcomes.count >= 7)
