@@ -38,6 +38,19 @@ extension ContainerFormat: ExpressibleByArgument {
   public static var allValueStrings: [String] { all.map(\.name) }
 }
 
+/// A container that is written: what a target can be.
+public struct TargetFormat: ExpressibleByArgument {
+  /// The container.
+  public let format: ContainerFormat
+
+  public init?(argument: String) {
+    guard let format = ContainerFormat.named(argument), format.isWritten else { return nil }
+    self.format = format
+  }
+
+  public static var allValueStrings: [String] { ContainerFormat.written.map(\.name) }
+}
+
 /// How to recognise a source, where its files do not say it themselves.
 public struct SourceOptions: ParsableArguments {
   @Option(

@@ -30,7 +30,7 @@ struct Convert: Verb {
   @Option(
     help: ArgumentHelp(
       "The target's container, instead of what its extension says.", valueName: "format"))
-  var to: ContainerFormat?
+  var to: TargetFormat?
 
   @Option(
     help: ArgumentHelp(
@@ -118,7 +118,7 @@ struct Convert: Verb {
       throw ValidationError("--max-shard-size is for folders: end the target with a slash")
     }
     let target = Conversion.Target(
-      path, isFolder: isFolder(path), format: to, dialect: dialect,
+      path, isFolder: isFolder(path), format: to?.format, dialect: dialect,
       allowsMismatch: allowMismatch, dtype: dtype.dtype, dequantizes: dequantize,
       allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,

@@ -29,7 +29,7 @@ struct List: Verb {
   func perform() throws -> ExitStatus {
     let rows: [[String]] =
       switch subject {
-      case .formats: ContainerFormat.all.map { [$0.name, ".\($0.fileExtension)"] }
+      case .formats: ContainerFormat.all.map { [$0.name, endings(of: $0), uses(of: $0)] }
       case .dialects: Family.all.dialects.map { [$0.fullName, $0.architecture] }
       case .architectures: Family.all.architectures.map { [$0.name] }
       }
@@ -45,5 +45,13 @@ struct List: Verb {
     for row in rows { table.add(row) }
     for line in table.lines(headings: false) { standardOutput(line) }
     return .success
+  }
+
+  private func endings(of format: ContainerFormat) -> String {
+    ([format.fileExtension] + format.otherExtensions).map { ".\($0)" }.joined(separator: ", ")
+  }
+
+  private func uses(of format: ContainerFormat) -> String {
+    format.isWritten ? "read, written" : "read"
   }
 }

@@ -8,6 +8,8 @@ public struct ContainerFormat: Sendable {
   public let name: String
   /// How its files' names end, without the dot.
   public let fileExtension: String
+  /// What else they may end in.
+  public internal(set) var otherExtensions: [String] = []
   /// Whether a folder may hold it in several files with an index.
   public let canShard: Bool
   /// Whether it has a place for config.json and the other small files of a folder.
@@ -20,11 +22,18 @@ public struct ContainerFormat: Sendable {
   let matches: @Sendable (Glimpse) -> Certainty?
   /// Reads and checks the headers.
   let read: @Sendable (any ByteSource) throws(CheckpointError) -> Contents
-  /// Checks that the contents can be written, and lays the file out.
-  let layout: @Sendable (Contents) throws(CheckpointError) -> any FileLayout
+  /// Checks that the contents can be written, and lays the file out; `nil` of a container that is only
+  /// read.
+  let layout: (@Sendable (Contents) throws(CheckpointError) -> any FileLayout)?
 
   /// All containers that we know.
   public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy]
+
+  /// Those that are written, too.
+  public static let written: [ContainerFormat] = all.filter(\.isWritten)
+
+  /// Whether it is written, and not only read.
+  public var isWritten: Bool { layout != nil }
 
   /// The container of that name.
   public static func named(_ name: String) -> ContainerFormat? {
@@ -33,13 +42,24 @@ public struct ContainerFormat: Sendable {
 
   /// The container whose files' names end so (without the dot, in any case).
   public static func withExtension(_ fileExtension: String) -> ContainerFormat? {
-    all.first { $0.fileExtension == fileExtension.lowercased() }
+    let ending = fileExtension.lowercased()
+    return all.first { $0.fileExtension == ending || $0.otherExtensions.contains(ending) }
   }
 }
 
 extension ContainerFormat {
   /// The most memory that writing `tensors` takes beside two buffers and what reading them takes.
   public func workingMemory(for tensors: [Tensor]) -> Int { memoryForWriting(tensors) }
+
+  /// Checks that the contents can be written, and lays the file out.
+  ///
+  /// - Throws: `CheckpointError` if they cannot, or this container is only read.
+  func lay(out contents: Contents) throws(CheckpointError) -> any FileLayout {
+    guard let layout else {
+      throw CheckpointError(.unsupported("\(name) files are read, and not written"))
+    }
+    return try layout(contents)
+  }
 }
 
 extension ContainerFormat: Equatable, CustomStringConvertible {

@@ -7,9 +7,11 @@ extension ContainerFormat {
   /// - Throws: `CheckpointError`, unsupported, if the extension is that of no container that is written.
   public static func written(at path: FilePath) throws(CheckpointError) -> ContainerFormat? {
     guard let ending = path.extension else { return nil }
-    if let format = withExtension(ending) { return format }
-    let known = all.map { ".\($0.fileExtension)" }.joined(separator: ", ")
-    guard let other = foreignExtensions[ending.lowercased()] else {
+    let format = withExtension(ending)
+    if let format, format.isWritten { return format }
+    let known = written.map { ".\($0.fileExtension)" }.joined(separator: ", ")
+    guard let other = format.map({ "\($0.name) files" }) ?? foreignExtensions[ending.lowercased()]
+    else {
       throw CheckpointError(
         .unsupported(
           "\".\(ending)\" is the extension of no container that we write; those are \(known)"),

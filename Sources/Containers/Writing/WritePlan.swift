@@ -155,7 +155,7 @@ public struct WritePlan: Sendable {
       let parts = try origin.parts(of: contents)
     else { return false }
     for (shard, part) in zip(origin.shards, parts) {
-      let layout = try writer.format.layout(part)
+      let layout = try writer.format.lay(out: part)
       add(
         writer.destination.child(shard.head.name), .layout(layout), layout.byteCount,
         tensorCount: part.tensors.count)
@@ -171,7 +171,7 @@ public struct WritePlan: Sendable {
     let suffix = writer.format.fileExtension
     let path =
       writer.isFolder ? writer.destination.appending("model.\(suffix)") : writer.destination
-    let layout = try writer.format.layout(contents)
+    let layout = try writer.format.lay(out: contents)
     guard let limit = writer.maxShardSize, writer.isFolder, layout.byteCount > limit else {
       add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
       return
@@ -187,7 +187,7 @@ public struct WritePlan: Sendable {
     var index = ShardIndexText()
     for (number, shard) in shards.enumerated() {
       let name = "model-\(padded(number + 1))-of-\(padded(shards.count)).\(suffix)"
-      let layout = try writer.format.layout(shard)
+      let layout = try writer.format.lay(out: shard)
       index.add(shard.tensors, in: name)
       add(
         writer.destination.appending(name), .layout(layout), layout.byteCount,
