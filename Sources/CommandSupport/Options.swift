@@ -61,13 +61,13 @@ public struct SourceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The source's dialect, instead of what its names show (tfconvert list dialects).",
-      valueName: "dialect"), completion: .list(dialectNames))
+      valueName: "dialect"))
   var fromDialect: String?
 
   @Option(
     help: ArgumentHelp(
       "The architecture, instead of what config.json and names show (tfconvert list architectures).",
-      valueName: "architecture"), completion: .list(architectureNames))
+      valueName: "architecture"))
   var architecture: String?
 
   @Option(

@@ -3,12 +3,16 @@ public struct Family: Sendable {
   /// Its members, each an architecture under a name of its own.
   public let members: [any Architecture.Type]
   /// Their dialects. Of several forms of one dialect, the first is written.
-  public let dialects: [Dialect]
+  public var dialects: [Dialect] { makeDialects() }
 
-  /// A family.
-  package init(members: [any Architecture.Type], dialects: [Dialect]) {
+  private let makeDialects: @Sendable () -> [Dialect]
+
+  /// A family. Its tables are made when they are first asked for: a command needs those of few families.
+  package init(
+    members: [any Architecture.Type], dialects: @autoclosure @escaping @Sendable () -> [Dialect]
+  ) {
     self.members = members
-    self.dialects = dialects
+    makeDialects = dialects
   }
 }
 
@@ -52,6 +56,7 @@ extension [Family] {
 
   /// The dialects of an architecture.
   package func dialects(of architecture: String) -> [Dialect] {
-    dialects.filter { $0.architecture == architecture }
+    filter { $0.members.contains { $0.name == architecture } }.dialects
+      .filter { $0.architecture == architecture }
   }
 }

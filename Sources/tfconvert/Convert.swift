@@ -35,7 +35,7 @@ struct Convert: Verb {
   @Option(
     help: ArgumentHelp(
       "The target's dialect: its names and layout. Without it, both stay as they are.",
-      valueName: "dialect"), completion: .list(dialectNames))
+      valueName: "dialect"))
   var dialect: String?
 
   @Flag(help: "Write a dialect even if its own code computes something else, and say what.")

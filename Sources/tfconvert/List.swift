@@ -6,6 +6,7 @@ import TensorCore
 
 struct List: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "list",
     abstract: "List what there is: formats, dialects or architectures.",
     discussion: """
       Examples:

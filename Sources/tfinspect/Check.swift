@@ -7,6 +7,7 @@ import TransformerKit
 
 struct Check: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "check",
     abstract: "List everything that is wrong with a checkpoint, and what to do about it.",
     discussion: """
       Looked for are: faults of the files, checksums and digests of TFZ files that do not match, and \

@@ -8,6 +8,7 @@ import TransformerKit
 
 struct Diff: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "diff",
     abstract: "Say what is different between two checkpoints, tensor by tensor.",
     discussion: """
       Two models of the same known architecture are compared by meaning: under their canonical \

@@ -7,6 +7,7 @@ import TransformerKit
 
 struct Hash: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "hash",
     abstract: "Print the SHA-256 of each tensor, or check a list of them.",
     discussion: """
       Digested are the little-endian elements in C order, so containers and shards make no \

@@ -7,6 +7,7 @@ import TransformerKit
 
 struct Ls: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "ls",
     abstract: "List the tensors, one a line: name, dtype, shape, bytes.",
     discussion: """
       Examples:

@@ -7,6 +7,7 @@ import TransformerKit
 
 struct Report: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "report",
     abstract: "Write a page about a checkpoint, or about how two differ: one HTML file.",
     discussion: """
       The page has an overview with what check finds, a picture of the model, a map of its parameters, \

@@ -7,6 +7,7 @@ import TransformerKit
 
 struct Show: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "show",
     abstract: "Print values of a tensor, or write them to a file.",
     discussion: """
       A slice has a range for each axis, as in numpy: 0:2,: or -1 or 3:4,0:8. Without one, the \

@@ -7,6 +7,7 @@ import TransformerKit
 
 struct Stats: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "stats",
     abstract: "Say what values each tensor has: extremes, mean, deviation, norm, special numbers.",
     discussion: """
       Each byte is read once. MIN to NORM are those of the finite elements; STD is that of a \

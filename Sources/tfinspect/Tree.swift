@@ -8,6 +8,7 @@ import TransformerKit
 
 struct Tree: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "tree",
     abstract: "Draw the weight graph: modules, roles, shapes, parameters, ties.",
     usage: "tfinspect tree [<options>] <source>",
     discussion: """

@@ -9,6 +9,7 @@ import TransformerKit
 
 struct Run: Verb {
   static let configuration = CommandConfiguration(
+    commandName: "run",
     abstract: "Run a model on arrays, and write or summarise its outputs.",
     discussion: """
       Inputs are arrays under Hugging Face's names: integers such as input_ids and attention_mask, or \

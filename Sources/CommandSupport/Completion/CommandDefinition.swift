@@ -70,10 +70,20 @@ extension CommandDefinition.Argument {
     isRepeating = value["isRepeating"]?.bool ?? false
     let completion = value["completionKind"]
     let listed = value["allValues"] ?? completion?["list"]?["values"]
-    if let list = listed?.elements?.compactMap(\.string) {
+    if let list = listed?.elements?.compactMap(\.string) ?? Self.names(of: valueName) {
       values = .list(list)
     } else {
       values = completion?["file"] == nil ? .any : .files
+    }
+  }
+
+  /// Values that are known from all families' tables. They are not in the options' declarations, which
+  /// every command makes before it does anything.
+  private static func names(of valueName: String) -> [String]? {
+    switch valueName {
+    case "dialect": dialectNames
+    case "architecture": architectureNames
+    default: nil
     }
   }
 }

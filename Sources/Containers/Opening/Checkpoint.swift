@@ -54,11 +54,12 @@ public struct Checkpoint: Sendable {
   ///   - format: the container, if its bytes shall not decide.
   ///   - config: the config.json, if it is not where it usually is: inside the container, else
   ///     `FILE.config.json` beside a file, else `config.json` in its folder.
-  ///   - configNames: what else a folder's config may be called, the likeliest first.
+  ///   - configNames: what else a folder's config may be called, the likeliest first; asked if none is called
+  ///     `config.json`.
   /// - Throws: `CheckpointError` if something is missing, broken or not known.
   public static func open(
     _ path: FilePath, format: ContainerFormat? = nil, config: FilePath? = nil,
-    configNames: [String] = []
+    configNames: () -> [String] = { [] }
   ) throws(CheckpointError) -> Checkpoint {
     let config = try config.map { path throws(CheckpointError) in try ConfigFile(path) }
     return try open(

@@ -22,7 +22,7 @@ struct CheckpointSource {
   ///
   /// - Parameter configNames: what a config may be called beside `config.json`, the likeliest first.
   init(
-    _ path: FilePath, format: ContainerFormat?, configNames: [String] = []
+    _ path: FilePath, format: ContainerFormat?, configNames: () -> [String] = { [] }
   ) throws(CheckpointError) {
     self.path = path
     let status = try InputFile.whereSomethingIs(path) { () throws(CheckpointError) in
@@ -47,9 +47,10 @@ struct CheckpointSource {
   }
 
   private static func config(
-    in folder: FilePath, _ otherNames: [String]
+    in folder: FilePath, _ otherNames: () -> [String]
   ) throws(CheckpointError) -> FilePath? {
-    for name in ["config.json"] + otherNames {
+    if let usual = try existing(folder.appending("config.json")) { return usual }
+    for name in otherNames() {
       if let path = try existing(folder.appending(name)) { return path }
     }
     return nil

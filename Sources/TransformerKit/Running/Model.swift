@@ -34,7 +34,7 @@ extension Checkpoint {
   ) throws(CheckpointError) -> Checkpoint {
     let checkpoint = try open(
       path, format: options.format, config: options.config,
-      configNames: options.recognition.families.configNames)
+      configNames: { options.recognition.families.configNames })
     let stripped = try options.stripPrefix.map { prefix throws(CheckpointError) in
       try checkpoint.strippingPrefix(prefix)
     }
