@@ -174,11 +174,14 @@ struct DiffReport {
   }
 
   private var layers: [Layer] {
+    // Of one layer some tensors go by their names in the file, and parts of others by their paths.
     let groups = Dictionary(grouping: diff.changes) { change in
-      ((change.b ?? change.a)?.label.layer ?? "")
+      ((change.b ?? change.a)?.name.layer ?? "")
     }
-    return groups.map { Layer(name: $0, changes: $1) }
-      .sorted { isNaturallyBefore($0.name, $1.name) }
+    return groups.map { layer, changes in
+      let stored = changes.lazy.compactMap { ($0.b ?? $0.a)?.stored?.layer }.first
+      return Layer(name: stored ?? layer, changes: changes)
+    }.sorted { isNaturallyBefore($0.name, $1.name) }
   }
 
   // MARK: JSON

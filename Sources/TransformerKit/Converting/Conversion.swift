@@ -154,12 +154,12 @@ public struct Conversion: Sendable {
     uncast = target.dtype == nil ? [] : written.filter(\.staysUncast)
     let format = try target.container
     do {
-      let writing = try MemoryUse.checked(cap: target.memory, of: written, from: source, to: format)
       let comparison = original.map {
         VerificationMemory(verifying: $0.graph, in: format, written)
       }
-      try comparison?.keep(target.memory)
-      peakMemory = max(writing, comparison?.peak ?? 0)
+      peakMemory = try MemoryUse.keep(target.memory) {
+        max(MemoryUse.peak(of: written, from: source, to: format), comparison?.peak ?? 0)
+      }
     } catch {
       throw error.inFile(displayed(source.path))
     }

@@ -77,11 +77,17 @@ public enum MemoryUse {
   }
 
   /// Checks a cap, with the smallest slabs if need be.
-  private static func keep(_ cap: Int?, _ peak: () -> Int) throws(CheckpointError) {
-    guard let cap else { return }
+  ///
+  /// - Parameter peak: the most memory that will be needed, in bytes, with slabs as they are.
+  /// - Returns: what it is then.
+  /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
+  @discardableResult
+  static func keep(_ cap: Int?, _ peak: () -> Int) throws(CheckpointError) -> Int {
+    guard let cap else { return peak() }
     if peak() > cap { Slab.size = Slab.minimumSize }
     let peak = peak()
     if peak > cap { throw tooSmall(cap, peak) }
+    return peak
   }
 
   private static func readingPeak(of checkpoints: [Checkpoint], _ reading: Int) -> Int {
@@ -99,17 +105,5 @@ public enum MemoryUse {
     let allowed = tenths == 0 ? "less than 0.1" : "\(tenths / 10).\(tenths % 10)"
     return CheckpointError(
       .malformed("needs \(peak >> 20)MiB of memory at least, and --memory allows \(allowed)MiB"))
-  }
-
-  /// The same, checked against a cap.
-  ///
-  /// - Throws: `CheckpointError` that names the smallest cap with which it would work.
-  static func checked(
-    cap: Int?, of tensors: [Tensor], from source: Checkpoint, to format: ContainerFormat
-  ) throws(CheckpointError) -> Int {
-    let peak = peak(of: tensors, from: source, to: format)
-    guard let cap, peak > cap else { return peak }
-    Slab.size = Slab.minimumSize
-    throw tooSmall(cap, Self.peak(of: tensors, from: source, to: format))
   }
 }

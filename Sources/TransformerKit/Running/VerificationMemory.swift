@@ -18,6 +18,8 @@ public struct VerificationMemory {
 
   private let fixed: Int
   private let graphs: [WeightGraph]
+  /// The bytes of the largest tensor that is read in a layout of its own, which is not known yet.
+  private var largestTarget: Int?
 
   /// A comparison of two models on the same inputs.
   public init<Scalar: ComputeScalar>(
@@ -33,13 +35,12 @@ public struct VerificationMemory {
 
   /// The comparison of a model with what it is converted to: of the target it is only known that it has
   /// the same weights, in a layout of its own.
-  init(verifying a: WeightGraph, in format: ContainerFormat, _ tensors: [Tensor]) {
+  package init(verifying a: WeightGraph, in format: ContainerFormat, _ tensors: [Tensor]) {
     let memory = ForwardMemory(a, a.architecture.probe, Float.self)
-    let largest = tensors.map(\.byteCount).max() ?? 0
-    let slab = min(largest, Slab.size) + (2 << 20)
     self.init(
-      2 * memory.states + memory.stage + Self.comparison + slab
-        + format.workingMemory(for: tensors), [a, a])
+      2 * memory.states + memory.stage + Self.comparison + format.workingMemory(for: tensors),
+      [a, a])
+    largestTarget = tensors.map(\.byteCount).max() ?? 0
   }
 
   /// A run whose outputs are kept.
@@ -85,7 +86,8 @@ public struct VerificationMemory {
   /// The most that is needed, in bytes; whole MiB. Smaller slabs need less, and more time.
   public var peak: Int {
     let reading = graphs.reduce(0) { $0 + ($1.readingMemory) }
-    return (fixed + reading + 0xFFFFF) & ~0xFFFFF
+    let target = largestTarget.map { min($0, Slab.size) + (2 << 20) } ?? 0
+    return (fixed + reading + target + 0xFFFFF) & ~0xFFFFF
   }
 
   /// What looking for the cause of a difference takes beside that: strips of two weights, and a number

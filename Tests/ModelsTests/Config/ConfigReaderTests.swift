@@ -1,6 +1,7 @@
 import Kernels
 import Models
 import TensorCore
+import TestSupport
 import Testing
 
 /// What the reader returns, and what it keeps.
@@ -113,6 +114,21 @@ import Testing
     reader = ConfigReader(["rotary_dim": .null])
     let turned = reader.count("rotary_dim", default: reader.isNull("rotary_dim") ? 8 : 64)
     #expect(turned == 8 && reader.doubtfulKeys == [])
+  }
+
+  /// What transformers writes of a model whose author has set nothing (Tools/oracle/nulls.py).
+  @Test func `a null that transformers writes by itself is not named`() throws {
+    let file = try JSONValue(
+      parsing: readFile(fixture("configs/nulls.json")), grammar: .strict)
+    let architectures = Family.all.architectures
+    #expect(Set((file.members ?? []).map(\.key)) == Set(architectures.map { $0.name }))
+    for architecture in architectures {
+      let keys = (file[architecture.name]?.elements ?? []).compactMap(\.string)
+      #expect(!keys.isEmpty)
+      var reader = ConfigReader(.object(keys.map { JSONValue.Member($0, .null) }))
+      _ = architecture.init(config: &reader) { _ in false }
+      #expect(reader.doubtfulKeys.filter { keys.contains($0.key) } == [], "\(architecture.name)")
+    }
   }
 
   @Test func `the base of rotary positions is no null, and the rotated part may be one`() {

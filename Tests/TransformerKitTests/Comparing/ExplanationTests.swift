@@ -52,6 +52,34 @@ import TransformerKit
     #expect(found[0].isSufficient)
   }
 
+  /// Each is explained by itself, whichever stand before it.
+  @Test func `queries, keys and values split wrongly in every layer`() throws {
+    let (heads, size) = (3, 8)
+    let found = try explained { variant in
+      for index in 0..<2 {
+        for part in ["weight", "bias"] {
+          let names = ["query", "key", "value"].map { name in
+            "encoder.layer.\(index).attention.self.\(name).\(part)"
+          }
+          // The common matrix has the three parts one after the other, and was read head by head.
+          let all: [Float] = try names.flatMap(variant.floats)
+          let block = all.count / (3 * heads)
+          #expect(block == (part == "weight" ? size * heads * size : size))
+          for (place, name) in names.enumerated() {
+            var own: [Float] = []
+            for head in 0..<heads {
+              let start = (head * 3 + place) * block
+              own += all[start..<start + block]
+            }
+            variant.set(name, floats: own)
+          }
+        }
+      }
+    }
+    #expect(found.map(\.place) == ["encoder.blocks.*.attention"])
+    #expect(found.map(\.paths.count) == [12])
+  }
+
   @Test func `gamma and beta exchanged`() throws {
     let found = try explained {
       try $0.swap(layer + "output.LayerNorm.weight", layer + "output.LayerNorm.bias")

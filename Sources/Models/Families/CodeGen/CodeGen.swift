@@ -38,7 +38,7 @@ public struct CodeGen: CausalDecoder {
     let positions = config.count(
       "n_positions", or: "max_position_embeddings", default: 2048, on: .nothing)
     // At most the largest extent times four, which does not overflow.
-    let hidden = config.count("n_inner", default: 4 * width, on: .weights)
+    let hidden = config.optionalCount("n_inner", default: 4 * width, on: .weights) ?? 4 * width
     let activation = config.activation("activation_function", default: .geluTanh)
     let norm = NormForm.layer(epsilon: config.epsilon("layer_norm_epsilon", default: 1e-5))
     // Null is whole heads.

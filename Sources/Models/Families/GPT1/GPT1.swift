@@ -37,7 +37,8 @@ public struct GPT1: CausalDecoder {
     let isTied = config.flag("tie_word_embeddings", default: true, on: .weights)
     var head = config.causalHead(Self.classes, isTied: isTied, endTokens: [], isStored: isStored)
     head.choiceActivation = config.activation(
-      "summary_activation", default: .linear, on: head.task == .doubleHeads ? .outputs : .nothing)
+      "summary_activation", default: .linear, on: head.task == .doubleHeads ? .outputs : .nothing,
+      mayBeNull: true)
     let block = BlockForm(
       attention: SelfAttentionForm(
         shape: AttentionShape(heads: heads, headSize: max(1, width / heads)), fallback: .allowed,

@@ -28,7 +28,8 @@ public struct GPTNeo: CausalDecoder {
       "num_heads", or: "num_attention_heads", default: 16, on: .outputs(as: "heads"))
     let positions = config.count("max_position_embeddings", default: 2048, on: .weights)
     // At most the largest extent times four, which does not overflow.
-    let hidden = config.count("intermediate_size", default: 4 * width, on: .weights)
+    let hidden =
+      config.optionalCount("intermediate_size", default: 4 * width, on: .weights) ?? 4 * width
     let activation = config.activation("activation_function", default: .geluTanh)
     let norm = NormForm.layer(epsilon: config.epsilon("layer_norm_epsilon", default: 1e-5))
     let windows = config.localWindows(layers: layers)

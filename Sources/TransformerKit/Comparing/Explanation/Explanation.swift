@@ -84,15 +84,22 @@ private func findings(
 private func fused(
   _ findings: [Finding], _ explainer: Explainer
 ) throws(CheckpointError) -> [Finding] {
-  var result = findings
-  for (index, finding) in findings.enumerated() where finding.cause == nil {
+  var wholes: [Finding] = []
+  for finding in findings where finding.cause == nil {
     let path = finding.paths[0]
-    guard let (module, parts) = explainer.fusedParts(of: path) else { continue }
-    guard let cause = try explainer.fusion(of: parts) else { continue }
-    result[index].cause = cause
-    result[index].paths = parts
-    result[index].place = module
-    result = result.filter { $0.paths == parts || !parts.contains($0.paths[0]) }
+    guard !wholes.contains(where: { $0.paths.contains(path) }),
+      let (module, parts) = explainer.fusedParts(of: path),
+      let cause = try explainer.fusion(of: parts)
+    else { continue }
+    var whole = finding
+    (whole.place, whole.paths, whole.cause) = (module, parts, cause)
+    wholes.append(whole)
+  }
+  // Each stands once, where the first of its parts stood.
+  var result: [Finding] = []
+  for finding in findings {
+    let whole = wholes.first { $0.paths.contains(finding.paths[0]) }
+    if !result.contains(where: { $0.paths == whole?.paths }) { result.append(whole ?? finding) }
   }
   return result
 }
