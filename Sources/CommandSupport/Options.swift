@@ -101,6 +101,15 @@ public struct SourceOptions: ParsableArguments {
       && !dropTrainingState && !allowExtra
   }
 
+  /// Fails if tensors are to be left out by a conversion that takes all along: without a dialect. With
+  /// `isCompared`, what is no part of the model need only not be compared.
+  public func requireDialect(_ dialect: String?, isCompared: Bool) throws {
+    guard dialect == nil, dropTrainingState || allowExtra && !isCompared else { return }
+    let flag = dropTrainingState ? "--drop-training-state" : "--allow-extra"
+    throw ValidationError(
+      "\(flag) leaves tensors out only with --dialect; the source's own keeps names and layout")
+  }
+
   /// The same, for the library.
   public var options: OpenOptions {
     OpenOptions(

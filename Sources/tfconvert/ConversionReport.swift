@@ -88,13 +88,18 @@ struct ConversionReport {
 
   /// What happened to the values.
   private var valueSummary: String {
+    let rounded = conversion.roundings.count
+    let sums = rounded == 0 ? [] : ["sums of \(rounded) rounded"]
     guard let first = conversion.casts.first else {
       let isDecoded = conversion.isDequantized && !conversion.coded.isEmpty
-      return isDecoded ? "values of \(conversion.coded.count) decoded" : "values unchanged"
+      let decoded = isDecoded ? ["\(describe(conversion.coded.count, "weight")) decoded"] : []
+      let changes = decoded + sums
+      return changes.isEmpty ? "values unchanged" : changes.joined(separator: ", ")
     }
     let count = conversion.casts.filter(\.isLossy).count
     let loss = count == 0 ? "without loss" : "values of \(count) changed"
-    return "\(describe(conversion.casts.count, "tensor")) cast to \(first.to), \(loss)"
+    let cast = "\(describe(conversion.casts.count, "tensor")) cast to \(first.to), \(loss)"
+    return ([cast] + sums).joined(separator: ", ")
   }
 
   /// What of the source is not in the target, and the other way round.
@@ -176,7 +181,11 @@ struct ConversionReport {
   }
 
   private var nameSummary: String {
-    guard let (prefix, count) = conversion.source.strippedPrefix else { return "names unchanged" }
+    guard let (prefix, count) = conversion.source.strippedPrefix else {
+      let written = plan.files.reduce(0) { $0 + $1.tensorCount }
+      let isSame = !conversion.isDequantized || conversion.coded.isEmpty
+      return isSame ? "names unchanged" : "\(written) written"
+    }
     if count == 0 { return "names unchanged: none begins with \"\(escaped(prefix))\"" }
     return "\"\(escaped(prefix))\" taken off \(describe(count, "name"))"
   }

@@ -49,7 +49,7 @@ struct Convert: Verb {
   @Flag(help: "Write plain weights of a quantised source.")
   var dequantize = false
 
-  @Flag(help: "Cast even if values change: to the nearest, ties to even.")
+  @Flag(help: "Write even if a cast or a sum changes values: the nearest, ties to even.")
   var allowLossy = false
 
   @Flag(help: "Compare source and target, weights and outputs, before the target gets its name.")
@@ -97,6 +97,7 @@ struct Convert: Verb {
     guard TFZ.Options.levels.contains(level ?? 1) else {
       throw ValidationError("--level is from 1 to 19")
     }
+    try sourceOptions.requireDialect(dialect, isCompared: verify || certificate != nil)
     if certificate != nil, !selection.include.isEmpty || !selection.exclude.isEmpty {
       throw ValidationError(
         "a certificate is about whole checkpoints; leave out --include and --exclude")

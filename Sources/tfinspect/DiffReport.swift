@@ -208,7 +208,7 @@ struct DiffReport {
 extension TensorChange.Kind {
   /// From those that change the most.
   fileprivate static let bySeverity: [Self] = [
-    .changed, .removed, .added, .cast, .rearranged, .renamed,
+    .changed, .removed, .added, .rearranged, .cast, .renamed,
   ]
 
   fileprivate var severity: Int { Self.bySeverity.firstIndex(of: self) ?? 0 }
@@ -262,7 +262,7 @@ extension TensorChange {
     var parts: [String] = []
     if let copyOf { parts.append("a copy of \(escaped(copyOf.text))") }
     if let rearrangement { parts.append(rearrangement.text) }
-    if kind == .cast { parts.append(castText) }
+    if kind == .cast || kind == .rearranged && a?.dtype != b?.dtype { parts.append(castText) }
     if kind == .changed, let difference { parts.append(difference.text) }
     return parts.joined(separator: ", ")
   }

@@ -77,7 +77,7 @@ struct Show: Verb {
     _ tensor: Tensor, _ ranges: [Range<Int>]?, to file: FilePath
   ) throws -> ExitStatus {
     let part = try ranges.map { try tensor.part($0) } ?? tensor
-    let format = file.extension.flatMap { ContainerFormat.withExtension($0) } ?? .npy
+    let format = try ContainerFormat.written(at: file) ?? .npy
     try CheckpointWriter(destination: file, format: format, overwrite: force)
       .write(tensors: [part])
     if common.json {

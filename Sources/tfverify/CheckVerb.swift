@@ -76,7 +76,7 @@ struct CheckVerb: Verb {
     if common.quiet { return [report.holds ? "ok" : "does not match"] }
     let wrong = report.claims.filter { !$0.holds }.count
     let machine = report.machine
-    return report.claims.map { "\(escaped($0.subject)): \(escaped($0.text))" } + [
+    return claimLines(report) + [
       escaped(
         "made by tfkit \(machine.toolVersion) with \(machine.blas) \(machine.blasVersion)"
           + " (\(machine.blasKernel)) on \(machine.cpu)"),
@@ -85,6 +85,20 @@ struct CheckVerb: Verb {
         : "the certificate does not match: \(wrong) of \(report.claims.count) claims"
           + (report.isExchanged ? "; A and B are exchanged" : ""),
     ]
+  }
+
+  /// The claims; of many that do not hold the first, and how many more there are.
+  private func claimLines(_ report: CertificateReport) -> [String] {
+    let limit = common.verbose ? Int.max : 20
+    var (lines, wrong): ([String], Int) = ([], 0)
+    for claim in report.claims {
+      wrong += claim.holds ? 0 : 1
+      if claim.holds || wrong <= limit {
+        lines.append("\(escaped(claim.subject)): \(escaped(claim.text))")
+      }
+    }
+    if wrong > limit { lines.append("\(wrong - limit) more do not match (-v)") }
+    return lines
   }
 
   private func json(_ report: CertificateReport) -> JSONValue {

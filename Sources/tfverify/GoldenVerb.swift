@@ -39,8 +39,8 @@ struct GoldenVerb: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard tolerance.map({ $0 >= 0 }) ?? true else {
-      throw ValidationError("--tolerance must not be negative")
+    guard tolerance.map({ $0 >= 0 && $0.isFinite }) ?? true else {
+      throw ValidationError("--tolerance must be a number that is not negative")
     }
   }
 

@@ -60,15 +60,17 @@ struct Run: Verb {
     help: ArgumentHelp("A smaller model that proposes tokens to --generate.", valueName: "model"))
   var draft: FilePath?
 
-  @Option(help: ArgumentHelp("How many tokens the draft proposes at a time.", valueName: "n"))
-  var draftTokens = 5
+  @Option(
+    help: ArgumentHelp(
+      "How many tokens the draft proposes at a time, 5 if not said.", valueName: "n"))
+  var draftTokens: Int?
 
   @Option(
     help: ArgumentHelp("Draw tokens from softmax(scores / t), not the likeliest.", valueName: "t"))
   var temperature: Double?
 
   @Option(help: ArgumentHelp("Which tokens are drawn.", valueName: "n"))
-  var seed: UInt64 = 0
+  var seed: UInt64?
 
   @Option(help: "The precision of the forward pass and of the outputs: f32 or f64.")
   var precision = Precision.f32
@@ -82,13 +84,19 @@ struct Run: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    guard draft != nil || draftTokens == nil else {
+      throw ValidationError("--draft-tokens goes with --draft")
+    }
+    guard temperature != nil || seed == nil else {
+      throw ValidationError("--seed goes with --temperature")
+    }
     guard let generate else {
       guard draft == nil, temperature == nil else {
         throw ValidationError("--draft and --temperature go with --generate")
       }
       return
     }
-    guard (1...64).contains(draftTokens) else {
+    guard (1...64).contains(draftTokens ?? 5) else {
       throw ValidationError("--draft-tokens must be from 1 to 64")
     }
     if let temperature, !(0.01...100).contains(temperature) {
@@ -149,7 +157,8 @@ struct Run: Verb {
   private func generate<Scalar: ComputeScalar>(
     _ count: Int, _ model: Model, _ inputs: ModelInputs, _: Scalar.Type
   ) throws {
-    let choice = temperature.map { TokenChoice.drawn(temperature: $0, seed: seed) } ?? .likeliest
+    let choice =
+      temperature.map { TokenChoice.drawn(temperature: $0, seed: seed ?? 0) } ?? .likeliest
     let draft = try draft.map { try Model($0, options: OpenOptions()) }
     let graphs = [model.graph] + (draft.map { [$0.graph] } ?? [])
     try memory.keep(
@@ -162,7 +171,8 @@ struct Run: Verb {
       return report.print(sequences: generator.sequences)
     }
     var generator = try SpeculativeGenerator<Scalar>(
-      model.graph, draft: draft.graph, prompt: inputs, draftTokens: draftTokens, choice: choice)
+      model.graph, draft: draft.graph, prompt: inputs, draftTokens: draftTokens ?? 5, choice: choice
+    )
     try generator.generate(count)
     try write([Tensor(name: "sequences", ids: generator.sequences)])
     report.print(

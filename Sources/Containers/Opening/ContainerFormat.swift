@@ -14,6 +14,8 @@ public struct ContainerFormat: Sendable {
   public let canShard: Bool
   /// Whether it has a place for config.json and the other small files of a folder.
   public internal(set) var holdsFiles = false
+  /// Whether it holds one array and nothing else: no name but the file's, no metadata.
+  public internal(set) var isBareArray = false
 
   /// The most memory that writing tensors takes beside that for reading them, if worth mentioning.
   var memoryForWriting: @Sendable (_ tensors: [Tensor]) -> Int = { _ in 0 }

@@ -230,7 +230,8 @@ struct InputReader {
   ) {
     guard let index = ids.elements.firstIndex(where: { !(lowest..<limit).contains($0) })
     else { return }
-    faults.append("\(name) has \(ids.elements[index]) at element \(index), must be below \(limit)")
+    let range = limit == .max ? "\(lowest) or more" : "from \(lowest) to \(limit - 1)"
+    faults.append("\(name) has \(ids.elements[index]) at element \(index), must be \(range)")
   }
 
   /// The inputs, if nothing was wrong.

@@ -1,19 +1,15 @@
 public import TensorCore
 
 extension WeightGraph.Translated {
-  /// Adds a number to each element, in another type if there is one.
-  ///
-  /// - Returns: why that cannot be undone, if it cannot.
-  fileprivate mutating func add(
-    _ number: Double, as dtype: DType?
-  ) throws(CheckpointError) -> String? {
+  /// Adds a number to each element, in another type if there is one, and notes how many of the sums have to
+  /// be rounded, which cannot be undone.
+  fileprivate mutating func add(_ number: Double, as dtype: DType?) throws(CheckpointError) {
     let type = dtype ?? tensor.dtype
     let lost = try tensor.countLost(adding: number, as: type)
     tensor = tensor.adding(number, as: type)
-    return lost == 0
-      ? nil
-      : "not exact    \(tensor.name): \(lost) of \(tensor.elementCount) numbers plus \(number) are"
-        + " none of \(type); --dtype of a longer type may hold them"
+    if lost == 0 { return }
+    rounding =
+      "\(tensor.name): \(lost) of \(tensor.elementCount) numbers plus \(number) are none of \(type)"
   }
 }
 
@@ -36,20 +32,23 @@ extension WeightGraph {
     public let layout: String
     /// The weights.
     public let parts: [Part]
+    /// What had to be rounded, if something had: "NAME: 3 of 24 numbers plus 1.0 are none of F32".
+    public fileprivate(set) var rounding: String?
   }
 
   /// The checkpoint's weights as another dialect stores them, in the order of the computation.
   ///
   /// Nothing is read before a tensor's bytes are asked for, and values are never changed; but where the
-  /// dialect adds a number to weights, they are read now, and must come back exactly.
+  /// dialect adds a number to weights, they are read now, and must come back exactly, unless loss is allowed.
   ///
   /// - Parameters:
   ///   - name: the dialect's name.
   ///   - dtype: what will be written, if not the weights' own types: numbers are added in this one.
+  ///   - allowsLoss: whether sums may be rounded; each tensor says which were.
   /// - Throws: `CheckpointError`: unsupported if there is no such dialect for the architecture,
   ///   refused with every fault if a weight has no place in it.
   public func translated(
-    to name: String, as dtype: DType? = nil
+    to name: String, as dtype: DType? = nil, allowsLoss: Bool = false
   ) throws(CheckpointError) -> [Translated] {
     let dialect = try writtenDialect(
       named: name, of: type(of: architecture).name, among: families)
@@ -67,14 +66,19 @@ extension WeightGraph {
         continue
       }
       let addend = form.forms[0].addend
-      if addend != 0, let fault = try result[result.count - 1].add(addend, as: dtype) {
-        faults.append(fault)
+      if addend == 0 { continue }
+      try result[result.count - 1].add(addend, as: dtype)
+      if !allowsLoss, let rounding = result[result.count - 1].rounding {
+        faults.append("not exact    \(rounding)")
       }
     }
     guard faults.isEmpty else {
       let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"
       throw CheckpointError(
-        .refused("the model does not fit the dialect \(dialect.name): \(count)"), details: faults)
+        .refused("the model does not fit the dialect \(dialect.name): \(count)"),
+        advice: faults.allSatisfy { $0.hasPrefix("not exact") }
+          ? "--allow-lossy rounds the sums, as the ecosystem's own converter does" : nil,
+        details: faults)
     }
     return result
   }

@@ -38,6 +38,11 @@ struct CastConfig {
   }
 }
 
+/// A type by the name that frameworks have for it.
+func dtype(named name: String) -> DType? {
+  frameworkNames.first { $0.value == name }?.key
+}
+
 /// What frameworks call the types that weights can have.
 private let frameworkNames: [DType: String] = [
   .f64: "float64", .f32: "float32", .f16: "float16", .bf16: "bfloat16",

@@ -75,8 +75,11 @@ private func codecs(of coded: [CodedTensor]) -> String {
   "the codec " + Set(coded.map(\.codec)).sorted().joined(separator: " and ")
 }
 
+/// Their names, each once: of a stack of experts many weights are made.
 private func list(_ groups: [CodedTensor]) -> String {
-  groups.map(\.tensor.name.text).joined(separator: ", ")
+  let names = groups.map(\.tensor.name.text)
+  return names.indices.filter { names.firstIndex(of: names[$0]) == $0 }.map { names[$0] }
+    .joined(separator: ", ")
 }
 
 /// Where a config.json says how weights are coded.

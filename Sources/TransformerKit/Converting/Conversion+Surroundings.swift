@@ -16,10 +16,25 @@ extension Conversion {
     if let dialect, let note = model?.graph.foreignFiles(of: dialect, in: format.name) {
       notes.append(note)
     }
+    notes += roundings.map { "rounded \($0)" }
     let name = target.destination.lastComponent?.string ?? ""
     if !target.isFolder, let other = ContainerFormat.otherName(of: target.destination, than: format)
     {
       notes.append("\(name) is written as \(format), though it is called like \(other)")
+    }
+    return notes + bareArrayNotes
+  }
+
+  /// What is lost in a container that has neither names nor metadata.
+  private var bareArrayNotes: [String] {
+    guard format.isBareArray else { return [] }
+    let stem = target.destination.stem ?? ""
+    var notes: [String] = []
+    if let name = tensors.first?.name.text, name != stem {
+      notes.append("\(name) is called \(stem) there: \(format) has no name but the file's")
+    }
+    if source.metadata?.entries.isEmpty == false {
+      notes.append("left out __metadata__: \(format) has no place for it")
     }
     return notes
   }

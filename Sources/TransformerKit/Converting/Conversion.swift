@@ -22,7 +22,7 @@ public struct Conversion: Sendable {
     public var dtype: DType?
     /// Whether plain numbers are written of what codecs decode.
     public var dequantizes: Bool
-    /// Whether the cast may lose something.
+    /// Whether the cast, or a number that the dialect adds, may lose something.
     public var allowsLoss: Bool
     /// Whether source and target are compared before the target gets its name.
     public var isVerified: Bool
@@ -107,9 +107,13 @@ public struct Conversion: Sendable {
   let writer: CheckpointWriter
   /// What lies in the source's folder beside what is converted.
   let surroundings: Surroundings
-  private let tensors: [Tensor]
+  /// What is written, cast.
+  let tensors: [Tensor]
   /// The source as a model, if it is to be compared.
   let original: Model?
+
+  /// The tensors of which sums had to be rounded where the dialect adds a number, a line each.
+  public var roundings: [String] { translation.compactMap(\.rounding) }
 
   /// Whether plain numbers are written of what is coded.
   public var isDequantized: Bool { target.dequantizes }
@@ -134,7 +138,8 @@ public struct Conversion: Sendable {
       let model = try Model(source, options: options)
       self.model = model
       do {
-        translation = try model.graph.translated(to: dialect, as: target.dtype)
+        translation = try model.graph.translated(
+          to: dialect, as: target.dtype, allowsLoss: target.allowsLoss)
         mismatches = try model.graph.checkedMismatches(with: dialect, target)
       } catch {
         throw error.inFile(displayed(source.path))

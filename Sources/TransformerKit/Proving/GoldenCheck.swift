@@ -65,7 +65,7 @@ extension Model {
     return GoldenReport(
       head: graph.architecture.head, framework: golden.framework, precision: golden.precision,
       tolerance: tolerance, lines: lines, suspects: suspects, explanation: explanation,
-      hint: explaining && isWrong && explanation == nil ? try precisionHint() : nil)
+      hint: isWrong && explanation == nil ? try hint(golden, explaining: explaining) : nil)
   }
 
   /// What the comparison finds if the golden shows what its framework is known to compute instead of the
@@ -154,6 +154,22 @@ extension Model {
     return nil
   }
 
+  /// What may be the reason of a difference that nothing explains.
+  private func hint(_ golden: Golden, explaining: Bool) throws(CheckpointError) -> String? {
+    if let hint = golden.hint ?? routingHint(golden) { return hint }
+    return explaining ? try precisionHint() : nil
+  }
+
+  /// What a golden in half precision does not decide about experts.
+  private func routingHint(_ golden: Golden) -> String? {
+    let isRouted = graph.layers.values.contains { layer in
+      if case .experts = layer { true } else { false }
+    }
+    guard isRouted, [.bf16, .f16].contains(golden.precision) else { return nil }
+    return "where two experts are nearly as good, a router may choose another one in"
+      + " \(golden.precision.rawValue): a golden in f32 or more decides"
+  }
+
   /// Digits that the golden's model may have had, and this one has not.
   private func precisionHint() throws(CheckpointError) -> String? {
     let tensors = graph.slots.compactMap { graph.tensor(at: $0.path) }
@@ -190,6 +206,21 @@ extension Model {
     let isWithin = deviation.relative <= tolerance
     return GoldenReport.Line(
       name: expected.name, deviation: deviation, fault: nil, isWithin: isWithin)
+  }
+}
+
+extension Golden {
+  /// What is wrong with the golden itself: no model agrees with what is not a number.
+  fileprivate var hint: String? {
+    for output in outputs {
+      let elements = output.array.elements
+      let count = elements.count(where: \.isNaN)
+      if count > 0 {
+        return
+          "the golden's own \(output.name) is NaN in \(count) of \(elements.count) numbers"
+      }
+    }
+    return nil
   }
 }
 

@@ -1,4 +1,4 @@
-import Containers
+package import Containers
 public import Kernels
 public import Models
 public import TensorCore

@@ -156,6 +156,32 @@ import TransformerKit
     return try withExtendedLifetime(folder) { try Checkpoint.open(path) }
   }
 
+  /// The most frequent wrong copy: a cast that every weight has does not hide that some are in another order.
+  @Test func `a tensor that was rearranged and cast is rearranged`() throws {
+    let values = (0..<12).map { Float($0 * 3 + 1) }
+    let halves = values.map { UInt16($0.bitPattern >> 16) }
+    let order = [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
+    let folder = ScratchFolder()
+    func write(_ name: String, _ tensors: [Tensor]) throws -> Checkpoint {
+      let path = folder.path.appending(name)
+      try CheckpointWriter(destination: path, format: .safetensors).write(tensors: tensors)
+      return try Checkpoint.open(path)
+    }
+    func tensor(_ name: TensorName, _ shape: [Int], _ bits: [UInt16]) -> Tensor {
+      Tensor(name, .bf16, shape, bytes: bits.flatMap { littleEndian($0) })
+    }
+    let bytes = values.flatMap { littleEndian($0.bitPattern) }
+    let a = try write(
+      "a.safetensors",
+      [Tensor("moved", .f32, [3, 4], bytes: bytes), Tensor("kept", .f32, [3, 4], bytes: bytes)])
+    let b = try write(
+      "b.safetensors",
+      [tensor("moved", [4, 3], order.map { halves[$0] }), tensor("kept", [3, 4], halves)])
+    let changes = try diff(a, b).changes
+    #expect(changes.map(\.kind) == [.rearranged, .cast])
+    #expect(changes[0].rearrangement == .transposed(axes: [1, 0]) && changes[0].b?.dtype == .bf16)
+  }
+
   @Test func `constant tensors are renamed only as others are`() throws {
     let (ones, zeros) = ([Float](repeating: 1, count: 8), [Float](repeating: 0, count: 8))
     let (x, y) = ((0..<8).map { Float($0) }, (0..<8).map { Float($0 * $0 + 1) })

@@ -4,7 +4,7 @@ import TensorCore
 extension ContainerFormat {
   /// npy, one array of numpy in a file.
   public static let npy = ContainerFormat(
-    name: "npy", fileExtension: "npy", canShard: false,
+    name: "npy", fileExtension: "npy", canShard: false, isBareArray: true,
     matches: { $0.begins(with: NpyHeader.magic) ? .exact : nil },
     read: { file throws(CheckpointError) in
       // The format has no name for its array, so the file's serves.

@@ -136,6 +136,7 @@ extension CheckReport {
           .weights, nil, "keys of the config that are not known, and may mean something: \(keys)")
       }
       for key in known.doubtfulKeys { note(.config, nil, key.text) }
+      checkDeclaredType(checkpoint)
       return graph
     } catch {
       switch error.category {
@@ -153,6 +154,23 @@ extension CheckReport {
         for detail in error.details { add(group, nil, detail) }
       }
       return nil
+    }
+  }
+
+  /// Says if the config names a narrower type than weights have.
+  private mutating func checkDeclaredType(_ checkpoint: Checkpoint) {
+    for key in ["dtype", "torch_dtype"] {
+      guard let name = checkpoint.config?.value[key]?.string, let declared = dtype(named: name)
+      else { continue }
+      let wider = checkpoint.tensors.tensors.filter {
+        $0.dtype.isComputable && $0.dtype.bitWidth > declared.bitWidth
+      }
+      guard let first = wider.first else { return }
+      note(
+        .config, nil,
+        "\(key) is \(name), and \(wider.count) of \(checkpoint.tensors.count) tensors are wider"
+          + " (\(first.dtype)): transformers 5 rounds them to it when it loads the model")
+      return
     }
   }
 

@@ -89,10 +89,10 @@ struct Sorting {
     let kind: TensorChange.Kind =
       if match.isCopy {
         isNew ? .added : .changed
-      } else if match.cast != nil {
-        .cast
+      } else if match.rearrangement != .inPlace {
+        .rearranged
       } else {
-        match.rearrangement == .inPlace ? .renamed : .rearranged
+        match.cast == nil ? .renamed : .cast
       }
     var change = TensorChange(
       kind: kind, a: kind == .added ? nil : side(a[match.a]), b: side(b[match.b]))
