@@ -20,7 +20,7 @@ public struct Reach: Sendable, Equatable {
 }
 
 /// The longest text that is computed to get beyond a window.
-private let mostLength = 4096 + 16
+private let mostLength = 4096 + 32
 
 extension Architecture {
   /// A text that goes beyond what the built-in probe reaches: in length beyond windows, unless that takes more

@@ -30,7 +30,7 @@ import TransformerKit
 
   private let beyond = "stage decoder.blocks.0, beyond what the probe reaches"
 
-  @Test(arguments: [600, 2047])
+  @Test(arguments: [600, 4096])
   func `a window of one key more is seen beyond it`(_ window: Int) throws {
     let (a, b) = (JSONValue.number(window), JSONValue.number(window + 1))
     let name = "llama/mistral_generate"
