@@ -84,6 +84,7 @@ extension Subject {
       || ([right.probe] + [far].compactMap(\.self)).contains {
         try largestChange(wrong.graph, $0, { _ in true }) > rounding
       }
+    if !outcome.showsOnProbe, mutant.weights.isEmpty, mutant.slack != nil { return nil }
     if !outcome.showsOnProbe, outcome.equivalence == nil, !mutant.weights.isEmpty {
       outcome.isUnreached = try isUnreached(mutant)
     }

@@ -74,7 +74,21 @@ private func slack(_ ground: Ground, _ paths: Set<String>) -> String? {
   let reasons = ground.symmetries.reduce(into: [String: String]()) { reasons, symmetry in
     if case .decision(let path) = symmetry.change { reasons[path] = symmetry.reason }
   }
+  if paths.allSatisfy({ ground.isPartlyTurned(keyBias: $0) }) {
+    return "a key's bias adds the same to all scores of a query in places that no position turns"
+  }
   return paths.allSatisfy { reasons[$0] != nil } ? paths.first.flatMap { reasons[$0] } : nil
+}
+
+extension Ground {
+  /// Whether a weight is the bias of keys of which positions turn a part, and softmax takes away what the rest adds.
+  fileprivate func isPartlyTurned(keyBias path: String) -> Bool {
+    guard path.hasSuffix(".key.bias"),
+      let shape = graph.attention(at: String(path.dropLast(".key.bias".count))),
+      let rotary = shape.rotary
+    else { return false }
+    return rotary.size < shape.headSize && shape.norm == nil && !shape.dependsOnLevel
+  }
 }
 
 extension Subject {
