@@ -146,7 +146,16 @@ struct ConversionReport {
     let removed = plan.removed.map {
       "\(isDryRun ? "would remove" : "removed") \(escaped($0.name)): \(escaped($0.what))"
     }
-    return listed + others + removed + notes.map { "note: \(escaped($0))" }
+    return listed + others + otherLines + removed + notes.map { "note: \(escaped($0))" }
+  }
+
+  /// What the source's container holds that is no tensor, by name as far as they are few.
+  private var otherLines: [String] {
+    let count = conversion.source.otherCount
+    guard count > 0 else { return [] }
+    let shown = conversion.source.others.prefix(5).map { "\($0.name) (\($0.what))" }
+    let rest = count > shown.count ? " and \(count - shown.count) more" : ""
+    return ["left out, no tensors: \(escaped(shown.joined(separator: ", ")))\(rest)"]
   }
 
   /// What a single file has no place for, by name as far as they are few.
@@ -238,6 +247,8 @@ struct ConversionReport {
       "left_out": .array(
         (conversion.source.leftOut.map(\.text) + conversion.leftOut(by: plan).map(\.name))
           .map { .string($0) }),
+      "not_tensors": .array(
+        conversion.source.others.map { ["name": .string($0.name), "what": .string($0.what)] }),
       "files_left_out": .array(conversion.leftOut(by: plan).map { $0.json }),
       "removed": .array(plan.removed.map { $0.json }),
     ]

@@ -12,7 +12,7 @@ struct Convert: Verb {
     abstract: "Convert SRC to DST (what tfconvert does without a verb).",
     discussion: """
       Examples:
-        tfconvert bert-base/ bert.npz
+        tfconvert pytorch_model.bin model.safetensors
         tfconvert bert-base/ copy/ --max-shard-size 500MB
         tfconvert bert-base/ bert.npz --certificate bert.intoto.json
         tfconvert model.safetensors query.npz --include '*.query.*'

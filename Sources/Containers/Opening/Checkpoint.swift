@@ -19,6 +19,10 @@ public struct Checkpoint: Sendable {
   public private(set) var leftOut: [TensorName] = []
   /// What `strippingPrefix` has taken off names, and of how many.
   public private(set) var strippedPrefix: (text: String, count: Int)?
+  /// What its container holds that is no tensor, as far as it is listed.
+  public let others: [Other]
+  /// How many of these there are.
+  public let otherCount: Int
   /// The text beside the tensors; of several shards all pairs, the first shard's where they differ.
   public let metadata: Metadata?
   /// The config.json that belongs to it.
@@ -42,6 +46,14 @@ public struct Checkpoint: Sendable {
   let archive: TFZArchive?
   /// What the files of weights and the index were when they were opened.
   let stamps: [FilePath: FileStamp]
+
+  /// Something that a container holds and that is no tensor: the number of a step, arguments.
+  public struct Other: Sendable, Equatable {
+    /// The path to it, as tensors are named.
+    public let name: String
+    /// What it is: a phrase without a verb.
+    public let what: String
+  }
 
   /// Opens a file, a shard index or a folder.
   ///
@@ -117,6 +129,9 @@ public struct Checkpoint: Sendable {
       throw error.inFile(displayed(source.path))
     }
     metadata = contents.metadata
+    others = contents.others
+    otherCount = contents.otherCount
+    strippedPrefix = contents.strippedPrefix
     var belongings = contents.belongings
     let inside = belongings.takeConfig()
     if let config {
@@ -179,7 +194,7 @@ public struct Checkpoint: Sendable {
       throw error.inFile(displayed(path))
     }
     let count = tensors.tensors.count { $0.name.text.hasPrefix(prefix) }
-    stripped.strippedPrefix = (prefix, count)
+    stripped.strippedPrefix = ((strippedPrefix?.text ?? "") + prefix, count)
     return stripped
   }
 

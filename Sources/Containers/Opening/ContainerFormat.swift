@@ -15,8 +15,19 @@ public struct ContainerFormat: Sendable {
   /// Whether it has a place for config.json and the other small files of a folder.
   public internal(set) var holdsFiles = false
 
+  /// What the file in a folder is called, if not `model` with its extension.
+  var folderName: String?
+  /// What a file takes beside its tensors and `__metadata__`, at most: for itself, and for each tensor.
+  var overhead = Overhead()
+
   /// The most memory that writing tensors takes beside that for reading them, if worth mentioning.
   var memoryForWriting: @Sendable (_ tensors: [Tensor]) -> Int = { _ in 0 }
+
+  /// Bytes beside those of tensors, where several files are filled up to a size.
+  struct Overhead: Sendable {
+    var file = 8 + 8 + 32
+    var tensor: @Sendable (Tensor) -> Int = { SafetensorsLayout.entryBound($0) }
+  }
 
   /// What a file's bytes say about being one.
   let matches: @Sendable (Glimpse) -> Certainty?
@@ -27,7 +38,7 @@ public struct ContainerFormat: Sendable {
   let layout: (@Sendable (Contents) throws(CheckpointError) -> any FileLayout)?
 
   /// All containers that we know.
-  public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy]
+  public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy, .torch]
 
   /// Those that are written, too.
   public static let written: [ContainerFormat] = all.filter(\.isWritten)
@@ -60,6 +71,11 @@ extension ContainerFormat {
     }
     return try layout(contents)
   }
+
+  /// The names of those that are read in several files.
+  static var sharding: String {
+    all.filter(\.canShard).map(\.name).joined(separator: " and ")
+  }
 }
 
 extension ContainerFormat: Equatable, CustomStringConvertible {
@@ -80,6 +96,11 @@ struct Contents: Sendable {
   var belongings = Belongings()
   /// Everything before the tensors of the safetensors file to be, if it shall be the one it was.
   var head: [UInt8]?
+  /// What it holds that is no tensor, as far as it is listed, and how many of these there are.
+  var others: [Checkpoint.Other] = []
+  var otherCount = 0
+  /// What has been left out at the beginning of names, and of how many.
+  var strippedPrefix: (text: String, count: Int)?
   /// The container, if it can check itself.
   var archive: TFZArchive?
 }

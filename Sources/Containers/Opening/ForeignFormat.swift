@@ -63,13 +63,7 @@ struct ForeignFormat: Sendable {
       $0.begins(with: [0x0C, 0xDB, 0x3A, 0x2A])
     },
     ForeignFormat("a Flax msgpack file") { $0.isFlaxMessage },
-    ForeignFormat("a TorchScript program", .useSafetensors) { $0.zip == .torchScript },
-    ForeignFormat("a PyTorch file (zip with a pickle)", .useSafetensors) { $0.zip == .torch },
-    ForeignFormat("a PyTorch file without tensors", .useSafetensors, .wrapper) {
-      $0.zip == .torchWithoutTensors
-    },
     ForeignFormat("a Keras archive") { $0.zip == .keras },
-    ForeignFormat("a PyTorch file (pickle)", .useSafetensors) { $0.isLegacyTorch },
     ForeignFormat("a pickle of arrays", .useSafetensors) { $0.isPickle && $0.namesArrays },
     ForeignFormat("a pickle (.bin, .pt)", .useSafetensors, .wrapper) { $0.isPickle },
     ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },

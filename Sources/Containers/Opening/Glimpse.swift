@@ -82,9 +82,14 @@ extension Glimpse {
   }
 
   /// Whether a pickle speaks of numpy's arrays soon.
-  var namesArrays: Bool {
+  var namesArrays: Bool { names("multiarray") }
+
+  /// Whether a pickle speaks of a storage soon.
+  var namesStorages: Bool { names("Storage") }
+
+  private func names(_ word: String) -> Bool {
     let text = bytes(at: 0, 1 << 16)
-    let word = Array("multiarray".utf8)
+    let word = Array(word.utf8)
     return text.indices.contains {
       text[$0] == word[0] && text[$0...].starts(with: word)
     }

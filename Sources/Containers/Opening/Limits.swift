@@ -26,6 +26,24 @@ enum Limits {
   static let zipMembers = tensors
   /// Bytes of the directory of a zip archive.
   static let zipDirectory = 128 << 20
+  /// Bytes of a pickle that are looked at; long texts are passed over.
+  static let pickle = 128 << 20
+  /// Bytes of what a pickle makes, as counted while it is read.
+  static let pickleMemory = 96 << 20
+  /// Bytes of a pickle that is compressed.
+  static let pickleText = 64 << 20
+  /// Bytes of all tensors of a file of views, if that is 1032 times smaller.
+  static let views = 256 << 20
+  /// Bytes of a line of a pickle.
+  static let pickleLine = 65_536
+  /// Values on a pickle's stack, and marks there.
+  static let pickleStack = 1 << 21
+  /// How deep tensors are looked for in lists and dictionaries.
+  static let pickleDepth = 1000
+  /// Values that are looked at on all paths through a pickle.
+  static let pickleSteps = 1 << 24
+  /// Bytes of all paths to what is in a pickle.
+  static let pickleNames = 48 << 20
   /// Faults of a header, or of an index, that are collected; others are counted.
   static let reportedFaults = 1000
 

@@ -123,7 +123,7 @@ import Testing
     weights("out/onnx/inner.safetensors")
     for (name, bytes) in [
       ("keep/deep/notes", [1]), ("notes", [2]), ("pytorch_model.bin", [3]),
-      ("config.json", [4]), ("optimizer.pt", Array("GGUF".utf8)),
+      ("config.json", [4]), ("optimizer.state", Array("GGUF".utf8)),
     ] as [(String, [UInt8])] {
       scratch.write(bytes, to: "out/" + name)
     }
@@ -135,7 +135,7 @@ import Testing
       ])
     try writer().write(plan)
     #expect(
-      fileNames(in: out) == ["keep", "model.safetensors", "notes", "onnx", "optimizer.pt"])
+      fileNames(in: out) == ["keep", "model.safetensors", "notes", "onnx", "optimizer.state"])
     #expect(readFile(out.pushing("keep/deep/notes")) == [1])
     #expect(fileNames(in: out.appending("onnx")) == ["inner.safetensors"])
     #expect(scratch.names == ["out"])
