@@ -99,7 +99,7 @@ private let expectedSafetensorsFaults: [String: ExpectedFault] = [
   "metadata_duplicate": "duplicate key \"a\"",
   "git_lfs_pointer": "is a Git LFS pointer",
   "web_page": "is a web page",
-  "gguf": .unsupported("is a GGUF file"),
+  "ggml": .unsupported("is a GGML file"),
   "pickle": .unsupported("is a pickle"),
 ]
 

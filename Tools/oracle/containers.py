@@ -281,7 +281,7 @@ def safetensors_bad() -> None:
         ),
         "git_lfs_pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
         "web_page": b"<!DOCTYPE html>\n<html><body>Not Found</body></html>",
-        "gguf": b"GGUF\x03\0\0\0" + bytes(16),
+        "ggml": b"lmgg\x01\0\0\0" + bytes(16),
         "pickle": b"\x80\x02}q\x00.",
     }
     for name, data in bad.items():

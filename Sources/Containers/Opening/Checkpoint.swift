@@ -65,7 +65,8 @@ public struct Checkpoint: Sendable {
   ///   - path: what to open.
   ///   - format: the container, if its bytes shall not decide.
   ///   - config: the config.json, if it is not where it usually is: inside the container, else
-  ///     `FILE.config.json` beside a file, else `config.json` in its folder.
+  ///     `FILE.config.json` beside a file, else `config.json` in its folder; else what a GGUF file says
+  ///     of its model.
   ///   - configNames: what else a folder's config may be called, the likeliest first.
   /// - Throws: `CheckpointError` if something is missing, broken or not known.
   public static func open(
@@ -91,9 +92,9 @@ public struct Checkpoint: Sendable {
   ) throws(CheckpointError) -> Checkpoint {
     switch source.weights {
     case .file(let file, let format):
-      let contents = try format.contents(of: file)
+      let (contents, files) = try format.contents(of: file).joined(from: file)
       return try Checkpoint(
-        source, format: format, contents: contents, files: [file.path], index: nil, config: config)
+        source, format: format, contents: contents, files: files, index: nil, config: config)
     case .index(let path):
       return try open(source, index: path, config: config)
     }
@@ -136,10 +137,16 @@ public struct Checkpoint: Sendable {
     let inside = belongings.takeConfig()
     if let config {
       self.config = config
-    } else if let inside {
-      self.config = try ConfigFile(inside, in: source.path)
     } else {
-      self.config = try source.config.map { path throws(CheckpointError) in try ConfigFile(path) }
+      let beside =
+        inside == nil || contents.hasDerivedConfig
+        ? try source.config.map { path throws(CheckpointError) in try ConfigFile(path) } : nil
+      let derived = try inside.map { file throws(CheckpointError) in
+        contents.hasDerivedConfig
+          ? try ConfigFile(source.path, bytes: file.read(limit: Limits.config))
+          : try ConfigFile(file, in: source.path)
+      }
+      self.config = beside.flatMap { $0.saysMoreThanType || derived == nil ? $0 : nil } ?? derived
     }
     self.belongings = belongings
     archive = contents.archive

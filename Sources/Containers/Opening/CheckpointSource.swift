@@ -125,6 +125,9 @@ struct WeightsInFolder {
   ) throws(CheckpointError) -> CheckpointSource.Weights {
     let found = try FolderContents(folder)
     let choices = found.indices + found.containers.filter { !found.indexed.contains($0) }
+    if let first = GGUFSplitName.first(of: choices) {
+      return try CheckpointSource.weights(at: folder.appending(first), format: format)
+    }
     if choices.count > 1 {
       let list = choices.map { "\"\(displayed(FilePath($0)))\"" }.joined(separator: ", ")
       throw CheckpointError(

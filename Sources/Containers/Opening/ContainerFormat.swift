@@ -38,7 +38,7 @@ public struct ContainerFormat: Sendable {
   let layout: (@Sendable (Contents) throws(CheckpointError) -> any FileLayout)?
 
   /// All containers that we know.
-  public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy, .torch]
+  public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy, .torch, .gguf]
 
   /// Those that are written, too.
   public static let written: [ContainerFormat] = all.filter(\.isWritten)
@@ -101,6 +101,9 @@ struct Contents: Sendable {
   var otherCount = 0
   /// What has been left out at the beginning of names, and of how many.
   var strippedPrefix: (text: String, count: Int)?
+  /// Whether the config.json among the belongings was made of what the container says of itself: one that
+  /// lies beside it says more.
+  var hasDerivedConfig = false
   /// The container, if it can check itself.
   var archive: TFZArchive?
 }
@@ -119,4 +122,14 @@ protocol FileLayout: Sendable {
 
 extension FileLayout {
   var sizeIsBound: Bool { false }
+}
+
+extension Tensor {
+  /// Fails if the elements are blocks, which only GGUF has.
+  func requireElements(for container: String) throws(CheckpointError) {
+    guard dtype.isBlock else { return }
+    throw CheckpointError(
+      .refused("\(container) cannot hold blocks of \(dtype)"), tensor: name,
+      advice: "--dequantize writes plain numbers; GGUF can hold blocks")
+  }
 }

@@ -4,7 +4,7 @@ import TensorCore
 ///
 /// A new one is one line in `all`. When a reader for it is written, it becomes a `ContainerFormat`.
 struct ForeignFormat: Sendable {
-  /// What it is, with an article: "a GGUF file".
+  /// What it is, with an article: "a GGML file".
   let words: String
   /// What to do with such a file, as far as there is an answer.
   private let advice: Advice
@@ -48,7 +48,6 @@ struct ForeignFormat: Sendable {
 
   /// All that are known.
   static let all: [ForeignFormat] = [
-    ForeignFormat("a GGUF file", beginning: "GGUF"),
     // ggml, ggmf, ggjt and ggla, as little-endian numbers.
     ForeignFormat("a GGML file", beginning: "lmgg", "fmgg", "tjgg", "algg"),
     ForeignFormat("an HDF5 file") { $0.isHDF5 },

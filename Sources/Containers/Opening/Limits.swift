@@ -8,6 +8,9 @@ enum Limits {
   static let tensors = 262_144
   /// Bytes of an npy header. Version 1 cannot have more than 65,535.
   static let npyHeader = 1_048_576
+  /// Bytes of what stands before the tensors of a GGUF file, and its key-values.
+  static let ggufHeader = 256 << 20
+  static let ggufValues = 65_536
   /// Bytes of a shard index.
   static let shardIndex = 100_000_000
   /// Bytes of a config.json.

@@ -45,6 +45,7 @@ public struct WritePlan: Sendable {
     let others = travellers(writer, companions)
     var contents = contents
     contents.belongings.origin = writer.belongings.origin
+    contents.belongings.keyValues = writer.belongings.keyValues
     if writer.format.holdsFiles {
       contents.belongings.files = Self.inside(writer, config: config, others)
     }

@@ -27,7 +27,6 @@ import Testing
   }
 
   static let samples: [Sample] = [
-    Sample(words: "a GGUF file", bytes: text("GGUF") + [3, 0, 0, 0]),
     Sample(words: "a GGML file", bytes: text("lmgg") + [1, 0, 0, 0]),
     Sample(words: "an HDF5 file", bytes: [0x89] + text("HDF\r\n") + [0x1A, 0x0A, 0]),
     Sample(
@@ -154,7 +153,7 @@ import Testing
     let cases: [([(String, [UInt8])], String)] = [
       ([("./model_config.yaml", [1]), ("./model_weights.ckpt", [2])], "a NeMo archive (tar)"),
       ([("sys_info", []), ("pickle", []), ("storages", [])], "a PyTorch file (tar of pickles)"),
-      ([("notes", [1]), ("x/a", Self.text("GGUF"))], "a tar archive with weights"),
+      ([("notes", [1]), ("x/a", Self.text("lmgg"))], "a tar archive with weights"),
       ([("notes", [1])], "a tar archive"),
     ]
     for (files, words) in cases {
@@ -163,7 +162,7 @@ import Testing
       #expect(found.description.contains("is \(words), which"), "\(found)")
     }
     // Sizes that lie.
-    var bad = archive([("a", Self.text("GGUF")), ("b", [1])])
+    var bad = archive([("a", Self.text("lmgg")), ("b", [1])])
     bad.replaceSubrange(124..<135, with: Self.text("77777777777"))
     #expect(error(reading: scratch.write(bad, to: "m.tar"))?.category == .unsupported)
   }

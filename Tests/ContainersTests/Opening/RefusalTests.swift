@@ -64,12 +64,12 @@ import Testing
         safetensorsFile(#"{"x":{"dtype":"F7","shape":[1],"data_offsets":[0,1]}}"#, data: 1),
         to: name + ".safetensors")
     }
-    scratch.write(Array("GGUF".utf8), to: "c.safetensors")
+    scratch.write(Array("lmgg".utf8), to: "c.safetensors")
     let map = #"{"x": "a.safetensors", "y": "b.safetensors", "z": "c.safetensors"}"#
     let path = scratch.write(
       Array("{\"weight_map\": \(map)}".utf8), to: "model.safetensors.index.json")
     let faults = structureFaults(of: path).map(\.description)
-    for words in ["a.safetensors", "b.safetensors", "c.safetensors: is a GGUF file"] {
+    for words in ["a.safetensors", "b.safetensors", "c.safetensors: is a GGML file"] {
       #expect(faults.contains { $0.contains(words) }, "\(faults)")
     }
     #expect(structureFaults(of: scratch.path.appending("nowhere")).count == 1)
@@ -89,7 +89,7 @@ import Testing
   // MARK: Folders
 
   @Test func `weights that cannot be read name those beside them that can`() throws {
-    scratch.write(Array("GGUF".utf8), to: "model.safetensors")
+    scratch.write(Array("lmgg".utf8), to: "model.safetensors")
     for name in ["a", "b", "c", "d"] { try weights(name + ".npz", as: .npz) }
     let found = text(reading: scratch.path)
     #expect(
