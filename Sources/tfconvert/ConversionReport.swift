@@ -88,13 +88,17 @@ struct ConversionReport {
 
   /// What happened to the values.
   private var valueSummary: String {
-    guard let first = conversion.casts.first else {
+    guard !conversion.casts.isEmpty else {
       let isDecoded = conversion.isDequantized && !conversion.coded.isEmpty
       return isDecoded ? "values of \(conversion.coded.count) decoded" : "values unchanged"
     }
     let count = conversion.casts.filter(\.isLossy).count
     let loss = count == 0 ? "without loss" : "values of \(count) changed"
-    return "\(describe(conversion.casts.count, "tensor")) cast to \(first.to), \(loss)"
+    let types = Dictionary(grouping: conversion.casts, by: \.to)
+    let parts = types.sorted { ($1.value.count, $0.key.name) < ($0.value.count, $1.key.name) }.map {
+      "\(describe($0.value.count, "tensor")) cast to \($0.key)"
+    }
+    return "\(parts.joined(separator: ", ")), \(loss)"
   }
 
   /// What of the source is not in the target, and the other way round.

@@ -16,12 +16,29 @@ extension Conversion {
     if let dialect, let note = model?.graph.foreignFiles(of: dialect, in: format.name) {
       notes.append(note)
     }
+    if let note = tokenizerNote { notes.append(note) }
     let name = target.destination.lastComponent?.string ?? ""
     if !target.isFolder, let other = ContainerFormat.otherName(of: target.destination, than: format)
     {
       notes.append("\(name) is written as \(format), though it is called like \(other)")
     }
     return notes
+  }
+}
+
+extension Conversion {
+  /// What becomes of the tokenizer, where a GGUF file holds one and the other side has files.
+  private var tokenizerNote: String? {
+    let isSource = source.belongings.keyValues?.hasTokenizer ?? false
+    if isSource, format != .gguf {
+      return "the tokenizer inside the GGUF file is left out: it is not translated"
+    }
+    if format == .gguf, belongings.keyValues != nil, belongings.keyValues?.hasTokenizer == false,
+      dialect != nil
+    {
+      return "no tokenizer that can be translated: the GGUF file has none, and llama.cpp takes ids"
+    }
+    return nil
   }
 }
 
