@@ -11,6 +11,8 @@ import Testing
 /// What is damaged.
 private let files =
   goodFixtures
+  // Files of the other ecosystems may end early, or are several: EcosystemDamageTests has these.
+  + fixtures("flax", "good")
   + ["equal", "equal_deflated"].map { fixture("containers/npz/python/\($0).npz") }
   + ["views.pt", "views_legacy.bin", "no_checksums.pt", "training_legacy.pth", "deflated.pt"]
   .map { fixture("containers/torch/good/\($0)") }

@@ -69,6 +69,14 @@ final class ZipArchive: Sendable {
     }
   }
 
+  /// A member as a file of its own, if it is stored as it is; its checksum is not compared.
+  func file(_ number: Int) -> ArchiveMember? {
+    guard members[number].method == .stored else { return nil }
+    return ArchiveMember(
+      archive: file, fileName: Array(members[number].name.text.utf8), start: dataOffsets[number],
+      size: members[number].size)
+  }
+
   /// A stream that is at `offset` of a member, or before it; a new one if there is none.
   fileprivate func stream(
     of number: Int, data: FileBytes, before offset: Int

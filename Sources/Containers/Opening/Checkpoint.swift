@@ -93,7 +93,8 @@ public struct Checkpoint: Sendable {
     case .file(let file, let format):
       let contents = try format.contents(of: file)
       return try Checkpoint(
-        source, format: format, contents: contents, files: [file.path], index: nil, config: config)
+        source, format: format, contents: contents, files: [file.path] + contents.files, index: nil,
+        config: config)
     case .index(let path):
       return try open(source, index: path, config: config)
     }

@@ -1,3 +1,4 @@
+import SystemPackage
 public import TensorCore
 
 /// A way to store tensors as bytes. It knows names, dtypes and shapes, and no model.
@@ -38,7 +39,9 @@ public struct ContainerFormat: Sendable {
   let layout: (@Sendable (Contents) throws(CheckpointError) -> any FileLayout)?
 
   /// All containers that we know.
-  public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy, .torch]
+  public static let all: [ContainerFormat] = [
+    .safetensors, .npz, .tfz, .npy, .torch, .flax, .tensorFlow, .onnx, .hdf5,
+  ]
 
   /// Those that are written, too.
   public static let written: [ContainerFormat] = all.filter(\.isWritten)
@@ -74,7 +77,8 @@ extension ContainerFormat {
 
   /// The names of those that are read in several files.
   static var sharding: String {
-    all.filter(\.canShard).map(\.name).joined(separator: " and ")
+    let names = all.filter(\.canShard).map(\.name)
+    return names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
   }
 }
 
@@ -92,6 +96,8 @@ struct Contents: Sendable {
   var metadata: Metadata?
   /// Whether that order is what the writer declared, or an accident.
   var keepsOrder = true
+  /// Further files that the tensors' bytes are in.
+  var files: [FilePath] = []
   /// What stands beside the tensors, as far as the container knows.
   var belongings = Belongings()
   /// Everything before the tensors of the safetensors file to be, if it shall be the one it was.
@@ -103,6 +109,14 @@ struct Contents: Sendable {
   var strippedPrefix: (text: String, count: Int)?
   /// The container, if it can check itself.
   var archive: TFZArchive?
+
+  /// Takes note of something that is no tensor: what it is called, and what it is.
+  mutating func setAside(_ name: String, _ what: String) {
+    otherCount += 1
+    if others.count < Limits.reportedFaults {
+      others.append(Checkpoint.Other(name: name, what: what))
+    }
+  }
 }
 
 /// A file that is about to be written: its size is known and nothing can be wrong with it any more.

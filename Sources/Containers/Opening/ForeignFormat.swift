@@ -51,10 +51,7 @@ struct ForeignFormat: Sendable {
     ForeignFormat("a GGUF file", beginning: "GGUF"),
     // ggml, ggmf, ggjt and ggla, as little-endian numbers.
     ForeignFormat("a GGML file", beginning: "lmgg", "fmgg", "tjgg", "algg"),
-    ForeignFormat("an HDF5 file") { $0.isHDF5 },
     ForeignFormat("a TensorFlow Lite model") { $0.head.dropFirst(4).starts(with: "TFL3".utf8) },
-    ForeignFormat("the index of a TensorFlow checkpoint") { $0.isTensorFlowIndex },
-    ForeignFormat("an ONNX model") { $0.message == .onnx },
     ForeignFormat("a TensorFlow SavedModel") { $0.message == .savedModel },
     ForeignFormat("a TensorFlow graph") { $0.message == .graph },
     ForeignFormat("a Core ML model") { $0.message == .coreML },
@@ -62,8 +59,6 @@ struct ForeignFormat: Sendable {
     ForeignFormat("an Orbax checkpoint's manifest") {
       $0.begins(with: [0x0C, 0xDB, 0x3A, 0x2A])
     },
-    ForeignFormat("a Flax msgpack file") { $0.isFlaxMessage },
-    ForeignFormat("a Keras archive") { $0.zip == .keras },
     ForeignFormat("a pickle of arrays", .useSafetensors) { $0.isPickle && $0.namesArrays },
     ForeignFormat("a pickle (.bin, .pt)", .useSafetensors, .wrapper) { $0.isPickle },
     ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },

@@ -20,6 +20,11 @@ enum Limits {
   static let folderDepth = 32
   /// Bytes of a tensor's name.
   static let name = 65_536
+  /// Bytes of all names of a file in which a name is a path, and its beginning costs nothing.
+  static let pathNames = 64 << 20
+  /// Members of all maps of a MessagePack file, and bytes of a text in it.
+  static let messageMembers = 524_288
+  static let messageText = 1 << 20
   /// Extents of a tensor.
   static let rank = 64
   /// Members of a zip archive.
@@ -58,6 +63,21 @@ enum Limits {
       throw CheckpointError(
         .limitExceeded("the number of dimensions", limit: Self.rank, found: rank), tensor: name,
         offset: offset)
+    }
+  }
+}
+
+/// Counts what the names of a file take whose tensors are named by paths: a tree of a few bytes can have
+/// very long ones.
+struct NameBudget {
+  private var left: Int = Limits.pathNames
+
+  /// Takes note of a name, or of what is about to become one.
+  mutating func take(_ byteCount: Int) throws(CheckpointError) {
+    left -= min(left + 1, byteCount)
+    guard left >= 0 else {
+      throw CheckpointError(
+        .malformed("the names take more than \(Limits.pathNames) bytes together"))
     }
   }
 }

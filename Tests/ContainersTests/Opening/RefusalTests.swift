@@ -54,7 +54,7 @@ import Testing
     let map = #"{"weight_map": {"a": "a.safetensors", "b": "b.npz"}}"#
     let path = scratch.write(Array(map.utf8), to: "model.safetensors.index.json")
     #expect(
-      text(reading: path).contains("b.npz: is npz, but only safetensors and torch have shards"))
+      text(reading: path).contains("b.npz: is npz, but only safetensors, torch and flax have shards"))
     #expect(structureFaults(of: path).count == 1)
   }
 
@@ -168,7 +168,13 @@ import Testing
       [0x81, 0xA1, 0x61, 0x81, 0xB9] + Array("__msgpack_chunked_array__".utf8) + [0xC3],
     ] as [[UInt8]]) func `Flax's arrays are found behind what stands before them`(_ bytes: [UInt8])
   {
-    #expect(text(reading: scratch.write(bytes, to: "x")).contains("is a Flax msgpack file"))
+    // Found, and broken.
+    let found = text(reading: scratch.write(bytes + [UInt8](repeating: 0, count: 16), to: "x"))
+    #expect(!found.contains("is none of safetensors"))
+    #expect(
+      found.contains("an array is no list of shape") || found.contains("follow the last item")
+        || found.contains("a key of a map is no text") || found.contains("an array in pieces"),
+      "\(found)")
   }
 
   @Test(
@@ -192,13 +198,6 @@ import Testing
     ] as [[UInt8]]) func `other messages are no model`(_ bytes: [UInt8])
   {
     #expect(text(reading: scratch.write(bytes, to: "x")).contains("is none of safetensors"))
-  }
-
-  @Test(arguments: [
-    (["model.weights.h5", "config.json"], "a Keras archive")
-  ]) func `what is in a zip archive says what it is`(_ names: [String], _ words: String) {
-    let path = scratch.write(archive(of: names), to: "x.bin")
-    #expect(text(reading: path).contains("is \(words), which"))
   }
 
   @Test func `a zip archive of other things, and one that is cut, are left to npz`() {

@@ -103,6 +103,12 @@ extension CheckReport {
 
   /// What else lies in the checkpoint's folder: other weights, and what no conversion takes along.
   mutating func lookAround(_ checkpoint: Checkpoint) {
+    if checkpoint.otherCount > 0 {
+      let names = checkpoint.others.prefix(5).map { "\($0.name) (\($0.what))" }
+      let rest = checkpoint.otherCount - names.count
+      let list = names.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+      note(.structure, nil, "not read, since they are no tensors: \(list)")
+    }
     do throws(CheckpointError) {
       let found = try checkpoint.surroundings(isDeep: true)
       beside = found.weights
