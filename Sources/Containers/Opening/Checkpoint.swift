@@ -47,6 +47,9 @@ public struct Checkpoint: Sendable {
   /// What the files of weights and the index were when they were opened.
   let stamps: [FilePath: FileStamp]
 
+  /// The memory that reading the headers took, beside what is known of each tensor, in bytes.
+  public let openingMemory: Int
+
   /// Something that a container holds and that is no tensor: the number of a step, arguments.
   public struct Other: Sendable, Equatable {
     /// The path to it, as tensors are named.
@@ -131,6 +134,7 @@ public struct Checkpoint: Sendable {
     metadata = contents.metadata
     others = contents.others
     otherCount = contents.otherCount
+    openingMemory = contents.openingMemory
     strippedPrefix = contents.strippedPrefix
     var belongings = contents.belongings
     let inside = belongings.takeConfig()

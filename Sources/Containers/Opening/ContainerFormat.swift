@@ -99,6 +99,8 @@ struct Contents: Sendable {
   /// What it holds that is no tensor, as far as it is listed, and how many of these there are.
   var others: [Checkpoint.Other] = []
   var otherCount = 0
+  /// The memory that reading the headers took, beside what is known of each tensor.
+  var openingMemory = 0
   /// What has been left out at the beginning of names, and of how many.
   var strippedPrefix: (text: String, count: Int)?
   /// The container, if it can check itself.

@@ -163,6 +163,7 @@ struct ShardIndex {
       contents.keepsOrder = contents.keepsOrder && part.keepsOrder
       contents.others += part.others
       contents.otherCount += part.otherCount
+      contents.openingMemory = max(contents.openingMemory, part.openingMemory)
       origin.shards += part.belongings.origin?.shards ?? []
       for tensor in part.tensors {
         if placement[tensor.name] == number {

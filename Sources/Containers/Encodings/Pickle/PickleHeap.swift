@@ -11,7 +11,8 @@ struct PickleHeap: Sendable {
   private(set) var stretches: [Range<Int>] = []
   /// All short texts.
   private var texts: [UInt8] = []
-  private var used = 0
+  /// The bytes that it takes, as counted.
+  private(set) var used = 0
 
   /// Counts memory that is about to be taken.
   ///

@@ -65,6 +65,7 @@ extension TorchTree {
     var contents = Contents(tensors: tensors, metadata: ["format": "pt"], keepsOrder: false)
     contents.others = others.map { Checkpoint.Other(name: $0.name, what: $0.what) }
     contents.otherCount = otherCount
+    contents.openingMemory = heap.used
     if let wrapper { contents.strippedPrefix = ("\(wrapper.name).", wrapper.count) }
     return contents
   }

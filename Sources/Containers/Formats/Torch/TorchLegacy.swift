@@ -8,6 +8,9 @@ import TensorCore
 func readLegacyTorch(_ file: any ByteSource) throws(CheckpointError) -> Contents {
   let bytes = FileBytes(file: file, start: 0, count: file.size)
   let magic = try Pickle(bytes, base: 0)
+  guard magic.heap.object(magic.root) == .bigNumber else {
+    throw CheckpointError(.malformed("does not begin as torch's files do"), offset: 0)
+  }
   let version = try Pickle(bytes, at: magic.end, base: 0)
   guard case .int(1001) = version.root else {
     throw CheckpointError(

@@ -127,6 +127,25 @@ import Testing
     #expect(try Checkpoint.open(path, format: .torch).others.count == 1)
   }
 
+  @Test func `what a pickle takes is counted for caps of memory`() throws {
+    let scratch = ScratchFolder()
+    let tensors = (0..<500).map { Tensor(TensorName("t\($0)"), .u8, [1], [1]) }
+    let path = scratch.path.appending("x.pt")
+    try CheckpointWriter(destination: path, format: .torch).write(tensors: tensors)
+    // 20 values of 16 bytes and some objects a tensor.
+    #expect(try Checkpoint.open(path).openingMemory > 500 * 320)
+    let other = scratch.path.appending("x.npz")
+    try CheckpointWriter(destination: other, format: .npz).write(tensors: tensors)
+    #expect(try Checkpoint.open(other).openingMemory == 0)
+  }
+
+  @Test func `another pickle is not taken for torch's`() {
+    let scratch = ScratchFolder()
+    let path = scratch.write([0x80, 2, 0x7D, 0x2E], to: "x.pt")
+    #expect(throws: CheckpointError.self) { try Checkpoint.open(path, format: .torch) }
+    #expect(error(reading: path)?.category == .unsupported)
+  }
+
   // MARK: Folders
 
   @Test func `safetensors comes before torch in a folder, and torch is named`() throws {
