@@ -16,7 +16,7 @@ public struct Codec: Sendable {
   let groups: @Sendable (TensorTable, JSONValue?) throws(CheckpointError) -> [CodedTensor]
 
   /// All that there are.
-  public static let all: [Codec] = [.fp8Blocks, .fp8Scales, .mxfp4]
+  public static let all: [Codec] = [.fp8Blocks, .fp8Scales, .mxfp4, .ggmlBlocks]
 }
 
 /// A tensor of plain numbers that a codec makes of stored ones.

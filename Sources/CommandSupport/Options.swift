@@ -172,6 +172,9 @@ public struct CommonOptions: ParsableArguments {
     let config = checkpoint.config.map { displayed($0.path) } ?? "none found"
     standardError("config \(escaped(config))")
     if let part = checkpoint.part { standardError("this is \(escaped(part.words))") }
+    for item in checkpoint.others {
+      standardError("in it, not read: \(escaped(item.name)), \(escaped(item.what))")
+    }
     for item in checkpoint.beside {
       standardError("beside it, not read: \(escaped(item.name)), \(escaped(item.what))")
     }

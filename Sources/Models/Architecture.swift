@@ -39,6 +39,9 @@ public protocol Architecture: Sendable, Equatable {
   /// no outputs.
   func withoutPadding(_ inputs: ModelInputs) -> ModelInputs
 
+  /// Up to where a text must go before something new happens to it.
+  var reach: Reach { get }
+
   /// How the head continues a text, or `nil` if it does not.
   var generation: GenerationRules? { get }
 
@@ -84,6 +87,9 @@ extension Architecture {
   public func faults(in inputs: ModelInputs) -> [String] { [] }
 
   public func withoutPadding(_ inputs: ModelInputs) -> ModelInputs { inputs }
+
+  /// Nothing new, unless an architecture says so.
+  public var reach: Reach { Reach() }
 
   public var generation: GenerationRules? { nil }
 

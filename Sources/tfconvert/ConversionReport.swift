@@ -90,7 +90,7 @@ struct ConversionReport {
   private var valueSummary: String {
     let rounded = conversion.roundings.count
     let sums = rounded == 0 ? [] : ["sums of \(rounded) rounded"]
-    guard let first = conversion.casts.first else {
+    guard !conversion.casts.isEmpty else {
       let isDecoded = conversion.isDequantized && !conversion.coded.isEmpty
       let decoded = isDecoded ? ["\(describe(conversion.coded.count, "weight")) decoded"] : []
       let changes = decoded + sums
@@ -98,8 +98,11 @@ struct ConversionReport {
     }
     let count = conversion.casts.filter(\.isLossy).count
     let loss = count == 0 ? "without loss" : "values of \(count) changed"
-    let cast = "\(describe(conversion.casts.count, "tensor")) cast to \(first.to), \(loss)"
-    return ([cast] + sums).joined(separator: ", ")
+    let types = Dictionary(grouping: conversion.casts, by: \.to)
+    let parts = types.sorted { ($1.value.count, $0.key.name) < ($0.value.count, $1.key.name) }.map {
+      "\(describe($0.value.count, "tensor")) cast to \($0.key)"
+    }
+    return (parts + [loss] + sums).joined(separator: ", ")
   }
 
   /// What of the source is not in the target, and the other way round.
@@ -151,7 +154,16 @@ struct ConversionReport {
     let removed = plan.removed.map {
       "\(isDryRun ? "would remove" : "removed") \(escaped($0.name)): \(escaped($0.what))"
     }
-    return listed + others + removed + notes.map { "note: \(escaped($0))" }
+    return listed + others + otherLines + removed + notes.map { "note: \(escaped($0))" }
+  }
+
+  /// What the source's container holds that is no tensor, by name as far as they are few.
+  private var otherLines: [String] {
+    let count = conversion.source.otherCount
+    guard count > 0 else { return [] }
+    let shown = conversion.source.others.prefix(5).map { "\($0.name) (\($0.what))" }
+    let rest = count > shown.count ? " and \(count - shown.count) more" : ""
+    return ["left out, no tensors: \(escaped(shown.joined(separator: ", ")))\(rest)"]
   }
 
   /// What a single file has no place for, by name as far as they are few.
@@ -170,7 +182,7 @@ struct ConversionReport {
       let isUntouched =
         conversion.casts.isEmpty && (conversion.coded.isEmpty || !conversion.isDequantized)
       let values = isUntouched ? "dtypes and values unchanged" : valueSummary
-      let isAllSame = isUntouched && conversion.source.strippedPrefix == nil
+      let isAllSame = isUntouched && conversion.source.strippedPrefix == nil && !isRenamed
       let change = isAllSame ? "names, \(values)" : "\(nameSummary), \(values)"
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
@@ -180,7 +192,14 @@ struct ConversionReport {
       + " \(graph.architecture.head), \(valueSummary)"
   }
 
+  /// Whether the only tensor goes by the name of its file.
+  private var isRenamed: Bool {
+    conversion.format.isBareArray
+      && conversion.source.tensors.tensors.first?.name.text != target.stem
+  }
+
   private var nameSummary: String {
+    if isRenamed { return "the name is the file's" }
     guard let (prefix, count) = conversion.source.strippedPrefix else {
       let written = plan.files.reduce(0) { $0 + $1.tensorCount }
       let isSame = !conversion.isDequantized || conversion.coded.isEmpty
@@ -247,6 +266,8 @@ struct ConversionReport {
       "left_out": .array(
         (conversion.source.leftOut.map(\.text) + conversion.leftOut(by: plan).map(\.name))
           .map { .string($0) }),
+      "not_tensors": .array(
+        conversion.source.others.map { ["name": .string($0.name), "what": .string($0.what)] }),
       "files_left_out": .array(conversion.leftOut(by: plan).map { $0.json }),
       "removed": .array(plan.removed.map { $0.json }),
     ]

@@ -12,10 +12,12 @@ struct Convert: Verb {
     abstract: "Convert SRC to DST (what tfconvert does without a verb).",
     discussion: """
       Examples:
-        tfconvert bert-base/ bert.npz
+        tfconvert pytorch_model.bin model.safetensors
         tfconvert bert-base/ copy/ --max-shard-size 500MB
         tfconvert bert-base/ bert.npz --certificate bert.intoto.json
         tfconvert model.safetensors query.npz --include '*.query.*'
+        tfconvert model.gguf model/ --dialect huggingface --dequantize
+        tfconvert model/ model.gguf --dialect gguf
 
       --include and --exclude choose among the source's tensors before anything else happens. What is \
       left out is as if it were not there: with --dialect, the rest must still be a whole model.
@@ -43,7 +45,8 @@ struct Convert: Verb {
 
   @Option(
     help: ArgumentHelp(
-      "The type of floating-point tensors of 16 bits and more.", valueName: "type"))
+      "The type of floating-point tensors of 16 bits and more; q…: blocks of a GGUF file.",
+      valueName: "type"))
   var dtype = TargetType.keep
 
   @Flag(help: "Write plain weights of a quantised source.")
@@ -173,6 +176,11 @@ enum TargetType: String, ExpressibleByArgument, CaseIterable {
   case f32
   case f16
   case bf16
+  case q80 = "q8_0"
+  case q40 = "q4_0"
+  case q41 = "q4_1"
+  case q50 = "q5_0"
+  case q51 = "q5_1"
 
   var dtype: DType? {
     switch self {
@@ -180,6 +188,11 @@ enum TargetType: String, ExpressibleByArgument, CaseIterable {
     case .f32: .f32
     case .f16: .f16
     case .bf16: .bf16
+    case .q80: .q80
+    case .q40: .q40
+    case .q41: .q41
+    case .q50: .q50
+    case .q51: .q51
     }
   }
 }

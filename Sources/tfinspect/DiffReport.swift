@@ -175,13 +175,15 @@ struct DiffReport {
 
   private var layers: [Layer] {
     // Of one layer some tensors go by their names in the file, and parts of others by their paths.
-    let groups = Dictionary(grouping: diff.changes) { change in
-      ((change.b ?? change.a)?.name.layer ?? "")
+    func layer(_ change: TensorChange) -> String { (change.b ?? change.a)?.name.layer ?? "" }
+    var names: [String: String] = [:]
+    for change in diff.changes {
+      guard let stored = (change.b ?? change.a)?.stored?.layer else { continue }
+      names[layer(change)] = names[layer(change)] ?? stored
     }
-    return groups.map { layer, changes in
-      let stored = changes.lazy.compactMap { ($0.b ?? $0.a)?.stored?.layer }.first
-      return Layer(name: stored ?? layer, changes: changes)
-    }.sorted { isNaturallyBefore($0.name, $1.name) }
+    let groups = Dictionary(grouping: diff.changes) { names[layer($0)] ?? layer($0) }
+    return groups.map { Layer(name: $0, changes: $1) }
+      .sorted { isNaturallyBefore($0.name, $1.name) }
   }
 
   // MARK: JSON

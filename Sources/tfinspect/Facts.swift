@@ -96,8 +96,23 @@ struct Facts {
     if let config = checkpoint.config {
       add("config", escaped(displayed(config.path)))
     }
+    if let (prefix, count) = checkpoint.strippedPrefix {
+      add("names", "\(describe(count, "name")) without \"\(escaped(prefix))\"")
+    }
+    rows += others(isWhole: isWhole)
     for item in beside { add("beside", escaped("\(item.name): \(item.what), not read")) }
     rows += metadata(isWhole: isWhole)
+    return rows
+  }
+
+  /// What the container holds that is no tensor: ten lines of it.
+  private func others(isWhole: Bool) -> [(String, String)] {
+    let shown = isWhole ? checkpoint.others[...] : checkpoint.others.prefix(10)
+    var rows = shown.map { ("no tensor", escaped("\($0.name): \($0.what)")) }
+    let rest = checkpoint.otherCount - shown.count
+    if rest > 0 {
+      rows.append(("", "\(rest) more" + (isWhole ? "" : ": -v shows them, up to a thousand")))
+    }
     return rows
   }
 
@@ -213,6 +228,10 @@ struct Facts {
       "faults": .array(faults.map { .string($0) }),
       "part": checkpoint.part.map { .string($0.words) } ?? .null,
       "beside": .array(beside.map(\.json)),
+      "stripped_prefix": checkpoint.strippedPrefix.map { .string($0.text) } ?? .null,
+      "not_tensors": .array(
+        checkpoint.others.map { ["name": .string($0.name), "what": .string($0.what)] }),
+      "not_tensors_count": .number(checkpoint.otherCount),
       "metadata": metadata ?? .null,
     ]
   }

@@ -99,7 +99,7 @@ private let expectedSafetensorsFaults: [String: ExpectedFault] = [
   "metadata_duplicate": "duplicate key \"a\"",
   "git_lfs_pointer": "is a Git LFS pointer",
   "web_page": "is a web page",
-  "gguf": .unsupported("is a GGUF file"),
+  "ggml": .unsupported("is a GGML file"),
   "pickle": .unsupported("is a pickle"),
 ]
 
@@ -155,7 +155,6 @@ private let expectedNpzFaults: [String: ExpectedFault] = [
   "member_twice": "zip member \"a.npy\" is there twice",
   "no_array": "zip member \"readme.txt\" is no array",
   "folder_entry": "zip member \"folder/\" is no array",
-  "pytorch": .unsupported("is a PyTorch file without tensors"),
   "encrypted": .unsupported("zip member \"a.npy\" is encrypted"),
   "method_unknown": .unsupported("has the compression method 12"),
   "version_too_new": .unsupported("zip member \"a.npy\" needs zip version 10.9"),

@@ -30,9 +30,11 @@ func readAll(_ bytes: [UInt8], as name: String, in folder: ScratchFolder) throws
 }
 
 /// The error that opening and reading `path` ends in.
-func error(reading path: FilePath) -> CheckpointError? {
+func error(reading path: FilePath, as format: ContainerFormat? = nil) -> CheckpointError? {
   do {
-    _ = try readAll(path)
+    for tensor in try Checkpoint.open(path, format: format).tensors.tensors {
+      _ = try ReadTensor(tensor)
+    }
     return nil
   } catch {
     return error as? CheckpointError

@@ -18,7 +18,8 @@ extension Subject {
     let (graph, config) = (model.graph, model.graph.completedConfig)
     let own = try graph.translated(to: dialect).map(\.tensor)
     var outcomes: [CleanOutcome] = []
-    for format in ContainerFormat.written where format.fileExtension != "npy" {
+    // npy holds one tensor, and names in GGUF are short.
+    for format in ContainerFormat.written where ![.npy, .gguf].contains(format) {
       outcomes.append(try ask(write(own, config: config, to: format), as: format.name))
     }
     outcomes.append(try ask(write(own, config: config, maxShardSize: 4096), as: "shards"))

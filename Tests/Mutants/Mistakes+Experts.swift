@@ -14,6 +14,52 @@ let expertMistakes: [Plant] = [
       "experts renumbered without the router's rows", module, shape,
       count: shape.routing.experts, block: 1, withRouter: false)
   },
+  experts { ground, module, _ in
+    // The matrices of all experts in one tensor, of which rows and columns were confused.
+    let part = ground.dice.below(2) == 0 ? "down" : "up"
+    var mutant = Mutant("matrices of all experts not transposed", at: "\(module).experts.*.\(part)")
+    var words = "transposed"
+    for path in ground.weights(in: module + ".experts") where path.hasSuffix(".\(part).weight") {
+      let elements = try ground.elements(path)
+      let (rows, columns) = (elements.rows, elements.columns)
+      if rows != columns { words = "given the other shape" }
+      mutant.weights[path] = elements.flat { $0 % rows * columns + $0 / rows }
+    }
+    mutant.pair = [Mutant.Expected(module + ".experts", words)]
+    mutant.golden = [Mutant.Expected("\(module).experts.*.\(part).weight", words)]
+    return mutant
+  },
+  experts { ground, module, _ in
+    let paths = ["choice_bias", "bias"].map { "\(module).router.\($0)" }
+    guard let path = paths.first(where: ground.paths.contains) else { return nil }
+    var mutant = Mutant("routing bias lost", at: path)
+    mutant.weights[path] = try ground.elements(path).mapped { _, _ in 0 }
+    mutant.pair = [Mutant.Expected(path, "zero in B")]
+    return mutant
+  },
+  experts { ground, module, _ in
+    let paths = ["choice_bias", "bias"].map { "\(module).router.\($0)" }
+    guard let path = paths.first(where: ground.paths.contains),
+      ground.graph.tensor(at: path)?.dtype == .f32
+    else { return nil }
+    var mutant = Mutant("routing bias rounded", at: path)
+    mutant.weights[path] = try ground.elements(path).mapped { decoded(bfloat16($1), .bf16) }
+    mutant.pair = [Mutant.Expected(path, "rounded to BF16")]
+    return mutant
+  },
+  Plant({ $0.modules(with: "gate.weight", "up.weight") }) { ground, module in
+    // The second half of a common matrix, transposed once too often.
+    let path = module + ".up.weight"
+    let elements = try ground.elements(path)
+    let (rows, columns) = (elements.rows, elements.columns)
+    guard rows > 1, columns > 1 else { return nil }
+    let words = rows == columns ? "transposed" : "given the other shape"
+    var mutant = Mutant("second half of gate and up not transposed", at: path)
+    mutant.weights[path] = elements.flat { $0 % rows * columns + $0 / rows }
+    mutant.pair = [Mutant.Expected(path, words)]
+    mutant.golden = [Mutant.Expected(path, words)]
+    return mutant
+  },
   gates("gate and up by turns instead of as halves") { row, half in
     row < half ? 2 * row : 2 * (row - half) + 1
   },

@@ -4,9 +4,8 @@ import TensorCore
 /// Heads in the wrong order, or put together wrongly.
 let headMistakes: [Plant] =
   ["query", "key", "value"].map { part in
-    attention { ground, module, shape in
-      let (heads, size) = shape.form(of: part)
-      guard heads > 1, size > 1 else { return nil }
+    attention { ground, module, layer in
+      guard let (heads, size) = layer.several(part) else { return nil }
       // Row [head, place] was taken for row [place, head].
       return try ground.reordered(
         "heads of \(part) in the wrong order", module, [part],
@@ -15,78 +14,81 @@ let headMistakes: [Plant] =
     }
   }
   + [
-    turned {
-      ground, module, rows, size in
+    turned { ground, module, query, _ in
       try ground.reordered(
-        "rotary halves interleaved in query", module, ["query"], pair: "interleaved in B",
-        golden: ["heads of query interleaved"], order: interleaved(rows, size))
+        "rotary halves interleaved in query", module, [query.name], pair: "interleaved in B",
+        golden: ["heads of query interleaved"] + query.likewise("query", "split in halves"),
+        order: interleaved(query.rows, query.size))
     },
-    turned {
-      ground, module, rows, size in
+    turned { ground, module, query, key in
       var mutant = try ground.reordered(
-        "rotary pairs split in key", module, ["key"], pair: "half-split in B",
-        golden: ["heads of key split in halves", "heads of query interleaved"],
-        order: split(rows, size))
+        "rotary pairs split in key", module, [key.name], pair: "half-split in B",
+        golden: ["heads of \(key.name) split in halves", "heads of query interleaved"]
+          + key.likewise(key.name, "interleaved"),
+        order: split(key.rows, key.size))
       // Two pairs are split as they are interleaved; and without rotary positions a score does not tell a
       // query that was interleaved from a key that was split.
-      if rows.count == 4 {
-        mutant.pair.append(Mutant.Expected(module + ".key", "interleaved in B"))
+      if key.rows.count == 4 {
+        mutant.pair.append(Mutant.Expected("\(module).\(key.name)", "interleaved in B"))
       }
       return mutant
     },
-    turned {
-      ground, module, rows, size in
+    turned { ground, module, query, key in
       let reason = ground.symmetry("places of heads permuted in query and key", of: module)?.reason
+      let names = "query and \(key.name)"
       var mutant = try ground.reordered(
-        "rotary halves interleaved in query and key", module, ["query", "key"],
+        "rotary halves interleaved in query and key", module, [query.name],
         pair: "interleaved in B",
-        golden: reason == nil ? ["heads of query and key interleaved"] : [],
-        order: interleaved(rows, size))
+        golden: reason == nil
+          ? ["heads of \(names) interleaved"] + query.likewise(names, "split in halves") : [],
+        order: interleaved(query.rows, query.size))
+      let keys = try ground.reordered(
+        mutant.kind, module, [key.name], pair: "", golden: [],
+        order: interleaved(key.rows, key.size))
+      mutant.weights.merge(keys.weights) { first, _ in first }
+      if reason == nil {
+        // Where the config says which numbers are pairs, that is as good an explanation.
+        mutant.golden.append(Mutant.Expected("config", "interleave should be"))
+      }
       mutant.equivalence = reason
       return mutant
     },
-    attention { ground, module, shape in
+    attention { ground, module, layer in
       let path = module + ".output.weight"
-      let (heads, size) = shape.form(of: "output")
-      guard heads > 1, size > 1, ground.paths.contains(path) else { return nil }
+      guard let (heads, size) = layer.several("output"), ground.paths.contains(path) else {
+        return nil
+      }
       var mutant = Mutant("heads of output in the wrong order", at: path)
       mutant.weights[path] = try ground.elements(path).columns { $0 % heads * size + $0 / heads }
       mutant.pair = [Mutant.Expected(path, "heads in the wrong order")]
       mutant.golden = [Mutant.Expected(module + ".output", "heads in the wrong order")]
       return mutant
     },
-    fused(
-      "query, key, value split part by part", words: "split part by part instead of head by head"
-    ) { $0 },
-    fused(
-      "query, key, value split head by head", words: "split head by head instead of part by part"
-    ) { rows in
+    fused("split part by part", words: "split part by part instead of head by head") { $0 },
+    fused("split head by head", words: "split head by head instead of part by part") { rows in
       var back = rows
       for (row, source) in rows.enumerated() { back[source] = row }
       return back
     },
-    attention { ground, module, shape in
+    attention { ground, module, layer in
       let output = module + ".output.weight"
-      guard shape.keyHeads > 1, ground.paths.contains(output) else { return nil }
+      guard let turns = layer.headPart("value")?.heads, turns > 1, ground.paths.contains(output)
+      else { return nil }
       var mutant = Mutant("heads renumbered alike everywhere", at: module)
-      let group = shape.heads / shape.keyHeads
       for part in ["query", "key", "value"] {
-        let block = shape.form(of: part).size * (part == "query" ? group : 1)
+        guard let form = layer.headPart(part) else { return nil }
+        let block = form.size * form.heads / turns
         for path in ["\(module).\(part).weight", "\(module).\(part).bias"]
         where ground.paths.contains(path) {
-          mutant.weights[path] = try ground.elements(path).rows {
-            ($0 + block) % (block * shape.keyHeads)
-          }
+          mutant.weights[path] = try ground.elements(path).rows { ($0 + block) % (block * turns) }
         }
       }
-      let block = shape.valueSize * group
-      mutant.weights[output] = try ground.elements(output).columns {
-        ($0 + block) % (block * shape.keyHeads)
-      }
+      let elements = try ground.elements(output)
+      let block = elements.columns / turns
+      mutant.weights[output] = elements.columns { ($0 + block) % (block * turns) }
       mutant.pair = [
         Mutant.Expected(
-          module + ".query",
-          shape.keyHeads == 2 ? "blocks 0 and 1 of" : "permuted in blocks")
+          module + ".query", turns == 2 ? "blocks 0 and 1 of" : "permuted in blocks")
       ]
       mutant.equivalence = ground.symmetry(mutant.kind, of: module)?.reason
       return mutant
@@ -95,23 +97,41 @@ let headMistakes: [Plant] =
 
 /// What a converter does that treats all rows of a layer alike.
 let groupedMistakes: [Plant] = [
-  attention { ground, module, shape in
+  attention { ground, module, layer in
     // Rotary halves interleaved as if keys had as many heads as queries.
+    guard case .attention(let shape) = layer else { return nil }
     let size = shape.headSize * shape.keyHeads / shape.heads
     guard shape.rotary != nil, shape.keyHeads < shape.heads, size.isMultiple(of: 2), size > 2 else {
       return nil
     }
-    return try ground.reordered(
-      "keys interleaved with the heads of queries", module, ["key"], pair: "permuted", golden: [],
+    var mutant = try ground.reordered(
+      "keys interleaved with the heads of queries", module, ["key"], pair: "permuted",
+      golden: ["heads of key interleaved, as if there were as many as of query"],
       order: interleaved(0..<size, size))
+    mutant.pair.append(
+      Mutant.Expected(module + ".key", "rows of each head of \(size) interleaved in B"))
+    return mutant
   },
-  attention { ground, module, shape in
-    guard shape.rotary != nil, shape.headSize > 2, ground.paths.contains(module + ".query.bias")
+  turned { ground, module, query, key in
+    // The part of a head that is not turned moved with the rest.
+    guard query.rows.count < query.size, query.size.isMultiple(of: 2), query.size == key.size else {
+      return nil
+    }
+    return try ground.reordered(
+      "whole heads interleaved where a part is turned", module, [query.name, key.name],
+      pair: "rows of each head of \(query.size) interleaved in B",
+      golden: ["heads of query and \(key.name) interleaved, with what is not turned"],
+      order: interleaved(0..<query.size, query.size))
+  },
+  turned { ground, module, query, key in
+    guard ground.paths.contains(module + ".query.bias"), key.size == query.size,
+      ground.graph.layers[module]?.attention?.rotary != nil
     else { return nil }
     var mutant = try ground.reordered(
-      "rotary halves interleaved in weights and not in biases", module, ["query", "key"],
-      pair: "interleaved in B", golden: [], order: interleaved(0..<shape.headSize, shape.headSize))
-    for part in ["query", "key"] { mutant.weights["\(module).\(part).bias"] = nil }
+      "rotary halves interleaved in weights and not in biases", module, [query.name, key.name],
+      pair: "interleaved in B", golden: ["heads of query and \(key.name) interleaved"],
+      order: interleaved(query.rows, query.size))
+    for part in [query, key] { mutant.weights["\(module).\(part.name).bias"] = nil }
     return mutant
   },
   Plant({ ground in ground.slots(.bias).isEmpty ? [] : ["biases"] }) { ground, place in
@@ -126,22 +146,43 @@ let groupedMistakes: [Plant] = [
 
 /// A mistake in an attention module, whose heads are what it declares.
 private func attention(
-  _ plant: @escaping @Sendable (inout Ground, String, AttentionShape) throws -> Mutant?
+  _ plant: @escaping @Sendable (inout Ground, String, LayerFact) throws -> Mutant?
 ) -> Plant {
   Plant(attentions) { ground, module in
-    guard let shape = ground.graph.attention(at: module) else { return nil }
-    return try plant(&ground, module, shape)
+    guard let layer = ground.graph.layers[module] else { return nil }
+    return try plant(&ground, module, layer)
+  }
+}
+
+/// A part of attention that positions turn.
+private struct Turned {
+  let name: String
+  /// The rows of each head that are turned.
+  let rows: Range<Int>
+  /// The rows of each head.
+  let size: Int
+
+  init?(_ name: String, _ layer: LayerFact) {
+    guard let part = layer.headPart(name) else { return nil }
+    self.name = name
+    (rows, size) = (part.turned ?? 0..<part.size, part.size)
+    guard rows.count.isMultiple(of: 2), rows.count > 2 else { return nil }
+  }
+
+  /// Two pairs are split as they are interleaved.
+  func likewise(_ names: String, _ words: String) -> [String] {
+    rows.count == 4 ? ["heads of \(names) \(words)"] : []
   }
 }
 
 /// A mistake in what rotary positions turn, or would turn if there were any.
 private func turned(
-  _ plant: @escaping @Sendable (inout Ground, String, Range<Int>, Int) throws -> Mutant?
+  _ plant: @escaping @Sendable (inout Ground, String, Turned, Turned) throws -> Mutant?
 ) -> Plant {
-  attention { ground, module, shape in
-    let rows = shape.rotary.map { $0.first..<$0.first + $0.size } ?? 0..<shape.headSize
-    guard rows.count.isMultiple(of: 2), rows.count > 2 else { return nil }
-    return try plant(&ground, module, rows, shape.headSize)
+  attention { ground, module, layer in
+    let parts = layer.turnedParts.compactMap { Turned($0, layer) }
+    guard parts.count == 2 else { return nil }
+    return try plant(&ground, module, parts[0], parts[1])
   }
 }
 
@@ -161,27 +202,33 @@ private func split(_ rows: Range<Int>, _ size: Int) -> (Int) -> Int {
   }
 }
 
-/// The rows of query, key and value together in another order.
+/// The rows of query, key and value together in another order, or of the two of them that files have in common.
 ///
 /// - Parameter order: what to do with the order that takes a matrix head by head (for each head of keys its
 ///   queries, itself, its values) for one part by part.
 private func fused(
   _ kind: String, words: String, _ order: @escaping @Sendable ([Int]) -> [Int]
 ) -> Plant {
-  attention { ground, module, shape in
-    guard shape.heads > 1, shape.headSize == shape.valueSize else { return nil }
-    let (size, group) = (shape.headSize, shape.heads / shape.keyHeads)
-    var rows: [Int] = []
-    for head in 0..<shape.keyHeads {
-      let queries = (0..<group).map { head * group + $0 }
-      for block in queries + [shape.heads + head, shape.heads + shape.keyHeads + head] {
-        rows += (0..<size).map { block * size + $0 }
+  attention { ground, module, layer in
+    let parts = layer.commonParts.compactMap { name in layer.headPart(name).map { (name, $0) } }
+    guard let turns = parts.last?.1.heads, parts.count > 1, parts[0].1.heads > 1 else { return nil }
+    var (rows, starts, next) = ([Int](), [Int](), 0)
+    for (_, part) in parts {
+      starts.append(next)
+      next += part.heads * part.size
+    }
+    for turn in 0..<turns {
+      for (start, (_, part)) in zip(starts, parts) {
+        let size = part.heads / turns * part.size
+        rows += (0..<size).map { start + turn * size + $0 }
       }
     }
     let sources = order(rows)
-    var mutant = Mutant(kind, at: module)
+    guard sources != Array(0..<next) else { return nil }
+    let names = parts.map(\.0)
+    var mutant = Mutant("\(names.joined(separator: ", ")) \(kind)", at: module)
     for ending in ["weight", "bias"] {
-      let paths = ["query", "key", "value"].map { "\(module).\($0).\(ending)" }
+      let paths = names.map { "\(module).\($0).\(ending)" }
       guard paths.allSatisfy(ground.paths.contains) else { continue }
       let parts = try paths.map(ground.elements)
       let (columns, all) = (parts[0].columns, parts.flatMap(\.bytes))
@@ -194,11 +241,20 @@ private func fused(
         mutant.weights[path] = elements.result
       }
     }
-    // Three heads of three parts are the same grid either way round.
-    let said = shape.heads == 3 && group == 1 ? "split" : words
+    // As many heads as parts, all of one size, are the same grid either way round.
+    let isSquare = turns == parts.count && Set(parts.map { $0.1.heads * $0.1.size }).count == 1
+    let said = isSquare ? "split" : words
     mutant.pair = [Mutant.Expected(module, said)]
     mutant.golden = [Mutant.Expected(module, said)]
     return mutant
+  }
+}
+
+extension LayerFact {
+  /// How many heads a part has, and of which size, if there is more than one of either.
+  fileprivate func several(_ name: String) -> (heads: Int, size: Int)? {
+    guard let part = headPart(name), part.heads > 1, part.size > 1 else { return nil }
+    return (part.heads, part.size)
   }
 }
 

@@ -24,6 +24,8 @@ let matrixMistakes: [Plant] =
   + [
     ("query", "key"), ("key", "value"), ("query", "value"), ("gate", "up"),
     ("attention_norm", "feed_forward_norm"), ("attention", "cross_attention"), ("weight", "bias"),
+    ("attention_norm", "attention_post_norm"), ("feed_forward_norm", "feed_forward_post_norm"),
+    ("query_norm", "key_norm"),
   ].map(exchange)
 
 /// Two parts of a module that are alike.

@@ -33,6 +33,8 @@ public struct Mutant: Sendable {
   public var golden: [Expected] = []
   /// Why no output shows it, if none can.
   public var equivalence: String?
+  /// Why it may be that no output shows it, if that depends on how much was changed.
+  public var slack: String?
   /// The weights that are not what they were, in canonical layout.
   var weights: [String: Tensor] = [:]
   /// The places of the config that are not what they were.

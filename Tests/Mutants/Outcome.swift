@@ -25,6 +25,8 @@ public struct Outcome: Sendable {
   public var isCaughtByGolden = false
   /// Whether the golden's comparison blames a stage that the mistake is in.
   public var isPlaced = false
+  /// Whether no input reaches what was changed: an expert that nothing chose.
+  public var isUnreached = false
   /// Which of the common gates let it pass.
   public var passed: [String] = []
 
@@ -41,7 +43,8 @@ public struct Outcome: Sendable {
 
   /// Why no output shows it; `nil` also if there should be a reason and is none.
   public var equivalence: String? {
-    showsOnProbe ? nil : mutant.equivalence
+    if showsOnProbe { return nil }
+    return mutant.equivalence ?? mutant.slack ?? (isUnreached ? "no input reaches it" : nil)
   }
 
   private func isExplained(_ expected: [Mutant.Expected], _ lines: [String]) -> Bool {
@@ -74,9 +77,17 @@ extension Subject {
       golden.outputs.contains { $0.name == name }
     }
     outcome.showsInGolden = change > golden.precision.tolerance
+    let (right, other) = (model.graph.architecture, wrong.graph.architecture)
+    let far = mutant.config.isEmpty ? nil : right.farProbe(right.reach.joined(other.reach))
     outcome.showsOnProbe =
       try change > rounding
-      || largestChange(wrong.graph, model.graph.architecture.probe, { _ in true }) > rounding
+      || ([right.probe] + [far].compactMap(\.self)).contains {
+        try largestChange(wrong.graph, $0, { _ in true }) > rounding
+      }
+    if !outcome.showsOnProbe, mutant.weights.isEmpty, mutant.slack != nil { return nil }
+    if !outcome.showsOnProbe, outcome.equivalence == nil, !mutant.weights.isEmpty {
+      outcome.isUnreached = try isUnreached(mutant)
+    }
     try askPair(wrong, &outcome)
     try askGolden(wrong, &outcome)
     outcome.passed = commonGates.filter { $0.passes(model.graph, wrong.graph, golden.inputs) }
@@ -93,13 +104,25 @@ extension Subject {
   }
 
   private func askGolden(_ wrong: Model, _ outcome: inout Outcome) throws {
-    let report = try wrong.check(golden)
+    // What no output holds is looked for in vain, and for long.
+    let report = try wrong.check(golden, explaining: !outcome.mutant.golden.isEmpty)
     outcome.isCaughtByGolden = !report.isVerified
     outcome.goldenLines = [report.explanation].compactMap(\.self)
     let blamed = wrong.graph.weightsByStage.filter { report.suspects.contains($0.stage) }
       .flatMap(\.paths)
     outcome.isPlaced =
       outcome.mutant.weights.isEmpty || blamed.contains { outcome.mutant.weights[$0] != nil }
+  }
+
+  /// Whether outputs stay the same if what the mistake changes is no number at all.
+  private func isUnreached(_ mutant: Mutant) throws -> Bool {
+    let nothing = try mutant.weights.mapValues { tensor in
+      try Elements(tensor).mapped { _, _ in .nan }
+    }
+    let graph = model.graph.replacing(nothing)
+    return try [golden.inputs, model.graph.architecture.probe].allSatisfy {
+      try largestChange(graph, $0) { _ in true } == 0
+    }
   }
 
   /// The largest relative change of an output in double precision.

@@ -11,8 +11,11 @@ func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant]
     + configMistakes + otherMistakes
   {
     let candidates = plant.candidates(ground)
-    for candidate in ground.dice.choose(count, of: candidates) {
-      if let mutant = try plant.plant(&ground, candidate) { mutants.append(mutant) }
+    for candidate in ground.dice.choose(plant.isForAll ? .max : count, of: candidates) {
+      guard var mutant = try plant.plant(&ground, candidate) else { continue }
+      let paths = Set(mutant.weights.keys)
+      if !paths.isEmpty, mutant.equivalence == nil { mutant.slack = slack(ground, paths) }
+      mutants.append(mutant)
     }
   }
   return mutants
@@ -21,13 +24,15 @@ func mutants(of graph: WeightGraph, count: Int, seed: UInt64) throws -> [Mutant]
 /// One kind of mistake: where it can be made, and how.
 struct Plant: Sendable {
   let candidates: @Sendable (Ground) -> [String]
+  /// Whether it is planted in all places, and not in some of them.
+  var isForAll = false
   let plant: @Sendable (inout Ground, String) throws -> Mutant?
 
   init(
-    _ candidates: @escaping @Sendable (Ground) -> [String],
+    _ candidates: @escaping @Sendable (Ground) -> [String], isForAll: Bool = false,
     plant: @escaping @Sendable (inout Ground, String) throws -> Mutant?
   ) {
-    (self.candidates, self.plant) = (candidates, plant)
+    (self.candidates, self.isForAll, self.plant) = (candidates, isForAll, plant)
   }
 }
 
@@ -61,7 +66,29 @@ func plant(
 @Sendable func gains(_ ground: Ground) -> [String] { ground.slots(.normWeight).map(\.path) }
 @Sendable func attentions(_ ground: Ground) -> [String] {
   ground.modules(with: "query.weight", "key.weight", "value.weight")
-    .filter { ground.graph.attention(at: $0) != nil }
+    .filter { ground.graph.layers[$0]?.attention != nil }
+}
+
+/// Why changes of some weights may show in no output, if all of them decide something and are no part of it.
+private func slack(_ ground: Ground, _ paths: Set<String>) -> String? {
+  let reasons = ground.symmetries.reduce(into: [String: String]()) { reasons, symmetry in
+    if case .decision(let path) = symmetry.change { reasons[path] = symmetry.reason }
+  }
+  if paths.allSatisfy({ ground.isPartlyTurned(keyBias: $0) }) {
+    return "a key's bias adds the same to all scores of a query in places that no position turns"
+  }
+  return paths.allSatisfy { reasons[$0] != nil } ? paths.first.flatMap { reasons[$0] } : nil
+}
+
+extension Ground {
+  /// Whether a weight is the bias of keys of which positions turn a part, and softmax takes away what the rest adds.
+  fileprivate func isPartlyTurned(keyBias path: String) -> Bool {
+    guard path.hasSuffix(".key.bias"),
+      let shape = graph.attention(at: String(path.dropLast(".key.bias".count))),
+      let rotary = shape.rotary
+    else { return false }
+    return rotary.size < shape.headSize && shape.norm == nil && !shape.dependsOnLevel
+  }
 }
 
 extension Subject {

@@ -8,7 +8,8 @@ import TestSupport
   import Darwin
 #endif
 
-/// Plants every known mistake, and prints what became of each.
+/// Plants every known mistake, and prints what became of each: by architecture and by mistake, with --verbose
+/// also by both.
 ///
 /// `mutation-score [--count N] [--seed N] [--markdown] [--verbose] [FOLDER ...]`, where a folder holds
 /// a model and its golden.npz.
@@ -47,18 +48,19 @@ struct MutationScore {
     "mpt/lm", "mpt/clip_qkv", "mpt/gguf_names",
     "opt/lm", "opt/post_norm",
     "gptneox/lm", "gptneox/serial", "gptneox/gguf_names",
-    "phi/norms", "phi/phi3", "phi/phi3_long", "phi/phi3_windows", "phi/gguf_names_phi3",
+    "phi/lm", "phi/norms", "phi/phi3", "phi/phi3_long", "phi/phi3_windows", "phi/gguf_names_phi3",
     "stablelm/twelve", "stablelm/norms", "stablelm/gguf_names", "starcoder2/windows",
     "starcoder2/lm_untied", "starcoder2/gguf_names", "gptj/lm", "codegen/eight_heads",
     "gptneo/three_layers", "gpt1/lm", "gpt1/double_heads_untied",
     "gemma/lm", "gemma/gemma2", "gemma/gemma3", "gemma/gguf_names_gemma3", "olmo/clipped",
     "olmo/olmo2", "olmo/olmo3", "granite/lm", "granite/biases", "cohere/norms", "cohere/cohere2",
     "glm/lm", "glm/glm4",
-    "llama/lm", "llama/llama3", "llama/biases", "llama/mistral", "llama/qwen2_windows",
-    "llama/qwen3", "llama/smollm3_layers", "llama/ministral3", "llama/meta",
-    "llama/gguf_names_biases",
-    "deepseek/base", "deepseek/v2_groups", "gptoss/base", "gptoss/driven", "mixtral/base",
-    "mixtral/qwen2_base", "mixtral/olmoe_base",
+    "llama/lm", "llama/llama3", "llama/biases", "llama/generate_dynamic", "llama/mistral",
+    "llama/ministral_generate", "llama/qwen2_layer_types", "llama/qwen2_windows", "llama/qwen3",
+    "llama/smollm3_layers", "llama/ministral3", "llama/meta", "llama/gguf_names_biases",
+    "deepseek/base", "deepseek/lm", "deepseek/v2_groups", "deepseek/gguf_names", "gptoss/base",
+    "gptoss/driven", "mixtral/base", "mixtral/qwen2_base", "mixtral/qwen3_generate",
+    "mixtral/olmoe_base", "mixtral/olmoe_clip",
     "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",
     "t5/gguf_names", "t5/untied_scaled",
   ]
@@ -69,6 +71,7 @@ struct MutationScore {
       ? Self.fixtures.map { try Subject(fixture($0), name: $0) }
       : folders.map { try Subject(FilePath($0), name: $0) }
     var (scores, order): ([String: Score], [String]) = ([:], [])
+    var all = Score()
     var (clean, alarms) = (0, [String]())
     for (index, subject) in subjects.enumerated() {
       for outcome in try subject.cleanOutcomes() {
@@ -82,10 +85,15 @@ struct MutationScore {
       for mutant in planted {
         guard let outcome = try subject.outcome(of: mutant) else { continue }
         scores[subject.family, default: Score()].add(outcome)
+        all.add(outcome)
       }
     }
     let report = ScoreReport(isMarkdown: isMarkdown)
-    for family in order { report.printTable(of: scores[family] ?? Score(), titled: family) }
+    report.printTable(order.map { ($0, scores[$0] ?? Score()) })
+    report.printTable(of: all, titled: "Mistakes")
+    if isVerbose {
+      for family in order { report.printTable(of: scores[family] ?? Score(), titled: family) }
+    }
     report.printSummary(order.map { scores[$0] ?? Score() }, clean: clean, alarms: alarms)
     if isVerbose { for line in scores.values.flatMap(\.unexplained) { print(line) } }
     let faults = alarms + scores.values.flatMap(\.faults)

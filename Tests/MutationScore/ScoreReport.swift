@@ -9,7 +9,19 @@ struct ScoreReport {
     "golden: visible", "golden: caught", "golden: stage named", "golden: explained",
   ]
 
-  /// One family's table.
+  /// A row for each architecture.
+  func printTable(_ scores: [(name: String, score: Score)]) {
+    print(isMarkdown ? "\n### Architectures\n" : "\narchitectures")
+    var table = [["architecture"] + Self.columns.dropFirst()]
+    for (name, score) in scores {
+      var row = cells(score.total())
+      row[0] = name
+      table.append(row)
+    }
+    printTable(table)
+  }
+
+  /// A row for each mistake.
   func printTable(of score: Score, titled title: String) {
     print(isMarkdown ? "\n### \(title)\n" : "\n\(title)")
     var table = [Self.columns]

@@ -55,9 +55,12 @@ import TransformerKit
     #expect(found == Set(Family.all.architectures.map { $0.name }))
   }
 
-  /// What has a name of a family in it and is none: a program, a way to scale rotary positions, and the state of
-  /// an optimizer.
-  private static let otherThings = ["llama.cpp", "llama3", "opt_state"]
+  /// What has a name of a family in it and is none: a program, a way to scale rotary positions, the state of
+  /// an optimizer, and what that program calls ways to cut texts.
+  private static let otherThings = [
+    "llama.cpp", "llama3", "opt_state", #"return "llama-bpe""#, #"return "qwen2""#,
+    #"? "gpt-2" : nil"#, #""tokenizer.ggml.model", "gpt2""#,
+  ]
 
   /// An example in a command's help.
   private func isExample(_ line: Substring) -> Bool {

@@ -16,7 +16,9 @@ let package = Package(
     .target(name: "Support", dependencies: [tfkit, system]),
     .systemLibrary(name: "CFuzzXXHash", pkgConfig: "libxxhash"),
   ]
-    + ["Safetensors", "Npy", "Npz", "TFZ", "ShardIndex", "Config", "JSON", "Names"].map { name in
+    + [
+      "Safetensors", "Npy", "Npz", "TFZ", "Flax", "ONNX", "HDF5", "ShardIndex", "Config", "JSON", "Names",
+    ].map { name in
       .executableTarget(
         name: "Fuzz\(name)",
         dependencies: ["Support", tfkit, system] + (name == "TFZ" ? ["CFuzzXXHash"] : []),

@@ -281,7 +281,7 @@ def safetensors_bad() -> None:
         ),
         "git_lfs_pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
         "web_page": b"<!DOCTYPE html>\n<html><body>Not Found</body></html>",
-        "gguf": b"GGUF\x03\0\0\0" + bytes(16),
+        "ggml": b"lmgg\x01\0\0\0" + bytes(16),
         "pickle": b"\x80\x02}q\x00.",
     }
     for name, data in bad.items():
@@ -575,9 +575,6 @@ def npz_bad() -> None:
             0,
         )
     )
-    torch_like = io.BytesIO()
-    with zipfile.ZipFile(torch_like, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("archive/data.pkl"), b"\x80\x02}q\x00.")
     no_npy = io.BytesIO()
     with zipfile.ZipFile(no_npy, "w") as archive:
         archive.writestr(zipfile.ZipInfo("readme.txt"), b"hello")
@@ -622,7 +619,6 @@ def npz_bad() -> None:
         "member_twice": twice,
         "no_array": no_npy.getvalue(),
         "folder_entry": folder.getvalue(),
-        "pytorch": torch_like.getvalue(),
         "encrypted": patched(good, (6, b"\1"), (directory + 8, b"\1")),
         "method_unknown": patched(good, (8, b"\x0c"), (directory + 10, b"\x0c")),
         "version_too_new": patched(good, (4, b"\x6d"), (directory + 6, b"\x6d")),

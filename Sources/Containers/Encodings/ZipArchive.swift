@@ -10,6 +10,8 @@ final class ZipArchive: Sendable {
   let comment: [UInt8]
 
   private let file: any ByteSource
+  /// Whether the members have checksums.
+  fileprivate let hasChecksums: Bool
   /// Where the bytes of each member begin.
   private let dataOffsets: [Int]
   /// Streams that have been read to some point, and may be read on; the latest last.
@@ -17,9 +19,15 @@ final class ZipArchive: Sendable {
   private static let maximumIdleStreams = 8
 
   /// Reads and checks the local headers of the members in `directory`.
-  init(_ file: any ByteSource, _ directory: ZipDirectory) throws(CheckpointError) {
+  ///
+  /// - Parameter needsChecksums: whether zero is a checksum even if all members have it. torch can be told
+  ///   to compute none.
+  init(
+    _ file: any ByteSource, _ directory: ZipDirectory, needsChecksums: Bool = true
+  ) throws(CheckpointError) {
     self.file = file
     members = directory.members
+    hasChecksums = needsChecksums || members.contains { $0.crc != 0 }
     comment = directory.comment
     var names: Set<TensorName> = []
     for member in members where !names.insert(member.name).inserted {
@@ -48,14 +56,25 @@ final class ZipArchive: Sendable {
     return offsets
   }
 
+  /// Where the bytes of a member begin in the file.
+  func dataOffset(of number: Int) -> Int { dataOffsets[number] }
+
   /// The bytes of a member.
   func bytes(of number: Int) -> any TensorBytes {
     let member = members[number]
     let data = FileBytes(file: file, start: dataOffsets[number], count: member.compressedSize)
     switch member.method {
-    case .stored: return StoredMember(member, data: data)
+    case .stored: return StoredMember(member, data: data, hasChecksum: hasChecksums)
     case .deflated: return DeflatedMember(archive: self, number: number, data: data)
     }
+  }
+
+  /// A member as a file of its own, if it is stored as it is; its checksum is not compared.
+  func file(_ number: Int) -> ArchiveMember? {
+    guard members[number].method == .stored else { return nil }
+    return ArchiveMember(
+      archive: file, fileName: Array(members[number].name.text.utf8), start: dataOffsets[number],
+      size: members[number].size)
   }
 
   /// A stream that is at `offset` of a member, or before it; a new one if there is none.
@@ -88,11 +107,13 @@ final class StoredMember: TensorBytes {
   let count: Int
   private let member: ZipMember
   private let data: FileBytes
+  private let hasChecksum: Bool
   /// How many of the first bytes have been read, and their checksum.
   private let checked = Mutex<(count: Int, crc: UInt32)>((0, 0))
 
-  fileprivate init(_ member: ZipMember, data: FileBytes) {
+  fileprivate init(_ member: ZipMember, data: FileBytes, hasChecksum: Bool) {
     self.member = member
+    self.hasChecksum = hasChecksum
     self.data = data
     count = member.size
   }
@@ -101,6 +122,7 @@ final class StoredMember: TensorBytes {
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     try data.read(at: offset, into: &buffer)
+    guard hasChecksum else { return }
     let size = buffer.byteCount
     let isWrong = unsafe buffer.withUnsafeMutableBytes { bytes in
       checked.withLock { checked -> Bool in
@@ -115,6 +137,7 @@ final class StoredMember: TensorBytes {
 
   /// Reads all bytes whose checksum is still unknown.
   func verify() throws(CheckpointError) {
+    guard hasChecksum else { return }
     while true {
       let start = checked.withLock(\.count)
       if start == count { return }

@@ -13,6 +13,8 @@ struct ZipEntry: Sendable {
   let offset: Int
   /// What our own extra fields hold, in the directory only.
   let fields: [[UInt8]]
+  /// Bytes of a field in the local header that only moves what follows, as torch does; `nil` for none.
+  var alignment: Int?
 
   /// Bytes for our extra fields and the name, so that an entry stays under 65,535 bytes.
   static let extraRoom = 65_535 - 46 - 64
@@ -20,6 +22,8 @@ struct ZipEntry: Sendable {
   static let maximumName = 32_768
 
   private static let long = 0xFFFF_FFFF
+  /// The number of torch's field for that: "FB" in a zip file.
+  private static let padding: UInt16 = 0x4246
   /// 1980-01-01, the first day a zip archive knows; time zero.
   private static let date: [UInt8] = [0, 0, 0x21, 0]
 
@@ -42,7 +46,10 @@ struct ZipEntry: Sendable {
   /// The header before the member's bytes.
   func localHeader(crc: UInt32) -> [UInt8] {
     let sizes = UInt64(size).littleEndianBytes
-    let extra = isLong ? Self.field(ZipExtra.zip64, sizes + sizes) : []
+    var extra = isLong ? Self.field(ZipExtra.zip64, sizes + sizes) : []
+    if let alignment {
+      extra += Self.field(Self.padding, [UInt8](repeating: UInt8(ascii: "Z"), count: alignment))
+    }
     return ZipMember.localSignature.littleEndianBytes + version(isLong) + shared(crc: crc)
       + UInt16(extra.count).littleEndianBytes + name + extra
   }

@@ -144,16 +144,34 @@ struct ZipMember {
     var names = ByteCursor(try file.read(headerOffset + 30..<start), at: headerOffset + 30)
     let sameName = try names.bytes(nameCount).elementsEqual(name.text.utf8)
     let extra = try ZipExtra(try names.bytes(extraCount), at: headerOffset + 30 + nameCount)
-    let sizes = try extra.resolve(
-      [localSizes[1], localSizes[0]], at: headerOffset, mayRepeat: true)
-    let isSame = sizes == [size, compressedSize] && localCRC == crc
     // Who streams an archive knows these only afterwards.
-    let isOpen = hasDescriptor && sizes == [0, 0] && localCRC == 0
+    var isOpen = hasDescriptor && localSizes == [0, 0] && localCRC == 0
+    var isSame = false
+    if isOpen {
+      isOpen = try isOpenHeader(extra)
+    } else {
+      let sizes = try extra.resolve(
+        [localSizes[1], localSizes[0]], at: headerOffset, mayRepeat: true)
+      isSame = sizes == [size, compressedSize] && localCRC == crc
+      isOpen = hasDescriptor && sizes == [0, 0] && localCRC == 0
+    }
     guard sameFlags, sameMethod, sameName, isSame || isOpen else {
       throw fault("is described differently in its local header and in the directory")
     }
     try checkDescriptor(in: file, at: dataEnd, before: end)
     return start
+  }
+
+  /// Whether the 64-bit field of a local header without sizes says what the directory says: none is there,
+  /// or one as miniz writes it, which torch uses: the sizes if they are long, the packed one not known yet,
+  /// and the place of the header if it is far.
+  private func isOpenHeader(_ extra: ZipExtra) throws(CheckpointError) -> Bool {
+    guard let field = try extra.field(ZipExtra.zip64, at: headerOffset) else { return true }
+    let long = Int(UInt32.max)
+    let place = headerOffset >= long ? UInt64(headerOffset).littleEndianBytes : []
+    let packed = [0, compressedSize].map { UInt64($0).littleEndianBytes }
+    let sizes = size >= long ? packed.map { UInt64(size).littleEndianBytes + $0 } : [[]]
+    return sizes.contains { field == $0 + place }
   }
 
   private func checkDescriptor(

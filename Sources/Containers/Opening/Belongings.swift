@@ -7,6 +7,8 @@ public struct Belongings: Sendable {
   public var files: [CompanionFile] = []
   /// The safetensors files that the tensors came from, for giving back the same bytes.
   var origin: SafetensorsOrigin?
+  /// The key-values of a GGUF file, for one that is written.
+  public var keyValues: GGUFKeyValues?
 
   /// Nothing.
   public init() {}

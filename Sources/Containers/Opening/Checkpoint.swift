@@ -19,6 +19,10 @@ public struct Checkpoint: Sendable {
   public private(set) var leftOut: [TensorName] = []
   /// What `strippingPrefix` has taken off names, and of how many.
   public private(set) var strippedPrefix: (text: String, count: Int)?
+  /// What its container holds that is no tensor, as far as it is listed.
+  public let others: [Other]
+  /// How many of these there are.
+  public let otherCount: Int
   /// The text beside the tensors; of several shards all pairs, the first shard's where they differ.
   public let metadata: Metadata?
   /// The config.json that belongs to it.
@@ -43,6 +47,17 @@ public struct Checkpoint: Sendable {
   /// What the files of weights and the index were when they were opened.
   let stamps: [FilePath: FileStamp]
 
+  /// The memory that reading the headers took, beside what is known of each tensor, in bytes.
+  public let openingMemory: Int
+
+  /// Something that a container holds and that is no tensor: the number of a step, arguments.
+  public struct Other: Sendable, Equatable {
+    /// The path to it, as tensors are named.
+    public let name: String
+    /// What it is: a phrase without a verb.
+    public let what: String
+  }
+
   /// Opens a file, a shard index or a folder.
   ///
   /// In a folder, the weights are the first that there is of `model.safetensors`, its index,
@@ -53,7 +68,8 @@ public struct Checkpoint: Sendable {
   ///   - path: what to open.
   ///   - format: the container, if its bytes shall not decide.
   ///   - config: the config.json, if it is not where it usually is: inside the container, else
-  ///     `FILE.config.json` beside a file, else `config.json` in its folder.
+  ///     `FILE.config.json` beside a file, else `config.json` in its folder; else what a GGUF file says
+  ///     of its model.
   ///   - configNames: what else a folder's config may be called, the likeliest first; asked if none is called
   ///     `config.json`.
   /// - Throws: `CheckpointError` if something is missing, broken or not known.
@@ -80,9 +96,10 @@ public struct Checkpoint: Sendable {
   ) throws(CheckpointError) -> Checkpoint {
     switch source.weights {
     case .file(let file, let format):
-      let contents = try format.contents(of: file)
+      let (contents, files) = try format.contents(of: file).joined(from: file)
       return try Checkpoint(
-        source, format: format, contents: contents, files: [file.path], index: nil, config: config)
+        source, format: format, contents: contents, files: files + contents.files, index: nil,
+        config: config)
     case .index(let path):
       return try open(source, index: path, config: config)
     }
@@ -118,14 +135,24 @@ public struct Checkpoint: Sendable {
       throw error.inFile(displayed(source.path))
     }
     metadata = contents.metadata
+    others = contents.others
+    otherCount = contents.otherCount
+    openingMemory = contents.openingMemory
+    strippedPrefix = contents.strippedPrefix
     var belongings = contents.belongings
     let inside = belongings.takeConfig()
     if let config {
       self.config = config
-    } else if let inside {
-      self.config = try ConfigFile(inside, in: source.path)
     } else {
-      self.config = try source.config.map { path throws(CheckpointError) in try ConfigFile(path) }
+      let beside =
+        inside == nil || contents.hasDerivedConfig
+        ? try source.config.map { path throws(CheckpointError) in try ConfigFile(path) } : nil
+      let derived = try inside.map { file throws(CheckpointError) in
+        contents.hasDerivedConfig
+          ? try ConfigFile(source.path, bytes: file.read(limit: Limits.config))
+          : try ConfigFile(file, in: source.path)
+      }
+      self.config = beside.flatMap { $0.saysMoreThanType || derived == nil ? $0 : nil } ?? derived
     }
     self.belongings = belongings
     archive = contents.archive
@@ -180,7 +207,7 @@ public struct Checkpoint: Sendable {
       throw error.inFile(displayed(path))
     }
     let count = tensors.tensors.count { $0.name.text.hasPrefix(prefix) }
-    stripped.strippedPrefix = (prefix, count)
+    stripped.strippedPrefix = ((strippedPrefix?.text ?? "") + prefix, count)
     return stripped
   }
 

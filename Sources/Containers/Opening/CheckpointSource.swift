@@ -24,6 +24,7 @@ struct CheckpointSource {
   init(
     _ path: FilePath, format: ContainerFormat?, configNames: () -> [String] = { [] }
   ) throws(CheckpointError) {
+    let path = TensorFlowNames.index(for: path) ?? path
     self.path = path
     let status = try InputFile.whereSomethingIs(path) { () throws(CheckpointError) in
       try systemCall("cannot open", path) { try path.stat() }
@@ -124,8 +125,14 @@ struct WeightsInFolder {
   private static func only(
     in folder: FilePath, format: ContainerFormat?
   ) throws(CheckpointError) -> CheckpointSource.Weights {
+    if format == nil || format == .tensorFlow, let index = TensorFlowNames.index(inFolder: folder) {
+      return try CheckpointSource.weights(at: index, format: format)
+    }
     let found = try FolderContents(folder)
     let choices = found.indices + found.containers.filter { !found.indexed.contains($0) }
+    if let first = GGUFSplitName.first(of: choices) {
+      return try CheckpointSource.weights(at: folder.appending(first), format: format)
+    }
     if choices.count > 1 {
       let list = choices.map { "\"\(displayed(FilePath($0)))\"" }.joined(separator: ", ")
       throw CheckpointError(

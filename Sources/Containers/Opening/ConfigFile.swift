@@ -22,6 +22,9 @@ public struct ConfigFile: Sendable {
     try self.init(path, bytes: try file.read(0..<file.size))
   }
 
+  /// Whether it has more than the name of an architecture, which some put beside GGUF files.
+  var saysMoreThanType: Bool { value.members?.contains { $0.key != "model_type" } ?? false }
+
   /// Reads bytes that were found at `path`, be that in a folder or inside a container.
   init(_ path: FilePath, bytes: [UInt8]) throws(CheckpointError) {
     let name = displayed(path)

@@ -1,3 +1,4 @@
+import SystemPackage
 public import TensorCore
 
 /// A way to store tensors as bytes. It knows names, dtypes and shapes, and no model.
@@ -17,8 +18,19 @@ public struct ContainerFormat: Sendable {
   /// Whether it holds one array and nothing else: no name but the file's, no metadata.
   public internal(set) var isBareArray = false
 
+  /// What the file in a folder is called, if not `model` with its extension.
+  var folderName: String?
+  /// What a file takes beside its tensors and `__metadata__`, at most: for itself, and for each tensor.
+  var overhead = Overhead()
+
   /// The most memory that writing tensors takes beside that for reading them, if worth mentioning.
   var memoryForWriting: @Sendable (_ tensors: [Tensor]) -> Int = { _ in 0 }
+
+  /// Bytes beside those of tensors, where several files are filled up to a size.
+  struct Overhead: Sendable {
+    var file = 8 + 8 + 32
+    var tensor: @Sendable (Tensor) -> Int = { SafetensorsLayout.entryBound($0) }
+  }
 
   /// What a file's bytes say about being one.
   let matches: @Sendable (Glimpse) -> Certainty?
@@ -29,7 +41,9 @@ public struct ContainerFormat: Sendable {
   let layout: (@Sendable (Contents) throws(CheckpointError) -> any FileLayout)?
 
   /// All containers that we know.
-  public static let all: [ContainerFormat] = [.safetensors, .npz, .tfz, .npy]
+  public static let all: [ContainerFormat] = [
+    .safetensors, .torch, .gguf, .npz, .tfz, .npy, .flax, .tensorFlow, .onnx, .hdf5,
+  ]
 
   /// Those that are written, too.
   public static let written: [ContainerFormat] = all.filter(\.isWritten)
@@ -62,6 +76,12 @@ extension ContainerFormat {
     }
     return try layout(contents)
   }
+
+  /// The names of those that are read in several files.
+  static var sharding: String {
+    let names = all.filter(\.canShard).map(\.name)
+    return names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
+  }
 }
 
 extension ContainerFormat: Equatable, CustomStringConvertible {
@@ -78,10 +98,28 @@ struct Contents: Sendable {
   var metadata: Metadata?
   /// Whether that order is what the writer declared, or an accident.
   var keepsOrder = true
+  /// Further files that the tensors' bytes are in.
+  var files: [FilePath] = []
   /// What stands beside the tensors, as far as the container knows.
   var belongings = Belongings()
   /// Everything before the tensors of the safetensors file to be, if it shall be the one it was.
   var head: [UInt8]?
+  /// Whether the config.json among the belongings was made of what the container says of itself: one that
+  /// lies beside it says more.
+  var hasDerivedConfig = false
+  /// What it holds that is no tensor, as far as it is listed, and how many of these there are.
+  var others: [Checkpoint.Other] = []
+  var otherCount = 0
+
+  /// Lists something that is no tensor, or only counts it.
+  mutating func addOther(_ name: String, _ what: String) {
+    otherCount += 1
+    guard others.count < Limits.reportedFaults else { return }
+    others.append(Checkpoint.Other(name: abridged(name, to: 240), what: what))
+  }
+
+  /// What has been left out at the beginning of names, and of how many.
+  var strippedPrefix: (text: String, count: Int)?
   /// The container, if it can check itself.
   var archive: TFZArchive?
 }
@@ -100,4 +138,14 @@ protocol FileLayout: Sendable {
 
 extension FileLayout {
   var sizeIsBound: Bool { false }
+}
+
+extension Tensor {
+  /// Fails if the elements are blocks, which only GGUF has.
+  func requireElements(for container: String) throws(CheckpointError) {
+    guard dtype.isBlock else { return }
+    throw CheckpointError(
+      .refused("\(container) cannot hold blocks of \(dtype)"), tensor: name,
+      advice: "--dequantize writes plain numbers; GGUF can hold blocks")
+  }
 }

@@ -4,7 +4,7 @@ import TensorCore
 ///
 /// A new one is one line in `all`. When a reader for it is written, it becomes a `ContainerFormat`.
 struct ForeignFormat: Sendable {
-  /// What it is, with an article: "a GGUF file".
+  /// What it is, with an article: "a GGML file".
   let words: String
   /// What to do with such a file, as far as there is an answer.
   private let advice: Advice
@@ -48,13 +48,9 @@ struct ForeignFormat: Sendable {
 
   /// All that are known.
   static let all: [ForeignFormat] = [
-    ForeignFormat("a GGUF file", beginning: "GGUF"),
     // ggml, ggmf, ggjt and ggla, as little-endian numbers.
     ForeignFormat("a GGML file", beginning: "lmgg", "fmgg", "tjgg", "algg"),
-    ForeignFormat("an HDF5 file") { $0.isHDF5 },
     ForeignFormat("a TensorFlow Lite model") { $0.head.dropFirst(4).starts(with: "TFL3".utf8) },
-    ForeignFormat("the index of a TensorFlow checkpoint") { $0.isTensorFlowIndex },
-    ForeignFormat("an ONNX model") { $0.message == .onnx },
     ForeignFormat("a TensorFlow SavedModel") { $0.message == .savedModel },
     ForeignFormat("a TensorFlow graph") { $0.message == .graph },
     ForeignFormat("a Core ML model") { $0.message == .coreML },
@@ -62,14 +58,6 @@ struct ForeignFormat: Sendable {
     ForeignFormat("an Orbax checkpoint's manifest") {
       $0.begins(with: [0x0C, 0xDB, 0x3A, 0x2A])
     },
-    ForeignFormat("a Flax msgpack file") { $0.isFlaxMessage },
-    ForeignFormat("a TorchScript program", .useSafetensors) { $0.zip == .torchScript },
-    ForeignFormat("a PyTorch file (zip with a pickle)", .useSafetensors) { $0.zip == .torch },
-    ForeignFormat("a PyTorch file without tensors", .useSafetensors, .wrapper) {
-      $0.zip == .torchWithoutTensors
-    },
-    ForeignFormat("a Keras archive") { $0.zip == .keras },
-    ForeignFormat("a PyTorch file (pickle)", .useSafetensors) { $0.isLegacyTorch },
     ForeignFormat("a pickle of arrays", .useSafetensors) { $0.isPickle && $0.namesArrays },
     ForeignFormat("a pickle (.bin, .pt)", .useSafetensors, .wrapper) { $0.isPickle },
     ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },

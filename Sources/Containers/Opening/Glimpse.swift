@@ -46,20 +46,6 @@ struct Glimpse {
 // MARK: Formats that a few bytes tell
 
 extension Glimpse {
-  /// HDF5's signature, at the beginning or behind a block of the user's (HDF5 File Format
-  /// Specification 3.0, section II.A).
-  var isHDF5: Bool {
-    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-    return [0, 512, 1024, 2048].contains { bytes(at: $0, 8) == signature }
-  }
-
-  /// The table (LevelDB's `table_format.md`: a magic number at the end) whose first key is empty, as in
-  /// TensorFlow's `tensor_bundle`.
-  var isTensorFlowIndex: Bool {
-    head.count >= 48 && head[0] == 0 && head[1] == 0
-      && bytes(at: source.size - 8, 8) == [0x57, 0xFB, 0x80, 0x8B, 0x24, 0x75, 0x47, 0xDB]
-  }
-
   /// CTranslate2's model.bin: a version, and the name of a specification as a string with its length
   /// and a zero (`python/ctranslate2/specs/model_spec.py`).
   var isCTranslate2: Bool {
@@ -82,78 +68,16 @@ extension Glimpse {
   }
 
   /// Whether a pickle speaks of numpy's arrays soon.
-  var namesArrays: Bool {
+  var namesArrays: Bool { names("multiarray") }
+
+  /// Whether a pickle speaks of a storage soon.
+  var namesStorages: Bool { names("Storage") }
+
+  private func names(_ word: String) -> Bool {
     let text = bytes(at: 0, 1 << 16)
-    let word = Array("multiarray".utf8)
+    let word = Array(word.utf8)
     return text.indices.contains {
       text[$0] == word[0] && text[$0...].starts(with: word)
-    }
-  }
-
-  /// Maps of maps, with text as keys, in which the first array is Flax's extension of MessagePack
-  /// (`flax.serialization`: type 1, or an array in pieces).
-  var isFlaxMessage: Bool {
-    var position = 0
-    var isKey = false
-    guard let first = head.first, (0x81...0x8F).contains(first) || [0xDE, 0xDF].contains(first)
-    else { return false }
-    for _ in 0..<64 {
-      let bytes = bytes(at: position, 300)
-      guard let item = MessagePackItem(bytes) else { return false }
-      switch item.kind {
-      case .map where !isKey: isKey = item.count > 0
-      case .text where isKey:
-        if bytes.dropFirst(item.size - item.count).starts(with: "__msgpack_chunked_array__".utf8) {
-          return true
-        }
-        isKey = false
-      case .text, .scalar:
-        guard !isKey else { return false }
-        isKey = true
-      case .array: return true
-      default: return false
-      }
-      position += item.size
-    }
-    return false
-  }
-}
-
-/// The head of an item of MessagePack (msgpack.org, "Formats"), as far as Flax writes it.
-private struct MessagePackItem {
-  enum Kind { case map, text, scalar, array }
-
-  let kind: Kind
-  /// The members of a map, the bytes of a text.
-  var count = 0
-  /// The bytes to what follows: of a map, its first key.
-  let size: Int
-
-  init?(_ bytes: [UInt8]) {
-    guard let first = bytes.first else { return nil }
-    func number(_ width: Int) -> Int {
-      bytes.dropFirst().prefix(width).reduce(0) { $0 << 8 | Int($1) }
-    }
-    switch first {
-    case 0x80...0x8F: (kind, count, size) = (.map, Int(first & 0x0F), 1)
-    case 0xDE: (kind, count, size) = (.map, number(2), 3)
-    case 0xDF: (kind, count, size) = (.map, number(4), 5)
-    case 0xA0...0xBF: (kind, count, size) = (.text, Int(first & 0x1F), 1 + Int(first & 0x1F))
-    case 0xD9: (kind, count, size) = (.text, number(1), 2 + number(1))
-    case 0x00...0x7F, 0xE0...0xFF, 0xC0, 0xC2, 0xC3: (kind, size) = (.scalar, 1)
-    case 0xCC, 0xD0: (kind, size) = (.scalar, 2)
-    case 0xCD, 0xD1: (kind, size) = (.scalar, 3)
-    case 0xCE, 0xD2, 0xCA: (kind, size) = (.scalar, 5)
-    case 0xCF, 0xD3, 0xCB: (kind, size) = (.scalar, 9)
-    // An extension: its length in 1, 2 or 4 bytes, or in the code itself; then its type.
-    case 0xC7, 0xC8, 0xC9:
-      let width = 1 << Int(first - 0xC7)
-      guard bytes.count > width + 1, bytes[width + 1] == 1 else { return nil }
-      (kind, size) = (.array, 0)
-    case 0xD4...0xD8:
-      guard bytes.count > 1, bytes[1] == 1 else { return nil }
-      (kind, size) = (.array, 0)
-    default: return nil
     }
   }
 }

@@ -8,6 +8,9 @@ enum Limits {
   static let tensors = 262_144
   /// Bytes of an npy header. Version 1 cannot have more than 65,535.
   static let npyHeader = 1_048_576
+  /// Bytes of what stands before the tensors of a GGUF file, and its key-values.
+  static let ggufHeader = 256 << 20
+  static let ggufValues = 65_536
   /// Bytes of a shard index.
   static let shardIndex = 100_000_000
   /// Bytes of a config.json.
@@ -20,12 +23,35 @@ enum Limits {
   static let folderDepth = 32
   /// Bytes of a tensor's name.
   static let name = 65_536
+  /// Bytes of all names of a file in which a name is a path, and its beginning costs nothing.
+  static let pathNames = 64 << 20
+  /// Members of all maps of a MessagePack file, and bytes of a text in it.
+  static let messageMembers = 524_288
+  static let messageText = 1 << 20
   /// Extents of a tensor.
   static let rank = 64
   /// Members of a zip archive.
   static let zipMembers = tensors
   /// Bytes of the directory of a zip archive.
   static let zipDirectory = 128 << 20
+  /// Bytes of a pickle that are looked at; long texts are passed over.
+  static let pickle = 128 << 20
+  /// Bytes of what a pickle makes, as counted while it is read.
+  static let pickleMemory = 96 << 20
+  /// Bytes of a pickle that is compressed.
+  static let pickleText = 64 << 20
+  /// Bytes of all tensors of a file of views, if that is 1032 times smaller.
+  static let views = 256 << 20
+  /// Bytes of a line of a pickle.
+  static let pickleLine = 65_536
+  /// Values on a pickle's stack, and marks there.
+  static let pickleStack = 1 << 21
+  /// How deep tensors are looked for in lists and dictionaries.
+  static let pickleDepth = 1000
+  /// Values that are looked at on all paths through a pickle.
+  static let pickleSteps = 1 << 24
+  /// Bytes of all paths to what is in a pickle.
+  static let pickleNames = 48 << 20
   /// Faults of a header, or of an index, that are collected; others are counted.
   static let reportedFaults = 1000
 
@@ -40,6 +66,21 @@ enum Limits {
       throw CheckpointError(
         .limitExceeded("the number of dimensions", limit: Self.rank, found: rank), tensor: name,
         offset: offset)
+    }
+  }
+}
+
+/// Counts what the names of a file take whose tensors are named by paths: a tree of a few bytes can have
+/// very long ones.
+struct NameBudget {
+  private var left: Int = Limits.pathNames
+
+  /// Takes note of a name, or of what is about to become one.
+  mutating func take(_ byteCount: Int) throws(CheckpointError) {
+    left -= min(left + 1, byteCount)
+    guard left >= 0 else {
+      throw CheckpointError(
+        .malformed("the names take more than \(Limits.pathNames) bytes together"))
     }
   }
 }

@@ -20,7 +20,18 @@ enum MessageKind {
     /// Where its contents begin.
     let start: Int
 
-    var end: Int { wire == 2 ? start + value : start }
+    /// `nil` for a number that is none of a length or a version.
+    init?(_ field: WireReader.Field) {
+      number = field.number
+      switch field.value {
+      case .number(let bits):
+        guard let value = Int(exactly: bits) else { return nil }
+        (wire, self.value, start) = (0, value, field.offset)
+      case .bytes(let range): (wire, value, start) = (2, range.count, range.lowerBound)
+      case .fixed64: (wire, value, start) = (1, 0, field.offset)
+      case .fixed32: (wire, value, start) = (5, 0, field.offset)
+      }
+    }
   }
 
   /// How many fields are looked at.
@@ -69,42 +80,12 @@ enum MessageKind {
   /// The outermost fields, and whether they are all; `nil` if that cannot be a message.
   private static func fields(_ glimpse: Glimpse) -> (fields: [Field], isWhole: Bool)? {
     var fields: [Field] = []
-    var position = 0
-    while position < glimpse.source.size {
+    var reader = WireReader(SourceCursor(glimpse.source))
+    while !reader.cursor.isAtEnd {
       if fields.count == limit { return (fields, false) }
-      guard let field = field(at: position, glimpse) else { return nil }
-      guard field.end <= glimpse.source.size else { return nil }
+      guard let next = try? reader.next(), let field = Field(next) else { return nil }
       fields.append(field)
-      position = field.end
     }
     return (fields, true)
-  }
-
-  private static func field(at position: Int, _ glimpse: Glimpse) -> Field? {
-    let bytes = glimpse.bytes(at: position, 20)
-    guard let (tag, tagSize) = varint(bytes[...]), tag >> 3 > 0, tag >> 3 < 1 << 29 else {
-      return nil
-    }
-    let rest = position + tagSize
-    switch tag & 7 {
-    case 1: return Field(number: tag >> 3, wire: 1, value: 0, start: rest + 8)
-    case 5: return Field(number: tag >> 3, wire: 5, value: 0, start: rest + 4)
-    case 0, 2:
-      guard let (value, size) = varint(bytes.dropFirst(tagSize)),
-        (rest + size).addedIfFits(value) != nil
-      else { return nil }
-      return Field(number: tag >> 3, wire: tag & 7, value: value, start: rest + size)
-    default: return nil
-    }
-  }
-
-  /// A number in pieces of seven bits, and how many bytes it takes; `nil` if it is too large.
-  private static func varint(_ bytes: ArraySlice<UInt8>) -> (value: Int, size: Int)? {
-    var value = 0
-    for (index, byte) in bytes.prefix(9).enumerated() {
-      value |= Int(byte & 0x7F) << (7 * index)
-      if byte & 0x80 == 0 { return value >= 0 ? (value, index + 1) : nil }
-    }
-    return nil
   }
 }

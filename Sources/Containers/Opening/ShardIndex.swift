@@ -160,6 +160,10 @@ struct ShardIndex {
       }
       let part = try Self.open(path, &format)
       contents.metadata = Metadata.merged(contents.metadata, part.metadata)
+      contents.keepsOrder = contents.keepsOrder && part.keepsOrder
+      contents.others += part.others
+      contents.otherCount += part.otherCount
+      contents.openingMemory = max(contents.openingMemory, part.openingMemory)
       origin.shards += part.belongings.origin?.shards ?? []
       for tensor in part.tensors {
         if placement[tensor.name] == number {
@@ -179,7 +183,7 @@ struct ShardIndex {
       if absent.count == faults.count { problem.advice = "fetch the shards that are not there" }
       throw problem.inFile(displayed(path))
     }
-    if origin.shards.allSatisfy({ isPlainFileName($0.head.name) }),
+    if format == .safetensors, origin.shards.allSatisfy({ isPlainFileName($0.head.name) }),
       !shards.contains(where: { $0.utf8.contains(UInt8(ascii: "/")) })
     {
       contents.belongings.origin = origin
@@ -195,7 +199,7 @@ struct ShardIndex {
     let own = try recognizedFormat(of: file)
     guard own.canShard else {
       throw CheckpointError(
-        .malformed("is \(own), but only safetensors has shards"), file: file.name)
+        .malformed("is \(own), which has no shards"), file: file.name)
     }
     guard own == format ?? own else {
       throw CheckpointError(

@@ -18,9 +18,19 @@ protocol ByteSource: Sendable {
 
   /// Says that the bytes of `range` will be read soon.
   func announce(_ range: Range<Int>)
+
+  /// The file of that name, which may have slashes in it, in the folder that this one is in.
+  ///
+  /// - Throws: `CheckpointError` if there is none, or this is no file in a folder.
+  func neighbour(_ name: [UInt8]) throws(CheckpointError) -> any ByteSource
 }
 
 extension ByteSource {
+  func neighbour(_ other: [UInt8]) throws(CheckpointError) -> any ByteSource {
+    throw CheckpointError(
+      .unsupported("is no file of its own, and a part of it is in another file"), file: name)
+  }
+
   /// The bytes of `range`.
   func read(_ range: Range<Int>) throws(CheckpointError) -> [UInt8] {
     try FileBytes(file: self, start: range.lowerBound, count: range.count).read(0..<range.count)

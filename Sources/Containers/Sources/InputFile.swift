@@ -95,6 +95,10 @@ final class InputFile: ByteSource {
     beginReadahead(descriptor, at: range.lowerBound, count: range.count)
   }
 
+  func neighbour(_ name: [UInt8]) throws(CheckpointError) -> any ByteSource {
+    try InputFile(path.removingLastComponent().descendant(name))
+  }
+
   /// What the file was when it was opened.
   var stamp: FileStamp { FileStamp(state) }
 

@@ -35,10 +35,8 @@ extension ContainerFormat {
 
 /// Extensions by which programs take a file for something that is not written here.
 private let foreignExtensions: [String: String] = {
-  let torch = "PyTorch files"
   return [
-    "bin": torch, "pt": torch, "pth": torch, "ckpt": "checkpoints of PyTorch and TensorFlow",
-    "gguf": "GGUF files", "ggml": "GGML files", "h5": "HDF5 files", "hdf5": "HDF5 files",
+    "ggml": "GGML files", "h5": "HDF5 files", "hdf5": "HDF5 files",
     "keras": "Keras archives", "msgpack": "Flax files", "onnx": "ONNX models",
     "pb": "TensorFlow graphs", "tflite": "TensorFlow Lite models", "mlmodel": "Core ML models",
     "nemo": "NeMo archives", "tar": "tar archives", "gz": "compressed files", "zip": "zip archives",

@@ -45,6 +45,7 @@ public struct WritePlan: Sendable {
     let others = travellers(writer, companions)
     var contents = contents
     contents.belongings.origin = writer.belongings.origin
+    contents.belongings.keyValues = writer.belongings.keyValues
     if writer.format.holdsFiles {
       contents.belongings.files = Self.inside(writer, config: config, others)
     }
@@ -168,9 +169,9 @@ public struct WritePlan: Sendable {
     _ writer: CheckpointWriter, _ contents: Contents
   ) throws(CheckpointError) {
     if try addOriginalShards(writer, contents) { return }
-    let suffix = writer.format.fileExtension
     let path =
-      writer.isFolder ? writer.destination.appending("model.\(suffix)") : writer.destination
+      writer.isFolder
+      ? writer.destination.appending(writer.format.nameInFolder) : writer.destination
     let layout = try writer.format.lay(out: contents)
     guard let limit = writer.maxShardSize, writer.isFolder, layout.byteCount > limit else {
       add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
@@ -179,14 +180,14 @@ public struct WritePlan: Sendable {
     guard writer.format.canShard else {
       throw CheckpointError(.unsupported("\(writer.format) cannot be split into shards"))
     }
-    let shards = shards(of: contents, limit: limit)
+    let shards = shards(of: contents, writer.format, limit: limit)
     if shards.count == 1 {
       add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
       return
     }
     var index = ShardIndexText()
     for (number, shard) in shards.enumerated() {
-      let name = "model-\(padded(number + 1))-of-\(padded(shards.count)).\(suffix)"
+      let name = writer.format.shardName(number + 1, of: shards.count)
       let layout = try writer.format.lay(out: shard)
       index.add(shard.tensors, in: name)
       add(
@@ -194,19 +195,21 @@ public struct WritePlan: Sendable {
         tensorCount: shard.tensors.count)
     }
     let text = Array(index.text.utf8)
-    add(writer.destination.appending("model.\(suffix).index.json"), .bytes(text), text.count)
+    add(
+      writer.destination.appending(writer.format.nameInFolder + ".index.json"), .bytes(text),
+      text.count)
   }
 }
 
 /// Puts tensors into shards in their order, each as full as it can be.
 ///
 /// A shard's size is bounded from above: an entry of the header is taken as long as it could be.
-private func shards(of contents: Contents, limit: Int) -> [Contents] {
-  let fixed = 8 + 8 + (contents.metadata?.json.count ?? 0) + 32
+private func shards(of contents: Contents, _ format: ContainerFormat, limit: Int) -> [Contents] {
+  let fixed = format.overhead.file + (contents.metadata?.json.count ?? 0)
   var shards: [Contents] = []
   var size = fixed
   for tensor in contents.tensors {
-    let cost = tensor.byteCount + SafetensorsLayout.entryBound(tensor)
+    let cost = tensor.byteCount + format.overhead.tensor(tensor)
     if shards.isEmpty || cost > limit - size {
       shards.append(
         Contents(tensors: [], metadata: contents.metadata, keepsOrder: contents.keepsOrder))
@@ -216,6 +219,18 @@ private func shards(of contents: Contents, limit: Int) -> [Contents] {
     size = size.addedIfFits(cost) ?? .max
   }
   return shards
+}
+
+extension ContainerFormat {
+  /// What the file with the weights in a folder is called.
+  fileprivate var nameInFolder: String { folderName ?? "model.\(fileExtension)" }
+
+  /// `model-00001-of-00002.safetensors`.
+  fileprivate func shardName(_ number: Int, of count: Int) -> String {
+    let dot = nameInFolder.firstIndex(of: ".") ?? nameInFolder.endIndex
+    return
+      "\(nameInFolder[..<dot])-\(padded(number))-of-\(padded(count))\(nameInFolder[dot...])"
+  }
 }
 
 private func padded(_ number: Int) -> String {

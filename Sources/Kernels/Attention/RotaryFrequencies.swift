@@ -27,6 +27,15 @@ extension RotarySettings {
     }
   }
 
+  /// The longest text whose frequencies are those of shorter ones; `nil` if those of all texts are.
+  public var longest: Int? {
+    switch scaling {
+    case .dynamic(_, let longest): longest
+    case .longRoPE(let factors): factors.trained
+    default: nil
+    }
+  }
+
   /// Whether they change with every token of a text that is long enough.
   public var growsWithLength: Bool {
     if case .dynamic = scaling { true } else { false }

@@ -28,13 +28,15 @@ public struct QuantileSketch: Sendable {
     case .f16: code = .half
     case .f32, .bf16, .f8e4m3, .f8e5m2, .f8e4m3fnuz, .f8e5m2fnuz, .f8e8m0, .f4, .f6e2m3, .f6e3m2:
       code = .single
-    default: code = .double
+    default: code = dtype.isBlock ? .single : .double
     }
     counts = [Int](repeating: 0, count: code == .double ? 1 << 19 : 1 << 16)
   }
 
   /// Whether there is a bin for each number of the type.
-  private var isExact: Bool { dtype != .f32 && dtype != .f64 && code != .double }
+  private var isExact: Bool {
+    dtype != .f32 && dtype != .f64 && !dtype.isBlock && code != .double
+  }
 
   /// The error of quantiles, relative to their value.
   public var relativeError: Double {

@@ -169,7 +169,8 @@ extension DType {
     case .f8e4m3fnuz: 0x1p-7
     case .f6e3m2: 0x1p-2
     case .f6e2m3, .f4: 1
-    default: 0
+    // What blocks stand for are single-precision numbers.
+    default: isBlock ? 0x1p-126 : 0
     }
   }
 

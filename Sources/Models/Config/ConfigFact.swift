@@ -50,14 +50,18 @@ public struct ConfigFact: Sendable, Equatable {
   public let value: JSONValue
   /// The value in the model's id.
   public let text: String
+  /// Whether null means something: none, or the usual.
+  public let mayBeNull: Bool
 
   package init(
-    _ path: [String], _ kind: Kind, _ bearing: Bearing, value: JSONValue, text: String? = nil
+    _ path: [String], _ kind: Kind, _ bearing: Bearing, value: JSONValue, text: String? = nil,
+    mayBeNull: Bool = false
   ) {
     self.path = path
     self.kind = kind
     self.bearing = bearing
     self.value = value
+    self.mayBeNull = mayBeNull
     self.text = text ?? Self.text(of: value)
   }
 

@@ -112,7 +112,8 @@ public struct ConfigReader {
     }
     record(
       ConfigFact(
-        scope + [key], kind, bearing, value: json(result), text: text.map { $0(result) }))
+        scope + [key], kind, bearing, value: json(result), text: text.map { $0(result) },
+        mayBeNull: mayBeNull))
     return result
   }
 

@@ -51,6 +51,14 @@ extension CausalDecoder {
     return isChoice ? slots + [.places("mc_token_ids")] : slots
   }
 
+  public var reach: Reach {
+    let attention = form.blocks.map(\.attention)
+    return Reach(
+      keys: attention.compactMap(\.shape.window).max() ?? 0,
+      positions: (form.rotaries.compactMap(\.longest) + attention.compactMap(\.growth?.step)).max()
+        ?? 0)
+  }
+
   public var generation: GenerationRules? {
     let isCausal = form.blocks.allSatisfy { !$0.attention.seesAhead }
     guard form.head.task == .languageModel, isCausal else { return nil }

@@ -36,6 +36,8 @@ public struct Dialect: Sendable {
     /// What it reads, with the name that the container has, or would have, on our command line.
     let files: String
     let container: String
+    /// Which tensors it wants in single precision, by name and number of extents.
+    var isSingle: @Sendable (String, Int) -> Bool = { _, _ in false }
   }
 
   package init(
@@ -58,6 +60,11 @@ public struct Dialect: Sendable {
     self.ownFiles = ownFiles
   }
 
+  /// Whether the ecosystem's own program wants a tensor in single precision in this container.
+  func isSingle(_ tensor: TensorName, rank: Int, in container: String) -> Bool {
+    ownFiles.map { $0.container == container && $0.isSingle(tensor.text, rank) } ?? false
+  }
+
   /// The same dialect with other rules.
   package func replacing(rules: [Rule]) -> Dialect {
     var dialect = self
@@ -67,8 +74,16 @@ public struct Dialect: Sendable {
 }
 
 extension Dialect.OwnFiles {
-  /// GGUF, as llama.cpp reads it.
-  static let gguf = Dialect.OwnFiles(program: "llama.cpp", files: "GGUF files", container: "gguf")
+  /// GGUF, as llama.cpp reads it: vectors, normalisations and what is added to words are in single precision
+  /// (conversion/base.py, `prepare_tensors`).
+  static let gguf = Dialect.OwnFiles(
+    program: "llama.cpp", files: "GGUF files", container: "gguf",
+    isSingle: { name, rank in
+      let names = [
+        "_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight",
+      ]
+      return rank < 2 || names.contains { name.hasSuffix($0) }
+    })
 
   /// TensorFlow's checkpoints.
   static func tensorFlow(_ program: String) -> Dialect.OwnFiles {

@@ -17,7 +17,18 @@ func recognizedArchitecture(
           + (missingPieces[found].map { ": \($0) missing" } ?? "") + "; supported are: \(known)"),
       advice: name.flatMap { didYouMean($0, architectures.map { $0.name }) })
   }
-  let shown = Set(families.dialects.filter { $0.isShown(by: table) }.map(\.architecture))
+  let dialects = families.dialects.filter { $0.isShown(by: table) }
+  // A config of an ecosystem's own may say more than names do.
+  let named = dialects.filter { dialect in
+    config.map { dialect.nativeConfig?.recognizes($0) ?? false } ?? false
+  }
+  if named.isEmpty, let own = config?[GGUFFacts.architectureKey]?.string {
+    throw CheckpointError(
+      .unsupported(
+        "the architecture \"\(own)\" is not supported with these tensors' names; supported are:"
+          + " \(known)"), advice: "pass --config FILE, if it is one of them")
+  }
+  let shown = Set((named.isEmpty ? dialects : named).map(\.architecture))
   let candidates = architectures.filter { shown.contains($0.name) }
   if candidates.count == 1 { return candidates[0] }
   if let prefix = UnknownPrefix(of: table, hiding: families.dialects) { throw prefix.error }

@@ -3,8 +3,16 @@ package import TensorCore
 /// An ecosystem's own config file: the same facts as config.json, fewer, under other keys and in other
 /// terms.
 package struct NativeConfig: Sendable {
-  /// What the file is called.
-  package let fileName: String
+  /// Where it is.
+  package enum Place: Sendable, Equatable {
+    /// A file of that name.
+    case file(String)
+    /// In a container of that name, beside the tensors.
+    case container(String)
+  }
+
+  /// Where it is.
+  package let place: Place
   /// Whether a config is one of these.
   let recognizes: @Sendable (JSONValue) -> Bool
   /// The facts under Hugging Face's keys, computed where they are not there as they are. What only the
@@ -14,6 +22,8 @@ package struct NativeConfig: Sendable {
   let usual: @Sendable (JSONValue, TensorTable) throws(CheckpointError) -> JSONValue
   /// The file for facts under Hugging Face's keys, or `nil` if it is not written.
   let native: @Sendable (JSONValue) -> JSONValue?
+  /// The tensors that a container holds beside the weights for facts under Hugging Face's keys.
+  let tensors: @Sendable (JSONValue) -> [Tensor]
 
   package init(
     fileName: String,
@@ -21,7 +31,22 @@ package struct NativeConfig: Sendable {
     usual: @escaping @Sendable (JSONValue, TensorTable) throws(CheckpointError) -> JSONValue,
     native: @escaping @Sendable (JSONValue) -> JSONValue? = { _ in nil }
   ) {
-    self.fileName = fileName
+    place = .file(fileName)
+    tensors = { _ in [] }
+    self.recognizes = recognizes
+    self.usual = usual
+    self.native = native
+  }
+
+  /// What a container says of its model, written whenever the config is the model's.
+  package init(
+    inside container: String, recognizes: @escaping @Sendable (JSONValue) -> Bool,
+    usual: @escaping @Sendable (JSONValue, TensorTable) throws(CheckpointError) -> JSONValue,
+    native: @escaping @Sendable (JSONValue) -> JSONValue?,
+    tensors: @escaping @Sendable (JSONValue) -> [Tensor]
+  ) {
+    place = .container(container)
+    self.tensors = tensors
     self.recognizes = recognizes
     self.usual = usual
     self.native = native
@@ -62,7 +87,7 @@ extension [Family] {
   /// What configs of ecosystems of their own are called, beside config.json.
   package var configNames: [String] {
     var names: [String] = []
-    for name in dialects.compactMap(\.nativeConfig?.fileName) where !names.contains(name) {
+    for case .file(let name)? in dialects.map(\.nativeConfig?.place) where !names.contains(name) {
       names.append(name)
     }
     return names

@@ -42,7 +42,8 @@ package struct TrainingState: Sendable {
       ecosystem: "PyTorch",
       names: ["step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg"],
       prefixes: [
-        "optimizer.", "optimizer_state.", "optim.", "lr_scheduler.", "scheduler.", "grad_scaler.",
+        "optimizer.", "optimizer_state.", "optimizer_states.", "optimizer_state_dict.", "optim.",
+        "lr_scheduler.", "lr_schedulers.", "scheduler.", "scaler.", "grad_scaler.", "callbacks.",
         "rng_state",
       ]),
   ]

@@ -1,6 +1,9 @@
 import Kernels
 public import TensorCore
 
+/// How many positions the built-in probe has, if the model has as many.
+let usualProbeLength = 512
+
 extension Architecture {
   /// Checks inputs against their declaration and fills in what may be left out.
   ///
@@ -32,7 +35,7 @@ extension Architecture {
   }
 
   /// The built-in probe: long enough to show mistakes in positions.
-  public var probe: ModelInputs { probe(longest: 512) }
+  public var probe: ModelInputs { probe(longest: usualProbeLength) }
 
   /// A probe for models that are known to be the same.
   public var shortProbe: ModelInputs { probe(longest: 64) }

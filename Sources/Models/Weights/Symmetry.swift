@@ -17,6 +17,8 @@ public struct Symmetry: Sendable {
   public enum Change: Sendable {
     /// The weight may be anything.
     case anything(String)
+    /// The weight decides something and is no part of it: it may be whatever decides the same.
+    case decision(String)
     /// The blocks of all parts may change places, in all of them alike. There are so many.
     case order(count: Int, [Part])
     /// So many modules, numbered from 0 under a path, may change places, in runs of `block` neighbours, and
@@ -120,8 +122,16 @@ extension ExpertsShape {
     let router = ["weight", "bias", "choice_bias"].map { "\(module).router.\($0)" }
       .filter(paths.contains)
       .map { Symmetry.Part(path: $0, axis: 0, repeats: 1, block: block) }
-    guard count > 1 else { return [] }
-    return [
+    let bias = "\(module).router.choice_bias"
+    let decisions =
+      paths.contains(bias)
+      ? [
+        Symmetry(
+          name: "choice bias changed", module: module, change: .decision(bias),
+          reason: "it decides which experts are chosen, and is no part of what they give")
+      ] : []
+    guard count > 1 else { return decisions }
+    return decisions + [
       Symmetry(
         name: "experts renumbered with the router's rows", module: module,
         change: .renumbering(of: module + ".experts", count: count, block: block, router),

@@ -44,11 +44,13 @@ extension WeightGraph {
   /// - Parameters:
   ///   - name: the dialect's name.
   ///   - dtype: what will be written, if not the weights' own types: numbers are added in this one.
+  ///   - container: what it will be written in, if numbers may be added in the type that the dialect's own
+  ///     program wants there.
   ///   - allowsLoss: whether sums may be rounded; each tensor says which were.
   /// - Throws: `CheckpointError`: unsupported if there is no such dialect for the architecture,
   ///   refused with every fault if a weight has no place in it.
   public func translated(
-    to name: String, as dtype: DType? = nil, allowsLoss: Bool = false
+    to name: String, as dtype: DType? = nil, in container: String? = nil, allowsLoss: Bool = false
   ) throws(CheckpointError) -> [Translated] {
     let dialect = try writtenDialect(
       named: name, of: type(of: architecture).name, among: families)
@@ -67,7 +69,10 @@ extension WeightGraph {
       }
       let addend = form.forms[0].addend
       if addend == 0 { continue }
-      try result[result.count - 1].add(addend, as: dtype)
+      let last = result[result.count - 1].tensor
+      let isSingle =
+        container.map { dialect.isSingle(last.name, rank: last.shape.count, in: $0) } ?? false
+      try result[result.count - 1].add(addend, as: isSingle ? .f32 : dtype)
       if !allowsLoss, let rounding = result[result.count - 1].rounding {
         faults.append("not exact    \(rounding)")
       }
@@ -108,15 +113,36 @@ extension WeightGraph {
 
   /// The config file of a dialect's own ecosystem, and what is in it, if it has one.
   public func nativeConfig(of dialect: String) -> (fileName: String, content: JSONValue)? {
-    let dialects = families.dialects(of: type(of: architecture).name)
-    guard
-      let native =
-        dialects.first(where: { $0.name == dialect || $0.fullName == dialect })?.nativeConfig,
+    guard let native = written(dialect)?.nativeConfig, case .file(let name) = native.place,
       let content = native.native(config)
-    else {
-      return nil
-    }
-    return (native.fileName, content)
+    else { return nil }
+    return (name, content)
+  }
+
+  /// What a container of the dialect's own ecosystem says of the model beside the tensors, if the dialect has
+  /// words for it; `nil` too if the container is another one.
+  public func values(of dialect: String, in container: String) -> JSONValue? {
+    guard let native = written(dialect)?.nativeConfig, native.place == .container(container)
+    else { return nil }
+    return native.native(config)
+  }
+
+  /// The tensors that such a container holds beside the weights: numbers that follow from the config.
+  public func tensors(of dialect: String, in container: String) -> [Tensor] {
+    guard let native = written(dialect)?.nativeConfig, native.place == .container(container)
+    else { return [] }
+    return native.tensors(config)
+  }
+
+  /// Whether a dialect's own program wants a tensor in single precision in its own container, whatever type the
+  /// others have.
+  public func isSingle(_ tensor: Tensor, of dialect: String, in container: String) -> Bool {
+    written(dialect)?.isSingle(tensor.name, rank: tensor.shape.count, in: container) ?? false
+  }
+
+  private func written(_ dialect: String) -> Dialect? {
+    families.dialects(of: type(of: architecture).name)
+      .first { $0.name == dialect || $0.fullName == dialect }
   }
 
   /// Whether a tensor is written although its weights are tied.

@@ -163,6 +163,14 @@ extension WeightGraph {
     return (shape, String(parts[parts.count - 2]))
   }
 
+  /// What a weight's rows (of an output, columns) are in its attention layer, if they are those of heads.
+  public func headPart(ofWeight path: String) -> HeadPart? {
+    let parts = path.split(separator: ".")
+    guard parts.count > 2 else { return nil }
+    return layers[parts.dropLast(2).joined(separator: ".")]?
+      .headPart(String(parts[parts.count - 2]))
+  }
+
   /// The changes of weights that change no output.
   public var symmetries: [Symmetry] {
     let paths = Set(slots.map(\.path))

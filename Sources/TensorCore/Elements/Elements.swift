@@ -54,6 +54,7 @@ extension DType {
       return .single(smallFloat.value(of: bytes[index]))
     case .f4, .f6e2m3, .f6e3m2:
       return .single(smallFloat.value(of: packedCode(at: index, of: bytes)))
+    default: return .single(blockNumber(at: index, of: bytes))
     }
   }
 

@@ -37,6 +37,7 @@ public struct Encoding: Hashable, Sendable {
 extension DType {
   /// How elements of this type take bytes.
   public var encoding: Encoding {
+    if let blockEncoding { return blockEncoding }
     let bits = bitWidth
     let elements = bits.isMultiple(of: 8) ? 1 : 8 / (1 << bits.trailingZeroBitCount)
     return Encoding(elementsPerBlock: elements, bytesPerBlock: elements * bits / 8)

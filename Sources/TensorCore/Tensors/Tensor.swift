@@ -132,9 +132,15 @@ public func checkedElementCount(of shape: [Int]) -> Int? {
 
 extension DType {
   /// The bytes that a tensor of this type and `shape` takes, or `nil` if the number overflows, an
-  /// extent is negative, or packed sub-byte elements do not end at a byte.
+  /// extent is negative, packed sub-byte elements do not end at a byte, or rows are no whole blocks.
   public func byteCount(shape: [Int]) -> Int? {
     guard let elements = checkedElementCount(of: shape) else { return nil }
+    if let block = blockEncoding {
+      guard let row = shape.last, row.isMultiple(of: block.elementsPerBlock) else { return nil }
+      let (bytes, overflow) = (elements / block.elementsPerBlock)
+        .multipliedReportingOverflow(by: block.bytesPerBlock)
+      return overflow ? nil : bytes
+    }
     let (bits, overflow) = elements.multipliedReportingOverflow(by: bitWidth)
     if overflow || !bits.isMultiple(of: 8) { return nil }
     return bits / 8

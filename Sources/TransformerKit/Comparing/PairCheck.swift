@@ -45,23 +45,24 @@ public struct PairReport: Sendable {
 /// weights: a difference that remains does not come from the cast.
 ///
 /// - Parameters:
-///   - inputs: what to run on; the built-in probe of A if not given.
+///   - given: what to run on; the built-in probe of A if not given, and where configs differ and it shows
+///     nothing, one that goes further.
 ///   - isBrief: whether a short probe does, if none is given and the models are one computation. Not for
 ///     a certificate, which is checked on the whole probe.
 ///   - explaining: whether to look for the causes of differences.
 ///   - progress: hears how far the comparison is.
 /// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
 public func compare<Scalar: ComputeScalar>(
-  _ a: Model, _ b: Model, inputs: ModelInputs? = nil, precision: Scalar.Type = Float.self,
+  _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, precision: Scalar.Type = Float.self,
   isBrief: Bool = false, explaining: Bool = true, progress: WeightProgress? = nil
 ) throws(CheckpointError) -> PairReport {
   let weights = try compareWeights(a.graph, b.graph, progress)
   let isShort = isBrief && isOneComputation(a.graph, b.graph, weights)
   let inputs =
-    inputs ?? (isShort ? a.graph.architecture.shortProbe : a.graph.architecture.probe)
+    given ?? (isShort ? a.graph.architecture.shortProbe : a.graph.architecture.probe)
   let cast = castType(of: weights)
   let (outputs, divergence) = try compareBehaviour(
-    a.graph, b.graph, inputs, cast: cast, Scalar.self, progress)
+    a.graph, b.graph, inputs, isProbe: given == nil, cast: cast, Scalar.self, progress)
   let differing =
     cast == nil && explaining ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
   let configDifferences = configDifferences(a.graph, b.graph)
@@ -100,14 +101,34 @@ private func isOneComputation(
     && weights.allSatisfy { $0.relation == .identical }
 }
 
+/// What both models run on where they have read other things from their configs, and agree on the built-in
+/// probe: something that goes further than both reach; `nil` if the probe does, or if they have read the same.
+func farProbe(_ a: WeightGraph, _ b: WeightGraph) -> ModelInputs? {
+  if a.architecture.isSame(as: b.architecture) { return nil }
+  return a.architecture.farProbe(a.architecture.reach.joined(b.architecture.reach))
+}
+
 /// What two models do on the same inputs, and where they part.
 ///
-/// - Parameter cast: the type that weights of B were cast to. Then B must not part from what A's
-///   mathematics makes of B's weights.
+/// - Parameters:
+///   - isProbe: whether the inputs are the built-in probe, so that others may be run, too, if these show
+///     nothing. What is found of outputs is that of the first ones.
+///   - cast: the type that weights of B were cast to. Then B must not part from what A's mathematics makes
+///     of B's weights.
 /// - Throws: `CheckpointError` when weights cannot be read, or A cannot take the inputs.
 func compareBehaviour<Scalar: ComputeScalar>(
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, isProbe: Bool, cast: DType?,
+  _: Scalar.Type, _ progress: WeightProgress? = nil
+) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
+  let near = try compareBehaviour(a, b, inputs, cast: cast, Scalar.self, progress)
+  guard near.divergence == nil, isProbe, let far = farProbe(a, b) else { return near }
+  let beyond = try compareBehaviour(a, b, far, cast: cast, Scalar.self, progress).divergence
+  return (near.outputs, beyond.map { "\($0), beyond what the probe reaches" })
+}
+
+private func compareBehaviour<Scalar: ComputeScalar>(
   _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, cast: DType?, _: Scalar.Type,
-  _ progress: WeightProgress? = nil
+  _ progress: WeightProgress?
 ) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
   var (outputs, divergence): ([Deviation], String?)
   do {

@@ -1,3 +1,4 @@
+import Codecs
 import Kernels
 public import TensorCore
 
@@ -170,6 +171,7 @@ extension Tensor {
   /// Tensors that are not floating point, or of eight bits and less, stay.
   func cast(to dtype: DType) -> Tensor {
     guard self.dtype.isComputable, self.dtype != dtype else { return self }
+    if dtype.isBlock { return quantized(to: dtype) }
     return Tensor(
       name: name, dtype: dtype, shape: shape, bytes: CastBytes(source: self, to: dtype))
   }
@@ -179,11 +181,29 @@ extension Tensor {
   /// - Throws: `CheckpointError` when the bytes cannot be read.
   func ledger(ofCastTo dtype: DType) throws(CheckpointError) -> CastLedger? {
     guard self.dtype.isComputable, self.dtype != dtype else { return nil }
+    if dtype.isBlock { return try ledger(ofQuantizingTo: dtype) }
     var total = RoundingLoss()
     for start in stride(from: 0, to: elementCount, by: elementsPerPiece) {
       let bytes = try bytes(of: start..<min(start + elementsPerPiece, elementCount))
       total += self.dtype.loss(ofCasting: bytes, to: dtype)
     }
+    return CastLedger(name: name, from: self.dtype, to: dtype, loss: total)
+  }
+}
+
+extension Tensor {
+  /// What putting the elements into blocks does to them.
+  private func ledger(ofQuantizingTo dtype: DType) throws(CheckpointError) -> CastLedger {
+    let pieces = stride(from: 0, to: elementCount, by: elementsPerBlock).map {
+      $0..<min($0 + elementsPerBlock, elementCount)
+    }
+    let losses = try inParallel(pieces.count) { number throws(CheckpointError) in
+      try loss(ofQuantizing: pieces[number], to: dtype)
+    }
+    let total = RoundingLoss(
+      count: elementCount, rounded: losses.reduce(0) { $0 + $1.rounded }, overflowed: 0,
+      becameSubnormal: 0, becameZero: losses.reduce(0) { $0 + $1.zero }, nan: 0,
+      largestRelativeError: losses.reduce(0) { max($0, $1.largest) })
     return CastLedger(name: name, from: self.dtype, to: dtype, loss: total)
   }
 }

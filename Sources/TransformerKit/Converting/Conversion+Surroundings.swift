@@ -4,7 +4,7 @@ import SystemPackage
 import TensorCore
 
 extension Conversion {
-  /// What lies in the source's folder and is not in the target.
+  /// What the source's container holds, or lies in its folder, and is not in the target.
   public func leftOut(by plan: WritePlan) -> [Surroundings.Item] {
     surroundings.leftOut + plan.leftOut
   }
@@ -17,6 +17,7 @@ extension Conversion {
       notes.append(note)
     }
     notes += roundings.map { "rounded \($0)" }
+    if let note = tokenizerNote { notes.append(note) }
     let name = target.destination.lastComponent?.string ?? ""
     if !target.isFolder, let other = ContainerFormat.otherName(of: target.destination, than: format)
     {
@@ -37,6 +38,22 @@ extension Conversion {
       notes.append("left out __metadata__: \(format) has no place for it")
     }
     return notes
+  }
+}
+
+extension Conversion {
+  /// What becomes of the tokenizer, where a GGUF file holds one and the other side has files.
+  private var tokenizerNote: String? {
+    let isSource = source.belongings.keyValues?.hasTokenizer ?? false
+    if isSource, format != .gguf {
+      return "the tokenizer inside the GGUF file is left out: it is not translated"
+    }
+    if format == .gguf, belongings.keyValues != nil, belongings.keyValues?.hasTokenizer == false,
+      dialect != nil
+    {
+      return "no tokenizer that can be translated: the GGUF file has none, and llama.cpp takes ids"
+    }
+    return nil
   }
 }
 

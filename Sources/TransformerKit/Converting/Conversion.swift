@@ -107,6 +107,8 @@ public struct Conversion: Sendable {
   let writer: CheckpointWriter
   /// What lies in the source's folder beside what is converted.
   let surroundings: Surroundings
+  /// What the target holds beside the tensors, if its container can.
+  let belongings: Belongings
   /// What is written, cast.
   let tensors: [Tensor]
   /// The source as a model, if it is to be compared.
@@ -133,31 +135,37 @@ public struct Conversion: Sendable {
     self.target = target
     self.options = options
     dialect = target.dialect
+    let format = try target.container
     var tensors = source.tensors.tensors
     if let dialect = target.dialect {
       let model = try Model(source, options: options)
       self.model = model
       do {
         translation = try model.graph.translated(
-          to: dialect, as: target.dtype, allowsLoss: target.allowsLoss)
+          to: dialect, as: target.dtype, in: format.name, allowsLoss: target.allowsLoss)
         mismatches = try model.graph.checkedMismatches(with: dialect, target)
       } catch {
         throw error.inFile(displayed(source.path))
       }
       coded = model.plain.coded
       tensors = try tensorsToWrite(translation, of: model, target)
+      let names = Set(tensors.map(\.name))
+      tensors += model.graph.tensors(of: dialect, in: format.name).filter {
+        !names.contains($0.name)
+      }
     } else {
       model = nil
       translation = []
       mismatches = []
       (tensors, coded) = try tensorsToWrite(source, target)
     }
+    try target.checkCanBeVerified()
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }
-    let written = target.dtype.map { dtype in tensors.map { $0.cast(to: dtype) } } ?? tensors
+    let types = TargetTypes(target, of: model, in: format)
+    let written = tensors.map { types.applied(to: $0) }
     self.tensors = written
-    uncast = target.dtype == nil ? [] : written.filter(\.staysUncast)
-    let format = try target.container
+    uncast = target.dtype == nil ? [] : tensors.filter(\.staysUncast)
     do {
       let comparison = original.map {
         VerificationMemory(verifying: $0.graph, in: format, written)
@@ -168,13 +176,16 @@ public struct Conversion: Sendable {
     } catch {
       throw error.inFile(displayed(source.path))
     }
-    casts = try ledgers(of: tensors, target, file: displayed(source.path))
+    casts = try ledgers(of: tensors, types, target, file: displayed(source.path))
     surroundings = try source.surroundings(to: target, format)
+    belongings = try source.belongings(
+      for: target, of: model, in: format, beside: surroundings.companions)
     writer = CheckpointWriter(
       destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
-      sources: target.isFolder ? source.ownFiles : source.allFiles, belongings: source.belongings,
+      sources: target.isFolder ? source.ownFiles : source.allFiles,
+      belongings: belongings,
       extraFiles: nativeConfig(of: model, target))
   }
 
@@ -253,17 +264,18 @@ private func comparable(
 
 /// What a cast does, refused if it loses something and may not.
 private func ledgers(
-  of tensors: [Tensor], _ target: Conversion.Target, file: String
+  of tensors: [Tensor], _ types: TargetTypes, _ target: Conversion.Target, file: String
 ) throws(CheckpointError) -> [CastLedger] {
-  guard let dtype = target.dtype else { return [] }
   var ledgers: [CastLedger] = []
   for tensor in tensors {
+    guard let dtype = types.type(of: tensor) else { continue }
     if let ledger = try tensor.ledger(ofCastTo: dtype) { ledgers.append(ledger) }
   }
   let lossy = ledgers.filter(\.isLossy)
-  guard lossy.isEmpty || target.allowsLoss else {
+  if let dtype = lossy.first?.to, !target.allowsLoss {
     throw CheckpointError(
-      .refused("casting to \(dtype) changes values of \(lossy.count) tensors"), file: file,
+      .refused("casting to \(target.dtype ?? dtype) changes values of \(lossy.count) tensors"),
+      file: file,
       advice: "--allow-lossy does it all the same, and counts what it does")
   }
   return ledgers
@@ -295,6 +307,13 @@ private func nativeConfig(
 }
 
 extension Conversion.Target {
+  /// Fails if the target is to be the same model, and cannot be.
+  fileprivate func checkCanBeVerified() throws(CheckpointError) {
+    guard isVerified, let dtype, dtype.isBlock else { return }
+    throw CheckpointError(
+      .unsupported("a model quantised to \(dtype) is another one; it is not verified or certified"))
+  }
+
   /// The container that was asked for, or that the extension names; of a folder, safetensors.
   ///
   /// - Throws: `CheckpointError` if the extension is that of none.

@@ -67,8 +67,25 @@ extension Tensor {
     return values
   }
 
+  /// The numbers of blocks, row by row: those that the range touches are decoded, and no others.
+  private func blockValues(_ ranges: [Range<Int>]) throws(CheckpointError) -> [ElementValue] {
+    guard let row = ranges.last, let block = dtype.blockEncoding?.elementsPerBlock else {
+      return []
+    }
+    let wholeBlocks = row.lowerBound / block * block
+    var found: [ElementValue] = []
+    for start in rowStarts(ranges.dropLast(), shape) {
+      let first = start * (shape.last ?? 1)
+      let stored = try bytes(of: first + wholeBlocks..<first + row.upperBound)
+      let values = dtype.decodedBlocks(stored)
+      found += row.map { ElementValue.single(values[$0 - wholeBlocks]) }
+    }
+    return found
+  }
+
   /// For scalars, and for packed types, whose elements do not start at bytes.
   private func allValues(_ ranges: [Range<Int>]) throws(CheckpointError) -> [ElementValue] {
+    if dtype.isBlock { return try blockValues(ranges) }
     let bytes = try bytes.read(0..<byteCount)
     guard let row = ranges.last else { return [dtype.element(at: 0, of: bytes)] }
     return rowStarts(ranges.dropLast(), shape).flatMap { start in

@@ -103,6 +103,7 @@ private struct PartialStatistics: Sendable {
     let copy = (0..<bytes.byteCount).map {
       unsafe bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self)
     }
+    if dtype.isBlock { return add(dtype.decodedBlocks(copy).map { Double($0) }, first: first) }
     let values = (0..<dtype.elementCount(in: copy.count)).map { index -> Double in
       if case .single(let value) = dtype.element(at: index, of: copy) {
         Double(value)
@@ -110,6 +111,10 @@ private struct PartialStatistics: Sendable {
         .nan
       }
     }
+    add(values, first: first)
+  }
+
+  private mutating func add(_ values: [Double], first: Int) {
     sketch?.add(values)
     guard case .real(var real) = numbers else { return }
     real.add(values, leastNormal: dtype.leastNormal, first: first)

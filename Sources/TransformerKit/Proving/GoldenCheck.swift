@@ -61,7 +61,7 @@ extension Model {
     let suspects = isComparable && isWrong ? suspects(among: stages) : []
     let explanation =
       explaining && isComparable && isWrong
-      ? try explanation(of: golden, tolerance: tolerance, suspects: suspects) : nil
+      ? try explanation(of: golden, lines, tolerance: tolerance, suspects: suspects) : nil
     return GoldenReport(
       head: graph.architecture.head, framework: golden.framework, precision: golden.precision,
       tolerance: tolerance, lines: lines, suspects: suspects, explanation: explanation,
@@ -137,19 +137,44 @@ extension Model {
 
   /// Undoes known mistakes one by one until the golden is reached.
   private func explanation(
-    of golden: Golden, tolerance: Double, suspects: [String]
+    of golden: Golden, _ lines: [GoldenReport.Line], tolerance: Double, suspects: [String]
   ) throws(CheckpointError) -> String? {
     let weights = Set(graph.weightsByStage.filter { suspects.contains($0.stage) }.flatMap(\.paths))
+    let worst = lines.compactMap(\.deviation?.relative).filter(\.isFinite).max() ?? 0
     for trial in Trial.all(for: self) {
       // Changing what the wrong stages do not use changes nothing.
       guard trial.paths.map({ !weights.isDisjoint(with: $0) }) ?? true else { continue }
-      // What a weight in single precision may be off by, after it was scaled and scaled back.
-      let limit = trial.isRounded ? max(tolerance, 1e-5) : tolerance
+      // What a weight in single precision may be off by, after it was scaled and scaled back: little beside
+      // what is wrong now.
+      let limit = trial.isRounded ? max(tolerance, min(1e-4, worst / 100)) : tolerance
       guard let graph = try trial.undo(self),
         let stages = try? stages(graph, golden, tolerance: limit, stopping: true)
       else { continue }
       let lines = stages.flatMap(\.lines)
       if lines.count == golden.outputs.count, lines.allSatisfy(\.isWithin) { return trial.text }
+    }
+    return try solution(of: golden, tolerance: tolerance)
+  }
+
+  /// The number in the config with which the golden is reached, if it is none of the usual ones.
+  private func solution(
+    of golden: Golden, tolerance: Double
+  ) throws(CheckpointError) -> String? {
+    let wrong = try stages(graph, golden, tolerance: tolerance, stopping: true).flatMap(\.lines)
+      .first { !$0.isWithin }
+    guard let wrong, let solver = FactSolver(self, golden, firstWrong: wrong.name) else {
+      return nil
+    }
+    for fact in graph.facts {
+      for value in try solver.candidates(for: fact) {
+        guard let changed = with([(fact.path, .double(value))]),
+          let stages = try? stages(changed, golden, tolerance: tolerance, stopping: true)
+        else { continue }
+        let lines = stages.flatMap(\.lines)
+        if lines.count == golden.outputs.count, lines.allSatisfy(\.isWithin) {
+          return "config: \(fact.key) should be \(JSONValue.double(value).text())"
+        }
+      }
     }
     return nil
   }

@@ -28,10 +28,13 @@ public enum MemoryUse {
     Slab.size = min(max(free, 0) / 2, 1 << 30)
   }
 
-  /// What a checkpoint has in memory that no buffer bounds: its `__metadata__`, as the file has it and as text.
+  /// What a checkpoint has in memory that no buffer bounds: its `__metadata__`, as the file has it and as text,
+  /// and what it took to read the headers.
   private static func metadata(of checkpoints: [Checkpoint]) -> Int {
     let entries = checkpoints.flatMap { $0.metadata?.entries ?? [] }
-    return entries.reduce(0) { $0 + 2 * ($1.key.utf8.count + $1.value.utf8.count) }
+    return entries.reduce(checkpoints.reduce(0) { $0 + $1.openingMemory }) {
+      $0 + 2 * ($1.key.utf8.count + $1.value.utf8.count)
+    }
   }
 
   /// The most memory that writing `tensors` of a checkpoint to a container takes, in bytes; whole MiB.

@@ -25,12 +25,15 @@ public struct VerificationMemory {
   public init<Scalar: ComputeScalar>(
     comparing a: WeightGraph, _ b: WeightGraph, inputs: ModelInputs?, _: Scalar.Type
   ) {
-    let inputs = inputs ?? a.architecture.probe
-    let (first, second) = (
-      ForwardMemory(a, inputs, Scalar.self), ForwardMemory(b, inputs, Scalar.self)
-    )
-    self.init(
-      first.states + second.states + max(first.stage, second.stage) + Self.comparison, [a, b])
+    let far = inputs == nil ? farProbe(a, b) : nil
+    let runs = [inputs ?? a.architecture.probe] + [far].compactMap(\.self)
+    let needed = runs.map { inputs in
+      let (first, second) = (
+        ForwardMemory(a, inputs, Scalar.self), ForwardMemory(b, inputs, Scalar.self)
+      )
+      return first.states + second.states + max(first.stage, second.stage)
+    }
+    self.init((needed.max() ?? 0) + Self.comparison, [a, b])
   }
 
   /// The comparison of a model with what it is converted to: of the target it is only known that it has

@@ -35,7 +35,7 @@ import Testing
     weights("model/adapter_model.safetensors")
     for (name, text) in [
       ("config.json", "{}"), (".gitattributes", "*"), ("1_Pooling/config.json", "{ }"),
-      ("vocab.txt", ""), ("onnx/model.onnx", "GGUF"), ("pytorch_model.bin", "GGUF"),
+      ("vocab.txt", ""), ("onnx/model.onnx", "lmgg"), ("pytorch_model.bin", "lmgg"),
       ("x.data-00000-of-00001", "1"), ("x.index", "not one"), (".git/HEAD", "ref"),
       (".model.ab12cd.tfpart", "x"),
     ] {
@@ -57,8 +57,8 @@ import Testing
       ])
     #expect(
       around.weights.map { "\($0.name): \($0.what)" } == [
-        "adapter_model.safetensors: safetensors", "onnx/model.onnx: a GGUF file",
-        "pytorch_model.bin: a GGUF file",
+        "adapter_model.safetensors: safetensors", "onnx/model.onnx: a GGML file",
+        "pytorch_model.bin: a GGML file",
         "x.data-00000-of-00001: the data of a TensorFlow checkpoint",
       ])
     #expect(
@@ -123,7 +123,7 @@ import Testing
     weights("out/onnx/inner.safetensors")
     for (name, bytes) in [
       ("keep/deep/notes", [1]), ("notes", [2]), ("pytorch_model.bin", [3]),
-      ("config.json", [4]), ("optimizer.pt", Array("GGUF".utf8)),
+      ("config.json", [4]), ("optimizer.state", Array("lmgg".utf8)),
     ] as [(String, [UInt8])] {
       scratch.write(bytes, to: "out/" + name)
     }
@@ -135,7 +135,7 @@ import Testing
       ])
     try writer().write(plan)
     #expect(
-      fileNames(in: out) == ["keep", "model.safetensors", "notes", "onnx", "optimizer.pt"])
+      fileNames(in: out) == ["keep", "model.safetensors", "notes", "onnx", "optimizer.state"])
     #expect(readFile(out.pushing("keep/deep/notes")) == [1])
     #expect(fileNames(in: out.appending("onnx")) == ["inner.safetensors"])
     #expect(scratch.names == ["out"])

@@ -53,7 +53,7 @@ import Testing
     try weights("b.npz", as: .npz)
     let map = #"{"weight_map": {"a": "a.safetensors", "b": "b.npz"}}"#
     let path = scratch.write(Array(map.utf8), to: "model.safetensors.index.json")
-    #expect(text(reading: path).contains("b.npz: is npz, but only safetensors has shards"))
+    #expect(text(reading: path).contains("b.npz: is npz, which has no shards"))
     #expect(structureFaults(of: path).count == 1)
   }
 
@@ -63,12 +63,12 @@ import Testing
         safetensorsFile(#"{"x":{"dtype":"F7","shape":[1],"data_offsets":[0,1]}}"#, data: 1),
         to: name + ".safetensors")
     }
-    scratch.write(Array("GGUF".utf8), to: "c.safetensors")
+    scratch.write(Array("lmgg".utf8), to: "c.safetensors")
     let map = #"{"x": "a.safetensors", "y": "b.safetensors", "z": "c.safetensors"}"#
     let path = scratch.write(
       Array("{\"weight_map\": \(map)}".utf8), to: "model.safetensors.index.json")
     let faults = structureFaults(of: path).map(\.description)
-    for words in ["a.safetensors", "b.safetensors", "c.safetensors: is a GGUF file"] {
+    for words in ["a.safetensors", "b.safetensors", "c.safetensors: is a GGML file"] {
       #expect(faults.contains { $0.contains(words) }, "\(faults)")
     }
     #expect(structureFaults(of: scratch.path.appending("nowhere")).count == 1)
@@ -88,7 +88,7 @@ import Testing
   // MARK: Folders
 
   @Test func `weights that cannot be read name those beside them that can`() throws {
-    scratch.write(Array("GGUF".utf8), to: "model.safetensors")
+    scratch.write(Array("lmgg".utf8), to: "model.safetensors")
     for name in ["a", "b", "c", "d"] { try weights(name + ".npz", as: .npz) }
     let found = text(reading: scratch.path)
     #expect(
@@ -167,7 +167,13 @@ import Testing
       [0x81, 0xA1, 0x61, 0x81, 0xB9] + Array("__msgpack_chunked_array__".utf8) + [0xC3],
     ] as [[UInt8]]) func `Flax's arrays are found behind what stands before them`(_ bytes: [UInt8])
   {
-    #expect(text(reading: scratch.write(bytes, to: "x")).contains("is a Flax msgpack file"))
+    // Found, and broken.
+    let found = text(reading: scratch.write(bytes + [UInt8](repeating: 0, count: 16), to: "x"))
+    #expect(!found.contains("is none of safetensors"))
+    #expect(
+      found.contains("an array is no list of shape") || found.contains("follow the last item")
+        || found.contains("a key of a map is no text") || found.contains("an array in pieces"),
+      "\(found)")
   }
 
   @Test(
@@ -191,17 +197,6 @@ import Testing
     ] as [[UInt8]]) func `other messages are no model`(_ bytes: [UInt8])
   {
     #expect(text(reading: scratch.write(bytes, to: "x")).contains("is none of safetensors"))
-  }
-
-  @Test(arguments: [
-    (["m/data.pkl", "m/data/0"], "a PyTorch file (zip with a pickle)"),
-    (["m/data.pkl"], "a PyTorch file without tensors"),
-    (["m/data.pkl", "m/code/x.py"], "a TorchScript program"),
-    (["m/data.pkl", "m/constants.pkl"], "a TorchScript program"),
-    (["model.weights.h5", "config.json"], "a Keras archive"),
-  ]) func `what is in a zip archive says what it is`(_ names: [String], _ words: String) {
-    let path = scratch.write(archive(of: names), to: "x.bin")
-    #expect(text(reading: path).contains("is \(words), which"))
   }
 
   @Test func `a zip archive of other things, and one that is cut, are left to npz`() {

@@ -16,7 +16,7 @@ private let specification: [(name: String, bits: Int)] = [
     for (name, bits) in specification {
       #expect(DType(rawValue: name)?.bitWidth == bits, "\(name)")
     }
-    #expect(DType.allCases.map(\.name) == specification.map(\.name) + ["C128"])
+    #expect(DType.elementary.map(\.name) == specification.map(\.name) + ["C128"])
     #expect(DType.c128.bitWidth == 128)
   }
 
@@ -26,18 +26,18 @@ private let specification: [(name: String, bits: Int)] = [
   }
 
   @Test func `bytes of an element, where it has whole ones`() {
-    for dtype in DType.allCases {
+    for dtype in DType.elementary {
       let expected = [4, 6].contains(dtype.bitWidth) ? nil : dtype.bitWidth / 8
       #expect(dtype.byteWidth == expected)
     }
   }
 
   @Test func `elements take bytes in blocks`() {
-    let blocks = DType.allCases.filter { $0.byteWidth == nil }.map {
+    let blocks = DType.elementary.filter { $0.byteWidth == nil }.map {
       [$0.encoding.elementsPerBlock, $0.encoding.bytesPerBlock]
     }
     #expect(blocks == [[2, 1], [4, 3], [4, 3]])
-    for dtype in DType.allCases {
+    for dtype in DType.elementary {
       for count in stride(from: 0, through: 48, by: 4) {
         #expect(dtype.byteCount(of: count) == dtype.byteCount(shape: [count]))
         #expect(dtype.elementCount(in: dtype.byteCount(of: count)) == count)
@@ -50,6 +50,21 @@ private let specification: [(name: String, bits: Int)] = [
     #expect(DType.f4.byteRange(of: 3..<3) == 1..<2 && DType.f4.byteRange(of: 2..<5) == 1..<3)
     let block = Encoding(elementsPerBlock: 32, bytesPerBlock: 18)
     #expect(block.byteRange(of: 64..<128) == 36..<72 && block.elementCount(in: 72) == 128)
+  }
+
+  /// What ggml-common.h's structures take, by gguf-py's `GGML_QUANT_SIZES`; Q8_1 and Q2_0 by the structures.
+  @Test func `block types take whole blocks in rows`() {
+    for dtype in DType.allCases where dtype.isBlock {
+      let (numbers, bytes) = (dtype.encoding.elementsPerBlock, dtype.encoding.bytesPerBlock)
+      #expect(dtype.byteWidth == nil && dtype.isFloatingPoint && !dtype.isComputable)
+      #expect(dtype.byteCount(shape: [3, 2 * numbers]) == 6 * bytes)
+      #expect(dtype.byteCount(shape: [numbers / 2]) == nil && dtype.byteCount(shape: []) == nil)
+      #expect(dtype.byteCount(shape: [2 * numbers, numbers / 2]) == nil)
+      #expect(dtype.byteCount(shape: [1 << 60, numbers]) == nil)
+      #expect(dtype.byteCount(shape: [0, numbers]) == 0)
+    }
+    #expect(DType.q4k.byteCount(shape: [2, 512]) == 576 && DType.q80.byteCount(shape: [64]) == 68)
+    #expect(DType.q4k.bitWidth == 5 && DType.q80.bitWidth == 9 && DType.iq1s.bitWidth == 2)
   }
 
   @Test func `the byte order concerns the halves of a complex number`() {

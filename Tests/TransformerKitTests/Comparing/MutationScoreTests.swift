@@ -1,3 +1,4 @@
+import Models
 import Mutants
 import TestSupport
 import Testing
@@ -32,5 +33,44 @@ import Testing
     let outcomes = try Subject(fixture(name), name: name).cleanOutcomes()
     #expect(outcomes.count >= 7)
     for outcome in outcomes { #expect(outcome.alarm == nil, "\(outcome.form)") }
+  }
+
+  /// A small model of each architecture.
+  static let small = [
+    "bert/base", "bloom/generate", "codegen/generate", "cohere/generate", "cohere/cohere2_generate",
+    "deepseek/generate", "deepseek/v2_generate", "falcon/generate", "gemma/generate",
+    "gemma/gemma2_generate", "gemma/gemma3_generate", "glm/generate",
+    "glm/glm4_generate_left_padded", "gpt1/generate", "gpt2/generate", "gptbigcode/generate",
+    "gptj/generate", "gptneo/generate", "gptneox/generate", "gptoss/generate", "granite/generate",
+    "llama/generate", "llama/ministral_generate", "llama/ministral3_generate",
+    "llama/mistral_generate", "llama/qwen2_layer_types", "llama/qwen3_generate",
+    "llama/smollm3_generate", "mixtral/generate", "mixtral/olmoe_generate",
+    "mixtral/qwen2_generate", "mixtral/qwen3_generate", "mpt/generate", "olmo/generate_clipped",
+    "olmo/olmo2_generate", "olmo/olmo3_generate", "opt/generate", "phi/generate",
+    "phi/phi3_generate", "stablelm/generate", "starcoder2/generate", "t5/generate",
+  ]
+
+  /// In each architecture a few mistakes, other ones from architecture to architecture.
+  @Test func `mistakes are caught in every architecture`() throws {
+    var score = Score()
+    var names: Set<String> = []
+    for (index, name) in Self.small.enumerated() {
+      let subject = try Subject(fixture(name), name: name)
+      names.insert(subject.family)
+      let mutants = try subject.mutants(count: 1, seed: 7)
+      let step = max(1, mutants.count / 4)
+      for (place, mutant) in mutants.enumerated() where place % step == index % step {
+        if let outcome = try subject.outcome(of: mutant) { score.add(outcome) }
+      }
+    }
+    #expect(names == Set(Family.all.flatMap(\.members).map { $0.name }))
+    #expect(score.faults.isEmpty, "\(score.faults)")
+    let (all, listed) = (score.total(), score.total(listed: true))
+    #expect(all.planted >= 3 * Self.small.count)
+    #expect(all.caughtByPair == all.planted - all.refused)
+    #expect(all.caughtByGolden == all.visibleInGolden)
+    #expect(
+      10 * listed.explainedByPair >= 9 * (listed.planted - listed.refused), "\(score.unexplained)")
+    #expect(10 * listed.explainedByGolden >= 9 * listed.explicable, "\(score.unexplained)")
   }
 }

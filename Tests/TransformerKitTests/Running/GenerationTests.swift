@@ -80,6 +80,20 @@ private let stepCases: [StepCase] = [
     let graph = try Model(fixture(form.folder)).graph
     let inputs = try graph.architecture.prepare(
       Golden(fixture("\(form.folder)/golden.npz")).inputs)
+    try checkSteps(graph, inputs, prompt: form.prompt)
+  }
+
+  /// In a window of one a query sees itself alone. (transformers 5.23's cache keeps all keys then, because it
+  /// takes the last `window - 1`, and its steps see them: its whole pass is what steps are held to here.)
+  @Test(arguments: [1, 2, 3]) func `steps see no more than a window`(_ window: Int) throws {
+    let model = try edited(["sliding_window": .number(window)], of: "llama/mistral_generate")
+    let inputs = try ArrayFile(fixture("llama/mistral_generate/generated.npz")).inputs()
+    let ids = try #require(inputs["input_ids"])
+    let text = ModelInputs(["input_ids": NDArray(shape: ids.shape, elements: ids.elements)])
+    try checkSteps(model.graph, model.graph.architecture.prepare(text), prompt: 1)
+  }
+
+  private func checkSteps(_ graph: WeightGraph, _ inputs: ModelInputs, prompt count: Int) throws {
     let rules = try #require(graph.architecture.generation)
     var pass = try ForwardPass<Double>(graph, inputs: inputs)
     let whole = try #require(try pass.run(hiddenStates: false).first { $0.name == "logits" }).array
@@ -88,16 +102,16 @@ private let stepCases: [StepCase] = [
     let ids = try #require(inputs[rules.ids])
     var prompt = inputs
     for name in [rules.ids, rules.mask, "position_ids"] {
-      prompt[name] = inputs[name].map { columns(0..<form.prompt, of: $0) }
+      prompt[name] = inputs[name].map { columns(0..<count, of: $0) }
     }
     var generator = try Generator<Double>(graph, prompt: prompt)
-    for position in form.prompt - 1..<ids.width {
+    for position in count - 1..<ids.width {
       let mask = inputs[rules.mask]
       // Steps see what they add, so rows that are padded there go other ways.
       let allows = (0..<ids.rows).map { row in
         mask.map { mask in
           mask.row(row).prefix(position + 1).last != 0
-            && mask.row(row).prefix(position + 1).dropFirst(form.prompt).allSatisfy { $0 != 0 }
+            && mask.row(row).prefix(position + 1).dropFirst(count).allSatisfy { $0 != 0 }
         } ?? true
       }
       let error = largestError(generator.logits, from: whole, at: position, where: allows)
@@ -175,9 +189,11 @@ private let stepCases: [StepCase] = [
     #expect(once.sequences == generator.sequences)
   }
 
-  /// The GPT-2 of the generation case with some members of its config changed.
-  private func edited(_ members: [String: JSONValue]) throws -> Model {
-    let folder = fixture("gpt2/generate")
+  /// A case's model, GPT-2's if not another one's, with some members of its config changed.
+  private func edited(
+    _ members: [String: JSONValue], of name: String = "gpt2/generate"
+  ) throws -> Model {
+    let folder = fixture(name)
     let config = try JSONValue(parsing: readFile(folder.appending("config.json")), grammar: .strict)
     var all = config.members ?? []
     all.removeAll { members[$0.key] != nil }

@@ -112,6 +112,8 @@ struct NpyDType: Equatable {
     case .i64: "<i8"
     case .u64: "<u8"
     case .c128: "<c16"
+    // Blocks, which are not written.
+    default: "|u1"
     }
   }
 

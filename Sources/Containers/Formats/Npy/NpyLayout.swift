@@ -15,6 +15,7 @@ struct NpyLayout: FileLayout {
         .refused("npy holds one tensor, and there are \(contents.tensors.count)"),
         advice: "write npz or safetensors, or choose one with --include")
     }
+    try tensor.requireElements(for: "npy")
     guard NpyDType.saysItself(tensor.dtype) else {
       throw CheckpointError(
         .refused("npy cannot say \(tensor.dtype), so it would be lost"), tensor: tensor.name,

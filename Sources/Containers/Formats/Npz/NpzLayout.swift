@@ -18,6 +18,7 @@ struct NpzLayout: FileLayout {
     var position = 0
     var directory = 0
     for (number, tensor) in tensors.enumerated() {
+      try tensor.requireElements(for: "npz")
       try Self.check(tensor)
       offsets.append(position)
       let entry = entry(number)

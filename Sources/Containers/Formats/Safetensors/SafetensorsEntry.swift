@@ -36,7 +36,7 @@ extension SafetensorsEntry {
     guard let dtypeName = JSONScanner.string(ofChecked: fields.dtype, in: bytes) else {
       throw CheckpointError(.malformed("dtype is not a string"))
     }
-    guard let dtype = DType(rawValue: dtypeName), dtype != .c128 else {
+    guard let dtype = DType(rawValue: dtypeName), dtype != .c128, !dtype.isBlock else {
       throw CheckpointError(.unsupported("dtype \"\(dtypeName)\" is not known"))
     }
     guard

@@ -31,6 +31,7 @@ struct SafetensorsLayout: FileLayout {
     }
     var position = 0
     for tensor in tensors {
+      try tensor.requireElements(for: "safetensors")
       guard tensor.dtype != .c128 else {
         throw CheckpointError(
           .unsupported("safetensors has no dtype for double precision complex numbers (C128)"),

@@ -171,7 +171,7 @@ extension TFZIndex {
     let name = TensorName(try cursor.text("the name of a tensor"))
     do throws(CheckpointError) {
       let dtypeName = try cursor.text("a dtype")
-      guard let dtype = DType(rawValue: dtypeName) else {
+      guard let dtype = DType(rawValue: dtypeName), !dtype.isBlock else {
         throw CheckpointError(.unsupported("dtype \"\(dtypeName)\" is not known"))
       }
       let rank = Int(try cursor.uint32())

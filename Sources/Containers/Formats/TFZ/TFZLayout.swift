@@ -32,6 +32,7 @@ struct TFZLayout: FileLayout {
     var duplicates = TFZDuplicates()
     for tensor in contents.tensors {
       try Limits.check(name: tensor.name, rank: tensor.shape.count, offset: 0)
+      try tensor.requireElements(for: "TFZ")
       if let stream = try duplicates.stream(of: tensor, otherwise: sources.count) {
         placement.append(stream)
       } else {

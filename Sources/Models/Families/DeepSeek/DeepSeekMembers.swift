@@ -55,7 +55,10 @@ public enum DeepSeekV2: DeepSeekMember {
     config.require(
       "norm_topk_prob", false,
       otherwise: "norm_topk_prob true is not supported for \(name): transformers ignores it")
-    if !config.has("num_experts_per_tok") { config.reject("num_experts_per_tok is missing") }
+    // Null, as the framework has it by default, chooses none, and fails there.
+    if config.isNull("num_experts_per_tok") || !config.has("num_experts_per_tok") {
+      config.reject("num_experts_per_tok is missing")
+    }
     let experts = config.expertCount("n_routed_experts", or: "num_experts", default: 64)
     let active = config.activeExperts(default: 1)
     let method = config.choice("topk_method", default: Method.greedy)

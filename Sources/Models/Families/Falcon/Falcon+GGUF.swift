@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// Falcon under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `falcon`; llama.cpp:
@@ -23,6 +24,7 @@ extension Dialect {
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
     ],
+    nativeConfig: .ggufFalcon,
     limits: .llamaCppFalcon,
     evidence: [.name("blk.0.attn_qkv.weight")],
     ownFiles: .gguf)
@@ -45,4 +47,35 @@ extension [Limit] {
     .rotaryScaling(Falcon.self, known: ["linear", "yarn"]),
     .truncatedYaRN(Falcon.self),
   ]
+}
+
+extension NativeConfig {
+  /// The key-values of Falcon, with the activation that llama.cpp computes.
+  ///
+  /// With two normalisations side by side, or several heads of keys that are fewer than those of queries, it is one of
+  /// the newer architecture.
+  fileprivate static let ggufFalcon = NativeConfig.gguf(
+    GGUFConfig<Falcon>(
+      architecture: "falcon", className: "FalconForCausalLM",
+      names: [
+        "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
+        "attention.head_count": "num_attention_heads",
+        "feed_forward_length": "ffn_hidden_size",
+        "attention.layer_norm_epsilon": "layer_norm_epsilon",
+        "context_length": "max_position_embeddings",
+      ],
+      facts: { facts throws(CheckpointError) in
+        let heads = try facts.count("attention.head_count")
+        let keyHeads = facts["attention.head_count_kv"]?.int ?? heads
+        let hasTwo = facts.has("blk.0.attn_norm_2.weight")
+        let isNew = hasTwo || keyHeads > 1 && keyHeads < heads
+        var members =
+          try facts.rotary() + [
+            .init("activation", "gelu_new"), .init("alibi", false), .init("bias", false),
+            .init("parallel_attn", true), .init("new_decoder_architecture", .bool(isNew)),
+            .init("multi_query", .bool(keyHeads == 1)), .init("num_kv_heads", .number(keyHeads)),
+          ]
+        if isNew { members.append(.init("num_ln_in_parallel_attn", .number(hasTwo ? 2 : 1))) }
+        return members
+      }))
 }

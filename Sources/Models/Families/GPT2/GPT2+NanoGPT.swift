@@ -36,6 +36,7 @@ extension Dialect {
     evidence: [
       Evidence(stored: "transformer.h.0.attn.c_attn.weight") { $0.count == 2 && $0[0] == 3 * $0[1] }
     ],
-    ownFiles: Dialect.OwnFiles(program: "nanoGPT", files: "PyTorch checkpoints", container: "torch")
+    ownFiles: Dialect.OwnFiles(
+      program: "nanoGPT", files: "its own PyTorch checkpoints", container: "nanogpt")
   )
 }

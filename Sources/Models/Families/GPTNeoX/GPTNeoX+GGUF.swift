@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// GPT-NeoX under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `gptneox`; llama.cpp:
@@ -21,6 +22,7 @@ extension Dialect {
       // llama.cpp wants it.
       .rename("output", "lm_head", writesTie: .always),
     ],
+    nativeConfig: .ggufGPTNeoX,
     limits: .llamaCppGPTNeoX,
     evidence: [.name("blk.0.attn_qkv.weight")],
     ownFiles: .gguf)
@@ -43,4 +45,26 @@ extension [Limit] {
     },
     .headOfWords(GPTNeoX.self),
   ]
+}
+
+extension NativeConfig {
+  /// The key-values of GPT-NeoX, with the activation that llama.cpp computes.
+  fileprivate static let ggufGPTNeoX = NativeConfig.gguf(
+    GGUFConfig<GPTNeoX>(
+      architecture: "gptneox", className: "GPTNeoXForCausalLM",
+      names: [
+        "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
+        "feed_forward_length": "intermediate_size", "attention.head_count": "num_attention_heads",
+        "attention.layer_norm_epsilon": "layer_norm_eps",
+        "context_length": "max_position_embeddings",
+        "use_parallel_residual": "use_parallel_residual",
+      ],
+      facts: { facts throws(CheckpointError) in
+        try facts.rotary(thetaKey: "rotary_emb_base", fractionKey: "rotary_pct")
+          + [.init("hidden_act", "gelu_new"), .init("tie_word_embeddings", false)]
+      },
+      values: { model, _ in
+        let isParallel = model.form.blocks.first?.arrangement == .parallel(sharesNorm: false)
+        return [.init("use_parallel_residual", .bool(isParallel))]
+      }))
 }

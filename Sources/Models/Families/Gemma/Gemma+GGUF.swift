@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// The members under the tensor names of GGUF (gguf's `tensor_mapping`; llama.cpp: conversion/gemma.py):
@@ -22,6 +23,7 @@ extension Dialect {
       name: "gguf",
       architecture: member.name,
       rules: [.ggufDecoder(inPairs: false, norms: norms, addend: 1)],
+      nativeConfig: .ggufGemma(member),
       limits: .llamaCppGemma(member),
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
@@ -81,4 +83,44 @@ extension [Limit] {
     }
     return isUsual ? nil : ("others in the config", "full_attention once in \(period) layers")
   }
+}
+
+extension NativeConfig {
+  /// The key-values of a member. What scores are multiplied by is not among them, and goes by the sizes.
+  fileprivate static func ggufGemma<Member: GemmaMember>(_: Member.Type) -> NativeConfig {
+    let number = Member.self == Gemma1.self ? "" : Member.self == Gemma2.self ? "2" : "3"
+    return .gguf(
+      GGUFConfig<Gemma<Member>>(
+        architecture: "gemma" + number, className: "Gemma\(number)ForCausalLM",
+        facts: { facts throws(CheckpointError) in
+          if number.isEmpty { return try facts.rotary() + [JSONValue.Member("hidden_act", .gelu)] }
+          let heads = try facts.count("attention.head_count")
+          let isLargest = try facts.count("block_count") == (number == "2" ? 46 : 62)
+          let scale = isLargest ? try facts.count("embedding_length") / heads : try facts.headSize
+          var members =
+            try facts.rotary() + [
+              .init("hidden_activation", .gelu), .init("query_pre_attn_scalar", .number(scale)),
+              .init("sliding_window", facts["attention.sliding_window"] ?? .number(4096)),
+            ]
+          if number == "3" {
+            let base = facts["rope.freq_base_swa"] ?? .double(10000)
+            members.append(.init("rope_local_base_freq", base))
+          }
+          for key in ["attn_logit_softcapping", "final_logit_softcapping"] {
+            // The second's are always there.
+            let usual: Double? = number == "2" ? (key.hasPrefix("attn") ? 50 : 30) : nil
+            members.append(.init(key, facts[key] ?? usual.map { .double($0) } ?? .null))
+          }
+          return members
+        },
+        values: { model, _ in
+          guard number == "3", model.form.rotaries.count > 1 else { return [] }
+          return [.init("rope.freq_base_swa", .double(model.form.rotaries[1].base))]
+        }))
+  }
+}
+
+extension JSONValue {
+  /// The activation of all members.
+  fileprivate static let gelu: JSONValue = "gelu_pytorch_tanh"
 }

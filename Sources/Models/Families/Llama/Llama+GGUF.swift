@@ -1,3 +1,5 @@
+import TensorCore
+
 extension Dialect {
   /// The members under the tensor names of GGUF (gguf's `tensor_mapping`; llama.cpp: conversion/llama.py,
   /// mistral3.py, qwen.py), which knows no Ministral before 3.
@@ -5,13 +7,18 @@ extension Dialect {
   /// Heads are stored in rotary pairs, but those of Qwen in halves. Heads beside the
   /// language model's have no place there.
   static let ggufLlama: [Dialect] = [
-    ggufLlama(MetaLlama.self, inPairs: true), ggufLlama(Mistral.self, inPairs: true),
-    ggufLlama(Ministral3.self, inPairs: true), ggufLlama(SmolLM3.self, inPairs: true),
-    ggufLlama(Qwen2.self, inPairs: false), ggufLlama(Qwen3.self, inPairs: false),
+    ggufLlama(MetaLlama.self, as: "llama", inPairs: true) { $0["expert_count"]?.int ?? 0 == 0 },
+    // A file does not tell it from Llama.
+    ggufLlama(Mistral.self, as: "llama", inPairs: true) { _ in false },
+    ggufLlama(Ministral3.self, inPairs: true),
+    ggufLlama(SmolLM3.self, as: "smollm3", inPairs: true),
+    ggufLlama(Qwen2.self, as: "qwen2", inPairs: false),
+    ggufLlama(Qwen3.self, as: "qwen3", inPairs: false),
   ]
 
   private static func ggufLlama<Member: LlamaMember>(
-    _ member: Member.Type, inPairs: Bool
+    _ member: Member.Type, as architecture: String? = nil, inPairs: Bool,
+    if isMember: @escaping @Sendable (GGUFFacts) -> Bool = { _ in true }
   ) -> Dialect {
     func rotated(_ stored: String, _ path: String) -> [Rule] {
       inPairs
@@ -37,6 +44,7 @@ extension Dialect {
         .rename("output", "lm_head"),
         .rename("rope_freqs.weight", "rotary_factors"),
       ],
+      nativeConfig: architecture.map { .ggufLlama(member, $0, isMember) },
       limits: .llamaCpp(member),
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
@@ -44,5 +52,24 @@ extension Dialect {
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
+  }
+}
+
+extension NativeConfig {
+  /// The key-values of a member.
+  fileprivate static func ggufLlama<Member: LlamaMember>(
+    _: Member.Type, _ architecture: String, _ isMember: @escaping @Sendable (GGUFFacts) -> Bool
+  ) -> NativeConfig {
+    .gguf(
+      GGUFConfig<Llama<Member>>(
+        architecture: architecture, className: Member.className + "ForCausalLM",
+        facts: { facts throws(CheckpointError) in
+          let hasBias = facts.has("blk.0.attn_q.bias")
+          var members = try facts.rotary()
+          // Qwen2 always has it, and its config no word for it.
+          if Member.self != Qwen2.self { members.append(.init("attention_bias", .bool(hasBias))) }
+          if facts.has("blk.0.ffn_up.bias") { members.append(.init("mlp_bias", true)) }
+          return members
+        }, isMember: isMember))
   }
 }

@@ -1,3 +1,5 @@
+import TensorCore
+
 extension Dialect {
   /// Phi under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `phi2`; llama.cpp:
   /// conversion/phi.py).
@@ -19,6 +21,7 @@ extension Dialect {
       // llama.cpp wants it.
       .rename("output", "lm_head", writesTie: .always),
     ],
+    nativeConfig: .ggufPhi,
     limits: [
       .fact("activation", "gelu_new"),
       .rotaryScaling(Phi.self, known: ["linear", "yarn"]),
@@ -51,6 +54,7 @@ extension Dialect {
       .rename("rope_factors_short.weight", "rotary_short_factors"),
       .rename("rope_factors_long.weight", "rotary_long_factors"),
     ],
+    nativeConfig: .ggufPhi3,
     limits: [
       .fact("activation", "silu"),
       .longRoPEByContext(Phi3.self),
@@ -65,4 +69,38 @@ extension Dialect {
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
   }
+}
+
+extension NativeConfig {
+  /// The key-values of Phi.
+  fileprivate static let ggufPhi = NativeConfig.gguf(
+    GGUFConfig<Phi>(
+      architecture: "phi2", className: "PhiForCausalLM",
+      names: [
+        "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
+        "feed_forward_length": "intermediate_size", "attention.head_count": "num_attention_heads",
+        "attention.head_count_kv": "num_key_value_heads",
+        "attention.layer_norm_epsilon": "layer_norm_eps",
+        "context_length": "max_position_embeddings",
+      ],
+      facts: { facts throws(CheckpointError) in
+        try facts.rotary(fractionKey: "partial_rotary_factor")
+          + [.init("hidden_act", "gelu_new"), .init("tie_word_embeddings", false)]
+      }))
+
+  /// The key-values of Phi-3.
+  fileprivate static let ggufPhi3 = NativeConfig.gguf(
+    GGUFConfig<Phi3>(
+      architecture: "phi3", className: "Phi3ForCausalLM",
+      names: [
+        "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
+        "feed_forward_length": "intermediate_size", "attention.head_count": "num_attention_heads",
+        "attention.head_count_kv": "num_key_value_heads",
+        "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+        "context_length": "max_position_embeddings",
+        "rope.scaling.original_context_length": "original_max_position_embeddings",
+      ],
+      facts: { facts throws(CheckpointError) in
+        try facts.rotary(fractionKey: "partial_rotary_factor")
+      }))
 }

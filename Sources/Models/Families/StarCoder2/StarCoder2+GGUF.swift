@@ -1,3 +1,5 @@
+import TensorCore
+
 extension Dialect {
   /// StarCoder2 under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `starcoder2`;
   /// llama.cpp: conversion/starcoder.py).
@@ -19,6 +21,7 @@ extension Dialect {
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
     ],
+    nativeConfig: .ggufStarCoder2,
     limits: [
       .fact("activation", "gelu_new"),
       .rotaryScaling(StarCoder2.self, known: ["linear", "yarn"]),
@@ -36,4 +39,18 @@ extension Dialect {
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
   }
+}
+
+extension NativeConfig {
+  /// The key-values of StarCoder2.
+  fileprivate static let ggufStarCoder2 = NativeConfig.gguf(
+    GGUFConfig<StarCoder2>(
+      architecture: "starcoder2", className: "Starcoder2ForCausalLM",
+      names: [
+        "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
+        "feed_forward_length": "intermediate_size", "attention.head_count": "num_attention_heads",
+        "attention.head_count_kv": "num_key_value_heads",
+        "attention.layer_norm_epsilon": "norm_epsilon",
+        "context_length": "max_position_embeddings",
+      ]))
 }

@@ -24,9 +24,9 @@ public indirect enum Cause: Equatable, Sendable {
   case blocksExchanged(axis: Int, block: Int, Int, Int)
   /// Blocks of neighbours were permuted.
   case permuted(axis: Int, block: Int)
-  /// Query, key and value were taken from their common matrix as if it held them head by head, or the
-  /// other way.
-  case fused(headSize: Int, inverse: Bool)
+  /// Query, key and value, or two of them, were taken from their common matrix as if it held them head by
+  /// head, or the other way.
+  case fused([String], headSize: Int, inverse: Bool)
   /// Gate and up were taken from their common matrix by turns and not as its halves, or the other way.
   case halved(inverse: Bool)
   /// Multiplied by a constant.
@@ -65,10 +65,10 @@ public indirect enum Cause: Equatable, Sendable {
     case .permuted(let axis, 1): return "\(lines(axis)) permuted in B"
     case .permuted(let axis, let block):
       return "\(lines(axis)) permuted in blocks of \(block) in B"
-    case .fused(let size, let inverse):
+    case .fused(let parts, let size, let inverse):
       let (right, wrong) =
         inverse ? ("head by head", "part by part") : ("part by part", "head by head")
-      return "query, key and value split \(wrong) instead of \(right) in B, heads of \(size)"
+      return "\(parts.listed) split \(wrong) instead of \(right) in B, heads of \(size)"
     case .halved(let inverse):
       let (right, wrong) = inverse ? ("by turns", "as halves") : ("as halves", "by turns")
       return "gate and up \(wrong) instead of \(right) in B"
@@ -96,4 +96,11 @@ private func lines(_ axis: Int?, _ indices: [Int]) -> String {
   let shown = indices.prefix(3).map { "\($0)" }.joined(separator: ", ")
   let rest = indices.count > 3 ? " and \(indices.count - 3) more" : ""
   return "\(name)s \(shown)\(rest)"
+}
+
+extension [String] {
+  /// `query, key and value`.
+  var listed: String {
+    count < 2 ? joined() : dropLast().joined(separator: ", ") + " and " + (last ?? "")
+  }
 }

@@ -65,8 +65,8 @@ struct Explainer {
     return difference.count > 0 ? difference : nil
   }
 
-  /// The module of a query's weight, and the weights that a common matrix of queries, keys and values
-  /// would hold, if that is what the path is.
+  /// The module of the first weight that a common matrix would hold, of queries, keys and values or of gate and
+  /// up, and all weights that it would hold, if that is what the path is.
   func fusedParts(of path: String) -> (module: String, paths: [String])? {
     let parts = path.split(separator: ".")
     if parts.count > 2, parts[parts.count - 2] == "gate" {
@@ -74,17 +74,19 @@ struct Explainer {
       let other = "\(module).up.\(parts[parts.count - 1])"
       return a.tensor(at: other) == nil ? nil : (module, [path, other])
     }
-    guard let part = a.attention(ofWeight: path)?.part, part == "query" else { return nil }
+    guard parts.count > 2 else { return nil }
     let module = parts.dropLast(2).joined(separator: ".")
-    return (module, ["query", "key", "value"].map { "\(module).\($0).\(parts[parts.count - 1])" })
+    guard let common = a.layers[module]?.commonParts, String(parts[parts.count - 2]) == common.first
+    else { return nil }
+    return (module, common.map { "\(module).\($0).\(parts[parts.count - 1])" })
   }
 
-  /// Query, key and value of one module taken wrongly from their common matrix: parts that are no
-  /// rearrangement of themselves, but together are one of all.
+  /// Query, key and value of one module, or gate and up, taken wrongly from their common matrix: parts that are
+  /// no rearrangement of themselves, but together are one of all.
   ///
-  /// - Parameter paths: those of query, key and value.
+  /// - Parameter paths: those of all parts.
   /// - Throws: `CheckpointError` when weights cannot be read.
-  func fusion(of paths: [String]) throws(CheckpointError) -> Cause? {
+  func fusion(in module: String, of paths: [String]) throws(CheckpointError) -> Cause? {
     var (references, found): ([Tensor], [Tensor]) = ([], [])
     for path in paths {
       guard let x = reference(path), let y = b.tensor(at: path), x.shape == y.shape,
@@ -97,26 +99,28 @@ struct Explainer {
       let lines = try lineOrder(of: wrong, in: right), lines.axis == 0
     else { return nil }
     let order = lines.order
-    if paths.count == 2 {
+    guard let layer = a.layers[module], !layer.commonParts.isEmpty else {
       let halves = HalvedOrder(half: order.count / 2)
       return order == halves.byTurns
         ? .halved(inverse: false) : order == halves.asHalves ? .halved(inverse: true) : nil
     }
-    guard let first = paths.first, let shape = a.attention(ofWeight: first)?.shape else {
-      return nil
-    }
-    // The model's heads first; a converter may have believed in others.
-    let rows = references[0].shape.first ?? 1
-    let others =
-      shape.heads == shape.keyHeads ? (1...max(1, rows)).filter { rows.isMultiple(of: $0) } : []
-    let orders =
-      [shape.fusedOrder].compactMap(\.self)
-      + others.map { FusedOrder(heads: $0, keyHeads: $0, size: rows / $0) }
-    for fused in orders {
-      if order == fused.partByPart { return .fused(headSize: fused.size, inverse: true) }
-      if order == fused.headByHead { return .fused(headSize: fused.size, inverse: false) }
+    for fused in fusedOrders(layer, rows: references.map { $0.shape.first ?? 1 }) {
+      let (parts, size) = (layer.commonParts, fused.size)
+      if order == fused.partByPart { return .fused(parts, headSize: size, inverse: true) }
+      if order == fused.headByHead { return .fused(parts, headSize: size, inverse: false) }
     }
     return nil
+  }
+
+  /// Those of the model's heads first; a converter may have believed in others where all parts are as long.
+  private func fusedOrders(_ layer: LayerFact, rows: [Int]) -> [FusedOrder] {
+    let count = rows.first ?? 1
+    let others =
+      Set(rows).count == 1 ? (1...max(1, count)).filter { count.isMultiple(of: $0) } : []
+    return [layer.fusedOrder].compactMap(\.self)
+      + others.map { heads in
+        FusedOrder(heads: heads, sizes: rows.map { $0 / heads })
+      }
   }
 
   /// Another weight of A in this one's place.
@@ -187,11 +191,7 @@ struct Explainer {
   }
 
   private func named(_ order: [Int], axis: Int, _ path: String) -> Cause {
-    let heads = a.attention(ofWeight: path).map { shape, part in
-      ["query", "key"].contains(part)
-        ? shape.headOrder : HeadOrder(size: shape.form(of: part).size)
-    }
-    return TransformerKit.cause(ofOrder: order, axis: axis, heads: heads)
+    TransformerKit.cause(ofOrder: order, axis: axis, heads: a.headPart(ofWeight: path)?.order)
   }
 }
 

@@ -89,7 +89,7 @@ private func fused(
     let path = finding.paths[0]
     guard !wholes.contains(where: { $0.paths.contains(path) }),
       let (module, parts) = explainer.fusedParts(of: path),
-      let cause = try explainer.fusion(of: parts)
+      let cause = try explainer.fusion(in: module, of: parts)
     else { continue }
     var whole = finding
     (whole.place, whole.paths, whole.cause) = (module, parts, cause)
@@ -185,7 +185,7 @@ private func acrossLayers(_ findings: [Finding]) -> [Finding] {
     let places = Set(group.findings.map(\.place))
     if places.count == 1 { return merged }
     let isOneModule = Set(places.map(starred)).count == 1
-    merged.place = isOneModule ? starred(merged.place) : "\(merged.paths.count) weights"
+    merged.place = isOneModule ? starringDifferences(places) : "\(merged.paths.count) weights"
     if case .exchanged(let other) = merged.cause { merged.cause = .exchanged(with: starred(other)) }
     if case .copied(let other) = merged.cause { merged.cause = .copied(from: starred(other)) }
     return merged
@@ -200,6 +200,14 @@ private func withoutCommonEnd(_ a: String, _ b: String) -> (String, String) {
     y.removeLast()
   }
   return (x.joined(separator: "."), y.joined(separator: "."))
+}
+
+/// Paths of the same modules in other places, with `*` for the numbers in which they differ.
+private func starringDifferences(_ paths: Set<String>) -> String {
+  let parts = paths.map { $0.split(separator: ".") }
+  return (parts.first ?? []).enumerated().map { index, part in
+    parts.allSatisfy { $0.indices.contains(index) && $0[index] == part } ? String(part) : "*"
+  }.joined(separator: ".")
 }
 
 /// A path with `*` for every number.

@@ -95,33 +95,22 @@ struct HeadOrder {
   }
 }
 
-/// The order of the rows of a matrix that holds queries, keys and values: part by part
-/// (`[queries' heads + keys' heads + values' heads, size]`), or head by head: for each head of keys its
-/// heads of queries, itself, and its values.
+/// The order of the rows of a matrix that holds several parts of attention, queries, keys and values: part by
+/// part, or head by head, for each head of keys its heads of queries, itself, and its values.
 struct FusedOrder {
-  /// The number of heads of queries.
+  /// How often the parts come by turns.
   let heads: Int
-  /// The number of heads of keys, and of values.
-  let keyHeads: Int
-  /// The size of a head.
-  let size: Int
+  /// How many rows of each part come together then.
+  let sizes: [Int]
 
-  /// - Precondition: `keyHeads` divides `heads`.
-  init(heads: Int, keyHeads: Int, size: Int) {
-    (self.heads, self.keyHeads, self.size) = (heads, keyHeads, size)
-  }
+  /// How many rows a head of the last part has.
+  var size: Int { sizes.last ?? 0 }
 
   /// For each row of the matrix head by head, the row of the one part by part.
   var partByPart: [Int] {
-    let group = heads / keyHeads
-    return (0..<(heads + 2 * keyHeads) * size).map { row in
-      let (head, part, place) = (
-        row / ((group + 2) * size), row / size % (group + 2), row % size
-      )
-      let there =
-        part < group
-        ? head * group + part : part == group ? heads + head : heads + keyHeads + head
-      return there * size + place
+    let starts = sizes.indices.map { sizes[..<$0].reduce(0, +) * heads }
+    return (0..<heads).flatMap { head in
+      zip(starts, sizes).flatMap { start, size in (0..<size).map { start + head * size + $0 } }
     }
   }
 
@@ -129,18 +118,22 @@ struct FusedOrder {
   var headByHead: [Int] { partByPart.inverted }
 }
 
-extension AttentionShape {
-  /// The order of the rows of queries or keys inside their heads, with those that rotary positions turn;
-  /// without rotary positions, all of them.
-  var headOrder: HeadOrder {
-    HeadOrder(size: headSize, turned: rotary.map { $0.first..<$0.first + max(0, $0.size) })
-  }
+extension HeadPart {
+  /// The order of the rows inside the heads, with those that rotary positions turn; without rotary positions, all
+  /// of them.
+  var order: HeadOrder { HeadOrder(size: size, turned: turned) }
 
-  /// The orders of a common matrix of queries, keys and values, if their heads are of one size.
+  /// Rows that stand place by place instead of head by head.
+  func transposed(_ row: Int) -> Int { row % size * heads + row / size }
+}
+
+extension LayerFact {
+  /// The orders of a common matrix of parts of attention, if there are several heads.
   var fusedOrder: FusedOrder? {
-    guard headSize == valueSize, keyHeads > 0, heads.isMultiple(of: keyHeads), heads > 1 else {
-      return nil
-    }
-    return FusedOrder(heads: heads, keyHeads: keyHeads, size: headSize)
+    let parts = commonParts.compactMap(headPart)
+    guard let turns = parts.last?.heads, turns > 0, parts.count > 1, (parts.first?.heads ?? 0) > 1,
+      parts.allSatisfy({ $0.heads.isMultiple(of: turns) })
+    else { return nil }
+    return FusedOrder(heads: turns, sizes: parts.map { $0.heads / turns * $0.size })
   }
 }

@@ -27,7 +27,8 @@ struct Trial {
     let singles = modules.groups.filter { $0.stems.count > 1 }
       .flatMap { group in group.stems.map { Modules.Group(name: $0, stems: [$0]) } }
       .flatMap { modules.trials(in: $0) }
-    return configTrials(model) + modules.tieTrials + modules.tableTrials + weights
-      + modules.orderTrials + singles
+    let layers = modules.layerGroups.flatMap { modules.trials(in: $0) }
+    return configTrials(model) + modules.tieTrials + modules.tableTrials + modules.normTrials
+      + weights + modules.orderTrials + layers + singles
   }
 }

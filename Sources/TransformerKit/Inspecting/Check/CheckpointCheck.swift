@@ -103,6 +103,12 @@ extension CheckReport {
 
   /// What else lies in the checkpoint's folder: other weights, and what no conversion takes along.
   mutating func lookAround(_ checkpoint: Checkpoint) {
+    for item in checkpoint.others.prefix(100) {
+      note(.structure, nil, "\(item.name) in it: \(item.what), not read")
+    }
+    if checkpoint.otherCount > 100 {
+      note(.structure, nil, "\(checkpoint.otherCount - 100) more in it, not read")
+    }
     do throws(CheckpointError) {
       let found = try checkpoint.surroundings(isDeep: true)
       beside = found.weights

@@ -17,7 +17,7 @@ extension Certificate.Decoded {
     _ a: Model, _ b: Model, inputs: FilePath? = nil, memory: Int? = nil,
     progress: WeightProgress? = nil
   ) throws(CheckpointError) -> CertificateReport {
-    let modelInputs = try self.modelInputs(inputs) ?? a.graph.architecture.probe
+    let modelInputs = try self.modelInputs(inputs)
     switch certificate.precision {
     case .f32:
       try VerificationMemory(comparing: a.graph, b.graph, inputs: modelInputs, Float.self)
@@ -74,12 +74,13 @@ extension Certificate.Decoded {
   }
 
   private func behaviourClaims<Scalar: ComputeScalar>(
-    _ a: Model, _ b: Model, _ inputs: ModelInputs, _ survey: WeightSurvey, _: Scalar.Type,
+    _ a: Model, _ b: Model, _ inputs: ModelInputs?, _ survey: WeightSurvey, _: Scalar.Type,
     _ progress: WeightProgress?
   ) throws(CheckpointError) -> [Claim] {
     let cast = castType(of: survey.weights)
     let (deviations, divergence) = try compareBehaviour(
-      a.graph, b.graph, inputs, cast: cast, Scalar.self, progress)
+      a.graph, b.graph, inputs ?? a.graph.architecture.probe, isProbe: inputs == nil, cast: cast,
+      Scalar.self, progress)
     let found = TransformerKit.verdict(survey.weights, divergence, cast: cast)
     let text: String
     switch found {

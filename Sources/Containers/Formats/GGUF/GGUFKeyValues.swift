@@ -1,0 +1,55 @@
+public import TensorCore
+
+/// The key-values of a GGUF file, in its order.
+public struct GGUFKeyValues: Sendable {
+  private(set) var entries: [(key: String, value: GGUFValue)] = []
+  private var positions: [TensorName: Int] = [:]
+
+  /// The longest list that is told as JSON. Those of a tokenizer are longer.
+  private static let longestList = 1024
+
+  init() {}
+
+  /// The facts of a JSON object. What GGUF has no type for is left out.
+  public init(_ object: JSONValue) {
+    for member in object.members ?? [] {
+      guard let value = GGUFValue(member.value) else { continue }
+      _ = append(member.key, value)
+    }
+  }
+
+  /// Whether there are the words of a tokenizer.
+  public var hasTokenizer: Bool { self["tokenizer.ggml.tokens"] != nil }
+
+  /// Adds a pair at the end, unless the key is there.
+  mutating func append(_ key: String, _ value: GGUFValue) -> Bool {
+    guard positions.updateValue(entries.count, forKey: TensorName(key)) == nil else { return false }
+    entries.append((key, value))
+    return true
+  }
+
+  subscript(key: String) -> GGUFValue? { positions[TensorName(key)].map { entries[$0].value } }
+
+  /// The texts, but for those of a tokenizer.
+  var metadata: Metadata? {
+    let texts = entries.compactMap { entry -> Metadata.Entry? in
+      guard case .text(let text) = entry.value, !entry.key.hasPrefix("tokenizer.") else {
+        return nil
+      }
+      return Metadata.Entry(entry.key, text)
+    }
+    return texts.isEmpty ? nil : Metadata(texts)
+  }
+
+  /// What a model's key-values say about it, as a config that a dialect understands; `nil` of a file that
+  /// names no architecture.
+  var config: CompanionFile? {
+    guard case .text? = self[GGUF.architectureKey] else { return nil }
+    let members = entries.compactMap { entry -> JSONValue.Member? in
+      guard let json = entry.value.json(limit: Self.longestList) else { return nil }
+      return JSONValue.Member(entry.key, json)
+    }
+    let text = JSONValue.object(members).text(pretty: true) + "\n"
+    return CompanionFile(name: Array("config.json".utf8), bytes: Array(text.utf8))
+  }
+}

@@ -1,0 +1,90 @@
+import TensorCore
+
+/// A GGUF file to be, version 3 and little-endian: key-values, and the tensors in the order given, each aligned.
+struct GGUFLayout: FileLayout {
+  let byteCount: Int
+  private let head: [UInt8]
+  private let tensors: [Tensor]
+
+  /// Lays a file out.
+  ///
+  /// - Throws: `CheckpointError` if GGUF cannot hold a tensor.
+  init(_ contents: Contents) throws(CheckpointError) {
+    tensors = contents.tensors
+    let values = contents.valuesToWrite
+    var head = GGUF.magic + UInt32(3).littleEndianBytes
+    head += UInt64(tensors.count).littleEndianBytes
+    head += UInt64(values.entries.count).littleEndianBytes
+    for (key, value) in values.entries { head += GGUFValue.encoded(key) + value.encoded }
+    var position = 0
+    for tensor in tensors {
+      head += try Self.entry(tensor, at: position)
+      guard let end = position.addedIfFits(tensor.byteCount),
+        let next = GGUF.aligned(end, to: GGUF.alignment)
+      else { throw CheckpointError(.overflow("the size of the file"), tensor: tensor.name) }
+      position = next
+    }
+    head += Self.filling(head.count)
+    guard head.count <= Limits.ggufHeader else {
+      throw CheckpointError(
+        .limitExceeded("the header's length", limit: Limits.ggufHeader, found: head.count))
+    }
+    guard let total = head.count.addedIfFits(position) else {
+      throw CheckpointError(.overflow("the size of the file"))
+    }
+    self.head = head
+    byteCount = total
+  }
+
+  private static func entry(_ tensor: Tensor, at offset: Int) throws(CheckpointError) -> [UInt8] {
+    guard let number = GGUF.number(of: tensor.dtype) else {
+      throw CheckpointError(
+        .refused("GGUF has no type \(tensor.dtype)"), tensor: tensor.name,
+        advice: "--exclude leaves it out")
+    }
+    guard tensor.shape.count <= GGUF.rank else {
+      throw CheckpointError(
+        .refused("GGUF has no tensors of \(tensor.shape.count) dimensions, at most \(GGUF.rank)"),
+        tensor: tensor.name)
+    }
+    guard tensor.name.text.utf8.count < GGUF.name else {
+      throw CheckpointError(
+        .refused("names in GGUF are shorter than \(GGUF.name) bytes"), tensor: tensor.name)
+    }
+    var bytes = GGUFValue.encoded(tensor.name.text)
+    bytes += UInt32(tensor.shape.count).littleEndianBytes
+    for extent in tensor.shape.reversed() { bytes += UInt64(extent).littleEndianBytes }
+    return bytes + number.littleEndianBytes + UInt64(offset).littleEndianBytes
+  }
+
+  /// The zeros that fill up to the alignment.
+  private static func filling(_ count: Int) -> [UInt8] {
+    [UInt8](repeating: 0, count: (GGUF.alignment - count % GGUF.alignment) % GGUF.alignment)
+  }
+
+  func write(to file: OutputFile, progress: (Int) -> Void) throws(CheckpointError) {
+    try file.write(head)
+    progress(head.count)
+    for tensor in tensors {
+      try file.copy(tensor, progress: progress)
+      let zeros = Self.filling(tensor.byteCount)
+      try file.write(zeros)
+      progress(zeros.count)
+    }
+  }
+}
+
+extension Contents {
+  /// The key-values that are there, and the texts beside them, without what is true of the old file alone.
+  fileprivate var valuesToWrite: GGUFKeyValues {
+    var values = GGUFKeyValues()
+    let gone = [GGUF.alignmentKey, "split.no", "split.count", "split.tensors.count"]
+    for (key, value) in belongings.keyValues?.entries ?? [] where !gone.contains(key) {
+      _ = values.append(key, value)
+    }
+    for entry in metadata?.entries ?? [] where !entry.key.isEmpty && values[entry.key] == nil {
+      _ = values.append(entry.key, .text(entry.value))
+    }
+    return values
+  }
+}

@@ -1,0 +1,118 @@
+import Models
+import TensorCore
+
+extension Modules {
+  /// Heads of attention modules that are alike in another order, or scaled.
+  func headTrials(in group: Group) -> [Trial] {
+    guard let layer = graph.layers[group.stems[0]], let size = layer.attention?.headSize, size > 1,
+      group.stems.allSatisfy({ graph.layers[$0] == layer })
+    else { return [] }
+    // A converter that gets it wrong may do so with or without the biases.
+    let trials = [[".weight", ".bias"], [".weight"]].flatMap { endings in
+      transpositions(in: group, layer, endings) + fusedTrials(in: group, layer, endings)
+        + turns(in: group, layer, endings) + scales(in: group, headSize: size, endings)
+    }
+    guard let output = layer.headPart("output") else { return trials }
+    return trials + [
+      edit(group, "heads in the wrong order", at: ".output", [".output.weight"]) {
+        tensor throws(CheckpointError) in
+        try tensor.reordered(axis: 1) { output.transposed($0) }
+      }
+    ]
+  }
+
+  /// Rows of some parts in another order.
+  ///
+  /// - Parameter row: for a part and a row of it the row that should stand there.
+  private func reorder(
+    _ group: Group, _ text: String, _ names: [String], _ endings: [String],
+    _ row: @escaping (_ part: String, _ row: Int) -> Int
+  ) -> Trial {
+    edit(group, text, names.map { name in (name, endings.map { ".\(name)\($0)" }) }) {
+      name, tensor throws(CheckpointError) in try tensor.reordered(axis: 0) { row(name, $0) }
+    }
+  }
+
+  /// Heads and places of parts that have several heads, of all of these or of one.
+  private func transpositions(
+    in group: Group, _ layer: LayerFact, _ endings: [String]
+  ) -> [Trial] {
+    let several = ["query", "key", "value"].filter { (layer.headPart($0)?.heads ?? 0) > 1 }
+    return together(several).map { names in
+      let text = "heads of \(names.joined(separator: ", ")) in the wrong order"
+      return reorder(group, text, names, endings) { layer.headPart($0)?.transposed($1) ?? $1 }
+    }
+  }
+
+  /// Rotary pairs of queries and keys, of both or of one: of what is turned, of whole heads although only a part is,
+  /// or of keys as if they had as many heads as queries.
+  private func turns(in group: Group, _ layer: LayerFact, _ endings: [String]) -> [Trial] {
+    var orders: [String: HeadOrder] = [:]
+    for name in layer.turnedParts { orders[name] = layer.headPart(name)?.order }
+    var trials = turns(in: group, layer.turnedParts, orders, "", endings)
+    let whole = orders.mapValues { HeadOrder(size: $0.size) }
+    if orders.contains(where: { whole[$0.key]?.turned != $0.value.turned }) {
+      trials += turns(
+        in: group, layer.turnedParts, whole, ", with what is not turned", endings)
+    }
+    if let shape = graph.attention(at: group.stems[0]), shape.group > 1,
+      shape.headSize.isMultiple(of: shape.group)
+    {
+      trials += turns(
+        in: group, ["key"], ["key": HeadOrder(size: shape.headSize / shape.group)],
+        ", as if there were as many as of query", endings)
+    }
+    return trials
+  }
+
+  private func turns(
+    in group: Group, _ parts: [String], _ orders: [String: HeadOrder], _ how: String,
+    _ endings: [String]
+  ) -> [Trial] {
+    together(parts.filter { orders[$0]?.hasPairs == true }).flatMap { names in
+      let text = "heads of \(names.joined(separator: " and "))"
+      return [
+        reorder(group, "\(text) interleaved\(how)", names, endings) {
+          orders[$0]?.split($1) ?? $1
+        },
+        reorder(group, "\(text) split in halves\(how)", names, endings) {
+          orders[$0]?.interleaved($1) ?? $1
+        },
+      ]
+    }
+  }
+
+  /// All of something, and each alone.
+  private func together(_ parts: [String]) -> [[String]] {
+    (parts.count > 1 ? [parts] : []) + parts.map { [$0] }
+  }
+
+  private func scales(in group: Group, headSize: Int, _ endings: [String]) -> [Trial] {
+    let root = Double(headSize).squareRoot()
+    return [(root, "divided"), (1 / root, "multiplied")].map { undo, text in
+      edit(
+        group, "\(text) by the root of the head size", at: ".query", isRounded: true,
+        endings.map { ".query\($0)" }
+      ) { tensor throws(CheckpointError) in try tensor.mapping { $0 * undo } }
+    }
+  }
+
+  /// Query, key and value, or two of them, taken wrongly from a common matrix.
+  private func fusedTrials(
+    in group: Group, _ layer: LayerFact, _ endings: [String]
+  ) -> [Trial] {
+    guard let fused = layer.fusedOrder else { return [] }
+    let parts = layer.commonParts
+    let all = group.stems.flatMap { stem in
+      endings.map { ending in parts.map { "\(stem).\($0)\(ending)" } }
+    }.filter { $0.allSatisfy(paths.contains) }
+    return [
+      ("\(parts.listed) split part by part instead of head by head", fused.partByPart),
+      ("\(parts.listed) split head by head instead of part by part", fused.headByHead),
+    ].map { text, order in
+      Trial(place: group.name, mistake: text, paths: all.flatMap(\.self)) {
+        model throws(CheckpointError) in try refused(model.graph, all.map { ($0, order) })
+      }
+    }
+  }
+}

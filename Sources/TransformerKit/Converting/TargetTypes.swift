@@ -1,0 +1,74 @@
+import Codecs
+import Containers
+import Models
+import TensorCore
+
+/// The type in which each tensor is written.
+struct TargetTypes {
+  private let dtype: DType?
+  private let isSingle: (Tensor) -> Bool
+
+  /// Types for what is written of a model, or of any checkpoint.
+  init(_ target: Conversion.Target, of model: Model?, in format: ContainerFormat) {
+    dtype = target.dtype
+    guard let graph = model?.graph, let dialect = target.dialect else {
+      isSingle = { _ in false }
+      return
+    }
+    isSingle = { graph.isSingle($0, of: dialect, in: format.name) }
+  }
+
+  /// What a tensor is cast to; `nil` if it stays.
+  ///
+  /// Vectors are not put into blocks, nor rows that are no whole ones: they get the types that llama.cpp gives
+  /// them then (`--pure`).
+  func type(of tensor: Tensor) -> DType? {
+    if isSingle(tensor) { return .f32 }
+    guard let dtype, let block = dtype.blockEncoding?.elementsPerBlock else { return dtype }
+    guard tensor.shape.count > 1, let row = tensor.shape.last else { return .f32 }
+    return row.isMultiple(of: block) ? dtype : .f16
+  }
+
+  /// The tensor in its type.
+  func applied(to tensor: Tensor) -> Tensor {
+    type(of: tensor).map { tensor.cast(to: $0) } ?? tensor
+  }
+}
+
+extension Checkpoint {
+  /// What a target holds beside the tensors: what the source does, and in a dialect's own container what its
+  /// programs want to know of the model.
+  ///
+  /// - Parameter files: what lies beside the source's weights; its tokenizer is among them.
+  /// - Throws: `CheckpointError` if it is not known how to say that.
+  func belongings(
+    for target: Conversion.Target, of model: Model?, in format: ContainerFormat,
+    beside files: [CompanionFile]
+  ) throws(CheckpointError) -> Belongings {
+    guard let graph = model?.graph, let dialect = target.dialect, belongings.keyValues == nil,
+      format == .gguf, graph.isOwnDialect(dialect, in: format)
+    else { return belongings }
+    guard let values = graph.values(of: dialect, in: format.name)?.members else {
+      throw CheckpointError(
+        .unsupported(
+          "what a GGUF file says of a model is not known for \(type(of: graph.architecture).name)"),
+        file: displayed(path),
+        advice: "a target that ends in .safetensors holds the same tensors")
+    }
+    let words = values.first { $0.key.hasSuffix(".vocab_size") }?.value.int ?? 0
+    let tokenizer = try GGUFTokenizer(
+      in: files + belongings.files, config: graph.completedConfig, wordCount: words)
+    var all = belongings
+    let known = Set((tokenizer?.values ?? []).map(\.key))
+    all.keyValues = GGUFKeyValues(
+      .object(values.filter { !known.contains($0.key) } + (tokenizer?.values ?? [])))
+    return all
+  }
+}
+
+extension WeightGraph {
+  /// Whether a dialect's own program reads a container that is not everybody's.
+  fileprivate func isOwnDialect(_ dialect: String, in format: ContainerFormat) -> Bool {
+    foreignFiles(of: dialect, in: "") != nil && foreignFiles(of: dialect, in: format.name) == nil
+  }
+}

@@ -1,0 +1,40 @@
+"""Writes Fixtures/containers/gguf/models: python Tools/oracle/gguf_models.py FOLDER
+
+FOLDER is a copy of llama.cpp, as for gguf_names.py, whose Hugging Face models are converted here by llama.cpp's own
+converter to whole GGUF files, without a vocabulary, in single precision. The goldens are those beside the Hugging Face models.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from exact import FIXTURES
+from gguf_names import CASES, with_vocabulary, write_gguf
+
+FOLDER = FIXTURES / "containers" / "gguf" / "models"
+# Those whose key-values are read.
+NAMES = [
+    "llama/gguf_names", "llama/gguf_names_biases", "llama/gguf_names_qwen2", "llama/gguf_names_qwen3",
+    "llama/gguf_names_smollm3", "gpt2/gguf_names", "gpt2/gguf_names_untied", "bloom/gguf_names",
+    "falcon/gguf_names", "falcon/gguf_names_new", "gptneox/gguf_names", "gptneox/gguf_names_serial",
+    "phi/gguf_names", "phi/gguf_names_phi3", "stablelm/gguf_names", "stablelm/gguf_names_parallel",
+    "starcoder2/gguf_names", "gemma/gguf_names", "gemma/gguf_names_gemma2", "gemma/gguf_names_gemma3",
+    "mixtral/gguf_names", "mixtral/gguf_names_qwen2", "mixtral/gguf_names_qwen3", "mixtral/gguf_names_olmoe",
+]  # fmt: skip
+
+
+def write(name):
+    case, source = CASES[name], FIXTURES / name / "huggingface"
+    target = FOLDER / (name.replace("/gguf_names", "") + ".gguf")
+    with tempfile.TemporaryDirectory() as temporary:
+        if case.vocabulary:
+            source = with_vocabulary(source, Path(temporary) / "source", case.config.vocab_size)
+        write_gguf(source, target, case.older)
+    print(f"{target.name:32}{target.stat().st_size:8} bytes")
+
+
+if __name__ == "__main__":
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    for name in NAMES:
+        write(name)
