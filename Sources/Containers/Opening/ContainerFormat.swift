@@ -76,12 +76,6 @@ extension ContainerFormat {
     }
     return try layout(contents)
   }
-
-  /// The names of those that are read in several files.
-  static var sharding: String {
-    let names = all.filter(\.canShard).map(\.name)
-    return names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
-  }
 }
 
 extension ContainerFormat: Equatable, CustomStringConvertible {
