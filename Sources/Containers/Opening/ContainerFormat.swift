@@ -112,6 +112,8 @@ struct Contents: Sendable {
     others.append(Checkpoint.Other(name: abridged(name, to: 240), what: what))
   }
 
+  /// The memory that reading the headers took, beside what is known of each tensor.
+  var openingMemory = 0
   /// What has been left out at the beginning of names, and of how many.
   var strippedPrefix: (text: String, count: Int)?
   /// The container, if it can check itself.
