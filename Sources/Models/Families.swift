@@ -54,6 +54,15 @@ extension [Family] {
   /// The dialects of all of them.
   public var dialects: [Dialect] { flatMap(\.dialects) }
 
+  /// Whose program reads a container, if it is one ecosystem's own: "llama.cpp reads GGUF files under the
+  /// names of --dialect gguf".
+  public func readers(of container: String) -> String? {
+    guard let dialect = dialects.first(where: { $0.ownFiles?.container == container }),
+      let own = dialect.ownFiles
+    else { return nil }
+    return "\(own.program) reads \(own.files) under the names of --dialect \(dialect.name)"
+  }
+
   /// The dialects of an architecture.
   package func dialects(of architecture: String) -> [Dialect] {
     filter { $0.members.contains { $0.name == architecture } }.dialects

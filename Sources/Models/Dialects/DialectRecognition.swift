@@ -7,15 +7,14 @@ func recognizedArchitecture(
   _ config: JSONValue?, _ table: TensorTable, named name: String?, among families: [Family]
 ) throws(CheckpointError) -> any Architecture.Type {
   let architectures = families.architectures
-  let known = architectures.map { $0.name }.joined(separator: ", ")
   if let found = name ?? config?["model_type"]?.string {
     if let type = architectures.first(where: { $0.name == found }) { return type }
     // A config's name may be that of another model, and no mistake.
     throw CheckpointError(
       .unsupported(
         "the architecture \"\(found)\" is not supported"
-          + (missingPieces[found].map { ": \($0) missing" } ?? "") + "; supported are: \(known)"),
-      advice: name.flatMap { didYouMean($0, architectures.map { $0.name }) })
+          + (missingPieces[found].map { ": \($0) missing" } ?? "")),
+      advice: name.flatMap { didYouMean($0, architectures.map { $0.name }) } ?? listOfArchitectures)
   }
   let dialects = families.dialects.filter { $0.isShown(by: table) }
   // A config of an ecosystem's own may say more than names do.
@@ -25,8 +24,8 @@ func recognizedArchitecture(
   if named.isEmpty, let own = config?[GGUFFacts.architectureKey]?.string {
     throw CheckpointError(
       .unsupported(
-        "the architecture \"\(own)\" is not supported with these tensors' names; supported are:"
-          + " \(known)"), advice: "pass --config FILE, if it is one of them")
+        "the architecture \"\(own)\" is not supported with these tensors' names"),
+      advice: "pass --config FILE, if it is another one; \(listOfArchitectures)")
   }
   let shown = Set((named.isEmpty ? dialects : named).map(\.architecture))
   let candidates = architectures.filter { shown.contains($0.name) }
@@ -34,8 +33,11 @@ func recognizedArchitecture(
   if let prefix = UnknownPrefix(of: table, hiding: families.dialects) { throw prefix.error }
   throw CheckpointError(
     .unsupported("neither a config.json nor the tensors' names show the architecture"),
-    advice: "pass --config FILE, or --architecture with one of: \(known)")
+    advice: "pass --config FILE, or --architecture NAME; \(listOfArchitectures)")
 }
+
+/// Where all of them are.
+private let listOfArchitectures = "tfconvert list architectures shows what is supported"
 
 /// The dialect that was asked for, or that the tensors' names show.
 ///

@@ -16,6 +16,7 @@ extension Conversion {
     if let dialect, let note = model?.graph.foreignFiles(of: dialect, in: format.name) {
       notes.append(note)
     }
+    if let note = foreignNamesNote { notes.append(note) }
     notes += roundings.map { "rounded \($0)" }
     if let note = tokenizerNote { notes.append(note) }
     let name = target.destination.lastComponent?.string ?? ""
@@ -24,6 +25,12 @@ extension Conversion {
       notes.append("\(name) is written as \(format), though it is called like \(other)")
     }
     return notes + bareArrayNotes
+  }
+
+  /// Whose program reads the container, under other names, where names stay as they are.
+  private var foreignNamesNote: String? {
+    guard dialect == nil, source.format != format else { return nil }
+    return options.recognition.families.readers(of: format.name)
   }
 
   /// What is lost in a container that has neither names nor metadata.
