@@ -12,12 +12,9 @@ struct Convert: Verb {
     abstract: "Convert SRC to DST (what tfconvert does without a verb).",
     discussion: """
       Examples:
-        tfconvert pytorch_model.bin model.safetensors
         tfconvert bert-base/ copy/ --max-shard-size 500MB
         tfconvert bert-base/ bert.npz --certificate bert.intoto.json
         tfconvert model.safetensors query.npz --include '*.query.*'
-        tfconvert model.gguf model/ --dialect huggingface --dequantize
-        tfconvert model/ model.gguf --dialect gguf
 
       --include and --exclude choose among the source's tensors before anything else happens. What is \
       left out is as if it were not there: with --dialect, the rest must still be a whole model.

@@ -27,9 +27,9 @@ struct TFConvert: ParsableCommand {
 
       Examples:
         tfconvert gpt2/ gpt2.npz --dialect openai-gpt2 --verify
-        tfconvert pytorch_model.bin model.safetensors
-        tfconvert llama/ llama.gguf --dialect gguf --dtype bf16
-        tfconvert llama.gguf llama/ --dialect huggingface
+        tfconvert pytorch_model.bin new.safetensors
+        tfconvert llama/ new.gguf --dialect gguf
+        tfconvert llama.gguf new/ --dialect huggingface --dequantize
         tfconvert bert-base/ bert.tfz
         tfconvert model.safetensors sharded/ --max-shard-size 2GB
 

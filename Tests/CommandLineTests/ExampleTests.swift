@@ -30,6 +30,9 @@ import Testing
     mv bert-base/golden.npz .
     cp golden.npz inputs.npz
     tfconvert bert-base model.npz -q
+    tfconvert bert-base pytorch_model.bin -q
+    cp -r "$FIXTURES/llama/lm" llama
+    tfconvert llama llama.gguf --dialect gguf -q
     for name in old a b; do cp model.safetensors $name.safetensors; done
     cp model.npz new.npz
     cp model.npz bert-base.npz
