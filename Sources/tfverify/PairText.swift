@@ -47,9 +47,18 @@ struct PairText {
     let tensors =
       stored == (count, count) ? "" : " (\(describe(stored.0, "tensor")) in A, \(stored.1) in B)"
     return [
-      "weights \(count): \(counts.identical) identical, \(counts.cast) cast,"
+      "weights \(count): \(counts.identical) identical, \(counts.cast) cast\(castTypes),"
         + " \(counts.other) different\(tensors)"
     ]
+  }
+
+  /// How many weights were cast to which type, if that is more than one.
+  private var castTypes: String {
+    var counts: [DType: Int] = [:]
+    for case .cast(_, let type) in report.weights.map(\.relation) { counts[type, default: 0] += 1 }
+    guard counts.count > 1 else { return "" }
+    let parts = counts.sorted { $0.key.name < $1.key.name }.map { "\($0.value) to \($0.key)" }
+    return " (\(parts.joined(separator: ", ")))"
   }
 
   /// The weights that differ and are in no cause, the largest difference first.

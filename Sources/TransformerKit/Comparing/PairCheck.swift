@@ -8,7 +8,8 @@ public struct PairReport: Sendable {
   public enum Verdict: Equatable, Sendable {
     /// The same weights, bit for bit, and the same outputs and states.
     case identical
-    /// Every weight is A's, rounded to nearest even in that type, and nothing else differs.
+    /// Every weight is A's, rounded to nearest even in that type, and nothing else differs. Some may be in a
+    /// longer type that has every number of A's: a GGUF file has its norms in F32.
     case cast(DType)
     /// Anything else; the text says where they part.
     case different(String)
@@ -182,15 +183,33 @@ private func compareWeights(
 
 /// The type that all weights were cast to which are not identical, if that is all there is.
 func castType(of weights: [PairReport.Weight]) -> DType? {
-  var types: Set<DType> = []
+  var casts: [(from: DType, to: DType)] = []
   for weight in weights {
     switch weight.relation {
     case .identical: continue
-    case .cast(_, let type): types.insert(type)
+    case .cast(let from, let to): casts.append((from, to))
     default: return nil
     }
   }
+  return castType(of: casts)
+}
+
+/// The one type that casts are to; `nil` if there are several, or none. Casts to types that have every number
+/// of the old one count only among themselves.
+func castType(of casts: [(from: DType, to: DType)]) -> DType? {
+  let narrowing = Set(casts.filter { !$0.to.hasEveryNumber(of: $0.from) }.map(\.to))
+  let types = narrowing.isEmpty ? Set(casts.map(\.to)) : narrowing
   return types.count == 1 ? types.first : nil
+}
+
+extension DType {
+  /// Whether a floating-point type that models compute in has every number of another such type.
+  fileprivate func hasEveryNumber(of other: DType) -> Bool {
+    switch (other, self) {
+    case (.f16, .f32), (.bf16, .f32), (.f16, .f64), (.bf16, .f64), (.f32, .f64): true
+    default: false
+    }
+  }
 }
 
 func verdict(

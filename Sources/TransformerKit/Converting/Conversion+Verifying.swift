@@ -47,7 +47,8 @@ extension Conversion {
   private func isRight(_ verdict: PairReport.Verdict) -> Bool {
     switch verdict {
     case .identical: casts.isEmpty
-    case .cast(let type): type == target.dtype
+    case .cast(let type):
+      type == target.dtype || type == castType(of: casts.map { ($0.from, $0.to) })
     case .different: false
     }
   }

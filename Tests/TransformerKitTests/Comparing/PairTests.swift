@@ -168,6 +168,23 @@ extension PairReport.Verdict {
     #expect(try compare(original, mixed.model()).verdict.isDifferent)
   }
 
+  @Test func `a cast with some weights in a type that has all numbers of the old one is a cast`()
+    throws
+  {
+    let original = try openModel("bert/bf16")
+    var mixed = try Variant("bf16")
+    mixed.tensors = try mixed.tensors.map { tensor in
+      let stored = try tensor.bytes.read(0..<tensor.byteCount)
+      let isLong = tensor.shape.count == 1
+      let bytes = stride(from: 0, to: stored.count, by: 2).flatMap { index -> [UInt8] in
+        let bits = UInt32(stored[index]) << 16 | UInt32(stored[index + 1]) << 24
+        return isLong ? littleEndian(bits) : littleEndian(float16(Float(bitPattern: bits)))
+      }
+      return Tensor(tensor.name, isLong ? .f32 : .f16, tensor.shape, bytes: bytes)
+    }
+    #expect(try compare(original, mixed.model()).verdict == .cast(.f16))
+  }
+
   @Test(arguments: [("layer_norm_eps", JSONValue.double(1e-5)), ("hidden_act", "gelu_new")])
   func `a cast with another config is none`(_ key: String, _ value: JSONValue) throws {
     var variant = try Variant("base")

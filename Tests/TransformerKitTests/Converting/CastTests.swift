@@ -51,6 +51,19 @@ import TransformerKit
     #expect(conversion.casts.allSatisfy { !$0.isLossy && $0.largestRelativeError == 0 })
   }
 
+  @Test(arguments: [DType.bf16, .f16])
+  func `a GGUF file has vectors in F32 and is still what the verifier calls a cast`(
+    _ dtype: DType
+  ) throws {
+    _ = try convert(fixture("llama/base"), "bf16.safetensors") {
+      ($0.dtype, $0.allowsLoss) = (.bf16, true)
+    }
+    let conversion = try convert(scratch.path.appending("bf16.safetensors"), "out.gguf") {
+      ($0.dialect, $0.dtype, $0.allowsLoss, $0.isVerified) = ("gguf", dtype, true, true)
+    }
+    #expect(Set(conversion.casts.map(\.to)) == (dtype == .f16 ? [.f16, .f32] : [.f32]))
+  }
+
   @Test func `every element falls into the right class`() throws {
     let cases: [(Float, KeyPath<CastLedger, Int>?)] = [
       (1, nil), (-0.0, nil), (.infinity, nil), (65504, nil), (0x1p-24, nil),

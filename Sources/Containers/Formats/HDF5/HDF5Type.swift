@@ -75,7 +75,11 @@ enum HDF5Type: Equatable {
   private static func enumeration(
     _ bits: [UInt8], _ cursor: inout ByteCursor, version: UInt8
   ) throws(CheckpointError) -> HDF5Type {
-    let base = try HDF5Type(&cursor)
+    // Whole numbers only: a base that is an enumeration again could go on for as long as a message is.
+    let offset = cursor.offset
+    guard try cursor.uint8() & 0x0F == 0 else { return .other("an enumeration") }
+    let signs = try cursor.bytes(3)[0]
+    let base = try integer(signs, Int(try cursor.uint32()), &cursor, at: offset)
     let names: [UInt8] =
       version < 3 ? Array("FALSE\0\0\0TRUE\0\0\0\0".utf8) : Array("FALSE\0TRUE\0".utf8)
     let expected = names + [0, 1]
