@@ -151,34 +151,12 @@ extension Tensor {
       tensors.allSatisfy({
         $0.dtype == first.dtype && $0.shape.dropFirst() == first.shape.dropFirst()
           && $0.shape.count == first.shape.count
-      })
+      }),
+      let bytes = JoinedBytes(tensors.map(\.bytes))
     else { return nil }
     self.init(
       name: first.name, dtype: first.dtype,
       shape: [tensors.reduce(0) { $0 + $1.shape[0] }] + first.shape.dropFirst(),
-      bytes: JoinedBytes(parts: tensors.map(\.bytes)))
-  }
-}
-
-/// Bytes of several parts, one behind the other.
-private struct JoinedBytes: TensorBytes {
-  let parts: [any TensorBytes]
-
-  var count: Int { parts.reduce(0) { $0 + $1.count } }
-  var isReadForwards: Bool { parts.contains(where: \.isReadForwards) }
-  var workingMemory: Int { parts.map(\.workingMemory).max() ?? 0 }
-  var usesSlab: Bool { parts.contains(where: \.usesSlab) }
-
-  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    var (place, done) = (offset, 0)
-    for part in parts where done < buffer.byteCount {
-      if place < part.count {
-        let length = min(part.count - place, buffer.byteCount - done)
-        var piece = buffer._mutatingExtracting(done..<done + length)
-        try part.read(at: place, into: &piece)
-        done += length
-      }
-      place = max(0, place - part.count)
-    }
+      bytes: bytes)
   }
 }

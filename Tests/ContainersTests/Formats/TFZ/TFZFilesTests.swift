@@ -9,10 +9,9 @@ import Testing
   static let manifest = try? JSONValue(
     parsing: readFile(fixture("containers/tfz/manifest.json")), grammar: .strict)
 
-  @Test func `every good file is in the manifest, every bad file has an expectation`() {
+  @Test func `every good file is in the manifest`() {
     let good = fixtures("tfz", "good").map { $0.stem ?? "" }
     #expect(Self.manifest?.members?.map(\.key).sorted() == good)
-    #expect(fixtures("tfz", "bad").map { $0.stem ?? "" } == expectedTFZFaults.keys.sorted())
   }
 
   @Test(arguments: fixtures("tfz", "good") + fixtures("tfz", "version1"))
@@ -28,15 +27,6 @@ import Testing
       #expect(facts["shape"]?.elements?.compactMap(\.int) == tensor.shape)
       #expect(facts["bytes"]?.string == hexadecimal(tensor.bytes))
     }
-  }
-
-  @Test(arguments: fixtures("tfz", "bad")) func `refuses`(_ path: FilePath) throws {
-    let expected = try #require(expectedTFZFaults[path.stem ?? ""])
-    let found = try #require(error(reading: path))
-    #expect(found.file == path.string)
-    #expect(found.description.contains(expected.text), "\(found)")
-    #expect(found.category == expected.category, "\(found)")
-    #expect(!found.description.contains("\n"))
   }
 
   @Test(arguments: [

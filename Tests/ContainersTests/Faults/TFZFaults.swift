@@ -1,5 +1,3 @@
-import TensorCore
-
 /// What is said of each file of `Fixtures/containers/tfz/bad`.
 let expectedTFZFaults: [String: ExpectedFault] = [
   "magic_only": "at byte 0: truncated: needs 12 bytes, 8 are left",

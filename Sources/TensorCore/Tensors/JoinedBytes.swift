@@ -1,35 +1,34 @@
-import TensorCore
-
 /// Stretches of bytes as one, one behind the other.
-struct JoinedBytes: TensorBytes {
-  let count: Int
+package struct JoinedBytes: TensorBytes {
+  package let count: Int
   private let parts: [any TensorBytes]
   /// Where each part begins.
   private let starts: [Int]
 
   /// Joins parts; `nil` if their bytes together are too many to count.
-  init?(_ parts: [any TensorBytes]) {
+  package init?(_ parts: [any TensorBytes]) {
     self.parts = parts
     var starts: [Int] = []
     var end = 0
     for part in parts {
       starts.append(end)
-      guard let next = end.addedIfFits(part.count) else { return nil }
+      let (next, overflows) = end.addingReportingOverflow(part.count)
+      guard !overflows else { return nil }
       end = next
     }
     self.starts = starts
     count = end
   }
 
-  var isReadForwards: Bool { parts.contains { $0.isReadForwards } }
-  var workingMemory: Int { parts.map(\.workingMemory).max() ?? 0 }
-  var usesSlab: Bool { parts.contains { $0.usesSlab } }
+  package var isReadForwards: Bool { parts.contains { $0.isReadForwards } }
+  package var workingMemory: Int { parts.map(\.workingMemory).max() ?? 0 }
+  package var usesSlab: Bool { parts.contains { $0.usesSlab } }
 
-  func announce(_ range: Range<Int>) {
+  package func announce(_ range: Range<Int>) {
     forEachPart(of: range) { part, inner in part.announce(inner) }
   }
 
-  func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
+  package func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     precondition(offset >= 0 && offset <= count - buffer.byteCount, "read past the end of a tensor")
     let range = offset..<offset + buffer.byteCount
     try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
