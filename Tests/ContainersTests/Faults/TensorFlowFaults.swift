@@ -30,12 +30,13 @@ let expectedTensorFlowFaults: [String: ExpectedFault] = [
   "shape_wraps": "the number of bytes of F32 [4611686018427387904, 4, 2] is too large",
   "shape_rank_65": "the number of dimensions is 65, the limit is 64",
   "offset_negative": "a place or a size is negative",
-  "offset_past_end": "truncated: needs 8 bytes, 0 are left",
+  "offset_past_end": .of(
+    "offset_past_end.data-00000-of-00001", "truncated: needs 8 bytes, 0 are left"),
   "offset_wraps": "a place or a size is negative",
   "shard_unknown": "is in shard 3 of 1",
   "shard_missing": .of("shard_missing.data-00000-of-00001", "tensor \"a\": cannot open"),
   "overlap": "tensor \"b\": begins at 4 and overlaps the bytes before",
-  "data_changed": "checksum of the bytes does not match",
+  "data_changed": .of("data_changed.data-00000-of-00001", "checksum of the bytes does not match"),
   "partitioned_columns": .unsupported("is partitioned along another axis than the first"),
   "parts_missing": "its parts are not there, or are no whole",
 ]
