@@ -2,7 +2,8 @@
 
 `good/` are files that torch wrote, or reads; `manifest.json` says what is in them, as torch sees it.
 `bad/` are files that must be refused, each named after its fault: pickles and archives made by hand.
-Everything is seeded: a second run writes the same bytes.
+Everything is seeded: a second run writes the same bytes, but for the keys of storages in the form before 1.6 (addresses)
+and what TorchScript calls its constants.
 """
 
 import argparse
@@ -271,6 +272,7 @@ def make_bad() -> None:
         bad(name, archive(data, **options))
 
     pkl("opcode_unknown", b"\x80\x02\xff.")
+    pkl("escape_broken", b"\x80\x02}(V\\u12\nK\x01u.")
     pkl("protocol_6", b"\x80\x06}.")
     pkl("no_stop", b"\x80\x02}")
     pkl("empty_pickle", b"")
@@ -325,6 +327,7 @@ def make_bad() -> None:
         b"ctorch._utils\n_rebuild_qtensor\n(" + pid(cls=b"ctorch\nQUInt8Storage\n", count=b"K\x10")
         + b"K\0K\x04\x85K\x01\x85(ctorch\nper_channel_x\nt\x89)tR"))
     pkl("name_not_utf8", b"\x80\x02}X\x01\0\0\0\xff" + tensor() + b"s.")
+    pkl("half_of_a_pair", b"\x80\x02}V\\ud800\n" + tensor() + b"s.")
     pkl("name_twice", b"\x80\x02}(" + u("1") + tensor() + b"K\x01" + tensor() + b"u.")
     pkl("key_is_tuple", b"\x80\x02}" + b")" + tensor() + b"s.")
     # A name for every one of 2^40 paths.

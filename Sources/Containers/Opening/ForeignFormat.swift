@@ -14,6 +14,7 @@ struct ForeignFormat: Sendable {
   private enum Advice {
     case none
     case useSafetensors
+    case saveArrays
     case unpack
   }
 
@@ -23,6 +24,10 @@ struct ForeignFormat: Sendable {
     case .none: .unsupported("is \(words), which is not read")
     case .useSafetensors:
       .unsupported("is \(words), which can run code and is not read; use safetensors")
+    case .saveArrays:
+      .unsupported(
+        "is \(words), which is not run, and no state dict of torch is in it;"
+          + " save what arrays it has with numpy.savez")
     case .unpack: .unsupported("is \(words), which is not read: unpack it first")
     }
   }
@@ -54,12 +59,16 @@ struct ForeignFormat: Sendable {
     ForeignFormat("a TensorFlow SavedModel") { $0.message == .savedModel },
     ForeignFormat("a TensorFlow graph") { $0.message == .graph },
     ForeignFormat("a Core ML model") { $0.message == .coreML },
+    // MILBlob/Blob/StorageFormat.hpp of coremltools: version 2, and the mark of the first blob.
+    ForeignFormat("weights of a Core ML model") {
+      $0.bytes(at: 4, 4) == [2, 0, 0, 0] && $0.bytes(at: 64, 4) == [0xEF, 0xBE, 0xAD, 0xDE]
+    },
     ForeignFormat("a CTranslate2 model") { $0.isCTranslate2 },
     ForeignFormat("an Orbax checkpoint's manifest") {
       $0.begins(with: [0x0C, 0xDB, 0x3A, 0x2A])
     },
     ForeignFormat("a pickle of arrays", .useSafetensors) { $0.isPickle && $0.namesArrays },
-    ForeignFormat("a pickle (.bin, .pt)", .useSafetensors, .wrapper) { $0.isPickle },
+    ForeignFormat("a pickle", .saveArrays, .wrapper) { $0.isPickle },
     ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },
     ForeignFormat("a PyTorch file (tar of pickles)", .useSafetensors) { $0.tar == .torch },
     ForeignFormat("a tar archive with weights", .unpack) { $0.tar == .weights },
@@ -67,6 +76,11 @@ struct ForeignFormat: Sendable {
     ForeignFormat(packed: "compressed with gzip", beginning: [0x1F, 0x8B, 8]),
     ForeignFormat(packed: "compressed with bzip2", beginning: Array("BZh".utf8)),
     ForeignFormat(packed: "compressed with xz", beginning: [0xFD] + Array("7zXZ\0".utf8)),
+    // The second byte makes the first two, as a number, a multiple of 31 (RFC 1950, section 2.2).
+    ForeignFormat(packed: "compressed with zlib", beginning: [0x78, 0x01]),
+    ForeignFormat(packed: "compressed with zlib", beginning: [0x78, 0x5E]),
+    ForeignFormat(packed: "compressed with zlib", beginning: [0x78, 0x9C]),
+    ForeignFormat(packed: "compressed with zlib", beginning: [0x78, 0xDA]),
     ForeignFormat(packed: "compressed with zstd", beginning: [0x28, 0xB5, 0x2F, 0xFD]),
   ]
 }

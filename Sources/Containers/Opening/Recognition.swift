@@ -67,7 +67,12 @@ func recognizedFormat(of file: any ByteSource) throws(CheckpointError) -> Contai
     throw CheckpointError(found.problem, file: file.name, advice: found.advice)
   case .other: break
   }
-  if let format = ContainerFormat.withExtension(file.fileExtension) { return format }
+  // Anything may be called .bin.
+  if file.fileExtension.lowercased() != "bin",
+    let format = ContainerFormat.withExtension(file.fileExtension)
+  {
+    return format
+  }
   let names = ContainerFormat.all.map(\.name).joined(separator: ", ")
   throw CheckpointError(.malformed("is none of \(names)"), file: file.name)
 }

@@ -159,6 +159,11 @@ public struct Conversion: Sendable {
       mismatches = []
       (tensors, coded) = try tensorsToWrite(source, target)
     }
+    if tensors.isEmpty, source.otherCount > 0 {
+      throw CheckpointError(
+        .malformed("has no tensor in it: there is nothing to convert"),
+        file: displayed(source.path))
+    }
     try target.checkCanBeVerified()
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }

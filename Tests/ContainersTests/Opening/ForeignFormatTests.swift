@@ -37,6 +37,9 @@ import Testing
       words: "a Core ML model",
       bytes: [8, 4] + field(2, field(1, text("in"))) + field(500, [1, 2])),
     Sample(
+      words: "weights of a Core ML model",
+      bytes: [1, 0, 0, 0, 2, 0, 0, 0] + [UInt8](repeating: 0, count: 56) + [0xEF, 0xBE, 0xAD, 0xDE]),
+    Sample(
       words: "a CTranslate2 model",
       bytes: [6, 0, 0, 0, 16, 0] + text("TransformerSpec\0") + [7, 0, 0, 0, 1, 0, 0, 0]),
     Sample(words: "an Orbax checkpoint's manifest", bytes: [0x0C, 0xDB, 0x3A, 0x2A, 1, 2]),

@@ -187,6 +187,18 @@ import Testing
     #expect(text(reading: scratch.write(bytes, to: "x")).contains("is none of safetensors"))
   }
 
+  @Test func `a file called bin is judged by its bytes alone`() {
+    let path = scratch.write([0x15, 0, 0, 0], to: "weight.bin")
+    #expect(text(reading: path).contains("is none of safetensors"))
+  }
+
+  @Test(arguments: [0x01, 0x5E, 0x9C, 0xDA] as [UInt8])
+  func `what is compressed is said to be`(_ level: UInt8) {
+    let path = scratch.write([0x78, level, 0x4B], to: "forest.joblib")
+    #expect(
+      text(reading: path).contains("is compressed with zlib, which is not read: unpack it first"))
+  }
+
   /// Messages of Protocol Buffers that are cut, or of no kind that is known.
   @Test(
     arguments: [

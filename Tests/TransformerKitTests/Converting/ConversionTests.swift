@@ -135,6 +135,17 @@ import TransformerKit
     #expect(error != nil && folder.names.isEmpty)
   }
 
+  @Test func `a file without a tensor is no empty checkpoint`() throws {
+    let folder = ScratchFolder()
+    let error = failure {
+      try convert(
+        fixture("containers/torch/good/nothing.bin"),
+        to: folder.path.appending("out.safetensors"))
+    }
+    #expect(error?.description.contains("has no tensor in it") == true)
+    #expect(folder.names == [])
+  }
+
   @Test func `a plan writes nothing, and says what would be written`() throws {
     let folder = ScratchFolder()
     let target = folder.path.appending("m.safetensors")

@@ -1,27 +1,33 @@
 /// The texts that protocol 0 writes as lines.
 enum PickleEscapes {
-  /// A text of Python 3, where only `\u` and `\U` are escapes, as bytes of UTF-8.
+  /// A text of Python 3, where only `\u` and `\U` are escapes, as bytes of UTF-8; halves of a pair of UTF-16
+  /// by themselves as their three bytes, which are none. `nil` if an escape is broken.
   static func unicode(_ line: [UInt8]) -> [UInt8]? {
-    var text = String()
+    var text: [UInt8] = []
     var rest = line[...]
     while let byte = rest.popFirst() {
       if byte == UInt8(ascii: "\\"), let kind = rest.first {
         let count = kind == UInt8(ascii: "u") ? 4 : kind == UInt8(ascii: "U") ? 8 : 0
-        if count > 0, let scalar = scalar(rest.dropFirst().prefix(count), count) {
-          text.unicodeScalars.append(scalar)
+        if count > 0 {
+          guard let bytes = encoded(rest.dropFirst().prefix(count), count) else { return nil }
+          text += bytes
           rest = rest.dropFirst(1 + count)
           continue
         }
       }
       // Bytes beyond ASCII are Latin-1 here.
-      text.unicodeScalars.append(Unicode.Scalar(byte))
+      text += Array(String(Unicode.Scalar(byte)).utf8)
     }
-    return Array(text.utf8)
+    return text
   }
 
-  private static func scalar(_ digits: ArraySlice<UInt8>, _ count: Int) -> Unicode.Scalar? {
-    guard digits.count == count else { return nil }
-    return UInt32(String(decoding: digits, as: UTF8.self), radix: 16).flatMap(Unicode.Scalar.init)
+  private static func encoded(_ digits: ArraySlice<UInt8>, _ count: Int) -> [UInt8]? {
+    guard digits.count == count,
+      let number = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
+    else { return nil }
+    if let scalar = Unicode.Scalar(number) { return Array(String(scalar).utf8) }
+    guard (0xD800..<0xE000).contains(number) else { return nil }
+    return [0xED, UInt8(0x80 | number >> 6 & 0x3F), UInt8(0x80 | number & 0x3F)]
   }
 
   /// A text of Python 2 as its literal, quotes and all, as the bytes that it is; `nil` without quotes.

@@ -45,7 +45,7 @@ struct PickleMachine {
     guard stack.count < Limits.pickleStack else {
       throw CheckpointError(
         .limitExceeded(
-          "the height of a pickle's stack", limit: Limits.pickleStack, found: stack.count))
+          "the height of a pickle's stack", limit: Limits.pickleStack, found: stack.count + 1))
     }
     stack.append(value)
   }
@@ -284,7 +284,9 @@ extension PickleMachine {
   {
     let line = try reader.line()
     let text = opcode == .unicode ? PickleEscapes.unicode(line) : PickleEscapes.string(line)
-    guard let text else { throw Self.fault("a text has no quotes") }
+    guard let text else {
+      throw Self.fault(opcode == .unicode ? "an escape in a text is none" : "a text has no quotes")
+    }
     return .text(try heap.text(text[...]))
   }
 

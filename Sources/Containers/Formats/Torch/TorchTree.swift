@@ -161,7 +161,7 @@ struct TorchTree {
   private func checkDepth(_ depth: Int) throws(CheckpointError) {
     guard depth < Limits.pickleDepth else {
       throw CheckpointError(
-        .limitExceeded("the depth of lists in lists", limit: Limits.pickleDepth, found: depth))
+        .limitExceeded("the depth of lists in lists", limit: Limits.pickleDepth, found: depth + 1))
     }
   }
 

@@ -69,7 +69,7 @@ import Testing
     let pairs = [UInt8](repeating: UInt8(ascii: "]"), count: 1_500_000)
     #expect(text(pairs + [0x2E]).contains("the memory of a pickle's objects is"))
     let numbers = [UInt8](repeating: UInt8(ascii: "N"), count: 2_200_000)
-    #expect(text(numbers).contains("the height of a pickle's stack is 2097152"))
+    #expect(text(numbers).contains("the height of a pickle's stack is 2097153"))
     let marks = [UInt8](repeating: UInt8(ascii: "("), count: 2_200_000)
     #expect(text(marks).contains("the number of a pickle's marks is 2097152"))
     let line = [UInt8(ascii: "c")] + [UInt8](repeating: UInt8(ascii: "a"), count: 70_000)
