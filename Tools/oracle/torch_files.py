@@ -187,8 +187,9 @@ def make_good() -> None:
     scripted = torch.jit.script(Block())
     buffer = io.BytesIO()
     torch.jit.save(scripted, buffer)
-    code = [f"{n}: a member of the archive that is not read" for n in members(buffer.getvalue())
-            if "/code/" in n or n.endswith("constants.pkl")]
+    names = members(buffer.getvalue())
+    code = [f"{n}: a member of the archive that is not read" for n in names if n.endswith("constants.pkl")]
+    code.append(f"archive/code/: a program in {sum('/code/' in n for n in names)} members, not read")
     good("script.pt", buffer.getvalue(), scripted.state_dict(), code)
     quantised = torch.quantize_per_tensor(torch.randn(2, 3), 0.1, 3, torch.quint8)
     rows = torch.quantize_per_channel(
@@ -222,6 +223,14 @@ def make_good() -> None:
     old = collections.OrderedDict(w=storage)
     good("python_2.pt", zipped(members(saved(old)) | {"archive/data.pkl": python_2()}), {"w": storage, "x": storage[1:]})
     good("nothing.bin", saved({"lr": 0.1, "steps": [1, 2]}), {}, ["the whole of it: a dictionary of 2"])
+    block.proj.register_buffer("table", random(2), persistent=False)
+    block.proj.register_buffer("kept", random(2))
+    unsaved = ["proj.in_features: 2", "proj.out_features: 3", "norm.num_features: 2", "norm.eps: 1e-05",
+               "norm.momentum: 0.1", "norm.affine: True", "norm.track_running_stats: True"]
+    for name, changes in [("unsaved_buffer.pt", {}), ("unsaved_buffer_legacy.pt", {"_use_new_zipfile_serialization": False}),
+                          ("unsaved_buffer_4.pt", {"pickle_protocol": 4})]:
+        good(name, saved(block, **changes), block.state_dict(),
+             ["proj.table: a buffer that its module does not save", *unsaved])
 
 
 def python_2() -> bytes:

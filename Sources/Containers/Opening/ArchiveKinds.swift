@@ -10,6 +10,8 @@ enum ZipKind {
   case torchWithoutTensors
   /// What `torch.jit.save` writes: code as well.
   case torchScript
+  /// What `torch.export.save` writes: a program, and its weights one by one.
+  case torchExport
   /// Keras 3's `.keras`.
   case keras
   /// Something else, or an archive whose directory cannot be read.
@@ -46,6 +48,8 @@ enum ZipKind {
       } else {
         self = names.contains { $0.contains("/data/") } ? .torch : .torchWithoutTensors
       }
+    } else if has("archive_format"), names.contains(where: { $0.contains("/models/") }) {
+      self = .torchExport
     } else if has("model.weights.h5") {
       self = .keras
     } else {

@@ -69,6 +69,7 @@ struct ForeignFormat: Sendable {
     },
     ForeignFormat("a pickle of arrays", .useSafetensors) { $0.isPickle && $0.namesArrays },
     ForeignFormat("a pickle", .saveArrays, .wrapper) { $0.isPickle },
+    ForeignFormat("a program of torch.export (.pt2)") { $0.zip == .torchExport },
     ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },
     ForeignFormat("a PyTorch file (tar of pickles)", .useSafetensors) { $0.tar == .torch },
     ForeignFormat("a tar archive with weights", .unpack) { $0.tar == .weights },

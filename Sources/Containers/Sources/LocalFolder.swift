@@ -104,6 +104,8 @@ enum ForeignFolder: Equatable, Sendable {
     let target = inside.first { $0.string.hasPrefix("target.") }?.string
     if has("HEAD", "objects", "refs") {
       self = .repository
+    } else if has(".metadata"), names.contains(where: { $0.hasSuffix(".distcp") }) {
+      self = .weights("a distributed checkpoint of PyTorch (torch.distributed.checkpoint)")
     } else if has("saved_model.pb") {
       self = .weights("a TensorFlow SavedModel")
     } else if has("manifest.ocdbt") || has("_CHECKPOINT_METADATA") || has("_METADATA", "d") {

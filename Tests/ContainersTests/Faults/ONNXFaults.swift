@@ -10,7 +10,7 @@ let expectedONNXFaults: [String: ExpectedFault] = [
   "dtype_unknown": .unsupported("a type of the unknown number 99"),
   "external_absolute": "the path \"/etc/hostname\" of its bytes leaves the folder",
   "external_and_inside": "its bytes are in the file, and in another one",
-  "external_dot": "the path \"./x\" of its bytes leaves the folder",
+  "external_dot": .of("x", "cannot open"),
   "external_length_wrong": "the length of its bytes is 9, it needs 8",
   "external_missing": .of("nothing.bin", "cannot open"),
   "external_nowhere": "its bytes are in another file, and it is not said in which",

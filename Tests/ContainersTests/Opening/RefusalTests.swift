@@ -218,6 +218,12 @@ import Testing
     #expect(text(reading: cut).contains("no end record"))
   }
 
+  @Test func `an exported program is called by its name`() {
+    let names = ["m/archive_format", "m/models/model.json", "m/data/weights/weight_0"]
+    let path = scratch.write(archive(of: names), to: "x.pt2")
+    #expect(text(reading: path).contains("is a program of torch.export (.pt2), which is not read"))
+  }
+
   /// An archive of empty members.
   private func archive(of names: [String]) -> [UInt8] {
     var (members, directory): ([UInt8], [UInt8]) = ([], [])

@@ -21,7 +21,10 @@ struct ONNXExternalFiles {
   mutating func bytes(
     at place: [String: String], size: Int
   ) throws(CheckpointError) -> any TensorBytes {
-    guard let location = place["location"] else {
+    // The folder itself may be named.
+    var location = place["location"] ?? ""
+    while location.hasPrefix("./") { location.removeFirst(2) }
+    guard !location.isEmpty else {
       throw CheckpointError(
         .malformed("its bytes are in another file, and it is not said in which"))
     }

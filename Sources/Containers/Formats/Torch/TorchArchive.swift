@@ -111,11 +111,19 @@ struct TorchArchive {
       ".data/serialization_id", TorchLayout.metadataName,
     ]
     let known = used.union(usual.compactMap { member($0) })
+    var codeCount = 0
     for (number, member) in archive.members.enumerated() where !known.contains(number) {
+      if member.name.text.hasPrefix(root + "code/") {
+        codeCount += 1
+        continue
+      }
       let isStorage = member.name.text.hasPrefix(root + "data/")
       let what =
         isStorage ? "a storage that no tensor is in" : "a member of the archive that is not read"
       contents.addOther(member.name.text, what)
+    }
+    if codeCount > 0 {
+      contents.addOther(root + "code/", "a program in \(codeCount) members, not read")
     }
   }
 }

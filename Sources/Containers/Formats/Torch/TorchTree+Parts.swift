@@ -125,10 +125,15 @@ extension TorchTree {
     var parts: [Part] = []
     let keys = stride(from: 0, to: pairs.count - 1, by: 2)
     let isModule = keys.contains { heap.string(pairs[$0]) == "_modules" }
+    let unsaved = isModule ? heap.unsavedBuffers(of: pairs) : []
     for index in keys {
       let (key, value) = (heap.string(pairs[index]) ?? "", pairs[index + 1])
       if isModule, Self.moduleParts.contains(key) {
-        if holdsTensors(value) { parts.append((name, value)) }
+        if key == "_buffers", !unsaved.isEmpty, let buffers = heap.dictionary(value) {
+          parts += try savedBuffers(buffers, but: unsaved, name)
+        } else if holdsTensors(value) {
+          parts.append((name, value))
+        }
       } else if holdsTensors(value) || !key.hasPrefix("_") && key != "training" {
         parts += try named([pairs[index], value], name)
       }
@@ -137,7 +142,39 @@ extension TorchTree {
   }
 }
 
+extension TorchTree {
+  /// The buffers of a module that its state dict has; the others are set aside.
+  private mutating func savedBuffers(
+    _ buffers: [PickleValue], but unsaved: Set<String>, _ name: String
+  ) throws(CheckpointError) -> [Part] {
+    try work.look(at: buffers.count / 2)
+    var saved: [PickleValue] = []
+    for index in stride(from: 0, to: buffers.count - 1, by: 2)
+    where holdsTensors(buffers[index + 1]) {
+      if let key = heap.string(buffers[index]), unsaved.contains(key) {
+        _ = work.lists()
+        try setAside(buffers[index + 1], try work.path(name, key))
+      } else {
+        saved += buffers[index...index + 1]
+      }
+    }
+    return try named(saved, name)
+  }
+}
+
 extension PickleHeap {
+  /// The names of a module's buffers that are not in its state dict: a set, as an object or a call.
+  fileprivate func unsavedBuffers(of pairs: [PickleValue]) -> Set<String> {
+    let keys = stride(from: 0, to: pairs.count - 1, by: 2)
+    guard let index = keys.first(where: { string(pairs[$0]) == "_non_persistent_buffers_set" })
+    else { return [] }
+    let value = pairs[index + 1]
+    let names =
+      elements(value)
+      ?? call(value).flatMap { elements($0.arguments)?.first }.flatMap { elements($0) }
+    return Set((names ?? []).compactMap { string($0) })
+  }
+
   /// A key of a dictionary as a part of a path.
   fileprivate func key(_ value: PickleValue) -> String? {
     switch value {

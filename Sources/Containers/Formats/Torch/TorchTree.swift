@@ -187,6 +187,15 @@ struct TorchTree {
     try Limits.check(name: name, rank: 0, offset: 0)
   }
 
+  /// Takes note of a tensor that its module does not save, and of where its numbers stand.
+  mutating func setAside(_ value: PickleValue, _ name: String) throws(CheckpointError) {
+    guard case .tensor(let function, let arguments) = TorchMeaning(value, in: heap) else { return }
+    _ = try storages.entries(name, function, arguments, in: heap)
+    guard others.count < Limits.reportedFaults else { return }
+    others.append(
+      TorchOther(name: abridged(name, to: 240), what: "a buffer that its module does not save"))
+  }
+
   /// Takes note of something that is no tensor, and has none in it.
   private mutating func list(_ value: PickleValue, _ name: String) {
     guard others.count < Limits.reportedFaults else { return }
