@@ -22,7 +22,7 @@ extension Tensor {
   public func loss(
     ofQuantizing elements: Range<Int>, to type: DType
   ) throws(CheckpointError) -> (rounded: Int, zero: Int, largest: Double) {
-    let numbers = try singles(of: elements)
+    let numbers = try singlePrecision(of: elements)
     let found = type.decodedBlocks(try type.encodedBlocks(numbers, of: name))
     var (rounded, zero, largest) = (0, 0, 0.0)
     for (old, new) in zip(numbers, found) where old != new {
@@ -36,7 +36,8 @@ extension Tensor {
     return (rounded, zero, largest)
   }
 
-  fileprivate func singles(of elements: Range<Int>) throws(CheckpointError) -> [Float] {
+  /// The elements of a range in single precision.
+  func singlePrecision(of elements: Range<Int>) throws(CheckpointError) -> [Float] {
     let stored = try bytes(of: elements)
     var values = [Float](repeating: 0, count: elements.count)
     var span = values.mutableSpan
@@ -75,7 +76,7 @@ private struct QuantizedBytes: TensorBytes {
     let all = elements(of: wanted)
     for start in stride(from: all.lowerBound, to: all.upperBound, by: Self.elementsPerPiece) {
       let piece = start..<min(start + Self.elementsPerPiece, all.upperBound)
-      let encoded = try type.encodedBlocks(source.singles(of: piece), of: source.name)
+      let encoded = try type.encodedBlocks(source.singlePrecision(of: piece), of: source.name)
       let first = type.byteCount(of: start)
       let part = (first..<first + encoded.count).clamped(to: wanted)
       unsafe buffer.withUnsafeMutableBytes { target in
@@ -100,6 +101,11 @@ extension DType {
       throw CheckpointError(
         .refused("\(self) has no infinity and no NaN, and the tensor has"), tensor: name)
     }
+    return encodedFinite(numbers)
+  }
+
+  /// Finite numbers in blocks of this type.
+  func encodedFinite(_ numbers: [Float]) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(byteCount(of: numbers.count))
     for start in stride(from: 0, to: numbers.count, by: 32) {

@@ -1,3 +1,5 @@
+public import TensorCore
+
 /// An architecture with its variants, and all their dialects: what stands in one folder of `Families/`.
 public struct Family: Sendable {
   /// Its members, each an architecture under a name of its own.
@@ -54,11 +56,16 @@ extension [Family] {
   /// The dialects of all of them.
   public var dialects: [Dialect] { flatMap(\.dialects) }
 
-  /// Whose program reads a container, if it is one ecosystem's own: "llama.cpp reads GGUF files under the
-  /// names of --dialect gguf".
-  public func readers(of container: String) -> String? {
-    guard let dialect = dialects.first(where: { $0.ownFiles?.container == container }),
-      let own = dialect.ownFiles
+  /// Whose program reads a model in a container, if it is one ecosystem's own, that knows the model: "llama.cpp reads
+  /// GGUF files under the names of --dialect gguf".
+  public func readers(
+    of container: String, holding table: TensorTable, config: JSONValue?
+  ) -> String? {
+    let architecture = try? recognizedArchitecture(config, table, named: nil, among: self)
+    guard let architecture,
+      let dialect = dialects(of: architecture.name).first(where: {
+        $0.ownFiles?.container == container && $0.nativeConfig?.place == .container(container)
+      }), let own = dialect.ownFiles
     else { return nil }
     return "\(own.program) reads \(own.files) under the names of --dialect \(dialect.name)"
   }

@@ -82,6 +82,11 @@ struct ConversionReport {
     switch verdict {
     case .identical: ["verified: the same weights, bit for bit, and the same outputs on the probe"]
     case .cast(let type): ["verified: each weight is the source's, rounded to \(type)"]
+    case .quantized(let types):
+      [
+        "verified: each weight is the source's, or what quantising it to"
+          + " \(types.map(\.name).joined(separator: " and ")) gives"
+      ]
     case .different, nil: []
     }
   }
@@ -320,6 +325,7 @@ extension PairReport.Verdict {
     switch self {
     case .identical: "identical"
     case .cast: "cast"
+    case .quantized: "quantised"
     case .different: "different"
     }
   }

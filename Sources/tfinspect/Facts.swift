@@ -175,10 +175,14 @@ struct Facts {
 
   /// How the model was recognised.
   private var reasons: (architecture: String, dialect: String) {
-    let isDeclared = checkpoint.config?.value["model_type"] != nil
+    let declaring = ["model_type", "general.architecture"].first {
+      checkpoint.config?.value[$0] != nil
+    }
+    let isNative = declaring == "general.architecture"
+    let place = isNative ? "the key-values" : "the config"
     return (
       options.architecture != nil
-        ? "--architecture" : isDeclared ? "model_type of the config" : "the tensors' names",
+        ? "--architecture" : declaring.map { "\($0) of \(place)" } ?? "the tensors' names",
       options.dialect != nil ? "--from-dialect" : "the tensors' names"
     )
   }

@@ -75,8 +75,11 @@ extension PairReport {
   }
 
   private var outputCases: [JUnitReport.Case] {
-    var isCast = false
-    if case .cast = verdict { isCast = true }
+    let isCast =
+      switch verdict {
+      case .cast, .quantized: true
+      case .identical, .different: false
+      }
     return outputs.map { output in
       let relative = describe(error: output.relative)
       return JUnitReport.Case(
@@ -99,7 +102,7 @@ extension WeightRelation {
   /// Whether B's weight is what A's should be in B.
   var isExact: Bool {
     switch self {
-    case .identical, .cast: true
+    case .identical, .cast, .quantized: true
     default: false
     }
   }

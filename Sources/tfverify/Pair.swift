@@ -17,7 +17,14 @@ struct Pair: Verb {
       the same inputs. The verdict is one of
         identical            weights, outputs and states are the same, bit for bit
         B is A cast to TYPE  every weight is A's, rounded; nothing else differs
+        B is A quantised to TYPES
+                             some weights of B are in blocks (GGUF), and each code is the nearest one \
+      to A's number under its block's own scales; Q4_0 to Q8_0: the blocks that quantising A gives
         different            anything else (exit code 1)
+
+      Of weights in blocks the error is reported, and how the distributions of the next token differ: the \
+      divergence of Kullback and Leibler, and how often the likeliest token is the same. What the IQ types of \
+      GGUF hold cannot be proven, but for IQ4_NL and IQ4_XS; that is "different", with the error.
 
       Examples:
         tfverify bert-base/ bert.npz
@@ -27,7 +34,7 @@ struct Pair: Verb {
         tfverify bert-base/ bert.npz -M 300MB
 
       A certificate says what was compared and proven, for `tfverify check`; it is written only if \
-      the verdict is not "different". Of many weights that differ by no known mistake the ten with the \
+      the verdict is "identical" or "cast". Of many weights that differ by no known mistake the ten with the \
       largest |b - a| are listed; -v lists all.
       """)
 
@@ -80,7 +87,13 @@ struct Pair: Verb {
         report, PairText(report, first, second, all: common.verbose), extras.names,
         certificate: text.map { _ in file?.path } ?? nil,
         codecs: [CodecUse]("A", first) + [CodecUse]("B", second))
-      if file != nil && text == nil { standardError("no certificate: the models are different") }
+      if file != nil && text == nil {
+        let reason =
+          if case .quantized = report.verdict { "quantisation is not certified" } else {
+            "the models are different"
+          }
+        standardError("no certificate: \(reason)")
+      }
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
     }
@@ -128,6 +141,7 @@ struct Pair: Verb {
     if common.json {
       let members =
         (json(report, leftOut).members ?? []) + codecs.members + report.architectureMembers
+        + report.tokenMembers
       return standardOutput(JSONValue.object(members).text(pretty: true))
     }
     if !common.quiet {
@@ -140,8 +154,12 @@ struct Pair: Verb {
   }
 
   private func json(_ report: PairReport, _ leftOut: [String]) -> JSONValue {
-    let weights: [JSONValue] = report.weights.map {
-      ["path": .string($0.path), "relation": .string($0.relation.text)]
+    let weights: [JSONValue] = report.weights.map { weight in
+      let error = weight.relation.quantizationError
+      return .object(
+        [
+          .init("path", .string(weight.path)), .init("relation", .string(weight.relation.text)),
+        ] + (error.map { [.init("relative_error", .number($0))] } ?? []))
     }
     let explanations: [JSONValue] = report.explanations.map {
       [
@@ -167,6 +185,23 @@ extension PairReport {
   fileprivate var architectureMembers: [JSONValue.Member] {
     architectures.map {
       [JSONValue.Member("architectures", .array([.string($0.a), .string($0.b)]))]
+    } ?? []
+  }
+}
+
+extension PairReport {
+  /// What is said only where B has blocks.
+  fileprivate var tokenMembers: [JSONValue.Member] {
+    tokens.map { tokens in
+      [
+        JSONValue.Member(
+          "next_tokens",
+          [
+            "places": .number(tokens.places), "divergence_mean": .number(tokens.meanDivergence),
+            "divergence_max": .number(tokens.largestDivergence),
+            "same_likeliest": .number(tokens.sameTokens),
+          ])
+      ]
     } ?? []
   }
 }
@@ -200,6 +235,7 @@ extension PairReport.Verdict {
     switch self {
     case .identical: "identical"
     case .cast: "cast"
+    case .quantized: "quantised"
     case .different: "different"
     }
   }
@@ -208,8 +244,18 @@ extension PairReport.Verdict {
     switch self {
     case .identical: "identical"
     case .cast(let type): "B is A cast to \(type)"
+    case .quantized(let types):
+      "B is A quantised to \(types.map(\.name).formatted(with: "and"))"
     case .different(let place): "different: \(place)"
     }
+  }
+}
+
+extension [String] {
+  /// The texts as a list in words: "a, b and c".
+  fileprivate func formatted(with word: String) -> String {
+    guard count > 1, let last else { return first ?? "" }
+    return dropLast().joined(separator: ", ") + " \(word) \(last)"
   }
 }
 

@@ -23,7 +23,10 @@ struct PairText {
   }
 
   /// The weights that differ, the outputs, and why.
-  var lines: [String] { architectureLine + countLine + weightLines + outputLines + report.causes }
+  var lines: [String] {
+    architectureLine + countLine + blockLines + weightLines + outputLines + tokenLines
+      + report.causes
+  }
 
   private var architectureLine: [String] {
     report.architectures.map { names in
@@ -35,11 +38,12 @@ struct PairText {
   }
 
   private var countLine: [String] {
-    var counts = (identical: 0, cast: 0, other: 0)
+    var counts = (identical: 0, cast: 0, quantized: 0, other: 0)
     for weight in report.weights {
       switch weight.relation {
       case .identical: counts.identical += 1
       case .cast: counts.cast += 1
+      case .quantized: counts.quantized += 1
       default: counts.other += 1
       }
     }
@@ -48,6 +52,7 @@ struct PairText {
       stored == (count, count) ? "" : " (\(describe(stored.0, "tensor")) in A, \(stored.1) in B)"
     return [
       "weights \(count): \(counts.identical) identical, \(counts.cast) cast\(castTypes),"
+        + (counts.quantized == 0 ? "" : " \(counts.quantized) quantised,")
         + " \(counts.other) different\(tensors)"
     ]
   }
@@ -59,6 +64,49 @@ struct PairText {
     guard counts.count > 1 else { return "" }
     let parts = counts.sorted { $0.key.name < $1.key.name }.map { "\($0.value) to \($0.key)" }
     return " (\(parts.joined(separator: ", ")))"
+  }
+
+  /// How far the weights in blocks are from A's, a line for each type; all of them if all are wanted.
+  private var blockLines: [String] {
+    let weights = report.weights.filter { $0.relation.quantizationError != nil }
+    if limit == nil { return weights.filter(\.relation.isExact).map { blockLine($0) } }
+    var types: [DType] = []
+    var worst: [DType: (count: Int, weight: PairReport.Weight)] = [:]
+    for weight in weights {
+      guard case .quantized(_, let type, let error) = weight.relation else { continue }
+      guard let (count, other) = worst[type] else {
+        types.append(type)
+        worst[type] = (1, weight)
+        continue
+      }
+      let isWorse = error > other.relation.quantizationError ?? 0
+      worst[type] = (count + 1, isWorse ? weight : other)
+    }
+    return types.compactMap { type in
+      worst[type].map { count, weight in
+        "\(type) \(describe(count, "weight")), largest relative error \(error(of: weight)) in"
+          + " \(label(weight.path))"
+      }
+    }
+  }
+
+  private func blockLine(_ weight: PairReport.Weight) -> String {
+    "weight  \(label(weight.path)): \(weight.relation.text), relative error \(error(of: weight))"
+  }
+
+  private func error(of weight: PairReport.Weight) -> String {
+    describe(error: weight.relation.quantizationError ?? 0)
+  }
+
+  /// How the distributions of next tokens differ.
+  private var tokenLines: [String] {
+    guard let tokens = report.tokens else { return [] }
+    return [
+      "next tokens at \(describe(tokens.places, "place")): divergence"
+        + " \(describe(error: tokens.meanDivergence)) nats on average, at most"
+        + " \(describe(error: tokens.largestDivergence)); the likeliest is the same at"
+        + " \(tokens.sameTokens)"
+    ]
   }
 
   /// The weights that differ and are in no cause, the largest difference first.
@@ -81,6 +129,7 @@ struct PairText {
     let lines = sorted.prefix(limit ?? .max).map { weight in
       "weight  \(label(weight.path)): "
         + (differences[weight.path]?.text ?? weight.relation.text)
+        + (weight.relation.quantizationError == nil ? "" : ", relative error \(error(of: weight))")
     }
     let rest = sorted.count - lines.count
     let open = report.explanations.filter { $0.cause == nil }.reduce(0) { $0 + $1.paths.count }

@@ -20,6 +20,8 @@ NAMES = [
     "phi/gguf_names", "phi/gguf_names_phi3", "stablelm/gguf_names", "stablelm/gguf_names_parallel",
     "starcoder2/gguf_names", "gemma/gguf_names", "gemma/gguf_names_gemma2", "gemma/gguf_names_gemma3",
     "mixtral/gguf_names", "mixtral/gguf_names_qwen2", "mixtral/gguf_names_qwen3", "mixtral/gguf_names_olmoe",
+    "gptoss/gguf_names", "olmo/gguf_names", "olmo/gguf_names_olmo2", "olmo/gguf_names_olmo3", "granite/gguf_names",
+    "cohere/gguf_names", "cohere/gguf_names_cohere2", "glm/gguf_names_glm4",
 ]  # fmt: skip
 
 

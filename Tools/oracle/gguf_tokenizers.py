@@ -1,20 +1,36 @@
 """Writes Fixtures/containers/gguf/tokenizers: python Tools/oracle/gguf_tokenizers.py FOLDER
 
-FOLDER is a copy of llama.cpp, as for gguf_names.py. Tiny tokenizers that cut texts as Llama 3, Qwen2 and GPT-2 do, trained by
-`tokenizers`; `expected.json` beside each is what llama.cpp's converter makes of it (conversion/base.py,
-`_set_vocab_gpt2`), but for the name of the way of cutting, which it finds by a digest of ids that only the real tokenizers give.
+FOLDER is a copy of llama.cpp, as for gguf_names.py. Tiny tokenizers: three that pair bytes and cut texts as Llama 3, Qwen2 and
+GPT-2 do, trained by `tokenizers`, and one of pieces, trained by `sentencepiece`. Beside each stand
+
+- tokenizer.json: what it was trained to; of pieces, what `transformers` makes of the tokenizer.model (`LlamaConverter`, with
+  spaces as the tokenizers of Llama 2 have them);
+- tokenizer_config.json;
+- model.gguf: a random Llama with these words, by llama.cpp's own converter, but for the name of the way of cutting, which it
+  finds by a digest of ids that only the real tokenizers give;
+- expected.json: the key-values about the tokenizer in it;
+- texts.json: texts, and the ids that the tokenizer gives them.
 """
 
 import json
+import shutil
+import tempfile
+from pathlib import Path
 
+import sentencepiece
+import torch
 from exact import FIXTURES
+from fixture import randomise
 from gguf_names import conversion, gguf
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers.convert_slow_tokenizer import LlamaConverter, generate_merges
 
 FOLDER = FIXTURES / "containers" / "gguf" / "tokenizers"
 SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 TEXT = ["The quick brown fox jumps over the lazy dog, 12345 times.", "It's a café; naïve résumés cost 99 €."] * 3
-WORDS = 300
+TEXTS = TEXT[:2] + ["  two  spaces\n\n\tand a tab", "<|end|>We'RE 1234567 日本語 🚀<think> x", " ", "fox<|looks_special|>fox", "<s>[PAD299]"]
+WORDS = 400
 
 
 def cutting(name):
@@ -25,7 +41,7 @@ def cutting(name):
     return pre_tokenizers.Sequence([split, level])
 
 
-def tokenizer(name):
+def pairs(name, folder):
     result = Tokenizer(models.BPE(ignore_merges=name == "llama-bpe"))
     result.pre_tokenizer = cutting(name)
     result.decoder = decoders.ByteLevel()
@@ -33,39 +49,113 @@ def tokenizer(name):
         result.normalizer = normalizers.NFC()
     trainer = trainers.BpeTrainer(vocab_size=280, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
     result.train_from_iterator(TEXT, trainer)
-    result.add_special_tokens([AddedToken("<|end|>", special=True)])
-    result.add_tokens([AddedToken("<think>"), AddedToken("<|looks_special|>")])
+    result.add_special_tokens([AddedToken("<|end|>", special=True, normalized=False)])
+    result.add_tokens([AddedToken("<think>", normalized=False), AddedToken("<|looks_special|>", normalized=False)])
+    if name == "llama-bpe":
+        result.post_processor = processors.TemplateProcessing("<|end|> $A", "<|end|> $A <|end|>:1 $B:1", [("<|end|>", 280)])
+    else:
+        result.post_processor = processors.ByteLevel(trim_offsets=False)
+    result.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>"}
+    if name == "llama-bpe":
+        settings["bos_token"] = "<|end|>"
+    return settings, 280, 280 if name == "llama-bpe" else None
+
+
+def converted(file):
+    """As LlamaConverter does it, which passes its scores on no more (5.23)."""
+    processor = sentencepiece.SentencePieceProcessor(str(file))
+    ids = range(processor.GetPieceSize())
+    vocabulary = {processor.IdToPiece(id): id for id in ids}
+    scores = {processor.IdToPiece(id): processor.GetScore(id) for id in ids}
+    special = [word for word, id in vocabulary.items() if processor.IsControl(id) or processor.IsUnknown(id)]
+    others = [word for word, id in vocabulary.items() if processor.IsByte(id)] + special + ["<think>"]
+    merges = generate_merges(vocabulary, scores, skip_tokens=others)
+    result = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    own = LlamaConverter.__new__(LlamaConverter)
+    own.original_tokenizer = None
+    result.normalizer = own.normalizer(None)
+    result.decoder = own.decoder("\u2581", True)
+    result.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in special])
+    result.add_tokens([AddedToken("<think>", normalized=False)])
+    result.post_processor = processors.TemplateProcessing("<s> $A", "<s> $A <s>:1 $B:1", [("<s>", 1)])
     return result
 
 
-class Writer:
-    """Keeps what the converter writes."""
+def pieces(folder, temporary):
+    text = temporary / "text.txt"
+    text.write_text("\n".join(TEXT))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text), model_prefix=str(temporary / "m"), vocab_size=396, model_type="bpe", byte_fallback=True,
+        character_coverage=0.98, normalization_rule_name="identity", remove_extra_whitespaces=False,
+        split_digits=True, allow_whitespace_only_pieces=True,
+        user_defined_symbols=["<think>"], minloglevel=2,
+    )  # fmt: skip
+    file = temporary / "m.model"
+    converted(file).save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+        "add_bos_token": True, "add_eos_token": False,
+    }  # fmt: skip
+    kinds = {"normalized": False, "lstrip": False, "rstrip": False, "single_word": False}
+    settings["added_tokens_decoder"] = {
+        str(id): kinds | {"content": word, "special": id < 3} for id, word in enumerate(["<unk>", "<s>", "</s>", "<think>"])
+    }
+    return settings, 2, 1, file
 
-    def __init__(self):
-        self.values = {}
 
-    def __getattr__(self, name):
-        return lambda value: self.values.__setitem__(name.removeprefix("add_"), value)
+def model(folder, end, beginning, words):
+    torch.manual_seed(7)
+    config = LlamaConfig(
+        vocab_size=words, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, tie_word_embeddings=True, max_position_embeddings=64, eos_token_id=end,
+        bos_token_id=beginning, pad_token_id=None,
+    )  # fmt: skip
+    result = LlamaForCausalLM(config)
+    randomise(result, 7, lambda name: (1.0, 0.2) if "norm" in name else (0.0, 0.5))
+    result.save_pretrained(folder)
+
+
+def convert(name, source, file):
+    kind = conversion.get_model_class("LlamaForCausalLM")
+    with torch.inference_mode():
+        converter = kind(source, gguf.LlamaFileType.ALL_F32, file, eager=True, model_name="tiny")
+        converter.get_vocab_base_pre = lambda _: name
+        converter.write()
+
+
+def key_values(file):
+    fields = gguf.GGUFReader(file).fields
+    return {key: field.contents() for key, field in fields.items() if key.startswith("tokenizer.")}
 
 
 def write(name):
     folder = FOLDER / name
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer(name).save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "add_bos_token": False}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": "{{ messages }}"}))
-    config = {"eos_token_id": 280, "vocab_size": WORDS}
-    (folder / "config.json").write_text(json.dumps(config | {"model_type": "llama"}))
-    converter = object.__new__(conversion.TextModel)
-    converter.dir_model, converter.hparams, converter.gguf_writer = folder, config, Writer()
-    converter.get_vocab_base_pre = lambda _: name
-    converter._set_vocab_gpt2()
-    values = converter.gguf_writer.values
-    (folder / "config.json").unlink()
-    (folder / "expected.json").write_text(json.dumps(values, ensure_ascii=False, default=int))
-    print(name, list(values))
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        temporary = Path(temporary)
+        source = temporary / "source"
+        if name == "llama":
+            settings, end, beginning, file = pieces(folder, temporary)
+        else:
+            (settings, end, beginning), file = pairs(name, folder), None
+        settings["chat_template"] = "{{ messages }}"
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+        model(source, end, beginning, WORDS if file else WORDS - 100)
+        for path in folder.iterdir():
+            shutil.copy(path, source)
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        texts = [{"text": text, "ids": tokenizer(text)["input_ids"]} for text in TEXTS]
+        (folder / "texts.json").write_text(json.dumps(texts, ensure_ascii=False))
+        if file:
+            shutil.copy(file, source / "tokenizer.model")
+        convert(name, source, folder / "model.gguf")
+    values = key_values(folder / "model.gguf")
+    (folder / "expected.json").write_text(json.dumps(values, ensure_ascii=False))
+    print(name, (folder / "model.gguf").stat().st_size, {key: value for key, value in values.items() if not isinstance(value, list)})
 
 
 if __name__ == "__main__":
-    for name in ["llama-bpe", "qwen2", "gpt-2"]:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for name in ["llama-bpe", "qwen2", "gpt-2", "llama"]:
         write(name)

@@ -100,6 +100,11 @@ extension WeightGraph {
     return .object(members)
   }
 
+  /// Whether a dialect is the usual one, with whose names a config.json and a tokenizer.json go.
+  public func isUsual(_ dialect: String) -> Bool {
+    families.dialects(of: type(of: architecture).name).first?.name == dialect
+  }
+
   /// What a dialect's own program reads, if it does not read a container: "llama.cpp reads GGUF files".
   public func foreignFiles(of dialect: String, in container: String) -> String? {
     let dialects = families.dialects(of: type(of: architecture).name)

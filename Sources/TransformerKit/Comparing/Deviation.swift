@@ -105,7 +105,7 @@ private struct Meter {
 
 extension StateValue {
   /// The ranges of columns in which it is computed, unless it is there already.
-  fileprivate var blocks: [Range<Int>]? {
+  var blocks: [Range<Int>]? {
     switch self {
     case .array: nil
     case .product(let product): product.blocks
@@ -113,7 +113,7 @@ extension StateValue {
   }
 
   /// Some columns of all rows.
-  fileprivate func block(_ columns: Range<Int>) throws(CheckpointError) -> NDArray<Scalar> {
+  func block(_ columns: Range<Int>) throws(CheckpointError) -> NDArray<Scalar> {
     switch self {
     case .product(let product): return try product.block(columns)
     case .array(let array):

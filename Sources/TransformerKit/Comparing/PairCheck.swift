@@ -11,6 +11,8 @@ public struct PairReport: Sendable {
     /// Every weight is A's, rounded to nearest even in that type, and nothing else differs. Some may be in a
     /// longer type that has every number of A's: a GGUF file has its norms in F32.
     case cast(DType)
+    /// Every weight is A's, or A's cast, and some are A's quantised to blocks of these types; nothing else differs.
+    case quantized([DType])
     /// Anything else; the text says where they part.
     case different(String)
   }
@@ -31,6 +33,8 @@ public struct PairReport: Sendable {
   public let outputs: [Deviation]
   /// The first stage after which a state differs by more than the casts of the weights explain.
   public let firstDivergence: String?
+  /// How the distributions of next tokens differ, where B has blocks and both models give any.
+  public let tokens: TokenAgreement?
   /// What differs in the mathematics: `activation: gelu in A, gelu_new in B`.
   public let configDifferences: [String]
   /// Why weights differ, as far as the known mistakes explain it.
@@ -57,15 +61,20 @@ public func compare<Scalar: ComputeScalar>(
   _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, precision: Scalar.Type = Float.self,
   isBrief: Bool = false, explaining: Bool = true, progress: WeightProgress? = nil
 ) throws(CheckpointError) -> PairReport {
-  let weights = try compareWeights(a.graph, b.graph, progress)
+  let weights = try compareWeights(a.graph, b, progress)
   let isShort = isBrief && isOneComputation(a.graph, b.graph, weights)
   let inputs =
     given ?? (isShort ? a.graph.architecture.shortProbe : a.graph.architecture.probe)
-  let cast = castType(of: weights)
+  let change = RoundedWeights(weights)
   let (outputs, divergence) = try compareBehaviour(
-    a.graph, b.graph, inputs, isProbe: given == nil, cast: cast, Scalar.self, progress)
+    a.graph, b.graph, inputs, isProbe: given == nil, isRounded: change != nil, Scalar.self,
+    progress)
+  let hasBlocks = weights.contains { $0.relation.quantizationError != nil }
+  let tokens =
+    hasBlocks && !outputs.isEmpty
+    ? try TokenAgreement(a.graph, b.graph, inputs, Scalar.self, progress) : nil
   let differing =
-    cast == nil && explaining ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
+    change == nil && explaining ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
   let configDifferences = configDifferences(a.graph, b.graph)
   let isAll =
     configDifferences.isEmpty
@@ -80,8 +89,9 @@ public func compare<Scalar: ComputeScalar>(
   let names = (a: type(of: a.graph.architecture).name, b: type(of: b.graph.architecture).name)
   let architectures = names.a == names.b ? nil : names
   return PairReport(
-    verdict: verdict(weights, divergence, cast: cast).naming(architectures), weights: weights,
-    outputs: outputs, firstDivergence: divergence, configDifferences: configDifferences,
+    verdict: verdict(weights, divergence, change).naming(architectures), weights: weights,
+    outputs: outputs, firstDivergence: divergence, tokens: tokens,
+    configDifferences: configDifferences,
     explanations: explanations, architectures: architectures)
 }
 
@@ -114,21 +124,24 @@ func farProbe(_ a: WeightGraph, _ b: WeightGraph) -> ModelInputs? {
 /// - Parameters:
 ///   - isProbe: whether the inputs are the built-in probe, so that others may be run, too, if these show
 ///     nothing. What is found of outputs is that of the first ones.
-///   - cast: the type that weights of B were cast to. Then B must not part from what A's mathematics makes
+///   - isRounded: whether weights of B are A's, cast or quantised. Then B must not part from what A's mathematics makes
 ///     of B's weights.
 /// - Throws: `CheckpointError` when weights cannot be read, or A cannot take the inputs.
 func compareBehaviour<Scalar: ComputeScalar>(
-  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, isProbe: Bool, cast: DType?,
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, isProbe: Bool, isRounded: Bool,
   _: Scalar.Type, _ progress: WeightProgress? = nil
 ) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
-  let near = try compareBehaviour(a, b, inputs, cast: cast, Scalar.self, progress)
+  let near = try compareBehaviour(a, b, inputs, isRounded: isRounded, Scalar.self, progress)
   guard near.divergence == nil, isProbe, let far = farProbe(a, b) else { return near }
-  let beyond = try compareBehaviour(a, b, far, cast: cast, Scalar.self, progress).divergence
+  let beyond = try compareBehaviour(
+    a, b, far, isRounded: isRounded, Scalar.self, progress
+  )
+  .divergence
   return (near.outputs, beyond.map { "\($0), beyond what the probe reaches" })
 }
 
 private func compareBehaviour<Scalar: ComputeScalar>(
-  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, cast: DType?, _: Scalar.Type,
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, isRounded: Bool, _: Scalar.Type,
   _ progress: WeightProgress?
 ) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
   var (outputs, divergence): ([Deviation], String?)
@@ -139,7 +152,7 @@ private func compareBehaviour<Scalar: ComputeScalar>(
     _ = try a.architecture.prepare(inputs)
     (outputs, divergence) = ([], "inputs: B \(error)")
   }
-  if cast != nil, divergence != nil {
+  if isRounded, divergence != nil {
     // With one mathematics, that run of A would be B's own.
     if a.architecture.isSame(as: b.architecture) { return (outputs, nil) }
     divergence = try compareRuns(a.withWeights(of: b), b, inputs, Scalar.self, progress)
@@ -160,8 +173,10 @@ func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
 }
 
 private func compareWeights(
-  _ a: WeightGraph, _ b: WeightGraph, _ progress: WeightProgress?
+  _ a: WeightGraph, _ model: Model, _ progress: WeightProgress?
 ) throws(CheckpointError) -> [PairReport.Weight] {
+  let b = model.graph
+  let quantized = try QuantizedWeights(a, model).relations
   progress?.expect(a.byteCount(at: a.slots.lazy.map(\.path)))
   var weights: [PairReport.Weight] = []
   let pathsOfA = Set(a.slots.map(\.path))
@@ -172,8 +187,12 @@ private func compareWeights(
       weights.append(PairReport.Weight(path: slot.path, relation: .onlyInA))
       continue
     }
-    weights.append(
-      PairReport.Weight(path: slot.path, relation: try relation(of: right, to: left)))
+    let tie = a.ties[slot.path] == b.ties[slot.path] ? b.ties[slot.path] : nil
+    let relation =
+      if let known = quantized[tie ?? slot.path] { known } else {
+        try relation(of: right, to: left)
+      }
+    weights.append(PairReport.Weight(path: slot.path, relation: relation))
   }
   for slot in b.slots where !pathsOfA.contains(slot.path) {
     weights.append(PairReport.Weight(path: slot.path, relation: .onlyInB))
@@ -181,18 +200,38 @@ private func compareWeights(
   return weights
 }
 
-/// The type that all weights were cast to which are not identical, if that is all there is.
-func castType(of weights: [PairReport.Weight]) -> DType? {
-  var casts: [(from: DType, to: DType)] = []
-  for weight in weights {
-    switch weight.relation {
-    case .identical: continue
-    case .cast(let from, let to): casts.append((from, to))
-    default: return nil
+/// What was done to weights that are A's, if that is all that was done.
+enum RoundedWeights: Equatable {
+  /// All that are not identical were cast to a type.
+  case cast(DType)
+  /// Some were quantised, to these types, and the others perhaps cast.
+  case quantized([DType])
+
+  init?(_ weights: [PairReport.Weight]) {
+    var (casts, blocks): ([(from: DType, to: DType)], [DType]) = ([], [])
+    for weight in weights {
+      switch weight.relation {
+      case .identical: continue
+      case .cast(let from, let to): casts.append((from, to))
+      case .quantized(_, let type, _): if !blocks.contains(type) { blocks.append(type) }
+      default: return nil
+      }
+    }
+    if !blocks.isEmpty {
+      self = .quantized(blocks)
+    } else if let type = castType(of: casts) {
+      self = .cast(type)
+    } else {
+      return nil
     }
   }
-  return castType(of: casts)
+
+  /// The type of a cast.
+  var dtype: DType? { if case .cast(let type) = self { type } else { nil } }
 }
+
+/// The type that all weights were cast to which are not identical, if that is all there is.
+func castType(of weights: [PairReport.Weight]) -> DType? { RoundedWeights(weights)?.dtype }
 
 /// The one type that casts are to; `nil` if there are several, or none. Casts to types that have every number
 /// of the old one count only among themselves.
@@ -213,21 +252,32 @@ extension DType {
 }
 
 func verdict(
-  _ weights: [PairReport.Weight], _ divergence: String?, cast: DType?
+  _ weights: [PairReport.Weight], _ divergence: String?, _ change: RoundedWeights?
 ) -> PairReport.Verdict {
-  let odd = weights.filter {
-    if case .cast = $0.relation { return false }
-    return $0.relation != .identical
-  }
-  if let first = odd.first {
-    let others = odd.count == 1 ? "" : " and \(odd.count - 1) more"
+  if let first = weights.first(where: { !$0.relation.isRounding }) {
+    let count = weights.count { !$0.relation.isRounding }
+    let others = count == 1 ? "" : " and \(count - 1) more"
     let place = divergence.map { ", first seen in \($0)" } ?? ", seen in no output"
     return .different("weight \(first.path)\(others)\(place)")
   }
   if let divergence { return .different(divergence) }
-  if let cast { return .cast(cast) }
+  switch change {
+  case .cast(let type): return .cast(type)
+  case .quantized(let types): return .quantized(types)
+  case nil: break
+  }
   let isIdentical = weights.allSatisfy { $0.relation == .identical }
   return isIdentical ? .identical : .different("weights are cast to several types")
+}
+
+extension WeightRelation {
+  /// Whether B's weight is A's, or A's rounded.
+  fileprivate var isRounding: Bool {
+    switch self {
+    case .identical, .cast, .quantized: true
+    default: false
+    }
+  }
 }
 
 /// Runs both models and compares every state after every stage, bit for bit.

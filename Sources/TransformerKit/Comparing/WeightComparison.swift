@@ -8,6 +8,13 @@ public enum WeightRelation: Equatable, Sendable {
   case identical
   /// B's elements are A's, rounded to nearest even in B's type, bit for bit.
   case cast(from: DType, to: DType)
+  /// B's are A's, quantised to blocks of a type, as far as that can be shown: `DType.quantizationProof`. The error is the
+  /// root of the mean square of the differences, relative to that of A's numbers.
+  case quantized(from: DType, to: DType, error: Double)
+  /// B's are blocks, and not what A's numbers would become.
+  case misquantized(Misquantized)
+  /// B's are blocks of a type of which nothing can be shown.
+  case unproven(DType, error: Double)
   /// Neither. How many elements are not what they should be, and the first of them.
   case different(count: Int, first: Int)
   /// The shapes differ.
@@ -24,11 +31,24 @@ public enum WeightRelation: Equatable, Sendable {
     }
   }
 
+  /// How far blocks are from A's numbers, if B has blocks.
+  public var quantizationError: Double? {
+    switch self {
+    case .quantized(_, _, let error), .unproven(_, let error): error
+    case .misquantized(let fault): fault.error
+    default: nil
+    }
+  }
+
   /// The relation in words.
   public var text: String {
     switch self {
     case .identical: "identical"
     case .cast(let from, let to): "cast from \(from) to \(to)"
+    case .quantized(let from, let to, _): "quantised from \(from) to \(to)"
+    case .misquantized(let fault): fault.text
+    case .unproven(let dtype, _):
+      "in \(dtype), of which it cannot be shown that it is A's, quantised"
     case .different(1, let first): "element \(first) differs"
     case .different(let count, let first): "\(count) elements differ, the first is element \(first)"
     case .misshapen(let a, let b): "A has \(describe(shape: a)), B \(describe(shape: b))"

@@ -30,7 +30,8 @@ extension Conversion {
   /// Whose program reads the container, under other names, where names stay as they are.
   private var foreignNamesNote: String? {
     guard dialect == nil, source.format != format else { return nil }
-    return options.recognition.families.readers(of: format.name)
+    return options.recognition.families.readers(
+      of: format.name, holding: source.tensors, config: source.config?.value)
   }
 
   /// What is lost in a container that has neither names nor metadata.
@@ -52,8 +53,9 @@ extension Conversion {
   /// What becomes of the tokenizer, where a GGUF file holds one and the other side has files.
   private var tokenizerNote: String? {
     let isSource = source.belongings.keyValues?.hasTokenizer ?? false
-    if isSource, format != .gguf {
-      return "the tokenizer inside the GGUF file is left out: it is not translated"
+    if isSource, format != .gguf, !isTokenizerWritten {
+      let reason = tokenizerObstacle ?? "--dialect huggingface makes files of it, in a folder"
+      return "the tokenizer inside the GGUF file is left out: \(reason)"
     }
     if format == .gguf, belongings.keyValues != nil, belongings.keyValues?.hasTokenizer == false,
       dialect != nil

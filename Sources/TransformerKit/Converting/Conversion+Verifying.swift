@@ -47,8 +47,11 @@ extension Conversion {
   private func isRight(_ verdict: PairReport.Verdict) -> Bool {
     switch verdict {
     case .identical: casts.isEmpty
+    // Where no row is whole blocks, none is in blocks.
     case .cast(let type):
-      type == target.dtype || type == castType(of: casts.map { ($0.from, $0.to) })
+      type == target.dtype || target.dtype?.isBlock == true
+        || type == castType(of: casts.map { ($0.from, $0.to) })
+    case .quantized(let types): types == [target.dtype].compactMap(\.self)
     case .different: false
     }
   }

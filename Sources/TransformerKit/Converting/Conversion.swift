@@ -107,6 +107,10 @@ public struct Conversion: Sendable {
   let writer: CheckpointWriter
   /// What lies in the source's folder beside what is converted.
   let surroundings: Surroundings
+  /// Whether files are written of the tokenizer inside of the source.
+  let isTokenizerWritten: Bool
+  /// Why none are, if that was tried.
+  let tokenizerObstacle: String?
   /// What the target holds beside the tensors, if its container can.
   let belongings: Belongings
   /// What is written, cast.
@@ -164,7 +168,7 @@ public struct Conversion: Sendable {
         .malformed("has no tensor in it: there is nothing to convert"),
         file: displayed(source.path))
     }
-    try target.checkCanBeVerified()
+    try target.checkCanBeCertified()
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }
     let types = TargetTypes(target, of: model, in: format)
@@ -183,15 +187,18 @@ public struct Conversion: Sendable {
     }
     casts = try ledgers(of: tensors, types, target, file: displayed(source.path))
     surroundings = try source.surroundings(to: target, format)
-    belongings = try source.belongings(
+    let tokenizer = source.tokenizer(
       for: target, of: model, in: format, beside: surroundings.companions)
+    (isTokenizerWritten, tokenizerObstacle) = (tokenizer?.files != nil, tokenizer?.obstacle)
+    belongings = try source.belongings(
+      for: target, of: model, in: format, written, beside: surroundings.companions)
     writer = CheckpointWriter(
       destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
       sources: target.isFolder ? source.ownFiles : source.allFiles,
       belongings: belongings,
-      extraFiles: nativeConfig(of: model, target))
+      extraFiles: nativeConfig(of: model, target) + (tokenizer?.extraFiles ?? []))
   }
 
   /// What would be written.
@@ -312,11 +319,12 @@ private func nativeConfig(
 }
 
 extension Conversion.Target {
-  /// Fails if the target is to be the same model, and cannot be.
-  fileprivate func checkCanBeVerified() throws(CheckpointError) {
-    guard isVerified, let dtype, dtype.isBlock else { return }
+  /// Fails if a certificate is wanted of what none is made of.
+  fileprivate func checkCanBeCertified() throws(CheckpointError) {
+    guard certificate != nil, let dtype, dtype.isBlock else { return }
     throw CheckpointError(
-      .unsupported("a model quantised to \(dtype) is another one; it is not verified or certified"))
+      .unsupported("a model quantised to \(dtype) is not certified"),
+      advice: "--verify proves it without a certificate")
   }
 
   /// The container that was asked for, or that the extension names; of a folder, safetensors.

@@ -39,29 +39,40 @@ extension Checkpoint {
   /// What a target holds beside the tensors: what the source does, and in a dialect's own container what its
   /// programs want to know of the model.
   ///
-  /// - Parameter files: what lies beside the source's weights; its tokenizer is among them.
+  /// - Parameters:
+  ///   - tensors: what is written.
+  ///   - files: what lies beside the source's weights; its tokenizer is among them.
   /// - Throws: `CheckpointError` if it is not known how to say that.
   func belongings(
     for target: Conversion.Target, of model: Model?, in format: ContainerFormat,
-    beside files: [CompanionFile]
+    _ tensors: [Tensor], beside files: [CompanionFile]
   ) throws(CheckpointError) -> Belongings {
-    guard let graph = model?.graph, let dialect = target.dialect, belongings.keyValues == nil,
-      format == .gguf, graph.isOwnDialect(dialect, in: format)
+    guard format == .gguf else { return belongings }
+    if let old = belongings.keyValues {
+      // Types that are no others are said already, or not.
+      guard target.dtype != nil || target.dequantizes else { return belongings }
+      var all = belongings
+      all.keyValues = old.sayingTypes(of: tensors)
+      return all
+    }
+    guard let graph = model?.graph, let dialect = target.dialect,
+      graph.isOwnDialect(dialect, in: format)
     else { return belongings }
-    guard let values = graph.values(of: dialect, in: format.name)?.members else {
+    guard let facts = graph.values(of: dialect, in: format.name)?.members else {
       throw CheckpointError(
         .unsupported(
           "what a GGUF file says of a model is not known for \(type(of: graph.architecture).name)"),
         file: displayed(path),
         advice: "a target that ends in .safetensors holds the same tensors")
     }
-    let words = values.first { $0.key.hasSuffix(".vocab_size") }?.value.int ?? 0
+    let words = facts.first { $0.key.hasSuffix(".vocab_size") }?.value.int ?? 0
     let tokenizer = try GGUFTokenizer(
       in: files + belongings.files, config: graph.completedConfig, wordCount: words)
     var all = belongings
     let known = Set((tokenizer?.values ?? []).map(\.key))
-    all.keyValues = GGUFKeyValues(
-      .object(values.filter { !known.contains($0.key) } + (tokenizer?.values ?? [])))
+    let values = GGUFKeyValues(
+      .object(facts.filter { !known.contains($0.key) } + (tokenizer?.values ?? [])))
+    all.keyValues = values.sayingTypes(of: tensors)
     return all
   }
 }

@@ -21,6 +21,25 @@ public struct GGUFKeyValues: Sendable {
   /// Whether there are the words of a tokenizer.
   public var hasTokenizer: Bool { self["tokenizer.ggml.tokens"] != nil }
 
+  /// A value as JSON, however long its list is; `nil` if there is none, or if it cannot be told so: a list of lists, a
+  /// text that is no UTF-8 or longer than 64 KiB, what is no finite number.
+  public func json(_ key: String) -> JSONValue? { self[key]?.json(limit: .max) }
+
+  /// The same with another value of a key, in its place or at the end.
+  public func setting(_ key: String, _ value: JSONValue) -> GGUFKeyValues {
+    guard let value = GGUFValue(value) else { return self }
+    var values = self
+    if let position = positions[TensorName(key)] {
+      values.entries[position].value = value
+    } else {
+      _ = values.append(key, value)
+    }
+    return values
+  }
+
+  /// The keys.
+  public var keys: [String] { entries.map(\.key) }
+
   /// Adds a pair at the end, unless the key is there.
   mutating func append(_ key: String, _ value: GGUFValue) -> Bool {
     guard positions.updateValue(entries.count, forKey: TensorName(key)) == nil else { return false }

@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// The members under the tensor names of GGUF (gguf's `tensor_mapping`, architectures `command-r` and
@@ -13,6 +14,7 @@ extension Dialect {
         .ggufDecoder(inPairs: false, norms: ["attn_norm": "attention_norm"]),
         .normsOfHeads("blk.{i}.", query: "attn_q_norm", key: "attn_k_norm"),
       ],
+      nativeConfig: .ggufCohere(member),
       limits: .llamaCppCohere(member),
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
@@ -57,5 +59,36 @@ extension [Limit] {
         return isUsual ? nil : ("others in the config", "every fourth full_attention")
       },
     ]
+  }
+}
+
+extension NativeConfig {
+  /// The key-values of a member. Frequencies are not scaled, which is said.
+  fileprivate static func ggufCohere<Member: CohereMember>(_ member: Member.Type) -> NativeConfig {
+    .gguf(
+      GGUFConfig<Cohere<Member>>(
+        architecture: Member.self == Cohere1.self ? "command-r" : "cohere2",
+        className: Member.className + "ForCausalLM",
+        names: [
+          "block_count": "num_hidden_layers", "embedding_length": "hidden_size",
+          "feed_forward_length": "intermediate_size",
+          "attention.head_count": "num_attention_heads",
+          "attention.head_count_kv": "num_key_value_heads", "attention.key_length": "head_dim",
+          "attention.layer_norm_epsilon": "layer_norm_eps",
+          "attention.sliding_window": "sliding_window",
+          "context_length": "max_position_embeddings", "logit_scale": "logit_scale",
+        ],
+        facts: { facts throws(CheckpointError) in
+          let hasNorms = facts.has("blk.0.attn_q_norm.weight")
+          return try facts.rotary()
+            + [.init("attention_bias", .bool(facts.has("blk.0.attn_q.bias")))]
+            + (Member.self == Cohere1.self ? [.init("use_qk_norm", .bool(hasNorms))] : [])
+        },
+        values: { model, _ in
+          [
+            .init("logit_scale", .double(model.form.head.factor)),
+            .init("rope.scaling.type", "none"),
+          ]
+        }))
   }
 }

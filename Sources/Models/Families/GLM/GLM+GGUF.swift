@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// The members under the tensor names of GGUF (gguf's `tensor_mapping`, architectures `chatglm` and `glm4`;
@@ -24,6 +25,7 @@ extension Dialect {
         .ggufDecoder(inPairs: false, norms: norms, splitsGate: false),
         .tensor("blk.{i}.ffn_up.weight", .gateAndUp),
       ],
+      nativeConfig: .ggufGLM(member),
       limits: .llamaCppGLM(member),
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
@@ -50,5 +52,22 @@ extension [Limit] {
       },
       .headOfWords(Model.self),
     ]
+  }
+}
+
+extension NativeConfig {
+  /// The key-values of a member.
+  fileprivate static func ggufGLM<Member: GLMMember>(_ member: Member.Type) -> NativeConfig {
+    .gguf(
+      GGUFConfig<GLM<Member>>(
+        architecture: Member.self == GLM40414.self ? "glm4" : "chatglm",
+        className: Member.className + "ForCausalLM",
+        facts: { facts throws(CheckpointError) in
+          // The older code has no size of its own for heads, of which half are turned.
+          try facts.rotary(fractionKey: "partial_rotary_factor") + [
+            .init("head_dim", .number(try facts.headSize)),
+            .init("attention_bias", .bool(facts.has("blk.0.attn_q.bias"))),
+          ]
+        }))
   }
 }

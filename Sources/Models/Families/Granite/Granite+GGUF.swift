@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// Granite under the tensor names of GGUF (gguf's `tensor_mapping`; llama.cpp: conversion/granite.py). Heads
@@ -10,6 +11,7 @@ extension Dialect {
       .ggufDecoder(
         inPairs: true, norms: ["attn_norm": "attention_norm", "ffn_norm": "feed_forward_norm"])
     ],
+    nativeConfig: .ggufGranite,
     limits: .llamaCppGranite,
     evidence: [.name("blk.0.attn_q.weight")],
     ownFiles: .gguf)
@@ -35,4 +37,34 @@ extension [Limit] {
     },
     .headOfWords(Granite.self),
   ]
+}
+
+extension NativeConfig {
+  /// The key-values of Granite: what is multiplied by what, under llama.cpp's names.
+  fileprivate static let ggufGranite = NativeConfig.gguf(
+    GGUFConfig<Granite>(
+      architecture: "granite", className: "GraniteForCausalLM",
+      facts: { facts throws(CheckpointError) in
+        var members =
+          try facts.rotary() + [
+            .init("attention_bias", .bool(facts.has("blk.0.attn_q.bias"))),
+            .init("mlp_bias", .bool(facts.has("blk.0.ffn_up.bias"))),
+          ]
+        for (key, name) in [
+          ("embedding_scale", "embedding_multiplier"), ("attention.scale", "attention_multiplier"),
+          ("residual_scale", "residual_multiplier"), ("logit_scale", "logits_scaling"),
+        ] {
+          // None is a number of 0.
+          if let value = facts[key], value.double != 0 { members.append(.init(name, value)) }
+        }
+        return members
+      },
+      values: { model, _ in
+        [
+          .init("embedding_scale", .double(model.multipliers.embedding)),
+          .init("attention.scale", .double(model.multipliers.attention)),
+          .init("residual_scale", .double(model.multipliers.residual)),
+          .init("logit_scale", .double(model.multipliers.logits)),
+        ]
+      }))
 }

@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// The members under the tensor names of GGUF (gguf's `tensor_mapping`; llama.cpp: conversion/olmo.py), where
@@ -23,6 +24,7 @@ extension Dialect {
       rules: [
         .ggufDecoder(inPairs: inPairs, norms: norms, writesTie: inPairs ? .never : .always)
       ],
+      nativeConfig: .ggufOLMo(member),
       limits: .llamaCppOLMo(member),
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
@@ -54,5 +56,59 @@ extension [Limit] {
       },
       .headOfWords(Model.self),
     ]
+  }
+}
+
+extension NativeConfig {
+  /// The key-values of a member. A file calls the third what it calls the second, which has no windows.
+  fileprivate static func ggufOLMo<Member: OLMoMember>(_ member: Member.Type) -> NativeConfig {
+    let isFirst = Member.self == OLMo1.self
+    let hasWindows = Member.self == OLMo3.self
+    return .gguf(
+      GGUFConfig<OLMo<Member>>(
+        architecture: isFirst ? "olmo" : "olmo2", className: Member.className + "ForCausalLM",
+        facts: { facts throws(CheckpointError) in
+          var members: [JSONValue.Member] = [.init("attention_bias", false)]
+          if let bound = facts["attention.clamp_kqv"] { members.append(.init("clip_qkv", bound)) }
+          guard hasWindows else { return try facts.rotary() + members }
+          members.append(.init("rope_parameters", try facts.olmo3Rotary))
+          members += facts.olmo3Windows
+          return members
+        },
+        values: { model, _ in
+          let clip = model.variant.clip.map {
+            JSONValue.Member("attention.clamp_kqv", .double($0))
+          }
+          let windows = model.variant.layers.map { JSONValue.bool($0.window != nil) }
+          return [clip].compactMap(\.self)
+            + (hasWindows
+              ? [.init("attention.sliding_window_pattern", .array(windows))] : [])
+        },
+        isMember: { isFirst || hasWindows == ($0["attention.sliding_window"] != nil) }))
+  }
+}
+
+extension GGUFFacts {
+  /// The rotary positions of both kinds of layers: those with a window turn by the same base, never scaled.
+  fileprivate var olmo3Rotary: JSONValue {
+    get throws(CheckpointError) {
+      let members = try rotary()
+      let base = JSONValue.Member("rope_theta", self["rope.freq_base"] ?? .double(10000))
+      let scaling = members.first { $0.key == "rope_scaling" }?.value.members
+      let plain = [JSONValue.Member("rope_type", "default")]
+      return [
+        "full_attention": .object((scaling ?? plain) + [base]),
+        "sliding_attention": .object(plain + [base]),
+      ]
+    }
+  }
+
+  /// The window, and the layers that have it, if the file lists them.
+  fileprivate var olmo3Windows: [JSONValue.Member] {
+    let layers = self["attention.sliding_window_pattern"]?.elements?.map { element -> JSONValue in
+      element.bool == true ? "sliding_attention" : "full_attention"
+    }
+    return [self["attention.sliding_window"].map { .init("sliding_window", $0) }].compactMap(\.self)
+      + (layers.map { [.init("layer_types", .array($0))] } ?? [])
   }
 }

@@ -122,7 +122,7 @@ extension Certificate.Verdict {
     switch verdict {
     case .identical: self = .identical
     case .cast(let type): self = .cast(type)
-    case .different: return nil
+    case .quantized, .different: return nil
     }
   }
 }

@@ -77,14 +77,14 @@ extension Certificate.Decoded {
     _ a: Model, _ b: Model, _ inputs: ModelInputs?, _ survey: WeightSurvey, _: Scalar.Type,
     _ progress: WeightProgress?
   ) throws(CheckpointError) -> [Claim] {
-    let cast = castType(of: survey.weights)
+    let change = RoundedWeights(survey.weights)
     let (deviations, divergence) = try compareBehaviour(
-      a.graph, b.graph, inputs ?? a.graph.architecture.probe, isProbe: inputs == nil, cast: cast,
-      Scalar.self, progress)
-    let found = TransformerKit.verdict(survey.weights, divergence, cast: cast)
+      a.graph, b.graph, inputs ?? a.graph.architecture.probe, isProbe: inputs == nil,
+      isRounded: change != nil, Scalar.self, progress)
+    let found = TransformerKit.verdict(survey.weights, divergence, change)
     let text: String
     switch found {
-    case .identical, .cast: text = Certificate.Verdict(found)?.text ?? ""
+    case .identical, .cast, .quantized: text = Certificate.Verdict(found)?.text ?? ""
     case .different(let place): text = "different: \(place)"
     }
     return [
