@@ -58,9 +58,13 @@ import TransformerKit
   /// What has a name of a family in it and is none: a program, a way to scale rotary positions, the state of
   /// an optimizer, and what that program calls ways to cut texts.
   private static let otherThings = [
-    "llama.cpp", "llama3", "opt_state", #"return "llama-bpe""#, #"return "qwen2""#,
-    #"? "gpt-2" : nil"#, #""tokenizer.ggml.model", "gpt2""#,
+    "llama.cpp", "llama3", "opt_state", "llama.h", "llama_ftype", "llama-vocab.cpp",
+    "LlamaConverter",
+    #"model: "gpt2""#, #"model: "llama""#, #"case "gpt2":"#, #"case "llama":"#,
   ]
+
+  /// Files that are about all families, and the one that lists that program's names of ways to cut texts.
+  private static let lists = ["Families.swift", "MissingPieces.swift", "TextCutting.swift"]
 
   /// An example in a command's help.
   private func isExample(_ line: Substring) -> Bool {
@@ -87,7 +91,7 @@ import TransformerKit
     var found: [String] = []
     for path in swiftFiles(in: sources)
     where !path.string.contains("/Families/")
-      && !["Families.swift", "MissingPieces.swift"].contains(path.lastComponent?.string)
+      && !Self.lists.contains(path.lastComponent?.string ?? "")
     {
       let text = String(decoding: readFile(path), as: UTF8.self)
       for line in text.split(separator: "\n") where !isExample(line) {

@@ -80,16 +80,21 @@ extension NativeConfig {
             JSONValue.Member("attention.clamp_kqv", .double($0))
           }
           let windows = model.variant.layers.map { JSONValue.bool($0.window != nil) }
-          return [clip].compactMap(\.self)
-            + (hasWindows
-              ? [.init("attention.sliding_window_pattern", .array(windows))] : [])
+          guard hasWindows, let local = model.form.rotaries.last else {
+            return [clip].compactMap(\.self)
+          }
+          return [clip].compactMap(\.self) + [
+            .init("attention.sliding_window_pattern", .array(windows)),
+            .init("rope.freq_base_swa", .double(local.base)),
+          ]
         },
         isMember: { isFirst || hasWindows == ($0["attention.sliding_window"] != nil) }))
   }
 }
 
 extension GGUFFacts {
-  /// The rotary positions of both kinds of layers: those with a window turn by the same base, never scaled.
+  /// The rotary positions of both kinds of layers: those with a window are never scaled, and turn by the same base
+  /// unless the file says another.
   fileprivate var olmo3Rotary: JSONValue {
     get throws(CheckpointError) {
       let members = try rotary()
@@ -98,7 +103,8 @@ extension GGUFFacts {
       let plain = [JSONValue.Member("rope_type", "default")]
       return [
         "full_attention": .object((scaling ?? plain) + [base]),
-        "sliding_attention": .object(plain + [base]),
+        "sliding_attention": .object(
+          plain + [.init("rope_theta", self["rope.freq_base_swa"] ?? base.value)]),
       ]
     }
   }

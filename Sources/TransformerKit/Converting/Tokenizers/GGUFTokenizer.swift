@@ -137,11 +137,38 @@ struct GGUFTokenizer {
       texts[mark.usual] = words[id]
       values.append(.init(mark.idKey, .number(id)))
     }
+    if settings != nil, texts["sep"] == nil, let end = texts["eos"],
+      Self.separates(tokenizer["post_processor"], end), let id = words.firstIndex(of: end)
+    {
+      values += MarkName.all.filter { $0.usual == "sep" }.map { .init($0.idKey, .number(id)) }
+    }
     let added = Self.addedMarks(tokenizer["post_processor"], texts)
     for mark in ["bos", "eos"] {
       guard let isAdded = added[mark] ?? settings?["add_\(mark)_token"]?.bool else { continue }
       values.append(.init("tokenizer.ggml.add_\(mark)_token", .bool(isAdded)))
     }
+  }
+
+  /// Whether the word for the end of a text stands between the two of a pair, and is not there because each text
+  /// has one: first of the words between them and no end, or second of two.
+  private static func separates(_ processor: JSONValue?, _ end: String) -> Bool {
+    func word(_ part: JSONValue?) -> String? { part?["SpecialToken"]?["id"]?.string }
+    for step in processor.map({ $0["processors"]?.elements ?? [$0] }) ?? []
+    where step["type"]?.string == "TemplateProcessing" {
+      let single = step["single"]?.elements ?? []
+      let (first, last) = single.count > 1 ? (word(single.first), word(single.last)) : (nil, nil)
+      var pair = (step["pair"]?.elements ?? [])[...]
+      if let first, word(pair.first) == first { pair = pair.dropFirst() }
+      if let last, word(pair.last) == last { pair = pair.dropLast() }
+      guard pair.first?["Sequence"]?["id"]?.string == "A",
+        pair.last?["Sequence"]?["id"]?.string == "B"
+      else { continue }
+      let between = pair.dropFirst().dropLast().map { word($0) }
+      if between.first == end && last == nil || between.count == 2 && between[1] == end {
+        return true
+      }
+    }
+    return false
   }
 
   /// Which words a tokenizer adds to a text; nothing of those of which it says nothing.
