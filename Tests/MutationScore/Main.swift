@@ -40,6 +40,9 @@ struct MutationScore {
   static let fixtures = [
     "bert/pretraining", "bert/google_pretraining", "bert/gguf_names", "bert/masked_lm_untied",
     "bert/eleven_layers",
+    "roberta/masked_lm", "roberta/pre_norm", "roberta/sequence_classification", "electra/generator",
+    "electra/discriminator", "distilbert/masked_lm", "albert/groups", "albert/pretraining",
+    "mpnet/base", "modernbert/base", "modernbert/sequence_classification_mean", "nomicbert/masked_lm",
     "gpt2/lm", "gpt2/openai", "gpt2/nanogpt", "gpt2/gguf_names", "gpt2/lm_untied",
     "gpt2/twelve_layers",
     "bloom/lm", "bloom/post_layernorm", "bloom/gguf_names",

@@ -168,6 +168,7 @@ import TransformerKit
     let things: [(String, [String])] = [
       ("layers", declared("Models/Layers", "public struct ", having: "<Scalar")),
       ("decoders", declared("Models/Decoders", "public struct ", having: "Form")),
+      ("encoders", declared("Models/Encoders", "public struct ", having: "Form")),
       ("heads", declared("Models/Heads", "  package static func ")),
       ("kernels", kernels),
       ("roles", declared("Models/Weights/WeightSlot.swift", "  case ")),

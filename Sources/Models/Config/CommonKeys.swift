@@ -46,6 +46,7 @@ extension WeightGraph {
   public var positions: Int? {
     let keys = ["max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"]
     return architecture.generation?.longest
+      ?? architecture.inputs.compactMap(\.positionLimit).min()
       ?? keys.lazy.compactMap { config[$0]?.int }.first { $0 > 0 }
   }
 }

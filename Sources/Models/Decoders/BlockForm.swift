@@ -29,6 +29,8 @@ public struct BlockForm: Sendable, Equatable {
   public var arrangement: Arrangement
   /// What all normalisations of the block are.
   public var norm: NormForm
+  /// Whether attention's own normalisation is there, where one stands before it.
+  public var hasAttentionNorm = true
   /// What the layers' results are multiplied by before they are added to the stream.
   public var residualFactor = 1.0
 
@@ -70,7 +72,7 @@ public struct BlockForm: Sendable, Equatable {
       }
     return Block(
       form: self,
-      attentionNorm: try norm("attention_norm", if: hasOwn),
+      attentionNorm: try norm("attention_norm", if: hasOwn && hasAttentionNorm),
       attention: try attention.load(scope.module("attention", .attention), width: width),
       attentionPostNorm: try norm("attention_post_norm", if: hasPost),
       feedForwardNorm: try norm("feed_forward_norm", if: hasSecond),

@@ -25,6 +25,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var hasSinks = false
   /// Whether the decoder's ALiBi is added to scores.
   public var hasALiBi = false
+  /// Whether the model's biases for distances between queries and keys are.
+  public var hasDistanceBias = false
   /// What a query attends to that sees nothing. See `KeyPlan`.
   public var fallback = KeyPlan.Fallback.all
   /// Whether queries see what comes after them, too: in a window as many keys to either side as they
@@ -42,13 +44,13 @@ public struct SelfAttentionForm: Sendable, Equatable {
     shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
     hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
     bound: Double? = nil, latent: LatentForm? = nil, hasSinks: Bool = false,
-    hasALiBi: Bool = false, window: Int? = nil, seesAhead: Bool = false,
+    hasALiBi: Bool = false, hasDistanceBias: Bool = false, window: Int? = nil, seesAhead: Bool = false,
     fallback: KeyPlan.Fallback = .all, growth: QueryGrowth? = nil,
     buffers: AttentionBuffers = AttentionBuffers()
   ) {
     self.shape = shape
     self.shape.window = window ?? shape.window
-    if hasALiBi { self.shape.hasHeadBias = true }
+    if hasALiBi || hasDistanceBias { self.shape.hasHeadBias = true }
     self.rotary = rotary
     (self.scale, self.softcap) = (scale, softcap)
     (self.hasBias, self.hasOutputBias) = (hasBias, hasOutputBias)
@@ -56,6 +58,7 @@ public struct SelfAttentionForm: Sendable, Equatable {
     self.bound = bound
     self.latent = latent
     (self.hasSinks, self.hasALiBi) = (hasSinks, hasALiBi)
+    self.hasDistanceBias = hasDistanceBias
     self.fallback = fallback
     self.seesAhead = seesAhead
     self.growth = growth
@@ -88,6 +91,12 @@ extension SelfAttentionForm {
     return KeyPlan(
       allowed: states.inputs.mask("attention_mask"), before: reach, after: seesAhead ? reach : 0,
       firstQuery: states.firstPosition, fallback: fallback)
+  }
+
+  /// What is added to the scores, if anything is.
+  fileprivate func bias<Scalar>(_ states: States<Scalar>, queries: Int) -> ScoreBias<Scalar>? {
+    if hasALiBi { return .keys(states["distance_bias"]) }
+    return hasDistanceBias ? .distances(states["distance_bias"], queries: queries) : nil
   }
 }
 
@@ -135,7 +144,7 @@ enum SelfAttention<Scalar: ComputeScalar> {
     switch self {
     case .plain(let form, let attention):
       let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]
-      let bias = form.hasALiBi ? ScoreBias.keys(states["distance_bias"]) : nil
+      let bias = form.bias(states, queries: x.shape[1])
       let factors = form.growth?.factors(
         at: states.inputs.required("position_ids"), of: Scalar.self)
       return attention(

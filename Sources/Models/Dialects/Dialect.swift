@@ -201,6 +201,8 @@ package struct Evidence: Sendable {
   let stored: String
   /// What the tensor's shape must be like.
   var shape: @Sendable ([Int]) -> Bool = { _ in true }
+  /// Whether the name must be spelled so: without its prefix it is that of other architectures, too.
+  var isWhole = false
 
   /// The names that show it: of a name with a hole one for each layer that there may be.
   fileprivate var names: some Sequence<String> {
@@ -212,6 +214,11 @@ package struct Evidence: Sendable {
   /// The name alone.
   package static func name(_ stored: String) -> Evidence {
     Evidence(stored: stored)
+  }
+
+  /// The name with its prefix.
+  package static func wholeName(_ stored: String) -> Evidence {
+    Evidence(stored: stored, isWhole: true)
   }
 }
 
@@ -259,7 +266,7 @@ extension Dialect {
   func isShown(by table: TensorTable) -> Bool {
     evidence.contains { evidence in
       evidence.names.contains { stored in
-        spellings(of: stored).contains { name in
+        (evidence.isWhole ? [TensorName(stored)] : spellings(of: stored)).contains { name in
           table[name].map { evidence.shape($0.shape) } ?? false
         }
       }

@@ -1,4 +1,4 @@
-import Kernels
+package import Kernels
 import TensorCore
 
 /// Stages that stand at the end of models of several architectures.
@@ -11,6 +11,19 @@ extension Stage {
       let classifier = try Linear(scope.module(name, .linear), in: width, out: labels)
       return { states throws(CheckpointError) in
         states["logits"] = classifier(states[state])
+      }
+    }
+  }
+
+  /// `logits`: one score for each choice of a question, of a vector for each; batch and choices were merged on
+  /// the way in.
+  package static func choice(of state: String, width: Int) -> Stage {
+    Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let classifier = try Linear(scope.module("classifier", .linear), in: width, out: 1)
+      return { states throws(CheckpointError) in
+        let scores = classifier(states[state])  // [batch × choices, 1]
+        let choices = states.inputs.choices
+        states["logits"] = scores.reshaped([scores.rows / choices, choices])
       }
     }
   }
@@ -78,19 +91,19 @@ extension Stage {
     }
   }
 
-  /// A state of the first token of each row, through a linear layer and tanh.
+  /// A state of the first token of each row, through a linear layer and an activation.
   ///
   /// - Parameters:
   ///   - output: the state that it sets, which is an output of the model too if `isOutput`.
   ///   - isUnused: whether nothing reads it, so that it is not computed, and need not be stored.
   package static func pooler(
-    _ name: String = "pooler", of state: String, to output: String, width: Int, isOutput: Bool,
-    isUnused: Bool = false
+    _ name: String = "pooler", of state: String, to output: String, width: Int,
+    activation: Activation = .tanh, isOutput: Bool, isUnused: Bool = false
   ) -> Stage {
     Stage(name, outputs: isOutput ? [.final(output)] : []) { scope throws(CheckpointError) in
       let dense = try Linear(
-        scope.module(name, .linear, isUnused: isUnused), in: width, out: width, activation: .tanh,
-        origin: isUnused ? .passenger : nil)
+        scope.module(name, .linear, isUnused: isUnused), in: width, out: width,
+        activation: activation, origin: isUnused ? .passenger : nil)
       return { states throws(CheckpointError) in
         guard !isUnused else { return }
         states[output] = dense(position(0, of: states[state]))  // [batch, width]

@@ -40,11 +40,3 @@ extension Architecture {
   /// A probe for models that are known to be the same.
   public var shortProbe: ModelInputs { probe(longest: 64) }
 }
-
-extension InputSlot {
-  /// How many positions there are, if there is a limit.
-  fileprivate var positionLimit: Int? {
-    guard case .positions(let limit) = content else { return nil }
-    return limit
-  }
-}

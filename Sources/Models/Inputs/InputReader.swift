@@ -158,10 +158,12 @@ struct InputReader {
     guard let shape = shape(of: slot) else { return }
     let (batch, length) = (shape[0], shape[1])
     if inputs[slot.name] == nil {
-      let counted = positions(among: slot.absence, shape)
+      let counted = positions(slot.absence, shape)
       let needed = counted.map { ($0.elements.max() ?? 0) + 1 } ?? length
       guard needed <= limit else {
-        faults.append("the inputs are \(needed) long, the model has \(limit) positions")
+        let before = limit - (slot.positionLimit ?? limit)
+        faults.append(
+          "the inputs are \(needed - before) long, the model has \(limit - before) positions")
         return
       }
       if let counted {
@@ -181,15 +183,27 @@ struct InputReader {
     }
   }
 
-  /// Positions of what a mask allows, if they are counted so and it is given and right.
-  private func positions(among absence: InputSlot.Absence, _ shape: [Int]) -> NDArray<Int>? {
-    guard case .countedAmong(let name) = absence, let mask = inputs[name], mask.shape == shape
-    else { return nil }
-    let rows = (0..<mask.rows).flatMap { row in
-      var next = 0
-      return mask.row(row).map { allows in
-        defer { if allows != 0 { next += 1 } }
-        return allows != 0 ? next : -1
+  /// Positions of some of another input's elements, if they are counted so and that is given and right.
+  private func positions(_ absence: InputSlot.Absence, _ shape: [Int]) -> NDArray<Int>? {
+    switch absence {
+    case .countedAmong(let mask): counted(mask, shape, others: -1) { $0 != 0 }
+    case .countedBehind(let padToken, let ids):
+      counted(ids, shape, others: padToken) { $0 != padToken }
+    default: nil
+    }
+  }
+
+  /// For each element that counts the next number behind that of the others, row by row.
+  private func counted(
+    _ name: String, _ shape: [Int], others: Int, counts: (Int) -> Bool
+  ) -> NDArray<Int>? {
+    guard let array = inputs[name], array.shape == shape else { return nil }
+    let rows = (0..<array.rows).flatMap { row in
+      var last = others
+      return array.row(row).map { element in
+        guard counts(element) else { return others }
+        last += 1
+        return last
       }
     }
     return NDArray(shape: shape, elements: rows)

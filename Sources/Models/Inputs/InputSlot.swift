@@ -46,6 +46,8 @@ public struct InputSlot: Sendable {
     case counted
     /// 0, 1, 2, … as positions of what a mask allows, and −1 as that of what it does not.
     case countedAmong(mask: String)
+    /// As positions the number of a padding token for each of these, and for the other ids what follows it.
+    case countedBehind(padToken: Int, ids: String)
     /// What is made of the other inputs; `nil` for the reason why that is not possible.
     case made(@Sendable (ModelInputs) -> NDArray<Int>?, otherwise: String)
   }
@@ -109,6 +111,21 @@ public struct InputSlot: Sendable {
       absence: mask.map { .countedAmong(mask: $0) } ?? .counted)
   }
 
+  /// Positions, which where they are not given count from the one behind that of the padding on, and leave
+  /// padding out.
+  ///
+  /// - Parameters:
+  ///   - limit: how many the model has, those that no text reaches included.
+  ///   - padToken: the id of padding, and its position.
+  ///   - ids: the input that is counted, declared before.
+  package static func positions(
+    _ name: String, below limit: Int, behind padToken: Int, of ids: String
+  ) -> InputSlot {
+    InputSlot(
+      name: name, axes: [.batch, .length], content: .positions(below: limit),
+      absence: .countedBehind(padToken: padToken, ids: ids))
+  }
+
   /// For each text, choices included, a place in it: the last where none is given.
   package static func places(_ name: String) -> InputSlot {
     InputSlot(
@@ -132,6 +149,13 @@ extension Architecture {
 }
 
 extension InputSlot {
+  /// How long a text may be, if that has a limit.
+  var positionLimit: Int? {
+    guard case .positions(let limit) = content, limit != .max else { return nil }
+    guard case .countedBehind(let padToken, _) = absence else { return limit }
+    return limit - padToken - 1
+  }
+
   /// Whether other inputs of the same shape follow its extents.
   var leads: Bool {
     switch (content, absence) {

@@ -52,7 +52,7 @@ extension BERT {
     switch task {
     case .sequenceClassification:
       stages.append(.classifier(of: "pooler_output", width: width, labels: labels))
-    case .multipleChoice: stages.append(choice())
+    case .multipleChoice: stages.append(.choice(of: "pooler_output", width: width))
     case .tokenClassification:
       stages.append(.classifier(of: "hidden", width: width, labels: labels))
     case .questionAnswering: stages.append(.questionAnswering(of: "hidden", width: width))
@@ -97,18 +97,6 @@ extension BERT {
       return { states throws(CheckpointError) in
         guard !isUnused else { return }
         states[name] = head(states["pooler_output"])  // [batch, 2]
-      }
-    }
-  }
-
-  /// One score a choice; batch and choices were merged on the way in.
-  private func choice<Scalar>() -> Stage<Scalar> {
-    Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
-      let classifier = try Linear(scope.module("classifier", .linear), in: width, out: 1)
-      return { states throws(CheckpointError) in
-        let scores = classifier(states["pooler_output"])  // [batch × choices, 1]
-        let choices = states.inputs.choices
-        states["logits"] = scores.reshaped([scores.rows / choices, choices])
       }
     }
   }

@@ -1,0 +1,96 @@
+/// Rules that dialects of encoders share.
+extension [Rule] {
+  /// Embeddings, blocks and pooler of an encoder as Hugging Face names most of them:
+  /// `MODEL.encoder.layer.0.attention.self.query`.
+  ///
+  /// - Parameters:
+  ///   - model: what all names begin with, and a dot.
+  ///   - norms: what the blocks' normalisations are called there, and here.
+  static func huggingFaceEncoder(
+    _ model: String,
+    norms: ModuleNames = [
+      "attention.output.LayerNorm": "attention_norm", "output.LayerNorm": "feed_forward_norm",
+    ]
+  ) -> [Rule] {
+    huggingFaceEmbeddings(model)
+      + encoderBlocks(
+        model + "encoder.layer.{i}.",
+        [
+          "attention.self.query": "attention.query", "attention.self.key": "attention.key",
+          "attention.self.value": "attention.value", "attention.output.dense": "attention.output",
+          "intermediate.dense": "feed_forward.up", "output.dense": "feed_forward.down",
+        ])
+      + encoderBlocks(model + "encoder.layer.{i}.", norms)
+      + rename(model + "pooler.dense", "pooler")
+  }
+
+  /// Tables, their normalisation, and the numbers that files of older versions store beside them.
+  static func huggingFaceEmbeddings(_ model: String) -> [Rule] {
+    let stored = model + "embeddings."
+    return rename(stored + "word_embeddings", "embeddings.word")
+      + rename(stored + "position_embeddings", "embeddings.position")
+      + rename(stored + "token_type_embeddings", "embeddings.token_type")
+      + rename(stored + "LayerNorm", "embeddings.norm")
+      + ["position_ids", "token_type_ids"].flatMap { name in
+        tensor(
+          stored + name, .unit(.weight("embeddings." + name), axis: 0),
+          .weight("embeddings." + name))
+      }
+  }
+
+  /// Modules of each block.
+  static func encoderBlocks(_ prefix: String, _ names: ModuleNames) -> [Rule] {
+    names.flatMap { rename(prefix + $0.key, "encoder.blocks.{i}." + $0.value) }
+  }
+
+  /// Modules of each block of a group that blocks share. See `EncoderForm.weightsOf`.
+  static func sharedBlocks(_ prefix: String, _ names: ModuleNames) -> [Rule] {
+    names.flatMap { rename(prefix + $0.key, "encoder.groups.{i}.blocks.{e}." + $0.value) }
+  }
+
+  /// A head that scores words, where the bias stands beside the product.
+  ///
+  /// - Parameters:
+  ///   - transform: what the linear layer is called, and
+  ///   - norm: the normalisation.
+  static func huggingFaceWordScores(_ head: String, transform: String, norm: String) -> [Rule] {
+    rename(head + transform, "mlm_head.transform") + rename(head + norm, "mlm_head.norm")
+      + rename(head + "bias", "mlm_head.bias")
+      + rename(head + "decoder.weight", "mlm_head.decoder.weight")
+      // transformers 5 reads an untied decoder without a bias of its own as one with a zero bias.
+      + rename(
+        head + "decoder.bias", "mlm_head.decoder.bias",
+        writesTie: .unlessTied("mlm_head.decoder.weight"))
+  }
+
+  /// A classifier of texts behind a linear layer, `HEAD.dense` and `HEAD.out_proj`; one of positions or
+  /// choices, which has none, is `HEAD` itself.
+  static func huggingFaceClassifier(_ head: String = "classifier") -> [Rule] {
+    rename(head + ".dense", "classifier_dense")
+      + with("classifier_dense.weight", rename(head + ".out_proj", "classifier"))
+      + without("classifier_dense.weight", rename(head, "classifier"))
+  }
+}
+
+/// How the first releases called a normalisation's gain and offset.
+let formerNormNames = [
+  (other: "LayerNorm.gamma", usual: "LayerNorm.weight"),
+  (other: "LayerNorm.beta", usual: "LayerNorm.bias"),
+]
+
+/// How dialects fuse matrices of an encoder's block.
+extension Layout {
+  /// The queries of all heads, then keys, then values.
+  static func encoderQueryKeyValue(_ ending: String) -> Layout {
+    .encoderParts(["attention.query", "attention.key", "attention.value"], ending)
+  }
+
+  /// The gate, then what it multiplies.
+  static func encoderGateUp(_ ending: String) -> Layout {
+    .encoderParts(["feed_forward.gate", "feed_forward.up"], ending)
+  }
+
+  private static func encoderParts(_ parts: [String], _ ending: String) -> Layout {
+    .joined(parts.map { .weight("encoder.blocks.{i}.\($0)\(ending)") }, axis: 0)
+  }
+}
