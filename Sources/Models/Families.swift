@@ -50,6 +50,7 @@ extension Family {
     .opt,
     .phi,
     .roberta,
+    .roFormer,
     .stableLM,
     .starCoder2,
     .t5,

@@ -67,6 +67,12 @@ extension RotarySettings {
   /// The frequency of a pair before it is scaled: RoFormer, eq. 15.
   public func plainFrequency(_ pair: Int) -> Double { 1 / period(pair, base: base) }
 
+  /// The cosine and the sine of the angle by which a pair is turned at a position, before frequencies are scaled.
+  public func plainTurn(_ pair: Int, at position: Int) -> (cosine: Double, sine: Double) {
+    let angle = Double(position) / period(pair, base: base)
+    return (cos(angle), sin(angle))
+  }
+
   /// The frequency of a pair after arXiv 2407.21783, §3.2, if that is the scaling; else the plain one.
   public func llama3Frequency(_ pair: Int) -> Double {
     let frequency = plainFrequency(pair)

@@ -44,7 +44,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
     shape: AttentionShape, rotary: Int = 0, scale: Double? = nil, softcap: Double? = nil,
     hasBias: Bool = true, hasOutputBias: Bool = true, norm: QueryKeyNorm? = nil,
     bound: Double? = nil, latent: LatentForm? = nil, hasSinks: Bool = false,
-    hasALiBi: Bool = false, hasDistanceBias: Bool = false, window: Int? = nil, seesAhead: Bool = false,
+    hasALiBi: Bool = false, hasDistanceBias: Bool = false, window: Int? = nil,
+    seesAhead: Bool = false,
     fallback: KeyPlan.Fallback = .all, growth: QueryGrowth? = nil,
     buffers: AttentionBuffers = AttentionBuffers()
   ) {

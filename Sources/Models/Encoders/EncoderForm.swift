@@ -15,6 +15,8 @@ public struct EncoderForm: Sendable, Equatable {
   public var embedding: TextEmbeddingForm
   /// The rotary positions that there are; a layer that has some names one of them.
   public var rotaries: [RotarySettings] = []
+  /// How many positions the table of rotary sines and cosines has that files store; `nil` if they are computed.
+  public var rotaryRows: Int?
   /// What layers that say so add to their scores for each distance; `nil` if none does.
   public var distances: DistanceForm?
   /// The blocks in order.
@@ -31,12 +33,14 @@ public struct EncoderForm: Sendable, Equatable {
   /// Describes an encoder.
   public init(
     vocabulary: Int, width: Int, embedding: TextEmbeddingForm, rotaries: [RotarySettings] = [],
-    distances: DistanceForm? = nil, blocks: [BlockForm], weightsOf: [SharedBlock]? = nil,
+    rotaryRows: Int? = nil, distances: DistanceForm? = nil, blocks: [BlockForm],
+    weightsOf: [SharedBlock]? = nil,
     norm: NormForm? = nil, pooler: PoolerUse = .none, head: EncoderHeadForm
   ) {
     (self.vocabulary, self.width) = (vocabulary, width)
     self.embedding = embedding
     self.rotaries = rotaries
+    self.rotaryRows = rotaryRows
     self.distances = distances
     self.blocks = blocks
     self.weightsOf = weightsOf

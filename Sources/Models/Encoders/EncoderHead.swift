@@ -59,7 +59,8 @@ public enum EncoderHead: Sendable, CaseIterable {
     } else if isStored("classifier_dense.weight") {
       self = .sequenceClassification
     } else if isStored("classifier.weight") {
-      self = !hasPooler ? .tokenClassification : poolsTexts ? .sequenceClassification : .multipleChoice
+      let ofTexts = poolsTexts ? EncoderHead.sequenceClassification : .multipleChoice
+      self = hasPooler ? ofTexts : .tokenClassification
     } else {
       self = .base
     }
@@ -97,6 +98,8 @@ public struct EncoderHeadForm: Sendable, Equatable {
     case pooler
     /// What a linear layer of that name makes of it, and an activation.
     case dense(String, Activation)
+    /// It as it is.
+    case state(Pooling)
     /// What a linear layer, an activation and a normalisation make of some states; of each state, where each is
     /// classified.
     case normalised(Activation, NormForm, hasBias: Bool, Pooling)
@@ -106,6 +109,8 @@ public struct EncoderHeadForm: Sendable, Equatable {
   public enum Pooling: Sendable, Equatable {
     /// That of the first position.
     case first
+    /// That of the last position, be it padding.
+    case last
     /// That of the first position that is no padding.
     case firstAllowed
     /// The mean of all that are no padding.
@@ -120,6 +125,7 @@ public struct EncoderHeadForm: Sendable, Equatable {
   /// Whether outputs are of whole texts, so that they depend on no state of a position that is padding.
   var isOfTexts: Bool {
     [.nextSentence, .sequenceClassification, .multipleChoice].contains(task)
+      && summary != .state(.last)
   }
 }
 
@@ -185,7 +191,9 @@ extension EncoderForm {
 
   /// What each position is classified by, if that is not its state.
   private func transforms<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
-    guard case .normalised(let activation, let norm, let hasBias, _) = head.summary else { return [] }
+    guard case .normalised(let activation, let norm, let hasBias, _) = head.summary else {
+      return []
+    }
     return [normalised(activation, norm, hasBias: hasBias, to: "transformed", pooling: nil)]
   }
 
@@ -216,6 +224,15 @@ extension EncoderForm {
         .pooler(
           name, of: "hidden", to: "pooler_output", width: width, activation: activation,
           isOutput: false)
+      ]
+    case .state(let pooling):
+      [
+        Stage("summary") { _ throws(CheckpointError) in
+          return { states throws(CheckpointError) in
+            states["pooler_output"] = pooling.pooled(
+              states["hidden"], states.inputs.mask("attention_mask"))
+          }
+        }
       ]
     case .normalised(let activation, let norm, let hasBias, let pooling):
       [normalised(activation, norm, hasBias: hasBias, to: "pooler_output", pooling: pooling)]
@@ -285,8 +302,13 @@ extension EncoderHeadForm.Pooling {
   fileprivate func pooled<Scalar: ComputeScalar>(
     _ x: NDArray<Scalar>, _ allowed: NDArray<Bool>?
   ) -> NDArray<Scalar> {
-    guard let allowed, self != .first else { return self == .mean ? mean(x, nil) : position(0, of: x) }
-    if self == .mean { return mean(x, allowed) }
+    switch self {
+    case .first: return position(0, of: x)
+    case .last: return position(x.shape[1] - 1, of: x)
+    case .mean: return mean(x, allowed)
+    case .firstAllowed: break
+    }
+    guard let allowed else { return position(0, of: x) }
     let places = (0..<allowed.rows).map { row in
       let row = allowed.row(row)
       return row.firstIndex(of: true).map { $0 - row.startIndex } ?? 0

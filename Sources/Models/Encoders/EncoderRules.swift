@@ -12,30 +12,30 @@ extension [Rule] {
       "attention.output.LayerNorm": "attention_norm", "output.LayerNorm": "feed_forward_norm",
     ]
   ) -> [Rule] {
-    huggingFaceEmbeddings(model)
-      + encoderBlocks(
-        model + "encoder.layer.{i}.",
-        [
-          "attention.self.query": "attention.query", "attention.self.key": "attention.key",
-          "attention.self.value": "attention.value", "attention.output.dense": "attention.output",
-          "intermediate.dense": "feed_forward.up", "output.dense": "feed_forward.down",
-        ])
-      + encoderBlocks(model + "encoder.layer.{i}.", norms)
-      + rename(model + "pooler.dense", "pooler")
+    var rules = huggingFaceEmbeddings(model)
+    rules += encoderBlocks(
+      "\(model)encoder.layer.{i}.",
+      [
+        "attention.self.query": "attention.query", "attention.self.key": "attention.key",
+        "attention.self.value": "attention.value", "attention.output.dense": "attention.output",
+        "intermediate.dense": "feed_forward.up", "output.dense": "feed_forward.down",
+      ])
+    rules += encoderBlocks("\(model)encoder.layer.{i}.", norms)
+    return rules + rename("\(model)pooler.dense", "pooler")
   }
 
   /// Tables, their normalisation, and the numbers that files of older versions store beside them.
   static func huggingFaceEmbeddings(_ model: String) -> [Rule] {
-    let stored = model + "embeddings."
-    return rename(stored + "word_embeddings", "embeddings.word")
-      + rename(stored + "position_embeddings", "embeddings.position")
-      + rename(stored + "token_type_embeddings", "embeddings.token_type")
-      + rename(stored + "LayerNorm", "embeddings.norm")
-      + ["position_ids", "token_type_ids"].flatMap { name in
-        tensor(
-          stored + name, .unit(.weight("embeddings." + name), axis: 0),
-          .weight("embeddings." + name))
-      }
+    let names: ModuleNames = [
+      "word_embeddings": "word", "position_embeddings": "position",
+      "token_type_embeddings": "token_type", "LayerNorm": "norm",
+    ]
+    let modules = names.flatMap { rename("\(model)embeddings.\($0.key)", "embeddings.\($0.value)") }
+    let numbers = ["position_ids", "token_type_ids"].flatMap { name in
+      let path = "embeddings.\(name)"
+      return tensor("\(model)\(path)", .unit(.weight(path), axis: 0), .weight(path))
+    }
+    return modules + numbers
   }
 
   /// Modules of each block.
@@ -54,21 +54,24 @@ extension [Rule] {
   ///   - transform: what the linear layer is called, and
   ///   - norm: the normalisation.
   static func huggingFaceWordScores(_ head: String, transform: String, norm: String) -> [Rule] {
-    rename(head + transform, "mlm_head.transform") + rename(head + norm, "mlm_head.norm")
-      + rename(head + "bias", "mlm_head.bias")
-      + rename(head + "decoder.weight", "mlm_head.decoder.weight")
-      // transformers 5 reads an untied decoder without a bias of its own as one with a zero bias.
+    var rules = rename("\(head)\(transform)", "mlm_head.transform")
+    rules += rename("\(head)\(norm)", "mlm_head.norm")
+    rules += rename("\(head)bias", "mlm_head.bias")
+    rules += rename("\(head)decoder.weight", "mlm_head.decoder.weight")
+    // transformers 5 reads an untied decoder without a bias of its own as one with a zero bias.
+    return rules
       + rename(
-        head + "decoder.bias", "mlm_head.decoder.bias",
+        "\(head)decoder.bias", "mlm_head.decoder.bias",
         writesTie: .unlessTied("mlm_head.decoder.weight"))
   }
 
   /// A classifier of texts behind a linear layer, `HEAD.dense` and `HEAD.out_proj`; one of positions or
   /// choices, which has none, is `HEAD` itself.
   static func huggingFaceClassifier(_ head: String = "classifier") -> [Rule] {
-    rename(head + ".dense", "classifier_dense")
-      + with("classifier_dense.weight", rename(head + ".out_proj", "classifier"))
-      + without("classifier_dense.weight", rename(head, "classifier"))
+    let dense = "classifier_dense.weight"
+    var rules = rename("\(head).dense", "classifier_dense")
+    rules += with(dense, rename("\(head).out_proj", "classifier"))
+    return rules + without(dense, rename(head, "classifier"))
   }
 }
 

@@ -39,11 +39,12 @@ public struct EncoderSizes: Sendable, Equatable {
   ///
   /// - Parameter count: how many there are, if not as many as layers.
   func blocks(
-    _ arrangement: BlockForm.Arrangement, count: Int? = nil, hasDistanceBias: Bool = false
+    _ arrangement: BlockForm.Arrangement, count: Int? = nil, rotary: RotaryPart? = nil,
+    hasDistanceBias: Bool = false
   ) -> [BlockForm] {
     let block = BlockForm(
       attention: SelfAttentionForm(
-        shape: AttentionShape(heads: heads, headSize: headSize),
+        shape: AttentionShape(heads: heads, headSize: headSize, rotary: rotary),
         hasDistanceBias: hasDistanceBias, seesAhead: !isCausal),
       feedForward: FeedForwardForm(hidden: feedForward, activation: activation),
       arrangement: arrangement, norm: norm)
@@ -68,7 +69,7 @@ extension ConfigReader {
       activation: activation("hidden_act", default: usual.activation),
       norm: .layer(epsilon: epsilon("layer_norm_eps", default: usual.epsilon)),
       positions: count("max_position_embeddings", default: usual.positions, on: .weights),
-      isCausal: usual.mayBeCausal && attentionIsCausal(),
+      isCausal: usual.mayBeCausal ? attentionIsCausal() : false,
       isTied: flag("tie_word_embeddings", default: true, on: .weights))
     require("position_embedding_type", "absolute")
     rejectUndivided(sizes.width, "hidden_size", by: sizes.heads, "num_attention_heads")

@@ -41,10 +41,11 @@ extension TextEncoder {
     if let table = form.embedding.positions {
       let name = "position_ids"
       slots.append(
-        table.padToken.map { .positions(name, below: table.rows, behind: $0, of: "input_ids") }
-          ?? .positions(name, below: table.rows))
+        table.padToken.map {
+          InputSlot.positions(name, below: table.rows, behind: $0, of: "input_ids")
+        } ?? InputSlot.positions(name, below: table.rows))
     } else if !form.rotaries.isEmpty {
-      slots.append(.positions("position_ids"))
+      slots.append(.positions("position_ids", below: form.rotaryRows))
     }
     return slots
   }
@@ -92,14 +93,18 @@ extension EncoderForm {
           buckets: distances.buckets, heads: heads, maxDistance: distances.longest,
           isBidirectional: true)
       }
+      let table = try rotaryRows.map { rows throws(CheckpointError) in
+        try storedTurns(scope.module("encoder", .sequence), rows: rows)
+      }
       return { states throws(CheckpointError) in
         let x = try embedding(states.inputs)
         states["hidden"] = x  // [batch, length, width]
         for (index, rotary) in rotaries.enumerated() {
           let positions = states.inputs.required("position_ids")
           let frequencies = rotary.frequencies(length: (positions.elements.max() ?? 0) + 1)
-          states[DecoderForm.rotaryState(index)] = rotaryTable(
-            positions: positions, frequencies: frequencies, of: Scalar.self)
+          states[DecoderForm.rotaryState(index)] =
+            table.map { gatherRows($0, positions) }
+            ?? rotaryTable(positions: positions, frequencies: frequencies, of: Scalar.self)
         }
         if let bias {
           // [heads, distance]
@@ -107,6 +112,20 @@ extension EncoderForm {
         }
       }
     }
+  }
+
+  /// Cosines, then sines of positions, which files store the other way round.
+  private func storedTurns<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, rows: Int
+  ) throws(CheckpointError) -> NDArray<Scalar> {
+    guard let pairs = rotaries.first?.pairs, let rotary = rotaries.first else {
+      return NDArray(shape: [0, 0], elements: [])
+    }
+    let stored = try scope.module("rotary_table", .embedding).weight(
+      "weight", [rows, 2 * pairs], .embedding, origin: .computed(.sinesAndCosines(of: rotary)))
+    guard !stored.elements.isEmpty else { return stored }
+    let halves = split(stored, axis: 1, sizes: [pairs, pairs])
+    return join([halves[1], halves[0]], axis: 1)
   }
 
   private var heads: Int { blocks.first?.attention.shape.heads ?? 1 }
@@ -213,5 +232,18 @@ extension TextEmbeddingForm {
       },
       projection: projects || width != stream
         ? try Linear(scope.module("projection", .linear), in: width, out: stream) : nil)
+  }
+}
+
+extension Formula {
+  /// For each position the sines of the angles by which pairs are turned, then the cosines, computed in double
+  /// precision and stored in single.
+  fileprivate static func sinesAndCosines(of rotary: RotarySettings) -> Formula {
+    Formula("holds sines and cosines of rotary positions and is computed", tolerance: 1e-6) {
+      index in
+      let (position, column) = index.quotientAndRemainder(dividingBy: 2 * rotary.pairs)
+      let turn = rotary.plainTurn(column % rotary.pairs, at: position)
+      return column < rotary.pairs ? turn.sine : turn.cosine
+    }
   }
 }

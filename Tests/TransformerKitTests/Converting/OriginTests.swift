@@ -95,6 +95,17 @@ import TransformerKit
     #expect(error?.category == .refused)
   }
 
+  @Test func `a stored table of sines is used, and must be one`() throws {
+    let graph = try openModel("roformer/masked_lm").graph
+    #expect(graph.tensor(at: "encoder.rotary_table.weight")?.dtype == .f32)
+    #expect(graph.dropped.isEmpty)
+    let error = #expect(throws: CheckpointError.self) { try openModel("roformer/wrong_sines") }
+    #expect(
+      error?.details.first?.hasPrefix("not constant roformer.encoder.embed_positions.weight")
+        ?? error?.description.contains("roformer.encoder.embed_positions.weight") ?? false,
+      "\(String(describing: error))")
+  }
+
   @Test(arguments: ["gptneox/of_2022", "gptneox/of_2023"])
   func `masks and frequencies of old layers are constants`(_ name: String) throws {
     let graph = try openModel(name).graph
