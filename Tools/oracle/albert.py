@@ -20,7 +20,14 @@ TIED = (
     ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight"),
     ("predictions.decoder.bias", "predictions.bias"),
 )
-UNREAD = {"net_structure_type": 0, "gap_size": 0, "num_memory_blocks": 0, "down_scale_factor": 1}
+UNREAD = {
+    "down_scale_factor": 1,
+    "gap_size": 0,
+    "layers_to_keep": [],
+    "net_structure_type": 0,
+    "num_memory_blocks": 0,
+    "position_embedding_type": "absolute",
+}
 
 CASES = {
     "base": Case(AlbertModel, keep=()),
@@ -40,11 +47,7 @@ CASES = {
     "question_answering": Case(AlbertForQuestionAnswering, keep=()),
     "position_ids": Case(AlbertModel, inputs=explicit_positions, keep=("pooler_output",)),
     "fully_masked_row": Case(AlbertForTokenClassification, inputs=fully_masked),
-    "of_4": Case(
-        AlbertForMaskedLM,
-        UNREAD,
-        edit=of_4("albert", TIED, without=("embedding_size_per_head",)),
-    ),
+    "of_4": Case(AlbertForMaskedLM, edit=of_4("albert", TIED, unread=UNREAD)),
     "of_2019": Case(AlbertForMaskedLM, edit=of_2019("albert")),
     "no_architectures": Case(AlbertForSequenceClassification, edit=without_architectures),
 }

@@ -56,7 +56,7 @@ CASES = {
     "multiple_choice": case(DistilBertForMultipleChoice, ONE_LAYER, inputs=choices),
     "token_classification": case(DistilBertForTokenClassification, ONE_LAYER | {"num_labels": 5}),
     "question_answering": case(DistilBertForQuestionAnswering, ONE_LAYER, keep=()),
-    "of_4": case(DistilBertForMaskedLM, ONE_LAYER, edit=of_4("distilbert", TIED)),
+    "of_4": case(DistilBertForMaskedLM, ONE_LAYER, edit=of_4("distilbert", TIED, unread={"tie_weights_": True})),
     "of_2019": case(DistilBertForQuestionAnswering, ONE_LAYER, edit=of_2019("distilbert"), keep=()),
     "no_architectures": case(
         DistilBertForSequenceClassification, ONE_LAYER, edit=without_architectures

@@ -57,7 +57,7 @@ def of_2019(model):
     return lambda folder: rewrite_weights(folder, change)
 
 
-def of_4(model, tied=(), pooler=None, without=()):
+def of_4(model, tied=(), pooler=None, unread={"position_embedding_type": "absolute"}):
     """As transformers 4 left files: the position buffer, tied tensors stored, a pooler that the class does not
     have, and a config with keys that nobody reads any more and without newer ones."""
 
@@ -76,9 +76,9 @@ def of_4(model, tied=(), pooler=None, without=()):
     def config_of_4(config):
         config["torch_dtype"] = config.pop("dtype")
         config["transformers_version"] = "4.30.2"
-        for absent in ("add_cross_attention", "is_decoder", "tie_word_embeddings", *without):
+        for absent in ("add_cross_attention", "is_decoder", "tie_word_embeddings"):
             config.pop(absent, None)
-        return config | {"gradient_checkpointing": False, "position_embedding_type": "absolute"}
+        return config | {"gradient_checkpointing": False} | unread
 
     def edit(folder):
         rewrite_weights(folder, weights_of_4)

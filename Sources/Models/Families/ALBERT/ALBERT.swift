@@ -52,8 +52,8 @@ public struct ALBERT: TextEncoder {
 
   /// Settings of training, and of code that read them once.
   private static let withoutEffect = [
-    "classifier_dropout_prob", "down_scale_factor", "gap_size", "net_structure_type",
-    "num_memory_blocks",
+    "classifier_dropout_prob", "down_scale_factor", "gap_size", "layers_to_keep",
+    "net_structure_type", "num_memory_blocks",
   ]
 }
 

@@ -24,7 +24,9 @@ public struct DistilBERT: TextEncoder {
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     let sizes = config.distilledSizes()
     // The positions of fresh models: whatever is stored is what positions have.
-    config.disregard(["dropout", "qa_dropout", "seq_classif_dropout", "sinusoidal_pos_embds"])
+    config.disregard([
+      "dropout", "qa_dropout", "seq_classif_dropout", "sinusoidal_pos_embds", "tie_weights_",
+    ])
     let head = config.encoderHead(
       Self.classes,
       words: WordScoring(
