@@ -8,7 +8,7 @@
 public enum RotaryLayout: Sendable {
   /// Those of the first half with those of the second, as Hugging Face's code has it.
   case halves
-  /// Neighbours, as in the paper (RoFormer, eq. 34).
+  /// Neighbours, as in the paper (arXiv 2104.09864, eq. 34).
   case pairs
 }
 
@@ -45,7 +45,7 @@ public func rotaryTable<Scalar: ComputeScalar>(
 
 /// Turns pairs of numbers of each head by the angles of a table.
 ///
-/// Su et al.: "RoFormer", arXiv 2104.09864, eq. 34.
+/// Su et al.: arXiv 2104.09864, eq. 34.
 ///
 /// - Parameters:
 ///   - x: `[batch, length, heads × head size]`

@@ -64,7 +64,7 @@ extension RotarySettings {
     }
   }
 
-  /// The frequency of a pair before it is scaled: RoFormer, eq. 15.
+  /// The frequency of a pair before it is scaled: arXiv 2104.09864, eq. 15.
   public func plainFrequency(_ pair: Int) -> Double { 1 / period(pair, base: base) }
 
   /// The cosine and the sine of the angle by which a pair is turned at a position, before frequencies are scaled.

@@ -1,6 +1,6 @@
 /// How far rotary embeddings turn each pair of numbers from one position to the next.
 ///
-/// Su et al.: "RoFormer", arXiv 2104.09864, §3.2.2; the scalings are those of Hugging Face
+/// Su et al.: arXiv 2104.09864, §3.2.2; the scalings are those of Hugging Face
 /// (modeling_rope_utils.py, transformers 5.23), computed in double precision.
 public struct RotarySettings: Sendable, Equatable {
   /// Over how many numbers of each head the wavelengths are spread.
