@@ -37,7 +37,9 @@ import Testing
 
   /// A small model of each architecture.
   static let small = [
-    "bert/base", "bloom/generate", "codegen/generate", "cohere/generate", "cohere/cohere2_generate",
+    "albert/base", "bert/base", "distilbert/base", "electra/base", "modernbert/base", "mpnet/base",
+    "nomicbert/base", "roberta/base", "roberta/camembert", "roberta/data2vec", "roberta/pre_norm",
+    "roberta/xl", "roberta/xlm_roberta", "roformer/base", "bloom/generate", "codegen/generate", "cohere/generate", "cohere/cohere2_generate",
     "deepseek/generate", "deepseek/v2_generate", "falcon/generate", "gemma/generate",
     "gemma/gemma2_generate", "gemma/gemma3_generate", "glm/generate",
     "glm/glm4_generate_left_padded", "gpt1/generate", "gpt2/generate", "gptbigcode/generate",

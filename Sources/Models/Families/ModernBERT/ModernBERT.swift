@@ -119,8 +119,8 @@ extension ConfigReader {
     _ classes: [(name: String, head: EncoderHead)], _ sizes: EncoderSizes,
     _ isStored: (String) -> Bool
   ) -> EncoderHeadForm {
-    let activation = activation(
-      "classifier_activation", default: .gelu, on: .outputs(as: "head activation"))
+    // The base model has no head, so that nothing depends on it. Read again below, once the head is known.
+    let activation = activation("classifier_activation", default: .gelu, on: .nothing)
     let hasBias = flag("classifier_bias", default: false, on: .weights)
     let wordBias = flag("decoder_bias", default: true, on: .weights)
     let words = WordScoring(
@@ -142,6 +142,10 @@ extension ConfigReader {
         default: return isStored(path)
         }
       })
+    if head.task != .base {
+      _ = self.activation(
+        "classifier_activation", default: .gelu, on: .outputs(as: "head activation"))
+    }
     guard [.sequenceClassification, .multipleChoice].contains(head.task) else {
       disregard(["classifier_pooling"])
       return head
