@@ -45,15 +45,18 @@ extension Family {
     .modernBERT,
     .mpnet,
     .mpt,
+    .nemotron,
     .nomicBERT,
     .olmo,
     .opt,
+    .persimmon,
     .phi,
     .roberta,
     .roFormer,
     .stableLM,
     .starCoder2,
     .t5,
+    .xglm,
   ]
 }
 

@@ -47,6 +47,8 @@ struct MutationScore {
     "roformer/masked_lm",
     "gpt2/lm", "gpt2/openai", "gpt2/nanogpt", "gpt2/gguf_names", "gpt2/lm_untied",
     "gpt2/twelve_layers",
+    "nemotron/lm", "nemotron/biases", "nemotron/gguf_names", "persimmon/lm",
+    "persimmon/no_norms", "xglm/lm", "xglm/lm_untied",
     "bloom/lm", "bloom/post_layernorm", "bloom/gguf_names",
     "falcon/lm", "falcon/new", "falcon/rw", "falcon/gguf_names_new",
     "gptbigcode/lm", "gptbigcode/multi_head", "gptbigcode/gguf_names",

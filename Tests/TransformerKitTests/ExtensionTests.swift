@@ -185,4 +185,35 @@ import TransformerKit
       }
     }
   }
+
+  /// A text with one space between words, and none inside of parentheses.
+  private func onOneLine(_ text: some StringProtocol) -> String {
+    text.split { $0 == " " || $0 == "\n" }.joined(separator: " ")
+      .replacing("( ", with: "(").replacing(" )", with: ")")
+  }
+
+  @Test func `docs say what the forms take`() throws {
+    let path = sources.removingLastComponent().pushing(FilePath("docs/adding.md"))
+    let page = String(decoding: readFile(path), as: UTF8.self)
+    let start = try #require(page.firstRange(of: "```text\nDecoderForm("))
+    let end = try #require(page[start.upperBound...].firstRange(of: "```"))
+    let block = page[start.lowerBound..<end.lowerBound].dropFirst("```text\n".count)
+    let calls = block.replacing("\n  ", with: " ").split(separator: "\n").map(onOneLine)
+    #expect(calls.count >= 15)
+    let code = ["Models/Decoders", "Models/Layers", "Models/Config"]
+      .flatMap { swiftFiles(in: sources.pushing(FilePath($0))) }
+      .map { onOneLine(String(decoding: readFile($0), as: UTF8.self)) }
+    for call in calls {
+      let name = call.prefix { $0 != "(" }
+      let arguments = call.dropFirst(name.count)
+      let isFunction = name.contains(".")
+      let declaration =
+        isFunction
+        ? "func \(name.split(separator: ".").last ?? "")\(arguments)" : "init\(arguments)"
+      #expect(
+        code.contains { text in
+          text.contains(declaration) && (isFunction || text.contains("struct \(name):"))
+        }, "docs/adding.md: \(call)")
+    }
+  }
 }

@@ -22,6 +22,7 @@ NAMES = [
     "mixtral/gguf_names", "mixtral/gguf_names_qwen2", "mixtral/gguf_names_qwen3", "mixtral/gguf_names_olmoe",
     "gptoss/gguf_names", "olmo/gguf_names", "olmo/gguf_names_olmo2", "olmo/gguf_names_olmo3", "granite/gguf_names",
     "cohere/gguf_names", "cohere/gguf_names_cohere2", "glm/gguf_names_glm4",
+    "nemotron/gguf_names", "nemotron/gguf_names_biases",
 ]  # fmt: skip
 
 

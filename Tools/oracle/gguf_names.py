@@ -50,6 +50,7 @@ from transformers import (
     Ministral3ForCausalLM,
     MptConfig,
     MptForCausalLM,
+    NemotronForCausalLM,
     Olmo2ForCausalLM,
     Olmo3ForCausalLM,
     OlmoForCausalLM,
@@ -86,6 +87,7 @@ import gptneox
 import gptoss
 import llama
 import mpt
+import nemotron
 import olmo
 import phi
 import stablelm
@@ -338,6 +340,16 @@ CASES = {
     "cohere/gguf_names_cohere2": of(Cohere2ForCausalLM, cohere, older={"rotary_pct": 1.0}),
     "glm/gguf_names": of(GlmForCausalLM, glm, {"hidden_size": 16, "head_dim": 4}),
     "glm/gguf_names_glm4": of(Glm4ForCausalLM, glm),
+    "nemotron/gguf_names": of(
+        NemotronForCausalLM, nemotron, nemotron.rope(0.5), adjust=short_norms
+    ),
+    "nemotron/gguf_names_biases": of(
+        NemotronForCausalLM,
+        nemotron,
+        nemotron.BIASES,
+        nemotron.rope(1.0, "linear", factor=2.5),
+        adjust=short_norms,
+    ),
     "mixtral/gguf_names": of_experts(mixtral, MixtralForCausalLM),
     "mixtral/gguf_names_qwen2": of_experts(mixtral, Qwen2MoeForCausalLM),
     "mixtral/gguf_names_qwen3": of_experts(mixtral, Qwen3MoeForCausalLM, mixtral.NORMAL),

@@ -45,6 +45,8 @@ extension CausalDecoder {
         .positions(
           "position_ids", below: positions.count,
           among: positions.countsPadding ? nil : "attention_mask"))
+    } else if let sinusoids = form.embedding.sinusoids {
+      slots.append(.positions("position_ids", below: .max - sinusoids.offset))
     } else if !form.rotaries.isEmpty {
       slots.append(.positions("position_ids"))
     }
@@ -196,6 +198,7 @@ private struct Embedding<Scalar: ComputeScalar> {
   let word: WeightRows<Scalar>
   let projection: Linear<Scalar>?
   let position: WeightRows<Scalar>?
+  let sinusoids: Sinusoids?
   let norm: Norm<Scalar>?
 
   /// `[batch, length, width]`
@@ -207,6 +210,9 @@ private struct Embedding<Scalar: ComputeScalar> {
       let ids = inputs.required("position_ids")
       x = add(x, try position(offset == 0 ? ids : ids.shifted(by: offset)))
     }
+    if let sinusoids, let offset = form.sinusoids?.offset {
+      x = add(x, sinusoids(inputs.required("position_ids").shifted(by: offset), of: Scalar.self))
+    }
     if form.addsTypes, let types = inputs["token_type_ids"] { x = add(x, try word(types)) }
     return norm.applied(to: x)
   }
@@ -216,7 +222,10 @@ extension EmbeddingForm {
   fileprivate func load<Scalar: ComputeScalar>(
     _ scope: WeightScope<Scalar>, vocabulary: Int, width: Int
   ) throws(CheckpointError) -> Embedding<Scalar> {
-    Embedding(
+    if let sinusoids {
+      scope.constant("sinusoids", [sinusoids.stored, width], .sinusoids(sinusoids, width))
+    }
+    return Embedding(
       form: self,
       word: scope.module("word", .embedding).rows(
         "weight", [vocabulary, self.width ?? width], .embedding),
@@ -227,6 +236,7 @@ extension EmbeddingForm {
         scope.module("position", .embedding)
           .rows("weight", [$0.count + $0.offset, width], .embedding)
       },
+      sinusoids: sinusoids?.sinusoids(width: width),
       norm: try norm.map { norm throws(CheckpointError) in
         try Norm(scope, "norm", norm, width: width)
       })
@@ -246,6 +256,16 @@ extension Formula {
     Formula("holds the rotary frequencies and is computed", tolerance: 2e-6) {
       rotary.plainFrequency($0)
     }
+  }
+
+  /// The vectors of places, which were computed in single precision where they are stored: a large angle
+  /// was a little off there.
+  fileprivate static func sinusoids(_ positions: SinusoidalPositions, _ width: Int) -> Formula {
+    let sinusoids = positions.sinusoids(width: width)
+    return Formula(
+      "holds the sines and cosines of positions and is computed",
+      margin: 1e-6 * Double(max(1, positions.stored))
+    ) { sinusoids.number($0 % width, at: $0 / width) }
   }
 
   /// What llama3's scaling divides each frequency by.

@@ -64,6 +64,8 @@ public struct EmbeddingForm: Sendable, Equatable {
   public var width: Int?
   /// The learned positions that are added; `nil` if there are none.
   public var positions: LearnedPositions?
+  /// The computed positions that are added; `nil` if there are none.
+  public var sinusoids: SinusoidalPositions?
   /// Whether token types are added, which are words: they have no table of their own.
   public var addsTypes = false
   /// The normalisation of the sum; `nil` for none.
@@ -75,12 +77,13 @@ public struct EmbeddingForm: Sendable, Equatable {
   /// Words' vectors as they are, unless told otherwise.
   public init(
     factor: Double = 1, width: Int? = nil, positions: LearnedPositions? = nil,
-    addsTypes: Bool = false,
-    norm: NormForm? = nil, mayHoldRotary: Bool = false
+    sinusoids: SinusoidalPositions? = nil, addsTypes: Bool = false, norm: NormForm? = nil,
+    mayHoldRotary: Bool = false
   ) {
     self.factor = factor
     self.width = width
     self.positions = positions
+    self.sinusoids = sinusoids
     self.addsTypes = addsTypes
     self.norm = norm
     self.mayHoldRotary = mayHoldRotary
@@ -106,4 +109,22 @@ public struct LearnedPositions: Sendable, Equatable {
     self.offset = offset
     self.countsPadding = countsPadding
   }
+}
+
+/// Vectors of positions that are computed. See `Sinusoids`.
+public struct SinusoidalPositions: Sendable, Equatable {
+  /// The vector of position 0 is that of the place `offset`.
+  public var offset: Int
+  /// The place whose vector is zero, if there is one.
+  public var zero: Int?
+  /// For how many places files may hold the vectors.
+  public var stored: Int
+
+  /// Describes vectors for positions that are counted among all ids.
+  public init(offset: Int = 0, zero: Int? = nil, stored: Int) {
+    (self.offset, self.zero, self.stored) = (offset, zero, stored)
+  }
+
+  /// The vectors.
+  func sinusoids(width: Int) -> Sinusoids { Sinusoids(width: width, zero: zero) }
 }

@@ -7,14 +7,32 @@ extension [Rule] {
   ///
   /// - Parameters:
   ///   - norms: what the blocks' normalisations are called there, and here.
-  ///   - splitsGate: whether the gate and what it multiplies are two tensors.
-  static func huggingFaceDecoder(norms: ModuleNames, splitsGate: Bool = true) -> [Rule] {
-    let layer = "model.layers.{i}."
-    let gate: ModuleNames = ["gate_proj": "feed_forward.gate", "up_proj": "feed_forward.up"]
-    var rules = modules(
-      ["model.embed_tokens": "embeddings.word", "model.norm": "decoder.norm", "lm_head": "lm_head"])
+  ///   - splitsGate: whether the gate and what it multiplies are two tensors; without any gate they may be.
+  ///   - answering: what stands in place of `model` where the head answers questions, if there is that head.
+  static func huggingFaceDecoder(
+    norms: ModuleNames, splitsGate: Bool = true, answering: String? = nil
+  ) -> [Rule] {
+    var rules = rename("lm_head", "lm_head")
     rules += with("score.weight", rename("score", "score"))
     rules += with("classifier.weight", rename("score", "classifier"))
+    guard let answering else {
+      return rules + huggingFaceBase("model", norms: norms, splitsGate: splitsGate)
+    }
+    rules += rename("qa_outputs", "qa_head")
+    rules += without(
+      "qa_head.weight", huggingFaceBase("model", norms: norms, splitsGate: splitsGate))
+    return rules
+      + with("qa_head.weight", huggingFaceBase(answering, norms: norms, splitsGate: splitsGate))
+  }
+
+  /// A decoder that stands under a name.
+  private static func huggingFaceBase(
+    _ model: String, norms: ModuleNames, splitsGate: Bool
+  ) -> [Rule] {
+    let layer = model + ".layers.{i}."
+    let gate: ModuleNames = ["gate_proj": "feed_forward.gate", "up_proj": "feed_forward.up"]
+    var rules = rename(model + ".embed_tokens", "embeddings.word")
+    rules += rename(model + ".norm", "decoder.norm")
     rules += blocks(layer, norms)
     rules += blocks(
       layer + "self_attn.",
@@ -70,15 +88,12 @@ extension [Rule] {
     addend == 0
       ? rename(stored, path)
       : tensor("\(stored).weight", .plus(.weight("\(path).weight"), addend))
+        + tensor("\(stored).bias", .weight("\(path).bias"))
   }
 
   /// Modules of each block.
   private static func blocks(_ prefix: String, _ names: ModuleNames) -> [Rule] {
     names.flatMap { rename(prefix + $0.key, "decoder.blocks.{i}." + $0.value) }
-  }
-
-  private static func modules(_ names: ModuleNames) -> [Rule] {
-    names.flatMap { rename($0.key, $0.value) }
   }
 
   /// A projection to queries or keys whose heads are stored in rotary pairs: neighbours are turned

@@ -24,9 +24,10 @@ public struct NormForm: Sendable, Equatable {
 
   /// Layer normalisation. Ba et al., arXiv 1607.06450, eq. 4.
   public static func layer(
-    epsilon: Double, hasBias: Bool = true, hasGain: Bool = true
+    epsilon: Double, hasBias: Bool = true, hasGain: Bool = true, gainOffset: Double = 0
   ) -> NormForm {
-    NormForm(kind: .layer, epsilon: epsilon, hasBias: hasBias, hasGain: hasGain)
+    NormForm(
+      kind: .layer, epsilon: epsilon, hasBias: hasBias, hasGain: hasGain, gainOffset: gainOffset)
   }
 
   /// Root-mean-square normalisation. Zhang & Sennrich, arXiv 1910.07467, eq. 4.
@@ -51,7 +52,7 @@ public enum Norm<Scalar: ComputeScalar> {
       self = .layer(
         try LayerNorm(
           scope.module(name, .layerNorm), width: width, epsilon: form.epsilon, bias: form.hasBias,
-          gain: form.hasGain))
+          gain: form.hasGain, gainOffset: form.gainOffset))
     case .rootMeanSquare:
       self = .rootMeanSquare(
         try RMSNorm(
@@ -79,15 +80,18 @@ extension Optional {
 
 /// Layer normalisation with, unless told otherwise, gain and offset. See `layerNorm`.
 public struct LayerNorm<Scalar: ComputeScalar> {
-  private let weight: NDArray<Scalar>?  // [width]
+  private let gain: NDArray<Scalar>?  // [width]
   private let bias: NDArray<Scalar>?  // [width]
   let epsilon: Double
 
+  /// - Parameters:
+  ///   - width: of what is normalised.
+  ///   - gainOffset: see `NormForm`.
   package init(
     _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, bias hasBias: Bool = true,
-    gain hasGain: Bool = true
+    gain hasGain: Bool = true, gainOffset: Double = 0
   ) throws(CheckpointError) {
-    weight = hasGain ? try scope.weight("weight", [width], .normWeight) : nil
+    gain = hasGain ? try scope.gain(width, offset: gainOffset) : nil
     bias = hasBias ? try scope.weight("bias", [width], .normBias) : nil
     self.epsilon = epsilon
   }
@@ -95,7 +99,7 @@ public struct LayerNorm<Scalar: ComputeScalar> {
   /// `[…, width]` to the same.
   package func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
     layerNorm(
-      x, weight: weight ?? NDArray(shape: [x.width], repeating: 1),
+      x, weight: gain ?? NDArray(shape: [x.width], repeating: 1),
       bias: bias ?? NDArray(shape: [x.width], repeating: 0), epsilon: epsilon)
   }
 }
@@ -107,20 +111,27 @@ public struct RMSNorm<Scalar: ComputeScalar> {
 
   /// - Parameters:
   ///   - width: of what is normalised.
-  ///   - gainOffset: what is added to the stored weights to get the gain: 1 where they are
-  ///     stored as their distance from it.
+  ///   - gainOffset: see `NormForm`.
   package init(
     _ scope: WeightScope<Scalar>, width: Int, epsilon: Double, gainOffset: Double = 0
   ) throws(CheckpointError) {
-    let weight = try scope.weight("weight", [width], .normWeight)
-    gain =
-      gainOffset == 0
-      ? weight : addBroadcasting(weight, NDArray(shape: [1], elements: [Scalar(gainOffset)]))
+    gain = try scope.gain(width, offset: gainOffset)
     self.epsilon = epsilon
   }
 
   /// `[…, width]` to the same.
   package func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
     rmsNorm(x, weight: gain, epsilon: epsilon)
+  }
+}
+
+extension WeightScope {
+  /// The gain of a normalisation: the weight, and what is added to it.
+  fileprivate func gain(
+    _ width: Int, offset: Double
+  ) throws(CheckpointError) -> NDArray<Scalar> {
+    let weight = try weight("weight", [width], .normWeight)  // [width]
+    return offset == 0
+      ? weight : addBroadcasting(weight, NDArray(shape: [1], elements: [Scalar(offset)]))
   }
 }

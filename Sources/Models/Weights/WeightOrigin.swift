@@ -27,15 +27,19 @@ public struct Formula: Sendable {
   /// How far the number that was stored may have been from the formula's, relative to that, before the
   /// stored type rounded it.
   public let tolerance: Double
+  /// How far it may have been besides, whatever the formula's number is.
+  public let margin: Double
   /// The number of an element, counted in C order.
   public let number: @Sendable (Int) -> Double
 
   /// Describes numbers that need not be stored.
   package init(
-    _ name: String, tolerance: Double = 0, number: @escaping @Sendable (Int) -> Double
+    _ name: String, tolerance: Double = 0, margin: Double = 0,
+    number: @escaping @Sendable (Int) -> Double
   ) {
     self.name = name
     self.tolerance = tolerance
+    self.margin = margin
     self.number = number
   }
 }
@@ -86,7 +90,7 @@ extension Formula {
   }
 
   private func isNear(_ stored: Double, _ expected: Double, as dtype: DType) -> Bool {
-    let margin = tolerance * abs(expected)
+    let margin = tolerance * abs(expected) + margin
     return dtype.nearest(to: expected - margin) <= stored
       && stored <= dtype.nearest(to: expected + margin)
   }

@@ -131,6 +131,9 @@ let goldenCases = familyFolders.map { $0.lowercased() }.flatMap { family in
   fileNames(in: fixture(family)).map { "\(family)/\($0)" }
 }.filter { fileNames(in: fixture($0)).contains("golden.npz") }
 
+/// All cases whose text a framework has continued: `generated.npz` says how.
+let generatedCases = goldenCases.filter { fileNames(in: fixture($0)).contains("generated.npz") }
+
 /// The model of a case. Training state, where a case has it, is left out.
 func openModel(_ name: String) throws -> Model {
   let recognition = RecognitionOptions(dropsTrainingState: name.hasSuffix("_training_state"))

@@ -148,6 +148,14 @@ import TransformerKit
     #expect(error?.details == ["not constant \(expected)"])
   }
 
+  @Test func `vectors of positions are constants, as single precision has them`() throws {
+    let dropped = try openModel("xglm/stored_positions").graph.dropped
+    #expect(dropped.map(\.name.text) == ["model.embed_positions.weights"])
+    let error = #expect(throws: CheckpointError.self) { try openModel("xglm/wrong_positions") }
+    let fault = "not constant model.embed_positions.weights: element 84 is not "
+    #expect(error?.details.count == 1 && error?.details.first?.hasPrefix(fault) == true)
+  }
+
   @Test func `factors of long texts are those of the config`() throws {
     let names = ["short", "long"].map { "rope_factors_\($0).weight" }
     let dropped = try openModel("phi/gguf_names_phi3").graph.dropped.map(\.name.text)
