@@ -27,6 +27,9 @@ public struct Outcome: Sendable {
   public var isPlaced = false
   /// Whether no input reaches what was changed: an expert that nothing chose.
   public var isUnreached = false
+  /// Whether what was changed is so small a part of the outputs that its change is rounding: a unit that is
+  /// nearly off.
+  public var isRounding = false
   /// Which of the common gates let it pass.
   public var passed: [String] = []
 
@@ -44,7 +47,9 @@ public struct Outcome: Sendable {
   /// Why no output shows it; `nil` also if there should be a reason and is none.
   public var equivalence: String? {
     if showsOnProbe { return nil }
-    return mutant.equivalence ?? mutant.slack ?? (isUnreached ? "no input reaches it" : nil)
+    if let reason = mutant.equivalence ?? mutant.slack { return reason }
+    if isUnreached { return "no input reaches it" }
+    return isRounding ? "the change of so small a part of the outputs is rounding" : nil
   }
 
   private func isExplained(_ expected: [Mutant.Expected], _ lines: [String]) -> Bool {
@@ -87,6 +92,7 @@ extension Subject {
     if !outcome.showsOnProbe, mutant.weights.isEmpty, mutant.slack != nil { return nil }
     if !outcome.showsOnProbe, outcome.equivalence == nil, !mutant.weights.isEmpty {
       outcome.isUnreached = try isUnreached(mutant)
+      if !outcome.isUnreached { outcome.isRounding = try isRounding(mutant) }
     }
     try askPair(wrong, &outcome)
     try askGolden(wrong, &outcome)
@@ -122,6 +128,26 @@ extension Subject {
     let graph = model.graph.replacing(nothing)
     return try [golden.inputs, model.graph.architecture.probe].allSatisfy {
       try largestChange(graph, $0) { _ in true } == 0
+    }
+  }
+
+  /// Whether what the mistake changes, times how much it changes it, is rounding: outputs without the changed
+  /// elements say how large a part of them these are.
+  private func isRounding(_ mutant: Mutant) throws -> Bool {
+    var change = 0.0
+    var without: [String: Tensor] = [:]
+    for (path, tensor) in mutant.weights {
+      guard let right = model.graph.tensor(at: path), right.shape == tensor.shape else { return false }
+      let (old, new) = (try Elements(right), try Elements(tensor))
+      without[path] = old.mapped { place, value in
+        if old.bytes[place] == new.bytes[place] { return value }
+        change = max(change, abs(new.value(place) - value) / abs(value))
+        return 0
+      }
+    }
+    let graph = model.graph.replacing(without)
+    return try [golden.inputs, model.graph.architecture.probe].allSatisfy {
+      try largestChange(graph, $0) { _ in true } * change <= rounding
     }
   }
 

@@ -46,5 +46,9 @@ extension NativeConfig {
           .init("mlp_bias", .bool(facts.has("blk.0.ffn_up.bias"))),
           .init("tie_word_embeddings", false),
         ]
+      },
+      // The converter writes the number twice.
+      values: { model, _ in
+        [.init("attention.layer_norm_rms_epsilon", .double(model.form.norm?.epsilon ?? 1e-5))]
       }))
 }
