@@ -137,7 +137,9 @@ extension Subject {
     var change = 0.0
     var without: [String: Tensor] = [:]
     for (path, tensor) in mutant.weights {
-      guard let right = model.graph.tensor(at: path), right.shape == tensor.shape else { return false }
+      guard let right = model.graph.tensor(at: path), right.shape == tensor.shape else {
+        return false
+      }
       let (old, new) = (try Elements(right), try Elements(tensor))
       without[path] = old.mapped { place, value in
         if old.bytes[place] == new.bytes[place] { return value }
