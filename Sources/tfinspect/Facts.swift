@@ -175,14 +175,17 @@ struct Facts {
 
   /// How the model was recognised.
   private var reasons: (architecture: String, dialect: String) {
-    let declaring = ["model_type", "general.architecture"].first {
-      checkpoint.config?.value[$0] != nil
-    }
-    let isNative = declaring == "general.architecture"
-    let place = isNative ? "the key-values" : "the config"
+    let config = checkpoint.config?.value
+    let declaration: String? =
+      if config?["model_type"] != nil {
+        "model_type of the config"
+      } else if config?["general.architecture"] != nil {
+        "general.architecture of the key-values"
+      } else if config?["architectures"] != nil {
+        "the tensors' names and the class of the config"
+      } else { nil }
     return (
-      options.architecture != nil
-        ? "--architecture" : declaring.map { "\($0) of \(place)" } ?? "the tensors' names",
+      options.architecture != nil ? "--architecture" : declaration ?? "the tensors' names",
       options.dialect != nil ? "--from-dialect" : "the tensors' names"
     )
   }

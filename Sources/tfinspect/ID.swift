@@ -13,7 +13,8 @@ struct ID: Verb {
     usage: "tfinspect id [<options>] <source>",
     discussion: """
       Equal digests mean: the same weights, bit for bit, and the same mathematics. \
-      docs/model-id.md says what is digested; -v prints it.
+      docs/model-id.md says what is digested; -v prints it, line by line, and the digest \
+      after it.
 
       Examples:
         tfinspect id bert-base/
@@ -33,7 +34,6 @@ struct ID: Verb {
     common.explain(model)
     try memory.keep(readingWeightsOf: model.checkpoint, options: sourceOptions.options)
     let id = try ModelID(model.graph)
-    if common.verbose { standardError(id.lines.joined(), terminator: "") }
     if common.json {
       let report: JSONValue = [
         "schema": "tfinspect.id/1", "id": .string(id.digest),
@@ -43,6 +43,8 @@ struct ID: Verb {
       standardOutput(report.text(pretty: true))
     } else if common.quiet {
       standardOutput(id.digest)
+    } else if common.verbose {
+      standardOutput(id.lines.joined() + "\(id.digest)  \(escaped(displayed(source)))")
     } else {
       standardOutput("\(id.digest)  \(escaped(displayed(source)))")
     }

@@ -69,7 +69,7 @@ struct StatisticsReport {
         table.add([
           number == 0 ? escaped(tensor.name.text) : "",
           describe(shape: position(of: entry.index, in: tensor.shape)),
-          describe(number: entry.value, digits: 6),
+          entry.integer.map(String.init) ?? describe(number: entry.value, digits: 6),
         ])
       }
     }
@@ -113,12 +113,18 @@ struct StatisticsReport {
     if options.largest > 0 {
       let largest = tensor.largest.map { entry -> JSONValue in
         [
-          "index": position(of: entry.index, in: tensor.shape).json, "value": .number(entry.value),
+          "index": position(of: entry.index, in: tensor.shape).json,
+          "value": entry.integer.flatMap(exact) ?? .number(entry.value),
         ]
       }
       members.append(("top", .array(largest)))
     }
     return .object(members.map { JSONValue.Member($0.0, $0.1) })
+  }
+
+  /// An integer as it is, if it is one of 64 bits.
+  private func exact(_ value: Int128) -> JSONValue? {
+    Int64(exactly: value).map { .int($0) } ?? UInt64(exactly: value).map { .uint($0) }
   }
 
   private func histogram(_ tensor: TensorStatistics) -> JSONValue {

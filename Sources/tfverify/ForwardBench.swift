@@ -62,10 +62,7 @@ struct ForwardBench: Verb {
     common.explain(model)
     let inputs = model.graph.architecture.sample(
       batch: batch, length: length, decoderLength: decoderLength ?? length)
-    let benchmark =
-      decode
-      ? try Benchmark(decoding: model.graph, prompt: inputs, count: `repeat`)
-      : try Benchmark(model.graph, inputs: inputs, count: `repeat`)
+    let benchmark = try benchmark(model, inputs)
     if common.json {
       standardOutput(json(benchmark, head: model.graph.architecture.head).text(pretty: true))
     } else if common.quiet {
@@ -84,6 +81,19 @@ struct ForwardBench: Verb {
       for line in table.lines() { standardOutput(line) }
     }
     return .success
+  }
+
+  /// An error about the inputs is one about the options that they were made of.
+  private func benchmark(_ model: Model, _ inputs: ModelInputs) throws -> Benchmark {
+    do throws(CheckpointError) {
+      return decode
+        ? try Benchmark(decoding: model.graph, prompt: inputs, count: `repeat`)
+        : try Benchmark(model.graph, inputs: inputs, count: `repeat`)
+    } catch {
+      guard error.category == .failed, error.file == nil, error.details.isEmpty else { throw error }
+      throw CheckpointError(
+        .malformed("\(error.problem.text): pass --length, or --decoder-length, with fewer tokens"))
+    }
   }
 
   private func text(_ milliseconds: Double) -> String {

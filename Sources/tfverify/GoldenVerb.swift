@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Containers
 import SystemPackage
 import TensorCore
 import TransformerKit
@@ -47,7 +48,7 @@ struct GoldenVerb: Verb {
   func perform() throws -> ExitStatus {
     try junit.reporting("golden", [model, golden], about: model) {
       try prepareArithmetic()
-      let model = try Model(model, options: sourceOptions.options)
+      let model = try opened()
       common.explain(model)
       var hasRoom = true
       let golden = try Golden(golden) { inputs, count throws(CheckpointError) in
@@ -63,6 +64,18 @@ struct GoldenVerb: Verb {
       }
       printAll(report)
       return (report.isVerified ? .success : .negative, report.testCases)
+    }
+  }
+
+  /// The model; an error that says so if it is the golden, and the other argument the model.
+  private func opened() throws -> Model {
+    do {
+      return try Model(model, options: sourceOptions.options)
+    } catch {
+      guard (try? Golden(model)) != nil else { throw error }
+      throw CheckpointError(
+        .malformed("is a golden, and the model comes first: tfverify golden MODEL GOLDEN"),
+        file: displayed(model))
     }
   }
 

@@ -120,6 +120,7 @@ struct PairText {
     }
     let weights = report.weights.enumerated().filter {
       !$0.element.relation.isExact && !explained.contains($0.element.path)
+        && !isTold($0.element.path)
     }
     func size(_ path: String) -> Double { differences[path]?.size ?? .infinity }
     let sorted = weights.sorted { x, y in
@@ -135,6 +136,12 @@ struct PairText {
     let open = report.explanations.filter { $0.cause == nil }.reduce(0) { $0 + $1.paths.count }
     return lines + (rest > 0 ? ["        \(rest) more (-v)"] : [])
       + (open == 0 ? [] : ["no known mistake explains \(describe(open, "weight"))"])
+  }
+
+  /// Whether a weight has the numbers of another one in both models, of which they are told.
+  private func isTold(_ path: String) -> Bool {
+    guard let tie = first.ties[path] else { return false }
+    return second.ties[path] == tie
   }
 
   /// The name in the files that have the weight, if it is the same and of this weight alone.
@@ -178,9 +185,15 @@ extension PairReport {
   var causes: [String] { reasons(explanations.filter { $0.cause != nil }) }
 
   private func reasons(_ shown: [Explanation]) -> [String] {
-    let all = explanations.count > 1 && !explanations.contains(where: \.isSufficient)
-    let isExplained = explanations.allSatisfy { $0.cause != nil } && configDifferences.isEmpty
+    let isTogether = explanations.count > 1 && !explanations.contains(where: \.isSufficient)
+    let isExplained = explanations.allSatisfy { $0.cause != nil }
+    let end: String? =
+      switch rest {
+      case .nothing: "undoing all of these makes all outputs agree"
+      case .cast(let type): "undoing all of these leaves a cast to \(type)"
+      case .more: nil
+      }
     return configDifferences.map { "config \($0)" } + shown.map(\.text)
-      + (all && isExplained ? ["undoing all of these makes all outputs agree"] : [])
+      + (isTogether && isExplained ? [end].compactMap(\.self) : [])
   }
 }

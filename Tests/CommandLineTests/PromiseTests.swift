@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What README.md and the helps promise, and the transcripts that show it.
+/// What README.md, the helps and docs promise, and the transcripts that show it.
 @Suite struct PromiseTests {
   /// A sentence, as it stands there; and transcripts in which `shown` is printed.
   struct Promise: Sendable, CustomTestStringConvertible {
@@ -42,12 +42,58 @@ import Testing
       shown: [("show-path", "decoder.blocks.1"), ("ls-include-path", "encoder.layer.1.")]),
     Promise(
       sentence: "completions for bash, zsh and fish", shown: [("complete", "embeddings.LayerNorm")]),
+    Promise(
+      sentence: "`tfinspect` reads; it never writes to what it looks at",
+      shown: [("inspect-reads-only", "the same")]),
+    Promise(
+      sentence: "is never written to, and a folder that the source is in is not replaced",
+      shown: [
+        ("convert-onto-source", "has the source in it, which is never touched"),
+        ("convert-onto-source", "is the source itself, which is never touched"),
+        ("convert-source-untouched", "the same"),
+      ]),
+    Promise(
+      sentence: "Results never depend on it",
+      shown: [("convert-threads", "the same"), ("pair-threads", "identical")]),
+    Promise(
+      sentence: "Say what would be written, and write nothing",
+      shown: [("convert-dry-run", "would write")]),
+    Promise(
+      sentence: "what is left out is listed",
+      shown: [("convert-folder-whole", "left out adapter_model.safetensors: safetensors")]),
+    Promise(
+      sentence: "A weight that the dialect has no place for is refused (exit code 4), never dropped",
+      shown: [("convert-no-place", "no place")]),
+    Promise(
+      sentence: "a safetensors file or a folder of shards is, where the heads were kept and fit, the one",
+      shown: [("convert-tfz-shards", "model.safetensors.index.json")]),
+    Promise(
+      sentence: "writes the same certificate about two models that are there already, byte for byte",
+      shown: [("convert-certificate-same", "same")]),
+    Promise(
+      sentence: "Names are compared byte for byte, case included",
+      shown: [("ls-include-case", "no tensor")]),
+    Promise(
+      sentence: "Equal digests mean: the same weights, bit for bit, and the same mathematics",
+      shown: [("id", "bert/base")]),
+    Promise(
+      sentence: "where they differ, the first one's value counts, and it is said",
+      shown: [("convert-shards-differ", "the first shard's counts")]),
+    Promise(
+      sentence: "go into a new index, or are listed as left out",
+      shown: [
+        ("convert-index-members", "\"mine\": 7"),
+        ("convert-index-members", "left out of the shard index: metadata.author, mine"),
+      ]),
   ]
 
   private static let texts: String = {
     let readme = fixture().removingLastComponent().appending("README.md")
+    let docs = fixture().removingLastComponent().appending("docs")
+    let pages = fileNames(in: docs).filter { $0.hasSuffix(".md") }
+      .map { String(decoding: readFile(docs.appending($0)), as: UTF8.self) }
     let helps = Transcript.all.filter { $0.name.hasPrefix("help-") }.map(\.recorded.stdout)
-    return ([String(decoding: readFile(readme), as: UTF8.self)] + helps)
+    return ([String(decoding: readFile(readme), as: UTF8.self)] + pages + helps)
       .joined(separator: " ").split { $0 == " " || $0 == "\n" }.joined(separator: " ")
   }()
 

@@ -139,7 +139,7 @@ extension Ground {
       mutant.equivalence = symmetry(kind, of: module)?.reason
     }
     mutant.pair = [
-      Mutant.Expected(module + ".experts", "a copy of"),
+      Mutant.Expected(module + ".experts", "moved by \(block) up in B, the first ones to the end"),
       Mutant.Expected(module + ".experts", "exchanged with"),
     ]
     return mutant

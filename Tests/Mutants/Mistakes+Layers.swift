@@ -32,7 +32,7 @@ let layerMistakes: [Plant] = [
     guard order != Array(0..<layers),
       var mutant = try ground.relayered("layers sorted as text", stack, stack, order)
     else { return nil }
-    mutant.pair = [Mutant.Expected(stack, "copy of"), Mutant.Expected(stack, "exchanged with")]
+    mutant.pair = [Mutant.Expected(stack, "in the order of their numbers as text in B")]
     mutant.golden = [Mutant.Expected(stack, "layers in the order of their numbers as text")]
     return mutant
   },

@@ -35,6 +35,10 @@ public struct Checkpoint: Sendable {
   public let index: FilePath?
   /// What the shard index says about itself: `total_size` and the like.
   public let indexMetadata: JSONValue?
+  /// What the shard index says beside `weight_map` and `metadata`.
+  public let indexMembers: [JSONValue.Member]
+  /// The keys of `metadata` that shards have with other values, each once.
+  public let differingMetadata: [String]
   /// The folder that the user named, or that the index he named is in.
   public let folder: FilePath?
   /// What it is a part of, if it is no model for itself.
@@ -159,6 +163,11 @@ public struct Checkpoint: Sendable {
     self.files = files
     self.index = index?.path
     indexMetadata = index?.metadata
+    indexMembers = index?.others ?? []
+    var seen: Set<TensorName> = []
+    differingMetadata = contents.differingMetadata.filter {
+      seen.insert(TensorName($0)).inserted
+    }
     folder = source.folder
     part =
       index == nil && files.count == 1

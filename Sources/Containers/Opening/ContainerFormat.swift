@@ -90,6 +90,8 @@ struct Contents: Sendable {
   var tensors: [Tensor]
   /// The text beside them.
   var metadata: Metadata?
+  /// The keys of it that several files of it have with other values.
+  var differingMetadata: [String] = []
   /// Whether that order is what the writer declared, or an accident.
   var keepsOrder = true
   /// Further files that the tensors' bytes are in.

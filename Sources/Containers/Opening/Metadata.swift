@@ -38,6 +38,15 @@ public struct Metadata: Sendable, Equatable {
 }
 
 extension Metadata {
+  /// The keys that are in both with other values.
+  static func differingKeys(_ a: Metadata?, _ b: Metadata?) -> [String] {
+    guard let a, let b else { return [] }
+    let values = Dictionary(a.entries.map { (TensorName($0.key), $0.value) }) { first, _ in first }
+    return b.entries.filter { entry in
+      values[TensorName(entry.key)].map { TensorName($0) != TensorName(entry.value) } ?? false
+    }.map(\.key)
+  }
+
   /// The pairs of both; where a key is in both, the first's value counts.
   static func merged(_ a: Metadata?, _ b: Metadata?) -> Metadata? {
     guard let a, let b else { return a ?? b }

@@ -10,6 +10,8 @@ struct ShardIndex {
   let path: FilePath
   /// What `metadata` says, such as `total_size`.
   private(set) var metadata: JSONValue?
+  /// What it says beside `weight_map` and `metadata`.
+  private(set) var others: [JSONValue.Member] = []
   /// The names of the shards, sorted.
   private(set) var shards: [String] = []
   /// For each tensor, which of `shards` has it.
@@ -33,7 +35,10 @@ struct ShardIndex {
           switch TensorName(member.key) {
           case "weight_map": map = member.value
           case "metadata": metadata = member.value
-          default: break
+          default:
+            if let value = try? JSONValue(parsing: Array(bytes[member.value]), grammar: .strict) {
+              others.append(JSONValue.Member(TensorName(member.key).text, value))
+            }
           }
         }
       } catch {
@@ -159,6 +164,7 @@ struct ShardIndex {
         continue
       }
       let part = try Self.open(path, &format)
+      contents.differingMetadata += Metadata.differingKeys(contents.metadata, part.metadata)
       contents.metadata = Metadata.merged(contents.metadata, part.metadata)
       contents.keepsOrder = contents.keepsOrder && part.keepsOrder
       contents.others += part.others

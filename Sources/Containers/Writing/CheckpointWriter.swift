@@ -26,6 +26,31 @@ public struct CheckpointWriter: Sendable {
   let belongings: Belongings
   /// Further small files of a folder.
   let extraFiles: [ExtraFile]
+  /// What a shard index is to say beside which tensor is where.
+  public var indexFacts = IndexFacts()
+
+  /// What a shard index says beside which tensor is where.
+  public struct IndexFacts: Sendable {
+    /// Members of `metadata`; `total_size` is not among them.
+    let metadata: [JSONValue.Member]
+    /// Members beside `metadata` and `weight_map`.
+    let others: [JSONValue.Member]
+
+    /// None.
+    init() { (metadata, others) = ([], []) }
+
+    /// Those of a checkpoint's own index.
+    public init(of source: Checkpoint) {
+      metadata = (source.indexMetadata?.members ?? []).filter { $0.key != "total_size" }
+      others = source.indexMembers
+    }
+
+    /// Their names, but for the number of parameters, which everybody can count.
+    public var names: [String] {
+      metadata.filter { $0.key != "total_parameters" }.map { "metadata.\($0.key)" }
+        + others.map(\.key)
+    }
+  }
 
   /// The config beside a single file.
   public var configPath: FilePath { WritePlan.configPath(of: destination) }

@@ -20,6 +20,8 @@ extension CheckpointWriter {
     } else if let type = destination.status?.type, type != .regular {
       // A device or a pipe must not give way to a file, even where it could.
       throw refusal("is \(type.words), and a file was to be written")
+    } else if let own = identity(destination), sources.contains(where: { identity($0) == own }) {
+      throw refusal("is the source itself, which is never touched")
     } else if !overwrite {
       throw refusal("exists already", advice: "--force replaces it")
     }
@@ -32,10 +34,10 @@ extension CheckpointWriter {
     }
     let names = try names(in: destination)
     if names.isEmpty { return }
-    guard overwrite else { throw refusal("exists already", advice: "--force replaces it") }
     for source in sources where isInside(source, destination) {
       throw refusal("has the source in it, which is never touched")
     }
+    guard overwrite else { throw refusal("exists already", advice: "--force replaces it") }
     if let inner = try firstSpecial(in: destination) {
       let name = "\"\(displayed(inner))\""
       throw refusal("is not replaced, because \(name) in it is no file, link or folder")

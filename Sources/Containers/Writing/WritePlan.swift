@@ -185,7 +185,7 @@ public struct WritePlan: Sendable {
       add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
       return
     }
-    var index = ShardIndexText()
+    var index = ShardIndexText(facts: writer.indexFacts)
     for (number, shard) in shards.enumerated() {
       let name = writer.format.shardName(number + 1, of: shards.count)
       let layout = try writer.format.lay(out: shard)
@@ -243,8 +243,11 @@ private func padded(_ number: Int) -> String {
 /// Python's `json.dumps(index, indent=2, sort_keys=True)` and a newline; `total_size` counts the
 /// tensors' bytes, without headers.
 struct ShardIndexText {
+  let facts: CheckpointWriter.IndexFacts
   private var totalSize = 0
   private var map: [TensorName: String] = [:]
+
+  init(facts: CheckpointWriter.IndexFacts) { self.facts = facts }
 
   /// Adds the tensors of a shard.
   mutating func add(_ tensors: [Tensor], in shard: String) {
@@ -259,17 +262,26 @@ struct ShardIndexText {
     let lines = map.sorted { $0.key < $1.key }.map {
       "    \(jsonString($0.key.text, ascii: true)): \(jsonString($0.value, ascii: true))"
     }
-    return """
+    let metadata = facts.metadata + [JSONValue.Member("total_size", .number(totalSize))]
+    let map = """
       {
-        "metadata": {
-          "total_size": \(totalSize)
-        },
-        "weight_map": {
       \(lines.joined(separator: ",\n"))
         }
-      }
-
       """
+    let members =
+      facts.others.map { ($0.key, $0.value.text()) }
+      + [
+        ("metadata", "{\n\(Self.text(metadata.map { ($0.key, $0.value.text()) }, indent: 4))\n  }"),
+        ("weight_map", map),
+      ]
+    return "{\n\(Self.text(members, indent: 2))\n}\n"
+  }
+
+  /// Members, sorted by their names, a line each.
+  private static func text(_ members: [(key: String, value: String)], indent: Int) -> String {
+    members.sorted { TensorName($0.key) < TensorName($1.key) }.map {
+      String(repeating: " ", count: indent) + "\(jsonString($0.key, ascii: true)): \($0.value)"
+    }.joined(separator: ",\n")
   }
 }
 

@@ -64,7 +64,7 @@ public struct IntegerStatistics: Equatable, Sendable {
         sum &+= x
         squares &+= x &* x
         zeros &+= x == 0 ? 1 : 0
-        if largest.limit > 0 { largest.add(Double(x), at: first + index) }
+        if largest.limit > 0 { largest.add(x, at: first + index) }
       }
       addRun(end - start, Int128(low), Int128(high), Int128(sum), zeros)
       addSquares(UInt128(squares))
@@ -88,7 +88,7 @@ public struct IntegerStatistics: Equatable, Sendable {
         zeros &+= x == 0 ? 1 : 0
         let magnitude = UInt128(x.magnitude)
         addSquares(magnitude &* magnitude)
-        if largest.limit > 0 { largest.add(Double(x), at: first + index) }
+        if largest.limit > 0 { largest.add(x, at: first + index) }
       }
       addRun(end - start, Int128(low), Int128(high), sum, zeros)
     }

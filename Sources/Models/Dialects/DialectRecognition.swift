@@ -30,10 +30,26 @@ func recognizedArchitecture(
   let shown = Set((named.isEmpty ? dialects : named).map(\.architecture))
   let candidates = architectures.filter { shown.contains($0.name) }
   if candidates.count == 1 { return candidates[0] }
+  if let config, let type = architecture(ofClassIn: config, among: candidates) { return type }
   if let prefix = UnknownPrefix(of: table, hiding: families.dialects) { throw prefix.error }
   throw CheckpointError(
     .unsupported("neither a config.json nor the tensors' names show the architecture"),
     advice: "pass --config FILE, or --architecture NAME; \(listOfArchitectures)")
+}
+
+/// The one architecture that has the class which a config without `model_type` names.
+private func architecture(
+  ofClassIn config: JSONValue, among architectures: [any Architecture.Type]
+) -> (any Architecture.Type)? {
+  guard let name = config["architectures"]?.elements?.first?.string else { return nil }
+  let found = architectures.filter { type in
+    var reader = ConfigReader(config)
+    _ = type.init(config: &reader) { _ in false }
+    return reader.facts.contains { fact in
+      if case .modelClass(let names) = fact.kind { names.contains(name) } else { false }
+    }
+  }
+  return found.count == 1 ? found[0] : nil
 }
 
 /// Where all of them are.

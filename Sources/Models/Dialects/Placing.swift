@@ -66,7 +66,10 @@ struct Placing {
       throw CheckpointError(
         .refused(
           "the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
-        advice: isExtraOnly ? "--allow-extra leaves out what is no part of \(head)" : nil,
+        advice: isExtraOnly
+          ? "--allow-extra leaves out what is no part of \(head)"
+          : faults.allSatisfy { $0.hasPrefix("training") }
+            ? "--drop-training-state leaves it out where the model is needed" : nil,
         details: faults, listing: "tfinspect check has them all")
     }
   }

@@ -6,11 +6,11 @@ struct MisfitCause {
   /// A number of the config, and what it would have to be.
   private struct Change {
     let path: [String]
-    let value: Int
+    let value: JSONValue
     /// What the config says, as the beginning of a sentence's end: `where the config says 5`.
     let own: String
 
-    var text: String { "\(path.joined(separator: ".")) \(value), \(own)" }
+    var text: String { "\(path.joined(separator: ".")) \(value.text()), \(own)" }
   }
 
   /// How a config was tried.
@@ -52,7 +52,7 @@ struct MisfitCause {
       var better: (Trial, Change)?
       for change in candidates(for: best) {
         budget -= best.placing.slotCount
-        let config = best.reader.config.setting(change.path, to: .number(change.value))
+        let config = best.reader.config.setting(change.path, to: change.value)
         guard budget > 0, let trial = try trial(config),
           trial.placing.faults.count < (better?.0 ?? best).placing.faults.count
         else { continue }
@@ -96,12 +96,16 @@ struct MisfitCause {
   // MARK: Candidates
 
   /// What may be wrong: a number of which a wrong extent is a multiple, so that the found one is as many
-  /// times another; and numbers of layers, where layers are missing or too many.
+  /// times another; numbers of layers, where layers are missing or too many; and whether there are weights of a
+  /// kind at all.
   private func candidates(for trial: Trial) -> [Change] {
     var found: [Change] = []
     func add(_ fact: ConfigFact, _ value: Int) {
       guard case .count(let range, _) = fact.kind, range.contains(value), value != fact.value.int
       else { return }
+      add(fact, .number(value))
+    }
+    func add(_ fact: ConfigFact, _ value: JSONValue) {
       let change = self.change(of: fact, to: value, trial)
       if !found.contains(where: { $0.path == change.path && $0.value == value }) {
         found.append(change)
@@ -119,6 +123,9 @@ struct MisfitCause {
     for number in layerCounts(trial.placing) {
       for fact in counts where fact.countsLayers { add(fact, number) }
     }
+    for fact in trial.reader.facts where fact.kind == .flag {
+      if case .bool(let value) = fact.value { add(fact, .bool(!value)) }
+    }
     return found
   }
 
@@ -130,12 +137,12 @@ struct MisfitCause {
       .weights, value: fact.value)
   }
 
-  private func change(of fact: ConfigFact, to value: Int, _ trial: Trial) -> Change {
+  private func change(of fact: ConfigFact, to value: JSONValue, _ trial: Trial) -> Change {
     let own = fact.value.text()
     let config = trial.reader.config
     let names = config.value(at: fact.path.dropLast() + ["id2label"])?.members
     let says: String
-    if let number = config.value(at: fact.path), number != .null {
+    if let given = config.value(at: fact.path), given != .null {
       says = "where the config says \(own)"
     } else if fact.path.last == "num_labels", names != nil {
       says = "where id2label has \(own)"

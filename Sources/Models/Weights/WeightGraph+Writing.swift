@@ -80,7 +80,7 @@ extension WeightGraph {
     guard faults.isEmpty else {
       let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"
       throw CheckpointError(
-        .refused("the model does not fit the dialect \(dialect.name): \(count)"),
+        .refused("the model does not fit the dialect \(dialect.fullName): \(count)"),
         advice: faults.allSatisfy { $0.hasPrefix("not exact") }
           ? "--allow-lossy rounds the sums, as the ecosystem's own converter does" : nil,
         details: faults)

@@ -25,6 +25,16 @@ public struct PairReport: Sendable {
     public let relation: WeightRelation
   }
 
+  /// What is left of a difference when all weights that a known mistake could explain are as in A.
+  public enum Rest: Equatable, Sendable {
+    /// Nothing.
+    case nothing
+    /// A was cast to that type.
+    case cast(DType)
+    /// More, in weights or in configs.
+    case more
+  }
+
   /// What they are to each other.
   public let verdict: Verdict
   /// All weights, in the order of the computation.
@@ -39,6 +49,8 @@ public struct PairReport: Sendable {
   public let configDifferences: [String]
   /// Why weights differ, as far as the known mistakes explain it.
   public let explanations: [Explanation]
+  /// What is left when these are undone.
+  public let rest: Rest
   /// The names of both architectures, if they are not the same.
   public let architectures: (a: String, b: String)?
 }
@@ -67,8 +79,7 @@ public func compare<Scalar: ComputeScalar>(
     given ?? (isShort ? a.graph.architecture.shortProbe : a.graph.architecture.probe)
   let change = RoundedWeights(weights)
   let (outputs, divergence) = try compareBehaviour(
-    a.graph, b.graph, inputs, isProbe: given == nil, isRounded: change != nil, Scalar.self,
-    progress)
+    a.graph, b.graph, inputs, isProbe: given == nil, weights: weights, Scalar.self, progress)
   let hasBlocks = weights.contains { $0.relation.quantizationError != nil }
   let tokens =
     hasBlocks && !outputs.isEmpty
@@ -76,10 +87,9 @@ public func compare<Scalar: ComputeScalar>(
   let differing =
     change == nil && explaining ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
   let configDifferences = configDifferences(a.graph, b.graph)
-  let isAll =
-    configDifferences.isEmpty
-    && weights.allSatisfy { $0.relation.isExplicable || $0.relation == .identical }
-  let explanations = try explanations(a.graph, b.graph, of: differing, isAll: isAll) {
+  let rest =
+    configDifferences.isEmpty ? rest(of: weights, a.graph, b.graph) : PairReport.Rest.more
+  let explanations = try explanations(a.graph, b.graph, of: differing, rest: rest) {
     graph throws(CheckpointError) in
     // A model that does not take A's inputs does not agree with it.
     guard (try? graph.architecture.prepare(inputs)) != nil else { return false }
@@ -91,8 +101,27 @@ public func compare<Scalar: ComputeScalar>(
   return PairReport(
     verdict: verdict(weights, divergence, change).naming(architectures), weights: weights,
     outputs: outputs, firstDivergence: divergence, tokens: tokens,
-    configDifferences: configDifferences,
-    explanations: explanations, architectures: architectures)
+    configDifferences: configDifferences, explanations: explanations, rest: rest,
+    architectures: architectures)
+}
+
+/// What is left when the weights that a known mistake could explain are as in A.
+private func rest(
+  of weights: [PairReport.Weight], _ a: WeightGraph, _ b: WeightGraph
+) -> PairReport.Rest {
+  var casts: [(from: DType, to: DType)] = []
+  for weight in weights {
+    switch weight.relation {
+    case .identical: continue
+    case .cast(let from, let to): casts.append((from, to))
+    case .different:
+      // Undone in the type that it has in B.
+      guard let x = a.tensor(at: weight.path), let y = b.tensor(at: weight.path) else { return .more }
+      if x.dtype != y.dtype { casts.append((x.dtype, y.dtype)) }
+    default: return .more
+    }
+  }
+  return casts.isEmpty ? .nothing : castType(of: casts).map { .cast($0) } ?? .more
 }
 
 extension PairReport.Verdict {
@@ -124,25 +153,20 @@ func farProbe(_ a: WeightGraph, _ b: WeightGraph) -> ModelInputs? {
 /// - Parameters:
 ///   - isProbe: whether the inputs are the built-in probe, so that others may be run, too, if these show
 ///     nothing. What is found of outputs is that of the first ones.
-///   - isRounded: whether weights of B are A's, cast or quantised. Then B must not part from what A's mathematics makes
-///     of B's weights.
 /// - Throws: `CheckpointError` when weights cannot be read, or A cannot take the inputs.
 func compareBehaviour<Scalar: ComputeScalar>(
-  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, isProbe: Bool, isRounded: Bool,
-  _: Scalar.Type, _ progress: WeightProgress? = nil
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, isProbe: Bool,
+  weights: [PairReport.Weight], _: Scalar.Type, _ progress: WeightProgress? = nil
 ) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
-  let near = try compareBehaviour(a, b, inputs, isRounded: isRounded, Scalar.self, progress)
+  let near = try compareBehaviour(a, b, inputs, weights, Scalar.self, progress)
   guard near.divergence == nil, isProbe, let far = farProbe(a, b) else { return near }
-  let beyond = try compareBehaviour(
-    a, b, far, isRounded: isRounded, Scalar.self, progress
-  )
-  .divergence
+  let beyond = try compareBehaviour(a, b, far, weights, Scalar.self, progress).divergence
   return (near.outputs, beyond.map { "\($0), beyond what the probe reaches" })
 }
 
 private func compareBehaviour<Scalar: ComputeScalar>(
-  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, isRounded: Bool, _: Scalar.Type,
-  _ progress: WeightProgress?
+  _ a: WeightGraph, _ b: WeightGraph, _ inputs: ModelInputs, _ weights: [PairReport.Weight],
+  _: Scalar.Type, _ progress: WeightProgress?
 ) throws(CheckpointError) -> (outputs: [Deviation], divergence: String?) {
   var (outputs, divergence): ([Deviation], String?)
   do {
@@ -152,11 +176,14 @@ private func compareBehaviour<Scalar: ComputeScalar>(
     _ = try a.architecture.prepare(inputs)
     (outputs, divergence) = ([], "inputs: B \(error)")
   }
-  if isRounded, divergence != nil {
+  let rounded = weights.filter { $0.relation.isRounding && $0.relation != .identical }
+  if divergence != nil, !rounded.isEmpty {
+    let isAllRounding = weights.allSatisfy(\.relation.isRounding)
     // With one mathematics, that run of A would be B's own.
-    if a.architecture.isSame(as: b.architecture) { return (outputs, nil) }
-    divergence = try compareRuns(a.withWeights(of: b), b, inputs, Scalar.self, progress)
-      .divergence
+    if isAllRounding, a.architecture.isSame(as: b.architecture) { return (outputs, nil) }
+    let roundedA =
+      isAllRounding ? a.withWeights(of: b) : a.replacing(Set(rounded.map(\.path)), by: b)
+    divergence = try compareRuns(roundedA, b, inputs, Scalar.self, progress).divergence
   }
   return (outputs, divergence)
 }
@@ -266,8 +293,10 @@ func verdict(
   case .quantized(let types): return .quantized(types)
   case nil: break
   }
-  let isIdentical = weights.allSatisfy { $0.relation == .identical }
-  return isIdentical ? .identical : .different("weights are cast to several types")
+  let types = Set(weights.compactMap(\.relation.castType)).map(\.description).sorted()
+  return types.isEmpty
+    ? .identical
+    : .different("weights are cast to \(types.listed), and not to one type")
 }
 
 extension WeightRelation {
@@ -294,32 +323,41 @@ private func compareRuns<Scalar: ComputeScalar>(
       if resultA?.name != resultB?.name { divergence = divergence ?? "number of stages" }
       return (outputs, divergence)
     }
-    if divergence == nil, !isEqual(passA.states, passB.states) || resultA.name != resultB.name {
-      divergence = "stage \(resultA.name)"
-    }
+    let states = differingStates(passA.states, passB.states)
+    let isFirst = divergence == nil && (!states.isEmpty || resultA.name != resultB.name)
+    if isFirst { divergence = "stage \(resultA.name)" }
+    var isAlike = !resultA.outputs.isEmpty && resultA.outputs.count == resultB.outputs.count
     for (x, y) in zip(resultA.outputs, resultB.outputs) {
       guard x.name == y.name, x.value.shape == y.value.shape else {
+        isAlike = false
         divergence = divergence ?? "output \(x.name)"
         continue
       }
       let deviation = try Deviation(x.name, y.value, from: x.value)
+      isAlike = isAlike && deviation.isIdentical
       if !deviation.isIdentical { divergence = divergence ?? "stage \(resultA.name)" }
       outputs.append(deviation)
     }
     if resultA.outputs.count != resultB.outputs.count {
       divergence = divergence ?? "outputs of stage \(resultA.name)"
     }
+    // Where the stage's outputs are the same, it is something else that it leaves to the next.
+    if isFirst, isAlike, !states.isEmpty {
+      divergence = "stage \(resultA.name), state \(states.joined(separator: ", "))"
+    }
   }
 }
 
-/// Whether all states have the same bits, as far as they are computed: scores over a vocabulary are
+/// The states that have not the same bits, as far as they are computed: scores over a vocabulary are
 /// compared once, as outputs.
-private func isEqual<Scalar: ComputeScalar>(_ a: States<Scalar>, _ b: States<Scalar>) -> Bool {
-  a.names == b.names
-    && a.names.allSatisfy { name in
-      guard case .array(let x) = a.value(of: name), case .array(let y) = b.value(of: name) else {
-        return a.value(of: name).shape == b.value(of: name).shape
-      }
-      return hasEqualBits(x, y)
+private func differingStates<Scalar: ComputeScalar>(
+  _ a: States<Scalar>, _ b: States<Scalar>
+) -> [String] {
+  if a.names != b.names { return Set(a.names).symmetricDifference(b.names).sorted() }
+  return a.names.filter { name in
+    guard case .array(let x) = a.value(of: name), case .array(let y) = b.value(of: name) else {
+      return a.value(of: name).shape != b.value(of: name).shape
     }
+    return !hasEqualBits(x, y)
+  }
 }

@@ -24,7 +24,7 @@ extension Conversion {
     {
       notes.append("\(name) is written as \(format), though it is called like \(other)")
     }
-    return notes + bareArrayNotes
+    return notes + bareArrayNotes + shardNotes
   }
 
   /// Whose program reads the container, under other names, where names stay as they are.
@@ -32,6 +32,26 @@ extension Conversion {
     guard dialect == nil, source.format != format else { return nil }
     return options.recognition.families.readers(
       of: format.name, holding: source.tensors, config: source.config?.value)
+  }
+
+  /// What shards and their index say, and the target does not.
+  private var shardNotes: [String] {
+    // TFZ has the heads of all shards, and their index as it is.
+    if format == .tfz, dialect == nil { return [] }
+    var notes: [String] = []
+    if !source.differingMetadata.isEmpty {
+      notes.append("__metadata__: \(source.differingShardsText)")
+    }
+    let facts = CheckpointWriter.IndexFacts(of: source).names
+    if !facts.isEmpty, !keepsIndexFacts {
+      notes.append("left out of the shard index: \(abridgedList(facts))")
+    }
+    return notes
+  }
+
+  /// Whether what the source's index says is still true of the new one's tensors, and there is one.
+  private var keepsIndexFacts: Bool {
+    dialect == nil && coded.isEmpty && target.isFolder && target.maxShardSize != nil
   }
 
   /// What is lost in a container that has neither names nor metadata.
@@ -67,6 +87,11 @@ extension Conversion {
 }
 
 extension Checkpoint {
+  /// What becomes of metadata that shards have with other values; the first one's counts.
+  var differingShardsText: String {
+    "shards differ in \(abridgedList(differingMetadata)); the first shard's counts"
+  }
+
   /// What lies in the checkpoint's folder.
   ///
   /// Where nothing of it travels, a folder with too much in it to be looked at whole is no obstacle.
@@ -80,4 +105,11 @@ extension Checkpoint {
       return try surroundings(isDeep: false)
     }
   }
+}
+
+/// A list of names, ten at most.
+private func abridgedList(_ names: [String]) -> String {
+  let rest = names.count - 10
+  return names.prefix(10).map { escaped(abridged($0, to: 60)) }.joined(separator: ", ")
+    + (rest > 0 ? " and \(rest) more" : "")
 }

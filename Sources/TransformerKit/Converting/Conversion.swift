@@ -192,13 +192,17 @@ public struct Conversion: Sendable {
     (isTokenizerWritten, tokenizerObstacle) = (tokenizer?.files != nil, tokenizer?.obstacle)
     belongings = try source.belongings(
       for: target, of: model, in: format, written, beside: surroundings.companions)
-    writer = CheckpointWriter(
+    var writer = CheckpointWriter(
       destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
       sources: target.isFolder ? source.ownFiles : source.allFiles,
       belongings: belongings,
       extraFiles: nativeConfig(of: model, target) + (tokenizer?.extraFiles ?? []))
+    if target.dialect == nil, coded.isEmpty {
+      writer.indexFacts = CheckpointWriter.IndexFacts(of: source)
+    }
+    self.writer = writer
   }
 
   /// What would be written.

@@ -17,10 +17,17 @@ public enum Slice {
     }
     var ranges = shape.map { 0..<$0 }
     for (axis, part) in parts.enumerated() {
-      guard let range = range(part.filter { $0 != " " }, below: shape[axis]) else {
+      let part = part.filter { $0 != " " }
+      if part.count(where: { $0 == ":" }) > 1 {
+        throw fault(text, "has a step, and steps are not supported")
+      }
+      guard let range = range(part, below: shape[axis]) else {
         throw fault(text, "does not fit the shape \(describe(shape: shape))")
       }
-      ranges[axis] = range
+      guard range.start <= range.stop else {
+        throw fault(text, "has a range that ends before it begins")
+      }
+      ranges[axis] = range.start..<range.stop
     }
     return ranges
   }
@@ -29,7 +36,9 @@ public enum Slice {
     CheckpointError(.malformed("the slice \"\(text)\" \(reason)"))
   }
 
-  private static func range(_ text: String, below extent: Int) -> Range<Int>? {
+  private static func range(
+    _ text: String, below extent: Int
+  ) -> (start: Int, stop: Int)? {
     let ends = text.split(separator: ":", omittingEmptySubsequences: false)
     func position(_ text: Substring, default standard: Int) -> Int? {
       if text.isEmpty { return standard }
@@ -39,14 +48,13 @@ public enum Slice {
       guard !ends[0].isEmpty, let index = position(ends[0], default: 0),
         (0..<extent).contains(index)
       else { return nil }
-      return index..<index + 1
+      return (index, index + 1)
     }
     guard ends.count == 2, let start = position(ends[0], default: 0),
-      let stop = position(ends[1], default: extent), (0...extent).contains(start),
-      start <= stop
+      let stop = position(ends[1], default: extent), (0...extent).contains(start), stop >= 0
     else { return nil }
     // As in numpy, a range may end behind the last element.
-    return start..<min(stop, extent)
+    return (start, min(stop, extent))
   }
 }
 

@@ -37,6 +37,9 @@ public struct GoldenReport: Sendable {
   public var isVerified: Bool { lines.allSatisfy(\.isWithin) }
 }
 
+/// The bytes of weights that are changed at once to see what several mistakes together would make of them.
+private let mostCopied = 1 << 30
+
 extension Model {
   /// Compares the model, run in double precision, with a golden.
   ///
@@ -135,23 +138,38 @@ extension Model {
     return stages[...wrong].enumerated().filter { $0 > right || $1.hasOtherStates }.map(\.1.stage)
   }
 
-  /// Undoes known mistakes one by one until the golden is reached.
+  /// Undoes known mistakes one by one until the golden is reached, then the same one in several places.
   private func explanation(
     of golden: Golden, _ lines: [GoldenReport.Line], tolerance: Double, suspects: [String]
   ) throws(CheckpointError) -> String? {
-    let weights = Set(graph.weightsByStage.filter { suspects.contains($0.stage) }.flatMap(\.paths))
+    func weights(_ isMeant: (String) -> Bool) -> Set<String> {
+      Set(graph.weightsByStage.filter { isMeant($0.stage) }.flatMap(\.paths))
+    }
+    let suspected = weights(suspects.contains)
     let worst = lines.compactMap(\.deviation?.relative).filter(\.isFinite).max() ?? 0
-    for trial in Trial.all(for: self) {
-      // Changing what the wrong stages do not use changes nothing.
-      guard trial.paths.map({ !weights.isDisjoint(with: $0) }) ?? true else { continue }
+    func isRight(_ trial: Trial) throws(CheckpointError) -> Bool {
       // What a weight in single precision may be off by, after it was scaled and scaled back: little beside
       // what is wrong now.
       let limit = trial.isRounded ? max(tolerance, min(1e-4, worst / 100)) : tolerance
-      guard let graph = try trial.undo(self),
+      guard let graph = try trial.undo(graph),
         let stages = try? stages(graph, golden, tolerance: limit, stopping: true)
-      else { continue }
+      else { return false }
       let lines = stages.flatMap(\.lines)
-      if lines.count == golden.outputs.count, lines.allSatisfy(\.isWithin) { return trial.text }
+      return lines.count == golden.outputs.count && lines.allSatisfy(\.isWithin)
+    }
+    // Changing what the wrong stages do not use changes nothing.
+    for trial in Trial.all(for: self)
+    where trial.paths.map({ !suspected.isDisjoint(with: $0) }) ?? true {
+      if try isRight(trial) { return trial.text }
+    }
+    // What is in all layers is in none that is known to be right.
+    let before = graph.weightsByStage.map(\.stage).prefix { $0 != suspects.last }
+    let right = weights { before.contains($0) && !suspects.contains($0) }.subtracting(suspected)
+    for trial in Trial.together(for: self) {
+      guard let paths = trial.paths, right.isDisjoint(with: paths),
+        !suspected.isDisjoint(with: paths), graph.byteCount(at: paths) <= mostCopied
+      else { continue }
+      if try isRight(trial) { return trial.text }
     }
     return try solution(of: golden, tolerance: tolerance)
   }

@@ -18,6 +18,8 @@ public struct VerificationMemory {
 
   private let fixed: Int
   private let graphs: [WeightGraph]
+  /// What looking for a cause takes beside strips of weights: copies of those that a mistake may be in.
+  private var copies = 0
   /// The bytes of the largest tensor that is read in a layout of its own, which is not known yet.
   private var largestTarget: Int?
 
@@ -78,6 +80,7 @@ public struct VerificationMemory {
   public init(_ graph: WeightGraph, goldenWith inputs: ModelInputs, outputElements: Int) {
     let memory = ForwardMemory(graph, inputs, Double.self)
     self.init(memory.states + memory.stage + outputElements * 8, [graph])
+    copies = graph.slots.reduce(0) { $0 + (graph.tensor(at: $1.path)?.byteCount ?? 0) }
   }
 
   private init(_ computed: Int, _ graphs: [WeightGraph]) {
@@ -100,7 +103,7 @@ public struct VerificationMemory {
       let rows = max(1, slot.shape.first ?? 1)
       return rows + slot.parameterCount / rows
     }
-    return (24 << 20) + 200 * (lines.max() ?? 0)
+    return (24 << 20) + 200 * (lines.max() ?? 0) + copies
   }
 
   /// Keeps a cap, by smaller slabs if need be.

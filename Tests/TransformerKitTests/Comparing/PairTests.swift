@@ -165,7 +165,23 @@ extension PairReport.Verdict {
     var half = try Variant("base")
     try half.convert(to: .f16, float16)
     mixed.tensors[0] = half.tensors[0]
-    #expect(try compare(original, mixed.model()).verdict.isDifferent)
+    #expect(
+      try compare(original, mixed.model()).verdict
+        == .different("weights are cast to BF16 and F16, and not to one type"))
+  }
+
+  /// What a cast changes in the first stages does not hide where the mistake is.
+  @Test func `a mistake beside a cast is found, and what is left without it`() throws {
+    var variant = try Variant("base")
+    try variant.transpose("encoder.layer.1.attention.self.query.weight")
+    try variant.convert(to: .bf16, bfloat16)
+    let report = try compare(openModel("bert/base"), variant.model())
+    #expect(report.rest == .cast(.bf16))
+    #expect(report.firstDivergence == "stage encoder.blocks.1")
+    #expect(
+      report.explanations.map(\.text) == [
+        "encoder.blocks.1.attention.query.weight: transposed in B; undoing it leaves a cast to BF16"
+      ])
   }
 
   @Test func `a cast with some weights in a type that has all numbers of the old one is a cast`()

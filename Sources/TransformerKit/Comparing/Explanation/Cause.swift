@@ -10,6 +10,8 @@ public indirect enum Cause: Equatable, Sendable {
   case exchanged(with: String)
   /// It is a copy of another weight of A.
   case copied(from: String)
+  /// Layers or experts stand for one another.
+  case renumbered(Renumbering)
   /// B takes another weight for it, and A has one of its own.
   case tied(to: String)
   /// B has one of its own, and A takes another weight for it.
@@ -49,6 +51,7 @@ public indirect enum Cause: Equatable, Sendable {
     case .reshaped: return "given the other shape instead of being transposed in B"
     case .exchanged(let other): return "exchanged with \(other) in B"
     case .copied(let other): return "a copy of \(other) in B"
+    case .renumbered(let change): return change.text
     case .tied(let other): return "tied to \(other) in B, a weight of its own in A"
     case .untied(let other): return "a weight of its own in B, tied to \(other) in A"
     case .shifted(let axis, let offset):

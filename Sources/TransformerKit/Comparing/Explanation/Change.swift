@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
 import TensorCore
 
 /// The rows and columns of a matrix in which something was changed; of a vector, an element a row.
@@ -85,17 +90,31 @@ extension Tensor {
     guard count > 2, largest.b.isFinite else { return nil }
     // What a rounded product or sum may be off by.
     let slack = 4 * dtype.epsilon
-    let factor = largest.b / largest.a
-    let isScaled = try region.allSatisfy(self, other) {
-      abs($1 - factor * $0) <= slack * abs(factor * $0)
+    let factor = try simplest(largest.b / largest.a, largest, to: other, in: region) { a, b, factor in
+      abs(b - factor * a) <= slack * abs(factor * a)
     }
-    if isScaled, abs(factor - 1) > 2 * slack { return .scaled(roundedToDigits(factor)) }
-    let amount = largest.b - largest.a
-    let isMoved = try region.allSatisfy(self, other) {
-      abs($1 - $0 - amount) <= slack * (abs($0) + abs(amount))
+    if let factor, abs(factor - 1) > 2 * slack { return .scaled(factor) }
+    let amount = try simplest(largest.b - largest.a, largest, to: other, in: region) { a, b, amount in
+      abs(b - a - amount) <= slack * (abs(a) + abs(amount))
     }
-    let isVisible = abs(amount) > 4 * slack * abs(largest.a)
-    return isMoved && isVisible ? .offset(roundedToDigits(amount)) : nil
+    guard let amount, abs(amount) > 4 * slack * abs(largest.a) else { return nil }
+    return .offset(amount)
+  }
+
+  /// The number with the fewest digits that is right for all elements of a region, `nil` if none is.
+  ///
+  /// - Parameters:
+  ///   - value: the number that is right for one of them, `example`.
+  ///   - isRight: whether a number makes B's element from A's.
+  private func simplest(
+    _ value: Double, _ example: (a: Double, b: Double), to other: Tensor, in region: Region,
+    _ isRight: (_ a: Double, _ b: Double, _ number: Double) -> Bool
+  ) throws(CheckpointError) -> Double? {
+    let candidates = (1...7).compactMap { rounded(value, toDigits: $0) } + [value]
+    for candidate in candidates where isRight(example.a, example.b, candidate) {
+      if try region.allSatisfy(self, other, { isRight($0, $1, candidate) }) { return candidate }
+    }
+    return nil
   }
 
   /// Elements that lost digits, though their type has room for them.
@@ -159,7 +178,13 @@ private func isSame(_ a: Double, _ b: Double) -> Bool {
   a.bitPattern == b.bitPattern || a.isNaN && b.isNaN
 }
 
-/// A number as a person would have written it: six digits.
-private func roundedToDigits(_ value: Double) -> Double {
-  Double("\(Float(value))").map { abs($0 - value) <= 1e-6 * abs(value) ? $0 : value } ?? value
+/// A number as a person would have written it, with so many digits; `nil` for what has none.
+private func rounded(_ value: Double, toDigits digits: Int) -> Double? {
+  guard value.isNormal else { return nil }
+  let exponent = Int(log10(abs(value)).rounded(.down)) + 1 - digits
+  // A power of ten is exact as a divisor, and 0.1 is not.
+  let power = pow(10, Double(abs(exponent)))
+  let scaled = exponent < 0 ? value * power : value / power
+  let whole = scaled.rounded()
+  return exponent < 0 ? whole / power : whole * power
 }

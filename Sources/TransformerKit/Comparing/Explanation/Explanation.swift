@@ -1,6 +1,6 @@
 import Kernels
 import Models
-import TensorCore
+public import TensorCore
 
 /// One line of why two models differ: the same mistake in the same weights of several layers.
 public struct Explanation: Sendable {
@@ -15,16 +15,26 @@ public struct Explanation: Sendable {
   public let difference: Difference?
   /// Whether all outputs agree when this alone is undone.
   public let isSufficient: Bool
+  /// The type that A was cast to, if a cast is all that is left when this alone is undone.
+  public let remainingCast: DType?
 
   /// The line.
   public var text: String {
-    let end = isSufficient ? "; undoing it makes all outputs agree" : ""
+    let end =
+      isSufficient
+      ? "; undoing it makes all outputs agree"
+      : remainingCast.map { "; undoing it leaves a cast to \($0)" } ?? ""
     guard let cause else {
       let what = difference?.text ?? "differs"
       return "\(place): \(what), by no known mistake"
     }
     return "\(place): \(cause.text)\(end)"
   }
+}
+
+extension PairReport.Rest {
+  /// The type of a cast that is all that is left.
+  var castType: DType? { if case .cast(let type) = self { type } else { nil } }
 }
 
 /// Up to how many explanations are tried out one by one on the outputs.
@@ -34,11 +44,11 @@ private let mostTrials = 4
 ///
 /// - Parameters:
 ///   - paths: the weights, in the order of the computation.
-///   - isAll: whether nothing else differs, so that undoing all of it makes B what A is.
+///   - rest: what is left when all of them are undone.
 ///   - agrees: whether B, with A's weights in place of some, gives A's outputs.
 /// - Throws: `CheckpointError` when weights cannot be read.
 func explanations(
-  _ a: WeightGraph, _ b: WeightGraph, of paths: [String], isAll: Bool,
+  _ a: WeightGraph, _ b: WeightGraph, of paths: [String], rest: PairReport.Rest,
   agrees: (WeightGraph) throws(CheckpointError) -> Bool
 ) throws(CheckpointError) -> [Explanation] {
   // What shares its numbers with another weight in both models is explained there.
@@ -46,19 +56,22 @@ func explanations(
   if paths.isEmpty { return [] }
   let explainer = try Explainer(a, b)
   let found = try fused(try findings(explainer, paths), explainer)
-  let findings = acrossLayers(found.flatMap { $0.parts(explainer) })
+  let parts = renumbered(found.flatMap { $0.parts(explainer) }, a, b)
+  let findings = acrossLayers(parts)
   var result: [Explanation] = []
   for finding in findings {
     var difference: Difference?
     if finding.cause == nil { difference = try explainer.difference(at: finding.paths[0]) }
-    var isSufficient = isAll && findings.count == 1
-    if !isSufficient, findings.count <= mostTrials {
+    var isSufficient = rest == .nothing && findings.count == 1
+    // Outputs of what was cast do not agree.
+    if !isSufficient, rest.castType == nil, findings.count <= mostTrials {
       isSufficient = try agrees(b.replacing(Set(finding.paths), by: a))
     }
     result.append(
       Explanation(
         place: finding.place, paths: finding.paths, cause: finding.cause, difference: difference,
-        isSufficient: isSufficient))
+        isSufficient: isSufficient,
+        remainingCast: findings.count == 1 ? rest.castType : nil))
   }
   return result
 }
@@ -124,6 +137,16 @@ private struct Finding {
     }
   }
 
+  /// The numbers of two modules of which one stands for the other.
+  var numbers: NumberedPair? {
+    switch cause {
+    case .exchanged(let other), .copied(let other): NumberedPair(place, other)
+    default: nil
+    }
+  }
+
+  var isExchange: Bool { if case .exchanged = cause { true } else { false } }
+
   func isAlike(_ other: Finding) -> Bool {
     place == other.place && cause == other.cause
   }
@@ -164,6 +187,38 @@ private struct Finding {
     case nil: place
     default: starred(place) + "|" + starred(cause?.text ?? "")
     }
+  }
+}
+
+/// Layers, or experts of layers, of which several stand for one another, taken together.
+private func renumbered(
+  _ findings: [Finding], _ a: WeightGraph, _ b: WeightGraph
+) -> [Finding] {
+  let pairs = findings.map(\.numbers)
+  var members: [NumberedPair.Place: [Int]] = [:]
+  var places: [String: Set<String>] = [:]
+  for (index, pair) in pairs.enumerated() {
+    guard let place = pair?.place else { continue }
+    members[place, default: []].append(index)
+    places[starred(place.kind), default: []].insert(place.kind)
+  }
+  return findings.enumerated().compactMap { index, finding in
+    guard let place = pairs[index]?.place, let group = members[place],
+      group.count > 1 || (places[starred(place.kind)]?.count ?? 0) > 1
+    else { return finding }
+    guard index == group[0] else { return nil }
+    var whole = finding
+    whole.place = place.kind
+    whole.paths = group.flatMap { findings[$0].paths }
+    whole.cause = .renumbered(
+      Renumbering(
+        origins: group.reduce(into: [:]) { origins, member in
+          guard let pair = pairs[member] else { return }
+          origins[pair.here] = pair.there
+          if findings[member].isExchange { origins[pair.there] = pair.here }
+        }, countOfA: a.numberedModules(in: place.parent),
+        countOfB: b.numberedModules(in: place.parent)))
+    return whole
   }
 }
 

@@ -17,7 +17,7 @@ func configTrials(_ model: Model) -> [Trial] {
 
 private func trial(_ model: Model, _ fact: ConfigFact, _ value: JSONValue) -> Trial {
   Trial(place: "config", mistake: "\(fact.key) should be \(value.text())", paths: nil) {
-    model throws(CheckpointError) in model.with([(fact.path, value)])
+    _ throws(CheckpointError) in model.with([(fact.path, value)])
   }
 }
 
@@ -29,7 +29,7 @@ private func exchangedLists(_ model: Model, _ facts: [ConfigFact]) -> [Trial] {
     }.map { second in
       Trial(
         place: "config", mistake: "\(first.key) and \(second.key) exchanged", paths: nil
-      ) { model throws(CheckpointError) in
+      ) { _ throws(CheckpointError) in
         model.with([(first.path, second.value), (second.path, first.value)])
       }
     }

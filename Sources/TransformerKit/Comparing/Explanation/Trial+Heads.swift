@@ -111,7 +111,7 @@ extension Modules {
       ("\(parts.listed) split head by head instead of part by part", fused.headByHead),
     ].map { text, order in
       Trial(place: group.name, mistake: text, paths: all.flatMap(\.self)) {
-        model throws(CheckpointError) in try refused(model.graph, all.map { ($0, order) })
+        graph throws(CheckpointError) in try refused(graph, all.map { ($0, order) })
       }
     }
   }

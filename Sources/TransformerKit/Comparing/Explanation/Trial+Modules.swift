@@ -70,7 +70,7 @@ struct Modules {
     let affected = group.stems.flatMap { stem in names.map { stem + $0 } }.filter(paths.contains)
     return Trial(
       place: group.name + place, mistake: mistake, isRounded: isRounded, paths: affected
-    ) { model throws(CheckpointError) in try edited(model.graph, affected, change) }
+    ) { graph throws(CheckpointError) in try edited(graph, affected, change) }
   }
 
   /// A trial that changes weights of several parts of every module of a group, each part in its way.
@@ -82,8 +82,8 @@ struct Modules {
       (part, group.stems.flatMap { stem in names.map { stem + $0 } }.filter(paths.contains))
     }
     return Trial(place: group.name, mistake: mistake, paths: affected.flatMap(\.1)) {
-      model throws(CheckpointError) in
-      var graph = model.graph
+      graph throws(CheckpointError) in
+      var graph = graph
       for (part, paths) in affected {
         graph = try edited(graph, paths) { tensor throws(CheckpointError) in
           try change(part, tensor)
@@ -100,23 +100,29 @@ struct Modules {
     else { return [] }
     if shape[0] == shape[1] {
       return [
-        edit(group, "transposed", at: ".weight", [".weight"]) { tensor throws(CheckpointError) in
+        edit(group, Self.transposed, at: ".weight", [".weight"]) {
+          tensor throws(CheckpointError) in
           tensor.replacing(try ElementMatrix(tensor).transposed)
         }
       ]
     }
-    let text = "given the other shape instead of being transposed"
+    var other = edit(group, Self.reshaped, at: ".weight", [".weight"]) {
+      tensor throws(CheckpointError) in
+      tensor.replacing(try ElementMatrix(tensor).transposed)
+    }
+    other.way = 1
     return [
-      edit(group, text, at: ".weight", [".weight"]) { tensor throws(CheckpointError) in
+      edit(group, Self.reshaped, at: ".weight", [".weight"]) { tensor throws(CheckpointError) in
         let matrix = try ElementMatrix(tensor)
         return tensor.replacing(
           matrix.reshaped(rows: matrix.columns, columns: matrix.rows).transposed)
-      },
-      edit(group, text, at: ".weight", [".weight"]) { tensor throws(CheckpointError) in
-        tensor.replacing(try ElementMatrix(tensor).transposed)
-      },
+      }, other,
     ]
   }
+
+  /// What is said of a square matrix that was or was not transposed, and of another one.
+  static let transposed = "transposed"
+  static let reshaped = "given the other shape instead of being transposed"
 
   /// The same of all normalisations at once, with those of queries and keys, or without.
   var normTrials: [Trial] {
@@ -128,8 +134,8 @@ struct Modules {
       .flatMap { place, paths in
         [(1.0, "1 was subtracted"), (-1.0, "1 was added")].map { undo, text in
           Trial(place: place, mistake: text, isRounded: true, paths: paths) {
-            model throws(CheckpointError) in
-            try edited(model.graph, paths) { tensor throws(CheckpointError) in
+            graph throws(CheckpointError) in
+            try edited(graph, paths) { tensor throws(CheckpointError) in
               try tensor.mapping { $0 + undo }
             }
           }
@@ -169,7 +175,7 @@ struct Modules {
       return Trial(
         place: group.name, mistake: "\(a) and \(b) exchanged",
         paths: swaps.flatMap { [$0.0, $0.1] }
-      ) { model throws(CheckpointError) in exchanged(model.graph, swaps) }
+      ) { graph throws(CheckpointError) in exchanged(graph, swaps) }
     }
   }
 
@@ -185,8 +191,8 @@ struct Modules {
       ("gate and up as halves instead of by turns", halves.asHalves),
     ].map { text, order in
       Trial(place: group.name, mistake: text, paths: pairs.flatMap(\.self)) {
-        model throws(CheckpointError) in
-        try refused(model.graph, pairs.map { ($0, order) })
+        graph throws(CheckpointError) in
+        try refused(graph, pairs.map { ($0, order) })
       }
     }
   }

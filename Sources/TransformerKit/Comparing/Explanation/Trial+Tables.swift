@@ -9,11 +9,11 @@ extension Modules {
         return nil
       }
       return Trial(place: slot.path, mistake: "should be tied to \(tie)", paths: [slot.path]) {
-        model throws(CheckpointError) in
-        guard let tensor = model.graph.tensor(at: tie), tensor.shape == slot.shape else {
+        graph throws(CheckpointError) in
+        guard let tensor = graph.tensor(at: tie), tensor.shape == slot.shape else {
           return nil
         }
-        return model.graph.replacing([slot.path: tensor])
+        return graph.replacing([slot.path: tensor])
       }
     }
   }
@@ -27,8 +27,8 @@ extension Modules {
         let mistake = "rows moved by \(abs(offset)) \(offset < 0 ? "down" : "up")"
         trials.append(
           Trial(place: slot.path, mistake: mistake, paths: [slot.path]) {
-            model throws(CheckpointError) in
-            try edited(model.graph, [slot.path]) { tensor throws(CheckpointError) in
+            graph throws(CheckpointError) in
+            try edited(graph, [slot.path]) { tensor throws(CheckpointError) in
               try tensor.reordered(axis: 0) { ($0 - offset + count) % count }
             }
           })
@@ -49,8 +49,8 @@ extension Modules {
         }
         let affected = paths.filter { path in moved.contains { path.hasPrefix($0 + ".") } }
         return Trial(place: group.name, mistake: text, paths: Array(affected)) {
-          model throws(CheckpointError) in
-          relayered(model.graph, prefix: prefix, order: order)
+          graph throws(CheckpointError) in
+          relayered(graph, prefix: prefix, order: order)
         }
       }
       var trials = [

@@ -13,8 +13,10 @@ struct Trial {
   var isRounded = false
   /// The weights that undoing it changes; `nil` for what is not a matter of weights.
   let paths: [String]?
+  /// What it has in common with the same mistake elsewhere, if several ways to undo it have one text.
+  var way = 0
   /// The model without it, or `nil` if it cannot have been made there.
-  let undo: (Model) throws(CheckpointError) -> WeightGraph?
+  let undo: (WeightGraph) throws(CheckpointError) -> WeightGraph?
 
   /// The mistake in words: `encoder.blocks.*.attention.query.weight: transposed`.
   var text: String { "\(place): \(mistake)" }
@@ -30,5 +32,13 @@ struct Trial {
     let layers = modules.layerGroups.flatMap { modules.trials(in: $0) }
     return configTrials(model) + modules.tieTrials + modules.tableTrials + modules.normTrials
       + weights + modules.orderTrials + layers + singles
+  }
+
+  /// The same mistake in several places at once.
+  static func together(for model: Model) -> [Trial] {
+    let modules = Modules(model.graph)
+    let weights = modules.groups.flatMap { modules.trials(in: $0) }
+    return modules.matricesTrials(weights)
+      + (modules.tableTrials + modules.orderTrials + weights).together
   }
 }

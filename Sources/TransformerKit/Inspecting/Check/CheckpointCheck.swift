@@ -93,6 +93,9 @@ extension CheckReport {
 
   /// What the index says about itself.
   mutating func checkIndex(_ checkpoint: Checkpoint) {
+    if !checkpoint.differingMetadata.isEmpty {
+      note(.structure, nil, "__metadata__: \(checkpoint.differingShardsText)")
+    }
     guard let size = checkpoint.indexMetadata?["total_size"]?.int,
       size != checkpoint.tensors.byteCount
     else { return }

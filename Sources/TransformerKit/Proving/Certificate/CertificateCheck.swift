@@ -80,7 +80,7 @@ extension Certificate.Decoded {
     let change = RoundedWeights(survey.weights)
     let (deviations, divergence) = try compareBehaviour(
       a.graph, b.graph, inputs ?? a.graph.architecture.probe, isProbe: inputs == nil,
-      isRounded: change != nil, Scalar.self, progress)
+      weights: survey.weights, Scalar.self, progress)
     let found = TransformerKit.verdict(survey.weights, divergence, change)
     let text: String
     switch found {
