@@ -16,7 +16,7 @@ public struct Codec: Sendable {
   let groups: @Sendable (TensorTable, JSONValue?) throws(CheckpointError) -> [CodedTensor]
 
   /// All that there are.
-  public static let all: [Codec] = [.fp8Blocks, .fp8Scales, .mxfp4, .ggmlBlocks]
+  public static let all: [Codec] = [.fp8Blocks, .fp8Scales, .mxfp4, .ggmlBlocks, .mlxQuantized]
 }
 
 /// A tensor of plain numbers that a codec makes of stored ones.
@@ -43,14 +43,24 @@ public struct PlainTable: Sendable {
   public let tensors: TensorTable
   /// Those of them that are decoded.
   public let coded: [CodedTensor]
+  /// How many of them are put together from parts, number by number as they are stored.
+  public let joinedCount: Int
 
   /// Puts plain tensors in the place of all groups that a codec finds.
   ///
   /// - Parameters:
-  ///   - table: the tensors as they are stored.
+  ///   - stored: the tensors as they are stored.
   ///   - config: the model's config.json, which may say how they are coded.
+  ///   - division: how a tensor lies divided among parts, by its name and its shape there.
   /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
-  public init(_ table: TensorTable, config: JSONValue?) throws(CheckpointError) {
+  public init(
+    _ stored: TensorTable, config: JSONValue?,
+    division: (String, [Int]) -> Division? = { _, _ in nil }
+  ) throws(CheckpointError) {
+    let parts = TensorParts(stored)
+    let joined = try parts?.joined(division)
+    let table = joined?.table ?? stored
+    joinedCount = joined?.count ?? 0
     var coded: [CodedTensor] = []
     for codec in Codec.all { coded += try codec.groups(table, config) }
     self.coded = coded
@@ -73,11 +83,13 @@ public struct PlainTable: Sendable {
     Set(Codec.all.filter { codec in coded.contains { $0.codec == codec.name } }.map(\.configKey))
   }
 
-  /// The codecs that decode something, and how many tensors each.
+  /// The codecs that decode or join something, and how many tensors each.
   public var codecs: [(name: String, count: Int)] {
-    Codec.all.compactMap { codec in
-      let count = coded.count { $0.codec == codec.name }
-      return count == 0 ? nil : (codec.name, count)
-    }
+    let joined = joinedCount == 0 ? [] : [(name: TensorParts.codecName, count: joinedCount)]
+    return joined
+      + Codec.all.compactMap { codec in
+        let count = coded.count { $0.codec == codec.name }
+        return count == 0 ? nil : (codec.name, count)
+      }
   }
 }

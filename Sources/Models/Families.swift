@@ -4,6 +4,9 @@ public import TensorCore
 public struct Family: Sendable {
   /// Its members, each an architecture under a name of its own.
   public let members: [any Architecture.Type]
+  /// What a config of an ecosystem's own may be called where there is no config.json: asked of every file that has
+  /// none beside it, and so told without the dialects.
+  public let configNames: [String]
   /// Their dialects. Of several forms of one dialect, the first is written.
   public var dialects: [Dialect] { makeDialects() }
 
@@ -11,9 +14,11 @@ public struct Family: Sendable {
 
   /// A family. Its tables are made when they are first asked for: a command needs those of few families.
   package init(
-    members: [any Architecture.Type], dialects: @autoclosure @escaping @Sendable () -> [Dialect]
+    members: [any Architecture.Type], configNames: [String] = [],
+    dialects: @autoclosure @escaping @Sendable () -> [Dialect]
   ) {
     self.members = members
+    self.configNames = configNames
     makeDialects = dialects
   }
 }
@@ -67,6 +72,9 @@ extension [Family] {
   /// The dialects of all of them.
   public var dialects: [Dialect] { flatMap(\.dialects) }
 
+  /// What configs of ecosystems of their own are called, beside config.json.
+  public var configNames: [String] { flatMap(\.configNames) }
+
   /// Whose program reads a model in a container, if it is one ecosystem's own, that knows the model: "llama.cpp reads
   /// GGUF files under the names of --dialect gguf".
   public func readers(
@@ -79,6 +87,16 @@ extension [Family] {
       }), let own = dialect.ownFiles
     else { return nil }
     return "\(own.program) reads \(own.files) under the names of --dialect \(dialect.name)"
+  }
+
+  /// How a tensor lies divided among the parts of a model, as the first dialect says that knows its name.
+  ///
+  /// - Parameters:
+  ///   - name: its name there, without the part's.
+  ///   - shape: its shape in one of them.
+  ///   - config: what lies beside them.
+  public func division(of name: String, _ shape: [Int], config: JSONValue?) -> Division? {
+    dialects.lazy.compactMap { $0.division(name, shape, config) }.first
   }
 
   /// The dialects of an architecture.

@@ -142,6 +142,22 @@ import TransformerKit
     #expect(Set(full).count == full.count)
   }
 
+  /// They are told without the dialects, whose tables a command makes only for models.
+  @Test func `a family names the configs that its dialects read`() {
+    var count = 0
+    for family in Family.all {
+      var names: [String] = []
+      for dialect in family.dialects where !dialect.name.hasPrefix("litgpt") {
+        if case .file(let name)? = dialect.nativeConfig?.place, !names.contains(name) {
+          names.append(name)
+        }
+      }
+      #expect(family.configNames == names)
+      count += names.count
+    }
+    #expect(count >= 3)
+  }
+
   /// The names that declarations in a folder or file give: what stands behind `start`, for lines that have
   /// `mark` too.
   private func declared(_ place: String, _ start: String, having mark: String = "") -> [String] {

@@ -66,7 +66,8 @@ public struct Checkpoint: Sendable {
   ///
   /// In a folder, the weights are the first that there is of `model.safetensors`, its index,
   /// `pytorch_model.bin`, its index, `model.gguf`, `model.npz`, `model.tfz`, `tf_model.h5`,
-  /// `flax_model.msgpack`; else the only container there. `surroundings` says what else lies there.
+  /// `flax_model.msgpack`; else the only container there, or all of `consolidated.00.pth`,
+  /// `consolidated.01.pth` and so on. `surroundings` says what else lies there.
   ///
   /// - Parameters:
   ///   - path: what to open.
@@ -106,6 +107,11 @@ public struct Checkpoint: Sendable {
         config: config)
     case .index(let path):
       return try open(source, index: path, config: config)
+    case .parts(let parts):
+      let opened = try parts.open()
+      return try Checkpoint(
+        source, format: opened.format, contents: opened.contents, files: opened.files, index: nil,
+        config: config)
     }
   }
 

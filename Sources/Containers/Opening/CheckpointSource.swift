@@ -7,6 +7,7 @@ struct CheckpointSource {
   enum Weights {
     case file(InputFile, ContainerFormat)
     case index(FilePath)
+    case parts(NumberedParts)
   }
 
   /// What the user named.
@@ -133,6 +134,7 @@ struct WeightsInFolder {
     if let first = GGUFSplitName.first(of: choices) {
       return try CheckpointSource.weights(at: folder.appending(first), format: format)
     }
+    if let parts = try NumberedParts(choices, in: folder) { return .parts(parts) }
     if choices.count > 1 {
       let list = choices.map { "\"\(displayed(FilePath($0)))\"" }.joined(separator: ", ")
       throw CheckpointError(

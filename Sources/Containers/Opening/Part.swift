@@ -80,6 +80,9 @@ extension Checkpoint.Part {
         number: numbers?.number ?? position + 1, count: numbers?.count ?? index.shards.count,
         whole: whole ? file.parent : index.path)
     }
+    if let part = NumberedParts.place(of: file) {
+      return .shard(number: part.number + 1, count: part.count, whole: file.parent)
+    }
     guard let numbers, numbers.count > 1 else { return nil }
     return .shard(number: numbers.number, count: numbers.count, whole: nil)
   }

@@ -198,7 +198,7 @@ struct ShardIndex {
   }
 
   /// Opens a shard, of the format that the ones before it have.
-  private static func open(
+  static func open(
     _ path: FilePath, _ format: inout ContainerFormat?
   ) throws(CheckpointError) -> Contents {
     let file = try InputFile(path)

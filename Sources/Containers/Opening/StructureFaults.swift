@@ -17,6 +17,13 @@ public func structureFaults(of path: FilePath, format: ContainerFormat? = nil) -
     switch try CheckpointSource(path, format: format).weights {
     case .file(let file, let format): return faults(of: file, format)
     case .index(let path): return try faults(ofIndex: path)
+    case .parts(let parts):
+      var found: [CheckpointError] = []
+      for path in parts.files {
+        let file = try InputFile(path)
+        found += faults(of: file, try recognizedFormat(of: file))
+      }
+      return found
     }
   } catch {
     return [error]

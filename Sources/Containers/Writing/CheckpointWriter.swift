@@ -16,6 +16,8 @@ public struct CheckpointWriter: Sendable {
   public let overwrite: Bool
   /// The bytes that a shard may have, if weights are split.
   public let maxShardSize: Int?
+  /// What the file with the weights in a folder is called, if not as usual.
+  let weightsName: String?
   /// Whether the order of the tensors must stay; see `Checkpoint.keepsOrder`.
   public let keepsOrder: Bool
   /// Whether whole files of a folder outlive an interruption, and the next run goes on from there.
@@ -86,6 +88,7 @@ public struct CheckpointWriter: Sendable {
   ///     and folders, stay.
   ///   - maxShardSize: the bytes that a shard of a folder may have, its header included, unless one
   ///     tensor alone is larger.
+  ///   - weightsName: what the only file with weights in a folder is called, if not as usual.
   ///   - keepsOrder: whether the order of the tensors must stay, even if elements are misaligned.
   ///   - isResumable: whether whole files of a folder outlive an interruption or an error, and are
   ///     taken over by the next run that is resumable, after they have been compared.
@@ -94,7 +97,8 @@ public struct CheckpointWriter: Sendable {
   ///   - extraFiles: further small files for a folder; they go before companions of the same name.
   public init(
     destination: FilePath, format: ContainerFormat, isFolder: Bool = false, overwrite: Bool = false,
-    maxShardSize: Int? = nil, keepsOrder: Bool = true, isResumable: Bool = false,
+    maxShardSize: Int? = nil, weightsName: String? = nil, keepsOrder: Bool = true,
+    isResumable: Bool = false,
     sources: [FilePath] = [], belongings: Belongings = Belongings(), extraFiles: [ExtraFile] = []
   ) {
     self.destination = destination
@@ -102,6 +106,7 @@ public struct CheckpointWriter: Sendable {
     self.isFolder = isFolder
     self.overwrite = overwrite
     self.maxShardSize = maxShardSize
+    self.weightsName = weightsName
     self.keepsOrder = keepsOrder
     self.isResumable = isResumable && isFolder
     self.sources = sources

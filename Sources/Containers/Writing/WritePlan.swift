@@ -171,7 +171,8 @@ public struct WritePlan: Sendable {
     if try addOriginalShards(writer, contents) { return }
     let path =
       writer.isFolder
-      ? writer.destination.appending(writer.format.nameInFolder) : writer.destination
+      ? writer.destination.appending(writer.weightsName ?? writer.format.nameInFolder)
+      : writer.destination
     let layout = try writer.format.lay(out: contents)
     guard let limit = writer.maxShardSize, writer.isFolder, layout.byteCount > limit else {
       add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)

@@ -159,6 +159,11 @@ public enum FeedingForm: Sendable, Equatable {
     }
   }
 
+  /// What is applied to the units of one network; `nil` of several.
+  public var activation: Activation? {
+    if case .network(let form) = self { form.activation } else { nil }
+  }
+
   fileprivate func load<Scalar: ComputeScalar>(
     _ scope: WeightScope<Scalar>, width: Int
   ) throws(CheckpointError) -> Feeding<Scalar> {

@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 /// What ecosystems' own code computes whatever the config of a decoder says. See `Limit`.
 extension Limit {
@@ -58,6 +59,17 @@ extension Limit {
       let windows = model.form.blocks.compactMap(\.attention.shape.window)
       guard let first = windows.first else { return nil }
       return ("\(first) in \(windows.count) of \(model.form.blocks.count) layers", "none")
+    }
+  }
+
+  /// The base of rotary positions is read where transformers 4 wrote it, as `rope_theta`, and is `usual` where it
+  /// is not there; `nil` if the code then fails.
+  static func olderRotaryKeys(usual: Double?) -> Limit {
+    Limit("rope_theta") { graph in
+      guard graph.config["rope_theta"] == nil,
+        let own = graph.config["rope_parameters"]?["rope_theta"]?.double ?? usual, own != usual
+      else { return nil }
+      return ("\(own) in rope_parameters of the config", usual.map { "\($0)" } ?? "not found")
     }
   }
 

@@ -1,4 +1,4 @@
-import TensorCore
+package import TensorCore
 
 /// How one ecosystem names and lays out the weights of one architecture: a table of invertible rules.
 ///
@@ -28,6 +28,11 @@ public struct Dialect: Sendable {
   let evidence: [Evidence]
   /// What the ecosystem's own programs read, if that is another container than safetensors.
   let ownFiles: OwnFiles?
+  /// What the ecosystem's programs look for in a folder, by container: how the file with the weights is called.
+  let fileNames: [String: String]
+  /// How tensors lie divided among the parts of a model, by their name, their shape there and the config; `nil`
+  /// for those that are not known.
+  let division: @Sendable (String, [Int], JSONValue?) -> Division?
 
   /// Files of an ecosystem.
   package struct OwnFiles: Sendable {
@@ -45,7 +50,8 @@ public struct Dialect: Sendable {
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
     omissible: OmissibleWeights? = nil,
     nativeConfig: NativeConfig? = nil, limits: [Limit] = [],
-    evidence: [Evidence], ownFiles: OwnFiles? = nil
+    evidence: [Evidence], ownFiles: OwnFiles? = nil, fileNames: [String: String] = [:],
+    division: @escaping @Sendable (String, [Int], JSONValue?) -> Division? = { _, _, _ in nil }
   ) {
     self.name = name
     self.architecture = architecture
@@ -58,6 +64,8 @@ public struct Dialect: Sendable {
     self.limits = limits
     self.evidence = evidence
     self.ownFiles = ownFiles
+    self.fileNames = fileNames
+    self.division = division
   }
 
   /// Whether the ecosystem's own program wants a tensor in single precision in this container.

@@ -82,14 +82,3 @@ package struct NativeConfig: Sendable {
     }
   }
 }
-
-extension [Family] {
-  /// What configs of ecosystems of their own are called, beside config.json.
-  package var configNames: [String] {
-    var names: [String] = []
-    for case .file(let name)? in dialects.map(\.nativeConfig?.place) where !names.contains(name) {
-      names.append(name)
-    }
-    return names
-  }
-}

@@ -116,6 +116,11 @@ extension WeightGraph {
       "\(own.program) reads \(own.files), and not this one; its names and layout are \(dialect)'s"
   }
 
+  /// What a dialect's own program wants the file with the weights in a folder to be called, if it matters.
+  public func fileName(of dialect: String, in container: String) -> String? {
+    written(dialect)?.fileNames[container]
+  }
+
   /// The config file of a dialect's own ecosystem, and what is in it, if it has one.
   public func nativeConfig(of dialect: String) -> (fileName: String, content: JSONValue)? {
     guard let native = written(dialect)?.nativeConfig, case .file(let name) = native.place,

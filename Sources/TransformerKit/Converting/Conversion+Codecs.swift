@@ -45,14 +45,14 @@ func tensorsToWrite(
 ///
 /// - Throws: `CheckpointError` if a cast would change what codes stand for.
 func tensorsToWrite(
-  _ source: Checkpoint, _ target: Conversion.Target
+  _ source: Checkpoint, _ target: Conversion.Target, _ families: [Family]
 ) throws(CheckpointError) -> (tensors: [Tensor], coded: [CodedTensor]) {
   let stored = source.tensors.tensors
   // What stays as it is is nobody's business.
   guard target.dequantizes || target.dtype != nil else { return (stored, []) }
   let plain: PlainTable
   do {
-    plain = try PlainTable(source.tensors, config: source.config?.value)
+    plain = try PlainTable(source.tensors, config: source.config?.value, families: families)
   } catch {
     throw error.inFile(displayed(source.path))
   }

@@ -161,7 +161,7 @@ public struct Conversion: Sendable {
       model = nil
       translation = []
       mismatches = []
-      (tensors, coded) = try tensorsToWrite(source, target)
+      (tensors, coded) = try tensorsToWrite(source, target, options.recognition.families)
     }
     if tensors.isEmpty, source.otherCount > 0 {
       throw CheckpointError(
@@ -195,6 +195,9 @@ public struct Conversion: Sendable {
     var writer = CheckpointWriter(
       destination: target.destination, format: format,
       isFolder: target.isFolder, overwrite: target.overwrite, maxShardSize: target.maxShardSize,
+      weightsName: model.flatMap { model in
+        target.dialect.flatMap { model.graph.fileName(of: $0, in: format.name) }
+      },
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
       sources: target.isFolder ? source.ownFiles : source.allFiles,
       belongings: belongings,
@@ -319,7 +322,8 @@ private func nativeConfig(
   guard let graph = model?.graph, let dialect = target.dialect,
     let (name, content) = graph.nativeConfig(of: dialect)
   else { return [] }
-  return [CheckpointWriter.ExtraFile(name, bytes: Array((content.text(pretty: true) + "\n").utf8))]
+  let text = name.hasSuffix(".yaml") ? content.yamlDocument : content.text(pretty: true) + "\n"
+  return [CheckpointWriter.ExtraFile(name, bytes: Array(text.utf8))]
 }
 
 extension Conversion.Target {

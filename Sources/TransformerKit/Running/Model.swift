@@ -50,9 +50,21 @@ extension Checkpoint {
     guard named.architecture != nil || named.dialect != nil || named.className != nil, part == nil
     else { return }
     do throws(CheckpointError) {
-      try WeightGraph.requireNamed(by: named, tensors, config: config?.value)
+      let plain = try? PlainTable(tensors, config: config?.value, families: named.families)
+      try WeightGraph.requireNamed(by: named, plain?.tensors ?? tensors, config: config?.value)
     } catch {
       if error.category == .unsupported { throw error.inFile(displayed(path)) }
+    }
+  }
+}
+
+extension PlainTable {
+  /// The tensors as plain numbers, and whole, where the dialects of families say how they are divided.
+  init(
+    _ stored: TensorTable, config: JSONValue?, families: [Family]
+  ) throws(CheckpointError) {
+    try self.init(stored, config: config) { name, shape in
+      families.division(of: name, shape, config: config)
     }
   }
 }
@@ -90,7 +102,8 @@ public struct Model: Sendable {
     var recognition = options.recognition
     recognition.explainsMisfit = true
     do {
-      plain = try PlainTable(checkpoint.tensors, config: checkpoint.config?.value)
+      plain = try PlainTable(
+        checkpoint.tensors, config: checkpoint.config?.value, families: recognition.families)
       graph = try WeightGraph(
         plain.tensors, config: checkpoint.config?.value, options: recognition)
     } catch {

@@ -9,7 +9,9 @@ import TransformerKit
 
 /// Fixtures that other ecosystems' own code made.
 private let foreignCases = goldenCases.filter { name in
-  ["google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused"].contains {
+  [
+    "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "litgpt", "mlx",
+  ].contains {
     name.contains("/\($0)")
   }
 }

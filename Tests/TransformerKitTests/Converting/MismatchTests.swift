@@ -10,7 +10,9 @@ import TransformerKit
 /// Fixtures whose weights and outputs an ecosystem's own code made, except those of gguf's names, which
 /// nobody ran there.
 private let native = goldenCases.filter { name in
-  ["/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta"].contains { name.contains($0) }
+  ["/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta", "/litgpt", "/mlx"].contains {
+    name.contains($0)
+  }
 }
 
 private let linear: JSONValue = [
@@ -114,6 +116,19 @@ private let linear: JSONValue = [
       ("llama/lm", "gguf", "rope_parameters", linear, nil),
       ("llama/lm", "gguf", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
       ("llama/mistral_no_window", "gguf", "sliding_window", 3, "sliding_window is 3 in"),
+      ("gpt2/mlx", "mlx", "activation_function", "gelu", "and gelu_new in the code of mlx"),
+      ("gptneox/mlx", "mlx", "hidden_act", "gelu", "and gelu_new in the code of mlx"),
+      ("gptneox/litgpt", "litgpt", "hidden_act", "gelu_new", nil),
+      ("gptneox/litgpt", "litgpt", "hidden_act", "relu", "activation is relu in the config"),
+      ("gptneox/litgpt", "litgpt", "rope_parameters", linear, "rope_type is linear in"),
+      ("mixtral/mlx", "mlx", "rope_theta", .number(5000), nil),
+      ("mixtral/mlx", "mlx", "sliding_window", 3, "sliding_window is 3 in 2 of 2 layers, and none"),
+      ("mixtral/mlx", "mlx", "hidden_act", "gelu", "activation is gelu in the config, and silu"),
+      ("mixtral/mlx_qwen2_moe", "mlx", "norm_topk_prob", true, "norm_topk_prob is true"),
+      ("mixtral/mlx_olmoe", "mlx", "clip_qkv", .number(3), "clip_qkv is 3.0 in the config"),
+      ("llama/litgpt", "litgpt", "rope_parameters", linear, "rope_type is linear in the config"),
+      ("llama/litgpt", "litgpt", "hidden_act", "gelu", "activation is gelu in the config"),
+      ("llama/litgpt_qwen3", "litgpt", "rms_norm_eps", .number(1e-3), nil),
       ("gemma/gguf_names", "gguf", "hidden_act", "silu", "activation is silu in the config"),
       ("gemma/gguf_names", "gguf", "rms_norm_eps", .number(1e-3), nil),
       (
@@ -183,6 +198,29 @@ private let linear: JSONValue = [
       ("mpt/lm", "gguf", "activation is gelu, and gelu_new in the code of gguf"),
       ("mpt/softmax_scale", "gguf", "softmax_scale is 0.3 in the config, and 1/√"),
       ("mpt/without_effect", "gguf", "alibi_bias_max is 8 whatever the config says, and 16"),
+      ("gpt2/base", "mlx", "the head is no part of the model, and always there"),
+      ("gpt2/inner", "mlx", "n_inner is 40 in the config, and 4 × n_embd, 96, in the code of mlx"),
+      ("gptneox/lm", "mlx", "rotary_emb_base is in rope_parameters of the config, and read beside"),
+      ("gptneox/lm", "mlx", "intermediate_size is 20 in the config, and 4 × hidden_size, 96, in"),
+      ("gptneox/dynamic", "mlx", "rope_type is dynamic in the config, and not known in"),
+      (
+        "mixtral/qwen2", "mlx",
+        "rope_theta is 10000.0 in rope_parameters of the config, and 1000000.0 in the code of mlx"
+      ),
+      (
+        "mixtral/qwen3", "mlx",
+        "rope_theta is 10000.0 in rope_parameters of the config, and not found in the code of mlx"
+      ),
+      ("mixtral/lm", "mlx", "the width of all heads is 32 in the config, and that of the stream"),
+      (
+        "mixtral/qwen2_some_layers", "mlx",
+        "a layer without experts is a part of the model, and none"
+      ),
+      ("mixtral/window", "mlx", "sliding_window is "),
+      ("gptneox/base", "litgpt", "the head is no part of the model, and always there"),
+      ("gptneox/odd_part", "litgpt", "the count of numbers that are turned is 3 of 8, and even"),
+      ("gptneox/no_attention_bias", "litgpt", "attention_bias is false in the config, and true"),
+      ("llama/base", "litgpt", "the head is no part of the model, and always there"),
       ("gptneox/base", "gguf", "the head is no part of the model, and always there"),
       ("gptneox/dynamic", "gguf", "rope_type is dynamic in the config, and not known in"),
       ("gptneox/odd_part", "gguf", "the count of numbers that are turned is 3 of 8, and even"),

@@ -4,7 +4,7 @@ import TensorCore
 extension Family {
   /// BERT and its dialects.
   static let bert = Family(
-    members: [BERT.self],
+    members: [BERT.self], configNames: ["bert_config.json"],
     dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT])
 }
 

@@ -40,9 +40,7 @@ extension [Limit] {
     .rotaryScaling(GPTNeoX.self, known: ["linear", "yarn"]),
     .truncatedYaRN(GPTNeoX.self),
     .evenRotaryPart(GPTNeoX.self),
-    .of(GPTNeoX.self, "attention_bias") { model in
-      model.form.blocks.allSatisfy(\.attention.hasBias) ? nil : ("false in the config", "true")
-    },
+    .gptNeoXHasBiases,
     .headOfWords(GPTNeoX.self),
   ]
 }

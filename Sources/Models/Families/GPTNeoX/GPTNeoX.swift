@@ -5,7 +5,7 @@ extension Family {
   /// GPT-NeoX and its dialects.
   static let gptNeoX = Family(
     members: [GPTNeoX.self],
-    dialects: [.huggingFaceGPTNeoX, .ggufGPTNeoX])
+    dialects: [.huggingFaceGPTNeoX, .ggufGPTNeoX, .mlxGPTNeoX] + Dialect.litGPTGPTNeoX)
 }
 
 /// GPT-NeoX: a causal Transformer decoder with pre-normalisation, rotary positions of a part of each head,

@@ -5,7 +5,8 @@ extension Dialect {
   /// Llama as Meta's own code names and lays it out (meta-llama/llama-models: models/llama3/model.py), with
   /// params.json beside it.
   ///
-  /// Heads are stored in rotary pairs. Files of Llama 1 and 2 hold the frequencies, too.
+  /// Heads are stored in rotary pairs. Files of Llama 1 and 2 hold the frequencies, too. Larger models lie divided
+  /// among `consolidated.00.pth`, `consolidated.01.pth` and so on.
   static let metaLlama = Dialect(
     name: "meta",
     architecture: MetaLlama.name,
@@ -26,7 +27,18 @@ extension Dialect {
     ],
     nativeConfig: .metaParams,
     limits: .metaLlama,
-    evidence: [.name("layers.0.attention.wq.weight")])
+    evidence: [.name("layers.0.attention.wq.weight")],
+    fileNames: ["torch": "consolidated.00.pth"],
+    division: { name, shape, params in
+      switch name.split(separator: ".").dropLast().last {
+      case "wq", "wk", "wv", "w1", "w3", "output": .along(axis: 0)
+      case "wo", "w2": .along(axis: 1)
+      // By words in Llama 3, by features before.
+      case "tok_embeddings": .along(axis: shape.last == params?["dim"]?.int ? 0 : 1)
+      case "attention_norm", "ffn_norm", "norm", "rope": .repeated
+      default: nil
+      }
+    })
 
   /// Without a bias, which Meta's layers have not.
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
@@ -66,6 +78,16 @@ private struct MetaParams {
     }
     width = try count("dim")
     heads = try count("n_heads")
+    // Rows for all heads: the one number that every part has less of than the whole.
+    let queries = "layers.0.attention.wq.weight"
+    if let rows = table[TensorName(queries)]?.shape.first, rows > 0, rows < width {
+      throw CheckpointError(
+        .refused(
+          "\(queries) has \(rows) of the \(width) rows that dim of params.json asks for: not all parts of the"
+            + " model are here"),
+        advice: "parts are \"consolidated.00.pth\" and on, all in one folder, which is what to name"
+      )
+    }
   }
 
   /// The same facts as Hugging Face writes them.

@@ -8,7 +8,8 @@ extension Family {
       Llama<MetaLlama>.self, Llama<Ministral>.self, Llama<Ministral3>.self, Llama<Mistral>.self,
       Llama<Qwen2>.self, Llama<Qwen3>.self, Llama<SmolLM3>.self,
     ],
-    dialects: Dialect.huggingFaceLlama + [.metaLlama] + Dialect.ggufLlama)
+    configNames: ["params.json"],
+    dialects: Dialect.huggingFaceLlama + [.metaLlama] + Dialect.ggufLlama + Dialect.litGPTLlama)
 }
 
 /// Llama and its kin: a causal Transformer decoder with root-mean-square pre-normalisation, rotary

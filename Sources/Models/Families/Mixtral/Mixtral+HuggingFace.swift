@@ -34,8 +34,8 @@ extension Dialect {
         architecture: member.name,
         variant: variant,
         rules: [
-          .without("qa_head.weight", decoder("model.") + experts("model.")),
-          .with("qa_head.weight", decoder(answering) + experts(answering)),
+          .without("qa_head.weight", mixtralDecoder("model.") + experts("model.")),
+          .with("qa_head.weight", mixtralDecoder(answering) + experts(answering)),
           .rename("lm_head", "lm_head"),
           .with("score.weight", .rename("score", "score")),
           .with("classifier.weight", .rename("score", "classifier")),
@@ -76,7 +76,7 @@ extension Dialect {
   }
 
   /// Everything but experts.
-  private static func decoder(_ prefix: String) -> [Rule] {
+  static func mixtralDecoder(_ prefix: String) -> [Rule] {
     let layer = prefix + "layers.{i}."
     func rename(_ stored: String, _ path: String) -> [Rule] {
       .rename(layer + stored, "decoder.blocks.{i}." + path)

@@ -8,7 +8,7 @@ extension Family {
       Mixtral<MixtralOfExperts>.self, Mixtral<Qwen2MoE>.self, Mixtral<Qwen3MoE>.self,
       Mixtral<OLMoE>.self,
     ],
-    dialects: Dialect.huggingFaceMixtral + Dialect.ggufMixtral)
+    dialects: Dialect.huggingFaceMixtral + Dialect.ggufMixtral + Dialect.mlxMixtral)
 }
 
 /// Mixtral and its kin: a causal decoder with root-mean-square pre-normalisation, rotary positions and grouped

@@ -134,7 +134,10 @@ private func graphs(
 ) -> (WeightGraph, WeightGraph)? {
   func graph(_ checkpoint: Checkpoint, _ other: Checkpoint) -> WeightGraph? {
     let config = (checkpoint.config ?? other.config)?.value
-    guard let plain = try? PlainTable(checkpoint.tensors, config: config) else { return nil }
+    guard
+      let plain = try? PlainTable(
+        checkpoint.tensors, config: config, families: open.recognition.families)
+    else { return nil }
     return try? WeightGraph(plain.tensors, config: config, options: open.recognition)
   }
   guard let x = graph(a, b), let y = graph(b, a),

@@ -1,4 +1,4 @@
-/// What is not here and architectures of the ecosystem need, by their `model_type`: a file of one is refused with
+/// What is not here and architectures of the ecosystem need, by their `model_type`: the other side of `Family.all`. A file of one is refused with
 /// the reason. Read off transformers 5.23 (models/*/modeling_*.py).
 let missingPieces: [String: String] = {
   let pieces: [(piece: String, types: [String])] = [
