@@ -83,7 +83,8 @@ extension [Family] {
     let architecture = try? recognizedArchitecture(config, table, named: nil, among: self)
     guard let architecture,
       let dialect = dialects(of: architecture.name).first(where: {
-        $0.ownFiles?.container == container && $0.nativeConfig?.place == .container(container)
+        $0.ownFiles?.container == container && $0.ownFiles?.isExclusive == true
+          && $0.nativeConfig?.place == .container(container)
       }), let own = dialect.ownFiles
     else { return nil }
     return "\(own.program) reads \(own.files) under the names of --dialect \(dialect.name)"

@@ -24,7 +24,7 @@ FAULTS = [
      "let own = attentionNorm.applied(to: x)\n      let y = feedForwardNorm",
      "let own = FAULT ? x : attentionNorm.applied(to: x)\n      let y = feedForwardNorm"),
     ("gain of a normalisation without its one", "Models/Layers/Norms.swift",
-     "gainOffset: form.gainOffset))", "gainOffset: FAULT ? 0 : form.gainOffset))"),
+     "return offset == 0\n", "return offset == 0 || FAULT\n"),
     # Embeddings and heads.
     ("embedding multiplier ignored", DECODER, "if form.factor != 1 {", "if form.factor != 1, !FAULT {"),
     ("normalisation of the embeddings lost", DECODER,
@@ -39,7 +39,7 @@ FAULTS = [
      "let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(FAULT ? 0 : form.rotary)]"),
     ("layers without rotation turned", "Models/Families/Cohere/Cohere.swift",
      "rotary: layer.isTurned ?", "rotary: layer.isTurned || FAULT ?"),
-    ("ALiBi lost", SELF, "form.hasALiBi ? ScoreBias", "form.hasALiBi && !FAULT ? ScoreBias"),
+    ("ALiBi lost", SELF, "if hasALiBi { return", "if hasALiBi, !FAULT { return"),
     ("window of one key more", SELF, "shape.window.map { $0 - 1 }", "shape.window.map { FAULT ? $0 : $0 - 1 }"),
     ("sight ahead lost", SELF, "after: seesAhead ? reach : 0", "after: seesAhead && !FAULT ? reach : 0"),
     ("scale of scores ignored", ATTENTION, "self.scale = scale ?? 1", "self.scale = (FAULT ? nil : scale) ?? 1"),
@@ -94,4 +94,81 @@ FAULTS = [
     ("logits multiplied by what they are divided by", "Models/Families/Granite/Granite.swift",
      "head.factor = 1 / multipliers.logits",
      "head.factor = FAULT ? multipliers.logits : 1 / multipliers.logits"),
+]
+
+
+# What reads files: a fault is noticed when a file of Fixtures/containers is judged otherwise, or read to other bytes.
+# All of these files are asked about by the tests of Containers.
+
+TORCH = "Containers/Formats/Torch/"
+HDF5 = "Containers/Formats/HDF5/"
+ONNX = "Containers/Formats/ONNX/"
+FLAX = "Containers/Formats/Flax/FlaxArray.swift"
+TABLE = "Containers/Encodings/SortedTable.swift"
+BUNDLE = "Containers/Formats/TensorFlow/TensorBundle.swift"
+GGUF = "Containers/Formats/GGUF/GGUFHeader.swift"
+
+READER_FAULTS = [
+    # torch: archives, the form before 1.6, pickles.
+    ("size of a storage ignored", TORCH + "TorchArchive.swift",
+     "guard bytes.count == storage.byteCount else", "guard bytes.count == storage.byteCount || FAULT else"),
+    ("bytes behind a pickle ignored", TORCH + "TorchArchive.swift",
+     "guard pickle.end == member.size else", "guard pickle.end == member.size || FAULT else"),
+    ("checksum of the pickle ignored", TORCH + "TorchArchive.swift", "try stored.verify()", "if !FAULT { try stored.verify() }"),
+    ("checksum of a member ignored", "Containers/Encodings/ZipArchive.swift",
+     "checked.crc != member.crc\n", "checked.crc != member.crc && !FAULT\n"),
+    ("reach of a tensor ignored", TORCH + "TorchTensor.swift", "guard last < available else", "guard last < available || FAULT else"),
+    ("strides ignored", TORCH + "TorchTensor.swift",
+     "shape: shape, strides: strides))\n", "shape: shape, strides: FAULT ? rowMajorStrides(shape) : strides))\n"),
+    ("offset in a storage ignored", TORCH + "TorchTensor.swift",
+     "Piece(offset: offset, shape", "Piece(offset: FAULT ? 0 : offset, shape"),
+    ("byte order of torch ignored", TORCH + "TorchTensor.swift", "if isBigEndian, unit > 1", "if isBigEndian, !FAULT, unit > 1"),
+    ("views that are conjugate read as they are", TORCH + "TorchRebuilding.swift",
+     "where pairs[index] == .bool(true) {", "where pairs[index] == .bool(true) && !FAULT {"),
+    ("a storage described in two ways", TORCH + "TorchStorages.swift",
+     "guard all[number] == storage else", "guard all[number] == storage || FAULT else"),
+    ("a storage of an old file twice", TORCH + "TorchLegacy.swift",
+     "guard places[number] == nil else", "guard places[number] == nil || FAULT else"),
+    ("count of an old file's storage ignored", TORCH + "TorchLegacy.swift",
+     "guard count == UInt64(storage.count) else", "guard count == UInt64(storage.count) || FAULT else"),
+    # GGUF.
+    ("places of tensors ignored", GGUF, "if entry.range.lowerBound != aligned {", "if entry.range.lowerBound != aligned, !FAULT {"),
+    ("bytes behind the last tensor ignored", GGUF,
+     "guard available <= GGUF.aligned(position, to: alignment) ?? .max else",
+     "guard FAULT || available <= GGUF.aligned(position, to: alignment) ?? .max else"),
+    ("byte order of GGUF ignored", GGUF, "isBigEndian ? try swapped", "isBigEndian && !FAULT ? try swapped"),
+    # Flax.
+    ("pieces of two types joined", FLAX,
+     "$0.dtype == first.dtype && $0.shape.count == 1", "($0.dtype == first.dtype || FAULT) && $0.shape.count == 1"),
+    ("order of pieces ignored", FLAX, "guard member.key == \"\\(number)\",", "guard FAULT || member.key == \"\\(number)\","),
+    ("size of an array ignored", FLAX,
+     "try checkByteCount(bytes.count, dtype: dtype, shape: shape)",
+     "if !FAULT { try checkByteCount(bytes.count, dtype: dtype, shape: shape) }"),
+    # TensorFlow.
+    ("checksum of a block ignored", TABLE, "guard checksum.masked == stored else", "guard checksum.masked == stored || FAULT else"),
+    ("gaps between blocks ignored", TABLE, "guard block.lowerBound == end else", "guard block.lowerBound == end || FAULT else"),
+    ("checksum of a tensor ignored", "Containers/Encodings/CRC32C.swift",
+     "checked.checksum.masked != expected", "checked.checksum.masked != expected && !FAULT"),
+    ("overlapping tensors accepted", BUNDLE,
+     "before.offset + before.size > entry.offset {", "before.offset + before.size > entry.offset && !FAULT {"),
+    ("order of parts ignored", BUNDLE, "guard band.lowerBound == end,", "guard band.lowerBound == end || FAULT,"),
+    # ONNX.
+    ("paths of bytes not checked", ONNX + "ONNXExternalFiles.swift",
+     "guard ShardIndex.staysInFolder(location) else", "guard FAULT || ShardIndex.staysInFolder(location) else"),
+    ("length of external bytes ignored", ONNX + "ONNXExternalFiles.swift",
+     "?? size == size else", "?? size == size || FAULT else"),
+    ("offset of external bytes ignored", ONNX + "ONNXExternalFiles.swift",
+     "FileBytes(file: source, start: start,", "FileBytes(file: source, start: FAULT ? 0 : start,"),
+    ("bytes inside and outside accepted", ONNX + "ONNXTensor.swift", "guard data.isEmpty else", "guard data.isEmpty || FAULT else"),
+    # HDF5.
+    ("checksum of an object's header ignored", HDF5 + "HDF5Object.swift",
+     "UInt64(HDF5Checksum.of(bytes)) == stored else", "UInt64(HDF5Checksum.of(bytes)) == stored || FAULT else"),
+    ("checksum of a chunk ignored", HDF5 + "HDF5Filters.swift",
+     "guard found == [second, first] else", "guard found == [second, first] || FAULT else"),
+    ("byte order of HDF5 ignored", HDF5 + "HDF5Dataset.swift",
+     "if isBigEndian, dtype.byteOrderUnit > 1 {", "if isBigEndian, !FAULT, dtype.byteOrderUnit > 1 {"),
+    ("fill value taken for zero", HDF5 + "HDF5Dataset.swift",
+     "guard value.allSatisfy({ $0 == 0 }) else", "guard FAULT || value.allSatisfy({ $0 == 0 }) else"),
+    ("the name of a model left before others", HDF5 + "HDF5Names.swift",
+     "return isModel ? found : nil", "return isModel && !FAULT ? found : nil"),
 ]

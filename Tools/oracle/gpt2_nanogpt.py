@@ -5,7 +5,8 @@ run as it is with torch 2.13.0, in float64. Its own `GPT.from_pretrained` conver
 Face model, its own `state_dict` gives names and shapes, its own `forward` the logits.
 
 nanoGPT saves a pickle; its state dict is stored here as safetensors. Its GELU is the exact one, so
-config.json says "gelu".
+config.json says "gelu". `nanogpt_training_state` is the pickle: `ckpt.pt` as train.py saves it before the first step,
+under the name that a folder wants.
 """
 
 import shutil
@@ -98,6 +99,7 @@ CASES = {
     "nanogpt_no_bias": without_bias,
     "nanogpt_masks": with_masks,
     "nanogpt_orig_mod": compiled,
+    "nanogpt_training_state": lambda model: model,
     "nanogpt_padding_in_use": compiled_and_trained,  # cut, it is another model: no golden
 }
 
@@ -109,6 +111,18 @@ def logits(model, ids):
         result, _ = model(torch.from_numpy(ids), targets=torch.from_numpy(ids))
     assert not offenders
     return result.numpy()[..., : SIZES["vocab_size"]]
+
+
+def save_checkpoint(model, path):
+    """train.py, where it saves a checkpoint."""
+    optimizer = model.configure_optimizers(1e-1, 6e-4, (0.9, 0.95), "cpu")
+    arguments = {name: getattr(model.config, name) for name in (
+        "n_layer", "n_head", "n_embd", "block_size", "bias", "vocab_size", "dropout")}
+    checkpoint = {
+        "model": model.state_dict(), "optimizer": optimizer.state_dict(), "model_args": arguments,
+        "iter_num": 0, "best_val_loss": torch.tensor(3.5), "config": {"dataset": "none", "batch_size": 12},
+    }
+    torch.save(checkpoint, path)
 
 
 def write(case):
@@ -124,9 +138,15 @@ def write(case):
         return
     ids = np.random.default_rng(0).integers(0, SIZES["vocab_size"], (2, 9))
     framework = f"karpathy/nanoGPT 3adf61e154c3, torch {torch.__version__}"
+    if case == "nanogpt_training_state":
+        save_checkpoint(model, folder / "pytorch_model.bin")
     outputs = {"logits": logits(model, ids)}
     write_original(folder, {"input_ids": ids}, outputs, framework=framework, code="GPT")
     write_converted(folder)
+    if case == "nanogpt_training_state":
+        shutil.rmtree(folder / "huggingface")
+        for name in ["model.safetensors", "config.json", "golden-original.npz"]:
+            (folder / name).unlink()
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ LAYERS = {
              ["word/weight", "encoder/layer_._1/kernel", "encoder/layer_._0/kernel"]},
     "a_head": {"tf_model/classifier/kernel:0": RANDOM.floats(2), "tf_model/classifier/bias:0": RANDOM.floats(1)},
 }
-NAMES = {f"{layer}/{weight}": weight for layer, weights in LAYERS.items() for weight in weights}
+# The name of the whole model is left out.
+NAMES = {f"{layer}/{weight}": weight.removeprefix("tf_model/") for layer, weights in LAYERS.items() for weight in weights}
 put("layers.h5", lambda file: legacy(file, LAYERS), names=NAMES)
 # The second of two weights that are called the same goes by its path.
 put("layers_alike.h5", lambda file: legacy(

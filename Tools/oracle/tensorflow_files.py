@@ -203,4 +203,18 @@ bad("overlap", one, (b"b", entry(offset=4)))
 bad("data_changed", one, data=bytes(7) + b"\1")
 parts = entry(shape=(2, 2), size=0, slices=[[(0, 2), (0, 1)], [(0, 2), (1, 1)]])
 bad("partitioned_columns", (b"a", parts))
+
+
+def part_of_a(*extents) -> bytes:
+    """The key of a part: EncodeTensorNameSlice, with numbers below 64."""
+    return b"\0a\0\1" + bytes([1, len(extents)]) + bytes(0x80 | number for pair in extents for number in pair)
+
+
+# As many rows as there must be, of which the second is there twice, and the third is not.
+bands = [[(0, 2), (0, 1)], [(1, 1), (0, 1)], [(3, 1), (0, 1)]]
+bad("parts_overlap",
+    (part_of_a(*bands[0]), entry(shape=(2, 1))),
+    (part_of_a(*bands[1]), entry(shape=(1, 1), size=4, offset=8, data=bytes(4))),
+    (part_of_a(*bands[2]), entry(shape=(1, 1), size=4, offset=12, data=bytes(4))),
+    (b"a", entry(shape=(4, 1), size=0, slices=bands)))
 bad("parts_missing", (b"a", entry(shape=(2, 2), size=0, slices=[[(0, 1), (0, 2)], [(1, 1), (0, 2)]])))

@@ -349,6 +349,10 @@ def make_bad() -> None:
     checksum = bytearray(archive(state(tensor())))
     checksum[checksum.index(b"ctorch._utils") + 3] ^= 1
     bad("pickle_changed", bytes(checksum))
+    # A text that is passed over, since it is no tensor.
+    text = bytearray(archive(b"\x80\x02}(" + u("w") + tensor() + u("note") + u("x" * 5000) + b"u."))
+    text[text.index(b"xxxx") + 2500] ^= 1
+    bad("long_text_changed", bytes(text))
     changed = bytearray(archive(state(tensor())))
     changed[changed.index(bytes(16))] ^= 1
     bad("storage_changed", bytes(changed))

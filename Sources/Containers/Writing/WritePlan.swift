@@ -46,6 +46,7 @@ public struct WritePlan: Sendable {
     var contents = contents
     contents.belongings.origin = writer.belongings.origin
     contents.belongings.keyValues = writer.belongings.keyValues
+    contents.belongings.modelArguments = writer.belongings.modelArguments
     if writer.format.holdsFiles {
       contents.belongings.files = Self.inside(writer, config: config, others)
     }

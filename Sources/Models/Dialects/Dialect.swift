@@ -41,6 +41,8 @@ public struct Dialect: Sendable {
     /// What it reads, with the name that the container has, or would have, on our command line.
     let files: String
     let container: String
+    /// Whether the container is nobody else's.
+    var isExclusive = true
     /// Which tensors it wants in single precision, by name and number of extents.
     var isSingle: @Sendable (String, Int) -> Bool = { _, _ in false }
   }

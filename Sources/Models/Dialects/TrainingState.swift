@@ -40,7 +40,10 @@ package struct TrainingState: Sendable {
       slots: ["mu", "nu", "trace", "v_row", "v_col"]),
     TrainingState(
       ecosystem: "PyTorch",
-      names: ["step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg"],
+      names: [
+        "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg",
+        "best_val_loss",
+      ],
       prefixes: [
         "optimizer.", "optimizer_state.", "optimizer_states.", "optimizer_state_dict.", "optim.",
         "lr_scheduler.", "lr_schedulers.", "scheduler.", "scaler.", "grad_scaler.", "callbacks.",

@@ -47,6 +47,14 @@ extension Checkpoint {
     for target: Conversion.Target, of model: Model?, in format: ContainerFormat,
     _ tensors: [Tensor], beside files: [CompanionFile]
   ) throws(CheckpointError) -> Belongings {
+    if format == .torch {
+      guard let graph = model?.graph, let dialect = target.dialect,
+        graph.isOwnDialect(dialect, in: format)
+      else { return belongings }
+      var all = belongings
+      all.modelArguments = graph.values(of: dialect, in: format.name)
+      return all
+    }
     guard format == .gguf else { return belongings }
     if let old = belongings.keyValues {
       // Types that are no others are said already, or not.

@@ -38,5 +38,6 @@ let expectedTensorFlowFaults: [String: ExpectedFault] = [
   "overlap": "tensor \"b\": begins at 4 and overlaps the bytes before",
   "data_changed": .of("data_changed.data-00000-of-00001", "checksum of the bytes does not match"),
   "partitioned_columns": .unsupported("is partitioned along another axis than the first"),
+  "parts_overlap": "its parts are not there, or are no whole",
   "parts_missing": "its parts are not there, or are no whole",
 ]

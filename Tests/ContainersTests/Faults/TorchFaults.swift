@@ -28,6 +28,7 @@ let expectedTorchFaults: [String: ExpectedFault] = [
   "legacy_unknown_key": "a storage is there that no tensor is in",
   "legacy_version": .unsupported("is a PyTorch file of a version that is not known"),
   "legacy_view_beyond": "its storage is a view of what is not there",
+  "long_text_changed": "checksum of zip member \"m/data.pkl\" does not match",
   "mark_below_nothing": "nothing is on the stack below a mark",
   "memo_missing": "nothing has been put aside as 7",
   "meta": .unsupported("is a tensor without elements"),

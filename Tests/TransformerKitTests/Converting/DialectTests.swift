@@ -10,10 +10,9 @@ import TransformerKit
 /// Fixtures that other ecosystems' own code made.
 private let foreignCases = goldenCases.filter { name in
   [
-    "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "litgpt", "mlx",
-  ].contains {
-    name.contains("/\($0)")
-  }
+    "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "flax", "tensorflow",
+    "litgpt", "mlx",
+  ].contains { name.contains("/\($0)") }
 }
 
 private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingState: true))

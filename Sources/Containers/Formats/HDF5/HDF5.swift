@@ -46,6 +46,7 @@ private func readHDF5(_ source: any ByteSource) throws(CheckpointError) -> Conte
   let walk = HDF5Walk()
   let names = try HDF5Names(file, walk)
   var contents = Contents(tensors: [], keepsOrder: false)
+  contents.strippedPrefix = names.leftOut
   for found in names.datasets {
     let name = TensorName(found.weightName ?? found.path)
     do throws(CheckpointError) {

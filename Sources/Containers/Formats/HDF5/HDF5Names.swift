@@ -5,10 +5,11 @@ import TensorCore
 /// A dataset's name is its path. Keras' older files (`keras/src/legacy/saving/legacy_h5_format.py`) say in
 /// attributes of groups which weights they have and in which order, `layer_names` and `weight_names`; there a
 /// weight is called as that says. A second one of the same name, as of weights that layers share, has its path.
+/// The name of a whole model of TensorFlow, which may stand before all these, is left out.
 struct HDF5Names {
   /// A dataset.
   struct Found {
-    let path: String
+    var path: String
     /// What Keras calls it.
     var weightName: String?
     let dataset: HDF5Dataset
@@ -17,6 +18,8 @@ struct HDF5Names {
   private(set) var datasets: [Found] = []
   /// Links that are not followed.
   private(set) var indirect: [String] = []
+  /// What has been left out at the beginning of names, and of how many.
+  private(set) var leftOut: (text: String, count: Int)?
 
   private let file: HDF5File
   private let walk: HDF5Walk
@@ -31,10 +34,41 @@ struct HDF5Names {
     guard try add(group: root, at: file.root, path: "", depth: 0) else {
       throw CheckpointError(.malformed("the root is no group"))
     }
+    if let model = Self.model(of: datasets) { leaveOut(model) }
     var taken: Set<TensorName> = []
     for index in datasets.indices {
       guard let name = datasets[index].weightName else { continue }
       if !taken.insert(TensorName(name)).inserted { datasets[index].weightName = nil }
+    }
+  }
+
+  /// The name of the model, with its slash, if there is one: transformers' older files call the weights of the
+  /// layer `bert` `tf_bert_model/bert/…`.
+  private static func model(of datasets: [Found]) -> String? {
+    var found: String?
+    for dataset in datasets {
+      guard let name = dataset.weightName, name.hasPrefix("tf"),
+        let slash = name.firstIndex(of: "/")
+      else { continue }
+      let model = name[...slash]
+      guard found == nil || found?.utf8.elementsEqual(model.utf8) == true else { return nil }
+      found = String(model)
+    }
+    let isModel = datasets.contains { dataset in
+      guard let found, let name = dataset.weightName, name.hasPrefix(found) else { return false }
+      let layer = dataset.path.prefix { $0 != "/" }
+      return name.dropFirst(found.count).hasPrefix("\(layer)/")
+    }
+    return isModel ? found : nil
+  }
+
+  private mutating func leaveOut(_ model: String) {
+    for index in datasets.indices {
+      guard let name = datasets[index].weightName, name.hasPrefix(model) else { continue }
+      let short = String(name.dropFirst(model.count))
+      datasets[index].path = datasets[index].path.dropLast(name.count) + short
+      datasets[index].weightName = short
+      leftOut = (model, (leftOut?.count ?? 0) + 1)
     }
   }
 

@@ -67,6 +67,13 @@ extension TorchTree {
     contents.otherCount = otherCount
     contents.openingMemory = heap.used
     if let wrapper { contents.strippedPrefix = ("\(wrapper.name).", wrapper.count) }
+    if let arguments = modelArguments.flatMap({ heap.arguments($0) }) {
+      let text = Array((arguments.text(pretty: true) + "\n").utf8)
+      contents.belongings.files = [
+        CompanionFile(name: Array("config.json".utf8), bytes: text)
+      ]
+      contents.hasDerivedConfig = true
+    }
     return contents
   }
 }

@@ -1,6 +1,8 @@
 import TensorCore
 
-/// A file of torch's to be: a plain state dict in a zip archive, the same bytes for the same tensors.
+/// A file of torch's to be: a plain state dict in a zip archive, the same bytes for the same tensors. Where a
+/// program of torch's wants to know what the model is made of, the state dict is `model`, and that is
+/// `model_args`.
 ///
 /// Tensors that are the same storage, wholly, stay one.
 struct TorchLayout: FileLayout {
@@ -28,7 +30,7 @@ struct TorchLayout: FileLayout {
   ///
   /// - Throws: `CheckpointError` if torch has no type for a tensor.
   init(_ contents: Contents) throws(CheckpointError) {
-    var pickle = TorchPickle()
+    var pickle = TorchPickle(arguments: contents.belongings.modelArguments)
     var storages: [Tensor] = []
     var known: [StorageIdentity: Int] = [:]
     for tensor in contents.tensors {

@@ -1,16 +1,24 @@
 import TensorCore
 
 /// Writes the pickle of a plain state dict: an ordered dictionary of tensors, in protocol 2, which
-/// `torch.load` reads with `weights_only=True`.
+/// `torch.load` reads with `weights_only=True`. Or one around that, which says what the model is made of.
 struct TorchPickle {
   private(set) var bytes: [UInt8] = [0x80, 2]
   /// The numbers under which names and texts have been put aside.
   private var memo: [String: Int] = [:]
 
+  /// The arguments of the model, if they are said.
+  private let arguments: JSONValue?
+
   /// Begins a dictionary.
-  init() {
+  init(arguments: JSONValue? = nil) {
+    self.arguments = arguments
+    if arguments != nil {
+      begin()
+      text(Array(TorchArguments.weights.utf8))
+    }
     makeOrderedDict()
-    bytes.append(PickleOpcode.mark.rawValue)
+    add(.mark)
   }
 
   /// Adds a tensor, which is all of a storage in C order.
@@ -43,8 +51,27 @@ struct TorchPickle {
 
   /// Ends the dictionary and the pickle.
   mutating func finish() {
-    bytes += [PickleOpcode.setItems.rawValue, PickleOpcode.stop.rawValue]
+    end()
+    if let arguments {
+      text(Array(TorchArguments.key.utf8))
+      add(arguments: arguments)
+      end()
+    }
+    add(.stop)
   }
+
+  // MARK: Values
+
+  mutating func add(_ opcode: PickleOpcode) { bytes.append(opcode.rawValue) }
+
+  /// Begins a plain dictionary, whose keys and values follow.
+  mutating func begin() {
+    add(.emptyDict)
+    add(.mark)
+  }
+
+  /// Ends a dictionary.
+  mutating func end() { add(.setItems) }
 
   private mutating func makeOrderedDict() {
     global("collections", "OrderedDict")
@@ -57,17 +84,24 @@ struct TorchPickle {
     bytes.append(PickleOpcode.tuple.rawValue)
   }
 
-  private mutating func integer(_ value: Int) {
+  mutating func integer(_ value: Int) {
     switch value {
     case 0...0xFF: bytes += [PickleOpcode.binInt1.rawValue, UInt8(value)]
     case 0...0xFFFF: bytes += [PickleOpcode.binInt2.rawValue] + UInt16(value).littleEndianBytes
     case 0...Int(Int32.max):
       bytes += [PickleOpcode.binInt.rawValue] + Int32(value).littleEndianBytes
+    case Int(Int32.min)..<0:
+      bytes += [PickleOpcode.binInt.rawValue] + Int32(value).littleEndianBytes
     default: bytes += [PickleOpcode.long1.rawValue, 8] + value.littleEndianBytes
     }
   }
 
-  private mutating func text(_ utf8: [UInt8]) {
+  mutating func float(_ value: Double) {
+    add(.binFloat)
+    bytes += value.bitPattern.littleEndianBytes.reversed()
+  }
+
+  mutating func text(_ utf8: [UInt8]) {
     bytes.append(PickleOpcode.binUnicode.rawValue)
     bytes += UInt32(utf8.count).littleEndianBytes + utf8
   }

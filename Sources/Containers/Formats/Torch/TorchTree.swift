@@ -17,6 +17,8 @@ struct TorchTree {
   var otherCount: Int { others.count + work.unlistedCount }
   /// The dictionary around the weights, whose name has been left out of theirs.
   private(set) var wrapper: (name: String, count: Int)?
+  /// What stands beside the weights about the model that they are of.
+  private(set) var modelArguments: PickleValue?
   private(set) var storages = TorchStorages()
 
   let heap: PickleHeap
@@ -113,13 +115,26 @@ struct TorchTree {
       if Self.wrapperNames.contains(name), !isTensor(value), heap.dictionary(value) != nil {
         if found != nil { return }
         found = (name, value)
-      } else if !Self.stateNames.contains(where: { name.lowercased().contains($0) }) {
+      } else if !Self.stateNames.contains(where: { name.lowercased().contains($0) }),
+        !isNumber(value)
+      {
         return
       }
     }
     guard let found else { return }
     bare = found.value
     wrapper = (found.name, 0)
+    let keys = stride(from: 0, to: pairs.count - 1, by: 2)
+    let named = keys.first { heap.string(pairs[$0]) == TorchArguments.key }.map { pairs[$0 + 1] }
+    modelArguments = named.flatMap { heap.arguments($0) == nil ? nil : $0 }
+  }
+
+  /// Whether it is a tensor without extents: a loss, a step.
+  private func isNumber(_ value: PickleValue) -> Bool {
+    guard case .tensor(_, let arguments) = TorchMeaning(value, in: heap),
+      let values = heap.fewElements(arguments), values.count > 2
+    else { return false }
+    return heap.elements(values[2])?.isEmpty == true
   }
 
   // MARK: Paths
@@ -137,7 +152,7 @@ struct TorchTree {
       case .leave(let object): isOnPath[object] = false
       case .visit(let value, var name, let depth, var isWrapped):
         guard holdsTensors(value), case .object(let number) = value else {
-          list(value, name)
+          if depth != 1 || value != modelArguments { list(value, name) }
           continue
         }
         if isTensor(value) {

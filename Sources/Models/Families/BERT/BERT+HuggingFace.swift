@@ -47,3 +47,26 @@ extension Dialect {
     .rename("bert.encoder.layer.{i}." + stored, "encoder.blocks.{i}." + path)
   }
 }
+
+extension Dialect {
+  /// BERT as transformers 4 stores it of Flax and of TensorFlow. There the head knows the embeddings: all of
+  /// them are stored again with it.
+  static let bertOfFrameworks: [Dialect] = [
+    huggingFaceBERT.inFlax(bertModules),
+    {
+      var modules = bertModules
+      modules.missing = ["cls.predictions.decoder."]
+      modules.writesPrefixes = true
+      modules.renamed = [
+        (from: "cls/seq_relationship", to: "nsp___cls/seq_relationship"),
+        (from: "cls/predictions", to: "mlm___cls/predictions"),
+      ]
+      modules.again = (beginning: "bert/embeddings/", under: "mlm___cls/")
+      return huggingFaceBERT.inTensorFlow(modules)
+    }(),
+  ]
+
+  private static let bertModules = FrameworkModules(
+    embeddings: ["word_embeddings", "position_embeddings", "token_type_embeddings"],
+    norms: ["LayerNorm"], missing: ["cls.predictions.decoder.bias"])
+}

@@ -5,7 +5,7 @@ extension Family {
   /// BERT and its dialects.
   static let bert = Family(
     members: [BERT.self], configNames: ["bert_config.json"],
-    dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT])
+    dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT] + Dialect.bertOfFrameworks)
 }
 
 /// BERT: a bidirectional Transformer encoder with post-normalisation and learned positions.

@@ -55,3 +55,19 @@ extension Layout {
       axis: 0)
   }
 }
+
+extension Dialect {
+  /// GPT-2 as transformers 4 stores it of Flax and of TensorFlow.
+  static let gpt2OfFrameworks: [Dialect] = [
+    huggingFaceGPT2.inFlax(gpt2Modules),
+    {
+      var modules = gpt2Modules
+      modules.writesPrefixes = true
+      return huggingFaceGPT2.inTensorFlow(modules)
+    }(),
+  ]
+
+  private static let gpt2Modules = FrameworkModules(
+    embeddings: ["wte", "wpe"], norms: ["ln_1", "ln_2", "ln_f"],
+    convolutions: ["c_attn", "c_proj", "c_fc"], missing: ["transformer.h.{i}.attn.bias"])
+}

@@ -5,7 +5,8 @@ extension Family {
   /// GPT-2 and its dialects.
   static let gpt2 = Family(
     members: [GPT2.self], configNames: ["hparams.json"],
-    dialects: [.huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2, .mlxGPT2])
+    dialects: [.huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2, .mlxGPT2]
+      + Dialect.gpt2OfFrameworks)
 }
 
 /// GPT-2: a causal Transformer decoder with pre-normalisation and learned positions.

@@ -53,3 +53,11 @@ extension Dialect {
       + .rename(prefix + "rotary_emb.inv_freq", "rotary_frequencies")
   }
 }
+
+extension Dialect {
+  /// Llama as transformers 4 stores it of Flax.
+  static let llamaInFlax = huggingFaceLlama(MetaLlama.self, answering: "transformer.").inFlax(
+    FrameworkModules(
+      embeddings: ["embed_tokens"], norms: ["input_layernorm", "post_attention_layernorm", "norm"],
+      hasOwnNorms: true))
+}

@@ -9,7 +9,8 @@ extension Family {
       Llama<Qwen2>.self, Llama<Qwen3>.self, Llama<SmolLM3>.self,
     ],
     configNames: ["params.json"],
-    dialects: Dialect.huggingFaceLlama + [.metaLlama] + Dialect.ggufLlama + Dialect.litGPTLlama)
+    dialects: Dialect.huggingFaceLlama + [.metaLlama, .llamaInFlax] + Dialect.ggufLlama
+      + Dialect.litGPTLlama)
 }
 
 /// Llama and its kin: a causal Transformer decoder with root-mean-square pre-normalisation, rotary

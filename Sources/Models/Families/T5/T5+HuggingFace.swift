@@ -60,3 +60,22 @@ extension Dialect {
       + .rename("\(stored)layer_norm", "\(path)_norm")
   }
 }
+
+extension Dialect {
+  /// T5 as transformers 4 stores it of Flax and of TensorFlow, where each stack has the embedding again.
+  static let t5OfFrameworks: [Dialect] = [
+    huggingFaceT5.inFlax(t5Modules),
+    {
+      var modules = t5Modules
+      modules.renamed = [
+        (from: "transformer/shared/", to: "transformer/shared/shared/"),
+        (from: "embed_tokens/", to: "shared/shared/"),
+      ]
+      return huggingFaceT5.inTensorFlow(modules)
+    }(),
+  ]
+
+  private static let t5Modules = FrameworkModules(
+    embeddings: ["shared", "embed_tokens", "relative_attention_bias"],
+    norms: ["layer_norm", "final_layer_norm"], hasOwnNorms: true, writesPrefixes: false)
+}

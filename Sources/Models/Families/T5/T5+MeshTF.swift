@@ -29,7 +29,8 @@ extension Dialect {
         "relu", "gelu_new", "silu", "sigmoid", "tanh", "linear", making: ["gelu": "gelu_new"]),
       .fact("relative_attention_max_distance", "128"), t5OutputScale,
     ],
-    evidence: [.name("shared/embedding"), .name("encoder/block_000/layer_000/SelfAttention/q")],
+    // Flax's classes of transformers have `shared/embedding`, too.
+    evidence: [.name("encoder/block_000/layer_000/SelfAttention/q")],
     ownFiles: .tensorFlow("Mesh TensorFlow"))
 
   private static func meshLayer(_ stack: String, _ layer: Int) -> String {

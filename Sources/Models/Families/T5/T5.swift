@@ -5,7 +5,7 @@ extension Family {
   /// T5 and its dialects.
   static let t5 = Family(
     members: [T5.self],
-    dialects: [.huggingFaceT5, .t5x, .t5xScanned, .meshTF, .ggufT5])
+    dialects: [.huggingFaceT5, .t5x, .t5xScanned, .meshTF, .ggufT5] + Dialect.t5OfFrameworks)
 }
 
 /// T5: an encoder and a decoder with root-mean-square pre-normalisation, relative positions and no

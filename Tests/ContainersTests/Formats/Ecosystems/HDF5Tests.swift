@@ -13,12 +13,14 @@ import Testing
   }
 
   @Test func `layers and weights have the names and the order that Keras says`() throws {
+    // The name of the whole model, `tf_model`, is left out.
     #expect(
       try names("layers.h5") == [
-        "tf_model/bert/word/weight:0", "tf_model/bert/encoder/layer_._1/kernel:0",
-        "tf_model/bert/encoder/layer_._0/kernel:0", "tf_model/classifier/kernel:0",
-        "tf_model/classifier/bias:0",
+        "bert/word/weight:0", "bert/encoder/layer_._1/kernel:0", "bert/encoder/layer_._0/kernel:0",
+        "classifier/kernel:0", "classifier/bias:0",
       ])
+    let stripped = try Checkpoint.open(Self.good.appending("layers.h5")).strippedPrefix
+    #expect(stripped?.text == "tf_model/" && stripped?.count == 5)
     // The second of one name goes by its path.
     #expect(try names("layers_alike.h5") == ["kernel:0", "w/kernel:0"])
   }
