@@ -21,8 +21,8 @@ let argumentParser: Target.Dependency = .product(
 
 /// What each command is made of.
 let commandDependencies: [Target.Dependency] = [
-  "CommandSupport", "TransformerKit", "Models", "Kernels", "Codecs", "Containers", "TensorCore",
-  argumentParser, system,
+  "CommandSupport", "TransformerKit", "Tokenizers", "Models", "Kernels", "Codecs", "Containers",
+  "TensorCore", argumentParser, system,
 ]
 
 let package = Package(
@@ -78,9 +78,12 @@ let package = Package(
     .target(
       name: "Kernels", dependencies: ["TensorCore", "CBLAS", "CVector"], swiftSettings: optimized),
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
+    .target(name: "Tokenizers", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
       name: "TransformerKit",
-      dependencies: ["TensorCore", "Containers", "Codecs", "Kernels", "Models", system],
+      dependencies: [
+        "TensorCore", "Containers", "Codecs", "Kernels", "Models", "Tokenizers", system,
+      ],
       swiftSettings: strict),
 
     // The commands: flags in, text and exit code out.
@@ -127,6 +130,9 @@ let package = Package(
       name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Kernels", "TensorCore", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TokenizersTests", dependencies: ["Tokenizers", "TensorCore", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
       name: "TransformerKitTests",

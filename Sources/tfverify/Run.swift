@@ -29,7 +29,11 @@ struct Run: Verb {
       (arXiv 2211.17192): the likeliest tokens are those without a draft unless two scores differ by no \
       more than rounding, drawn ones have the same distribution.
 
+      With --text, or --text-file, the input is a text, or with --pair two, as the tokenizer beside the model \
+      has it; with --generate what is printed is text.
+
       Examples:
+        tfverify run bert-base/ --text 'Hello, world!'
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
         tfverify run bert-base/ --inputs golden.npz -o out.npz --precision f64
         tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
@@ -42,6 +46,15 @@ struct Run: Verb {
   @Option(
     help: ArgumentHelp("An npz with the inputs, instead of the built-in probe.", valueName: "npz"))
   var inputs: FilePath?
+
+  @Option(help: ArgumentHelp("The input as a text.", valueName: "text"))
+  var text: GivenText?
+
+  @Option(help: ArgumentHelp("A file with the text.", valueName: "file"))
+  var textFile: FilePath?
+
+  @Option(help: ArgumentHelp("A second text, as BERT's next sentence.", valueName: "text"))
+  var pair: GivenText?
 
   @Option(
     name: [.short, .long],
@@ -84,6 +97,12 @@ struct Run: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    guard [inputs != nil, text != nil, textFile != nil].count(where: \.self) < 2 else {
+      throw ValidationError("--inputs, --text and --text-file are one or the other")
+    }
+    guard pair == nil || text != nil || textFile != nil else {
+      throw ValidationError("--pair goes with --text")
+    }
     guard draft != nil || draftTokens == nil else {
       throw ValidationError("--draft-tokens goes with --draft")
     }
@@ -114,17 +133,33 @@ struct Run: Verb {
     try prepareArithmetic()
     let model = try Model(model, options: sourceOptions.options)
     common.explain(model)
-    let inputs = try inputs.map { try ArrayFile($0).inputs() } ?? probe(model.graph.architecture)
+    let read = try textInputs(model)
+    let inputs =
+      try read?.inputs ?? inputs.map { try ArrayFile($0).inputs() }
+      ?? probe(model.graph.architecture)
     _ = try format
     do {
       switch precision {
-      case .f32: try run(model, inputs, Float.self)
-      case .f64: try run(model, inputs, Double.self)
+      case .f32: try run(model, inputs, read?.tokenizer, Float.self)
+      case .f64: try run(model, inputs, read?.tokenizer, Double.self)
       }
     } catch let error as CheckpointError where generate != nil && error.category == .unsupported {
       throw error.inFile(displayed(self.model))
     }
     return .success
+  }
+
+  /// The text that was given as inputs, and the tokenizer beside the model that made them.
+  private func textInputs(
+    _ model: Model
+  ) throws -> (inputs: ModelInputs, tokenizer: FoundTokenizer)? {
+    guard let first = try textFile.map({ try CommandSupport.text(ofFile: $0) }) ?? text?.text else {
+      return nil
+    }
+    let found = try FoundTokenizer(self.model)
+    let inputs = try model.inputs(first, pair: pair?.text, found)
+    if common.verbose { standardError("tokenizer \(escaped(displayed(found.file)))") }
+    return (inputs, found)
   }
 
   /// The built-in probe; of one that is continued as much as leaves room for that.
@@ -140,9 +175,9 @@ struct Run: Verb {
   }
 
   private func run<Scalar: ComputeScalar>(
-    _ model: Model, _ inputs: ModelInputs, _: Scalar.Type
+    _ model: Model, _ inputs: ModelInputs, _ tokenizer: FoundTokenizer?, _: Scalar.Type
   ) throws {
-    if let generate { return try self.generate(generate, model, inputs, Scalar.self) }
+    if let generate { return try self.generate(generate, model, inputs, tokenizer, Scalar.self) }
     try memory.keep(
       VerificationMemory(running: model.graph, inputs: inputs, Scalar.self), for: self.model)
     let (bar, progress) = progressOptions.weightProgress(common)
@@ -155,7 +190,8 @@ struct Run: Verb {
   }
 
   private func generate<Scalar: ComputeScalar>(
-    _ count: Int, _ model: Model, _ inputs: ModelInputs, _: Scalar.Type
+    _ count: Int, _ model: Model, _ inputs: ModelInputs, _ tokenizer: FoundTokenizer?,
+    _: Scalar.Type
   ) throws {
     let choice =
       temperature.map { TokenChoice.drawn(temperature: $0, seed: seed ?? 0) } ?? .likeliest
@@ -163,19 +199,20 @@ struct Run: Verb {
     let graphs = [model.graph] + (draft.map { [$0.graph] } ?? [])
     try memory.keep(
       VerificationMemory(generating: count, graphs, prompt: inputs, Scalar.self), for: self.model)
-    let report = RunReport(file: output.map { displayed($0) }, common: common)
+    let report = RunReport(
+      file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer)
     guard let draft else {
       var generator = try Generator<Scalar>(model.graph, prompt: inputs, choice: choice)
       try generator.generate(count)
       try write([Tensor(name: "sequences", ids: generator.sequences)])
-      return report.print(sequences: generator.sequences)
+      return try report.print(sequences: generator.sequences)
     }
     var generator = try SpeculativeGenerator<Scalar>(
       model.graph, draft: draft.graph, prompt: inputs, draftTokens: draftTokens ?? 5, choice: choice
     )
     try generator.generate(count)
     try write([Tensor(name: "sequences", ids: generator.sequences)])
-    report.print(
+    try report.print(
       sequences: generator.sequences,
       drafting: .init(
         passes: generator.record.passes, proposed: generator.record.proposed,

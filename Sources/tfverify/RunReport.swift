@@ -1,6 +1,7 @@
 import CommandSupport
 import Kernels
 import TensorCore
+import Tokenizers
 import TransformerKit
 
 /// What `tfverify run` says about the outputs.
@@ -8,6 +9,8 @@ struct RunReport {
   /// The file that was written, if any.
   let file: String?
   let common: CommonOptions
+  /// What makes texts of sequences, where the input was a text.
+  var tokenizer: Tokenizer?
 
   /// The range of each output.
   func print<Scalar: ComputeScalar>(_ outputs: [NamedArray<Scalar>], precision: Precision) {
@@ -47,20 +50,33 @@ struct RunReport {
     }
   }
 
-  /// The ids of each text, a line each.
-  func print(sequences: NDArray<Int>, drafting: Drafting? = nil) {
+  /// The ids of each text, a line each, or the text itself where the input was one.
+  func print(sequences: NDArray<Int>, drafting: Drafting? = nil) throws(CheckpointError) {
     let rows = (0..<sequences.rows).map { Array(sequences.row($0)) }
+    var texts: [String] = []
+    for row in rows {
+      if let tokenizer { texts.append(try tokenizer.decode(row)) }
+    }
     if common.json {
       let report: [JSONValue.Member] =
         [
           .init("schema", "tfverify.generate/1"),
           .init("output", file.map { .string($0) } ?? .null),
           .init("sequences", .array(rows.map { .array($0.map { .number($0) }) })),
-        ] + (drafting.map { [.init("draft", $0.json)] } ?? [])
+        ] + (texts.isEmpty ? [] : [.init("texts", .array(texts.map { .string($0) }))])
+        + (drafting.map { [.init("draft", $0.json)] } ?? [])
       return standardOutput(JSONValue.object(report).text(pretty: true))
     }
     if common.quiet, let file { return standardOutput(escaped(file)) }
-    for row in rows { standardOutput(row.map { "\($0)" }.joined(separator: " ")) }
+    if texts.isEmpty {
+      for row in rows { standardOutput(row.map { "\($0)" }.joined(separator: " ")) }
+    }
+    // A text is its own lines; nothing else of it reaches the terminal as it is.
+    for text in texts {
+      standardOutput(
+        lines: text.split(separator: "\n", omittingEmptySubsequences: false)
+          .map { escaped(String($0)) })
+    }
     guard !common.quiet else { return }
     if let drafting { standardOutput(drafting.text) }
     sayWhere()

@@ -26,6 +26,8 @@ import Testing
   private static let setUp = """
     set -e
     cp -r "$FIXTURES/bert/eleven_layers" bert-base
+    for word in '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' hello world , ! first second text .
+    do echo "$word"; done > bert-base/vocab.txt
     cp bert-base/* .
     mv bert-base/golden.npz .
     cp golden.npz inputs.npz
@@ -40,6 +42,7 @@ import Testing
     cp -r bert-base a
     cp -r bert-base b
     cp -r "$FIXTURES/gpt2/openai/huggingface" gpt2
+    cp "$FIXTURES/tokenizers/gpt2/tokenizer.json" gpt2/
     tfconvert bert-base bert-bf16 --dtype bf16 --allow-lossy -q
     tfinspect hash bert-base > bert-base.sha256
     """

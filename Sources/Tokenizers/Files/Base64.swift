@@ -1,0 +1,27 @@
+/// The bytes that a text of base64 stands for (RFC 4648); `nil` if it is none.
+func decodeBase64(_ text: [UInt8]) -> [UInt8]? {
+  var result: [UInt8] = []
+  result.reserveCapacity(text.count / 4 * 3)
+  var (bits, count): (UInt32, Int) = (0, 0)
+  var end = text.count
+  while end > 0, text[end - 1] == UInt8(ascii: "="), text.count - end < 2 { end -= 1 }
+  guard text.count % 4 == 0 else { return nil }
+  for byte in text[..<end] {
+    let value: UInt8
+    switch byte {
+    case 0x41...0x5A: value = byte - 0x41
+    case 0x61...0x7A: value = byte - 0x61 + 26
+    case 0x30...0x39: value = byte - 0x30 + 52
+    case UInt8(ascii: "+"): value = 62
+    case UInt8(ascii: "/"): value = 63
+    default: return nil
+    }
+    bits = bits << 6 | UInt32(value)
+    count += 6
+    if count >= 8 {
+      count -= 8
+      result.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+    }
+  }
+  return result
+}

@@ -1,0 +1,116 @@
+public import TensorCore
+
+extension Tokenizer {
+  /// Reads a vocab.txt of BERT: a word a line, its id the line's number from 0.
+  ///
+  /// - Parameters:
+  ///   - bytes: the file.
+  ///   - settings: tokenizer_config.json, if there is one: `do_lower_case`, `strip_accents`,
+  ///     `tokenize_chinese_chars` and the special tokens.
+  /// - Throws: `CheckpointError` if it is not valid UTF-8.
+  public init(wordPieces bytes: [UInt8], settings: JSONValue?) throws(CheckpointError) {
+    var words = WordTable(capacity: bytes.count / 8)
+    var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    guard (try? UTF8Span(validating: bytes.span)) != nil else {
+      throw CheckpointError(.malformed("not valid UTF-8"))
+    }
+    for (id, line) in lines.enumerated() {
+      var line = line
+      while let last = line.last, [9, 10, 11, 12, 13, 32].contains(last) { line = line.dropLast() }
+      words.add(Array(line), id: id)
+    }
+    func name(_ key: String, _ fallback: String) -> String {
+      settings?[key]?.string ?? settings?[key]?["content"]?.string ?? fallback
+    }
+    let (start, separator) = (name("cls_token", "[CLS]"), name("sep_token", "[SEP]"))
+    let unknown = name("unk_token", "[UNK]")
+    self.init(
+      format: "vocab.txt",
+      model: .wordPiece(
+        WordPieceModel(words: words, unknownWord: unknown, prefix: "##", longestWord: 100)))
+    let lowers = settings?["do_lower_case"]?.bool ?? true
+    normalizer = .bert(
+      BERTNormalizer(
+        cleansText: true, separatesChinese: settings?["tokenize_chinese_chars"]?.bool ?? true,
+        stripsAccents: settings?["strip_accents"]?.bool ?? lowers, lowers: lowers))
+    preTokenizer = .bert
+    decoder = .wordPiece(prefix: "##".bytes, cleansUp: true)
+    let special = [
+      unknown, separator, start, name("pad_token", "[PAD]"), name("mask_token", "[MASK]"),
+    ]
+    added = try AddedTokens(
+      special.compactMap { text in
+        words.id(of: text.bytes).map { AddedToken(text, id: $0, isSpecial: true) }
+      }, normalizer)
+    if let startID = words.id(of: start.bytes), let separatorID = words.id(of: separator.bytes) {
+      postProcessor = .bert(
+        separator: .init(text: separator, id: separatorID), start: .init(text: start, id: startID))
+    }
+  }
+
+  /// Reads a vocab.json and a merges.txt: GPT-2's, or RoBERTa's where the vocabulary has `<s>` and `</s>`.
+  ///
+  /// - Parameters:
+  ///   - words: vocab.json, words and their ids.
+  ///   - merges: merges.txt, a pair of words a line.
+  ///   - settings: tokenizer_config.json, if there is one: `add_prefix_space`.
+  /// - Throws: `CheckpointError`: malformed, or unsupported if words end in `</w>`.
+  public init(
+    words bytes: [UInt8], merges: [UInt8], settings: JSONValue?
+  ) throws(CheckpointError) {
+    do {
+      try JSONScanner.check(bytes, grammar: .strict)
+    } catch {
+      throw TokenizerFile.error(error)
+    }
+    let words = try VocabularyReader(CheckedJSON(bytes: bytes)).words(
+      bytes.startOfValue..<bytes.count)
+    var pairs = PairTable(capacity: merges.count / 8)
+    var (rank, position): (Int32, Int) = (0, 0)
+    for line in merges.split(separator: 10, omittingEmptySubsequences: false) {
+      defer { position += line.count + 1 }
+      let line = line.last == 13 ? line.dropLast() : line
+      guard !line.isEmpty, !line.starts(with: "#version".utf8) else { continue }
+      guard let (left, right) = VocabularyReader.split(Array(line)) else {
+        throw CheckpointError(
+          .malformed("a line of merges.txt is no pair of words"), offset: position)
+      }
+      guard pairs.add(left, right, rank: rank, words) else {
+        let ends = right.suffix(4) == Array("</w>".utf8)[...]
+        throw CheckpointError(
+          ends
+            ? .unsupported("a vocabulary whose words end in </w>, without a tokenizer.json")
+            : .malformed("a merge of words that are not in the vocabulary"), offset: position)
+      }
+      rank += 1
+    }
+    self.init(
+      format: "vocab.json and merges.txt",
+      model: .bytePairs(
+        BytePairModel(
+          words: words.asBytes, written: words, pairs: .listed(pairs), isBytes: true)))
+    let addsSpace = settings?["add_prefix_space"]?.bool ?? false
+    preTokenizer = .byteLevel(addsSpace: addsSpace, pattern: try Pattern(PreTokenizer.gpt2))
+    decoder = .byteLevel
+    let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "<|endoftext|>"]
+    added = try AddedTokens(
+      special.compactMap { text in
+        words.id(of: text.bytes).map {
+          AddedToken(text, id: $0, isSpecial: true, takesLeft: text == "<mask>")
+        }
+      }, nil)
+    if let start = words.id(of: "<s>".bytes), let end = words.id(of: "</s>".bytes) {
+      postProcessor = .roberta(
+        separator: .init(text: "</s>", id: end), start: .init(text: "<s>", id: start),
+        trim: ByteTrimming(addsSpace: addsSpace))
+    } else {
+      postProcessor = .byteLevel(nil)
+    }
+  }
+}
+
+extension [UInt8] {
+  /// Where a JSON text begins, after its spaces.
+  fileprivate var startOfValue: Int { firstIndex { $0 > 0x20 } ?? 0 }
+}
