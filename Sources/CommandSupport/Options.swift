@@ -96,7 +96,9 @@ public struct SourceOptions: ParsableArguments {
   public init() {}
 
   public func validate() throws {
-    guard stripPrefix != "" else { throw ValidationError("--strip-prefix takes a text off, not \"\"") }
+    guard stripPrefix != "" else {
+      throw ValidationError("--strip-prefix takes a text off, not \"\"")
+    }
   }
 
   /// Whether recognition is left to the files: nothing that needs a known model was asked for.

@@ -62,13 +62,16 @@ import Testing
       sentence: "what is left out is listed",
       shown: [("convert-folder-whole", "left out adapter_model.safetensors: safetensors")]),
     Promise(
-      sentence: "A weight that the dialect has no place for is refused (exit code 4), never dropped",
+      sentence:
+        "A weight that the dialect has no place for is refused (exit code 4), never dropped",
       shown: [("convert-no-place", "no place")]),
     Promise(
-      sentence: "a safetensors file or a folder of shards is, where the heads were kept and fit, the one",
+      sentence:
+        "a safetensors file or a folder of shards is, where the heads were kept and fit, the one",
       shown: [("convert-tfz-shards", "model.safetensors.index.json")]),
     Promise(
-      sentence: "writes the same certificate about two models that are there already, byte for byte",
+      sentence:
+        "writes the same certificate about two models that are there already, byte for byte",
       shown: [("convert-certificate-same", "same")]),
     Promise(
       sentence: "Names are compared byte for byte, case included",

@@ -116,7 +116,9 @@ private func rest(
     case .cast(let from, let to): casts.append((from, to))
     case .different:
       // Undone in the type that it has in B.
-      guard let x = a.tensor(at: weight.path), let y = b.tensor(at: weight.path) else { return .more }
+      guard let x = a.tensor(at: weight.path), let y = b.tensor(at: weight.path) else {
+        return .more
+      }
       if x.dtype != y.dtype { casts.append((x.dtype, y.dtype)) }
     default: return .more
     }

@@ -90,11 +90,13 @@ extension Tensor {
     guard count > 2, largest.b.isFinite else { return nil }
     // What a rounded product or sum may be off by.
     let slack = 4 * dtype.epsilon
-    let factor = try simplest(largest.b / largest.a, largest, to: other, in: region) { a, b, factor in
+    let factor = try simplest(largest.b / largest.a, largest, to: other, in: region) {
+      a, b, factor in
       abs(b - factor * a) <= slack * abs(factor * a)
     }
     if let factor, abs(factor - 1) > 2 * slack { return .scaled(factor) }
-    let amount = try simplest(largest.b - largest.a, largest, to: other, in: region) { a, b, amount in
+    let amount = try simplest(largest.b - largest.a, largest, to: other, in: region) {
+      a, b, amount in
       abs(b - a - amount) <= slack * (abs(a) + abs(amount))
     }
     guard let amount, abs(amount) > 4 * slack * abs(largest.a) else { return nil }

@@ -52,9 +52,11 @@ public struct Renumbering: Equatable, Sendable {
 
   /// By how much each is further up, if all moved alike, round the end.
   private var rotation: Int? {
-    guard let first = order.first, order.indices.allSatisfy({
-      order[$0] == ($0 + first) % countOfA
-    }) else { return nil }
+    guard let first = order.first,
+      order.indices.allSatisfy({
+        order[$0] == ($0 + first) % countOfA
+      })
+    else { return nil }
     return first <= countOfA / 2 ? first : first - countOfA
   }
 

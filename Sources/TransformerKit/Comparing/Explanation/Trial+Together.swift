@@ -34,7 +34,9 @@ private func choices(of places: [String]) -> [[Int]] {
     Dictionary(grouping: all) { key(places[$0]) }.values.sorted { $0[0] < $1[0] }
   }
   let stacks = shared { String($0.prefix { $0 != "." }) }
-  let roles = shared { $0.split(separator: ".").suffix(3).filter { $0 != "*" }.joined(separator: ".") }
+  let roles = shared {
+    $0.split(separator: ".").suffix(3).filter { $0 != "*" }.joined(separator: ".")
+  }
   var choices = [all] + stacks + roles
   if all.count <= fewPlaces {
     choices += (1..<1 << all.count).map { bits in all.filter { bits >> $0 & 1 == 1 } }
@@ -89,7 +91,8 @@ extension Modules {
         return nil
       }
       return Trial(
-        place: "all matrices", mistake: "not transposed; those not square were given the other shape",
+        place: "all matrices",
+        mistake: "not transposed; those not square were given the other shape",
         paths: all.paths, undo: all.undo)
     }
   }
