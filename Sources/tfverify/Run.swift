@@ -53,7 +53,7 @@ struct Run: Verb {
   @Option(help: ArgumentHelp("A file with the text.", valueName: "file"))
   var textFile: FilePath?
 
-  @Option(help: ArgumentHelp("A second text, as BERT's next sentence.", valueName: "text"))
+  @Option(help: ArgumentHelp("A second text, for a model that reads pairs.", valueName: "text"))
   var pair: GivenText?
 
   @Option(

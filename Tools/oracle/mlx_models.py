@@ -63,7 +63,7 @@ CASES = {
     ),
     "mixtral/mlx_olmoe": Case(
         "OlmoeForCausalLM",
-        QWEN | {"num_key_value_heads": 3, "intermediate_size": 10},
+        EXPERTS | {"num_experts": 4, "num_key_value_heads": 3, "intermediate_size": 10},
         {"rope_theta": 1e4, "num_experts": 4},
     ),
     "gpt2/mlx": Case(

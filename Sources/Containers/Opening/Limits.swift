@@ -9,7 +9,9 @@ enum Limits {
   /// Bytes of an npy header. Version 1 cannot have more than 65,535.
   static let npyHeader = 1_048_576
   /// Bytes of what stands before the tensors of a GGUF file, and its key-values.
-  static let ggufHeader = 256 << 20
+  static let ggufHeader = 128 << 20
+  /// Bytes of a text among the key-values: a tokenizer.json can be one.
+  static let ggufText = 32 << 20
   static let ggufValues = 65_536
   /// Bytes of a shard index.
   static let shardIndex = 100_000_000

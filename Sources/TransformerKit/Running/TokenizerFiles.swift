@@ -110,7 +110,7 @@ public struct FoundTokenizer: Sendable {
       let name = path.lastComponent?.string ?? ""
       switch reading {
       case .json: return FoundTokenizer(try Tokenizer(tokenizerJSON: bytes), path)
-      // Llama 3 has its ranks in a file of this name.
+      // Some have their ranks in a file of this name.
       case .sentencePiece where Self.isText(bytes), .ranks:
         return FoundTokenizer(try Tokenizer(ranks: bytes, name: name), path)
       case .sentencePiece: return FoundTokenizer(try Tokenizer(sentencePiece: bytes), path)

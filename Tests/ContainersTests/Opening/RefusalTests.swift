@@ -25,6 +25,31 @@ import Testing
 
   // MARK: Limits
 
+  /// The head of a GGUF file without tensors, up to the first text of `texts`.
+  private func ggufHead(texts: Int) -> [UInt8] {
+    Array("GGUF".utf8) + littleEndian(UInt32(3)) + littleEndian(UInt64(0))
+      + littleEndian(UInt64(texts))
+  }
+
+  private func ggufText(_ key: String, _ text: String) -> [UInt8] {
+    let both = [key, text].map { littleEndian(UInt64($0.utf8.count)) + Array($0.utf8) }
+    return both[0] + littleEndian(UInt32(8)) + both[1]
+  }
+
+  @Test func `a text among key-values has a size that is believed, and so have all of them`() {
+    var head = ggufHead(texts: 1) + ggufText("a", "").dropLast(8)
+    head += littleEndian(UInt64(32 << 20 | 1))
+    let path = scratch.write(head, to: "long.gguf")
+    let file = try? FileDescriptor.open(path, .writeOnly)
+    _ = try? file?.closeAfter { try file?.resize(to: 1 << 26) }
+    #expect(text(reading: path).contains("the length of a text is 33554433, the limit is 33554432"))
+    var many = ggufHead(texts: 50) + ggufText("general.architecture", "some")
+    for i in 1..<50 { many += ggufText("text.\(i)", String(repeating: "t", count: 65_536)) }
+    let said = text(reading: scratch.write(many, to: "many.gguf"))
+    #expect(said.contains("what key-values say of a model is"), "\(said)")
+    #expect(said.contains("the limit is 3145728"), "\(said)")
+  }
+
   @Test func `an index, a config and a header have sizes that are believed`() throws {
     let index = sparse("model.safetensors.index.json", 100_000_001)
     #expect(text(reading: index).contains("the size is 100000001, the limit is 100000000"))

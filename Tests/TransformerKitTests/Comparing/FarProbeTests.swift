@@ -52,12 +52,16 @@ import TransformerKit
       ]
     }
     let name = "llama/generate"
-    #expect(try verdict(name, rotary(2048), rotary(4096)) == .different(beyond.stage("embeddings")))
+    #expect(
+      try verdict(name, rotary(2048), rotary(4096))
+        == .different(beyond.stage("embeddings, state rotary")))
     #expect(try verdict(name, rotary(2048), rotary(2048)) == .identical)
     let plain: [String: JSONValue] = [
       "rope_parameters": ["rope_type": "default", "rope_theta": .double(10000)]
     ]
-    #expect(try verdict(name, plain, rotary(100_000)) == .different(beyond.stage("embeddings")))
+    #expect(
+      try verdict(name, plain, rotary(100_000))
+        == .different(beyond.stage("embeddings, state rotary")))
   }
 
   @Test func `a probe that reaches as far is enough`() throws {

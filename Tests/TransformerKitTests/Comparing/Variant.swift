@@ -142,3 +142,20 @@ func openModel(_ name: String) throws -> Model {
 
 /// A case's golden.
 func golden(_ name: String) throws -> Golden { try Golden(fixture("\(name)/golden.npz")) }
+
+/// A tensor as a file has it, to be compared.
+struct StoredTensor: Equatable {
+  let dtype: DType
+  let shape: [Int]
+  let bytes: [UInt8]
+}
+
+/// What a checkpoint holds, by name.
+func tensors(in path: FilePath) throws -> [TensorName: StoredTensor] {
+  var all: [TensorName: StoredTensor] = [:]
+  for tensor in try Checkpoint.open(path).tensors.tensors {
+    all[tensor.name] = StoredTensor(
+      dtype: tensor.dtype, shape: tensor.shape, bytes: try tensor.bytes.read(0..<tensor.byteCount))
+  }
+  return all
+}

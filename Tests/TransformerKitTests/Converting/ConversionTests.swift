@@ -29,7 +29,12 @@ import TransformerKit
     let (npz, again) = (folder.path.appending("m.npz"), folder.path.appending("m.safetensors"))
     try convert(source, to: npz)
     try convert(npz, to: again)
-    #expect(readFile(again) == readFile(source))
+    if name.contains("/mlx") {
+      // Its program writes heads in an order of its own.
+      #expect(try tensors(in: again) == tensors(in: source))
+    } else {
+      #expect(readFile(again) == readFile(source))
+    }
     // The config travels, and the model is still the same.
     let own = try #require(Checkpoint.open(source, options: OpenOptions()).config?.path)
     let config = fixture("\(name)/\(own.lastComponent?.string ?? "")")

@@ -18,6 +18,11 @@ private let native = goldenCases.filter { name in
 private let linear: JSONValue = [
   "rope_type": "linear", "factor": .number(2.0), "rope_theta": .number(10000.0),
 ]
+/// The same of half of each head.
+private let linearHalf: JSONValue = [
+  "rope_type": "linear", "factor": .number(2.0), "rope_theta": .number(10000.0),
+  "partial_rotary_factor": .number(0.5),
+]
 
 /// What a dialect's own code would compute otherwise: refused with the list, or written and said.
 @Suite struct MismatchTests {
@@ -120,7 +125,7 @@ private let linear: JSONValue = [
       ("gptneox/mlx", "mlx", "hidden_act", "gelu", "and gelu_new in the code of mlx"),
       ("gptneox/litgpt", "litgpt", "hidden_act", "gelu_new", nil),
       ("gptneox/litgpt", "litgpt", "hidden_act", "relu", "activation is relu in the config"),
-      ("gptneox/litgpt", "litgpt", "rope_parameters", linear, "rope_type is linear in"),
+      ("gptneox/litgpt", "litgpt", "rope_parameters", linearHalf, "rope_type is linear in"),
       ("mixtral/mlx", "mlx", "rope_theta", .number(5000), nil),
       ("mixtral/mlx", "mlx", "sliding_window", 3, "sliding_window is 3 in 2 of 2 layers, and none"),
       ("mixtral/mlx", "mlx", "hidden_act", "gelu", "activation is gelu in the config, and silu"),

@@ -67,11 +67,15 @@ struct GGUFCursor {
   }
 
   /// A text: its length, and its bytes.
+  ///
+  /// - Parameter limit: bytes that it may have; without one, as many as a value of the key-values may. Such a text that
+  ///   the file ends before is truncated, however long it claims to be.
   mutating func text(
-    _ what: String, limit: Int = .max
+    _ what: String, limit: Int? = nil
   ) throws(CheckpointError) -> (text: String, offset: Int) {
     let offset = position
     let length = try count("the length of \(what)")
+    let limit = limit ?? (length > left ? .max : Limits.ggufText)
     guard length <= limit else {
       throw CheckpointError(
         .limitExceeded("the length of \(what)", limit: limit, found: length), offset: offset)

@@ -195,7 +195,7 @@ struct GGUFHeader {
     }
     var contents = Contents(tensors: tensors, metadata: values.metadata)
     contents.belongings.keyValues = values
-    if let config = values.config {
+    if let config = try values.config() {
       contents.belongings.files = [config]
       contents.hasDerivedConfig = true
     }

@@ -62,11 +62,21 @@ public struct GGUFKeyValues: Sendable {
 
   /// What a model's key-values say about it, as a config that a dialect understands; `nil` of a file that
   /// names no architecture.
-  var config: CompanionFile? {
+  ///
+  /// - Throws: `CheckpointError` if that is longer than a config may be.
+  func config() throws(CheckpointError) -> CompanionFile? {
     guard case .text? = self[GGUF.architectureKey] else { return nil }
-    let members = entries.compactMap { entry -> JSONValue.Member? in
-      guard let json = entry.value.json(limit: Self.longestList) else { return nil }
-      return JSONValue.Member(entry.key, json)
+    var members: [JSONValue.Member] = []
+    var size = 0
+    for entry in entries {
+      guard entry.value.isToldAsJSON(limit: Self.longestList) else { continue }
+      size += entry.key.utf8.count + entry.value.byteCount
+      guard size <= Limits.config else {
+        throw CheckpointError(
+          .limitExceeded("what key-values say of a model", limit: Limits.config, found: size))
+      }
+      guard let json = entry.value.json(limit: Self.longestList) else { continue }
+      members.append(JSONValue.Member(entry.key, json))
     }
     let text = JSONValue.object(members).text(pretty: true) + "\n"
     return CompanionFile(name: Array("config.json".utf8), bytes: Array(text.utf8))

@@ -40,6 +40,24 @@ enum GGUFValue: Sendable, Equatable {
   /// Bytes of a text that is told as JSON.
   private static let longestText = 65_536
 
+  /// Bytes of what is in a list or a text; of another value no more than eight.
+  var byteCount: Int {
+    switch self {
+    case .text(let text): text.utf8.count
+    case .list(_, _, let bytes): bytes.count
+    default: 8
+    }
+  }
+
+  /// Whether the value is told as JSON, if it is a number that can be.
+  func isToldAsJSON(limit: Int) -> Bool {
+    switch self {
+    case .text(let text): text.utf8.count <= Self.longestText
+    case .list(let kind, let count, _): count <= limit && kind != .list
+    default: true
+    }
+  }
+
   /// How deep lists stand in lists at most.
   fileprivate static let mostDepth = 8
 }
@@ -107,7 +125,7 @@ extension GGUFCursor {
       if kind == .text {
         let length = try self.count("the length of a text")
         target += UInt64(length).littleEndianBytes
-        target += try bytes(length)
+        if length > 0 { target += try bytes(length) }
       } else {
         let (inner, count) = try listHead()
         target += inner.rawValue.littleEndianBytes + UInt64(count).littleEndianBytes
@@ -155,6 +173,7 @@ extension GGUFValue {
   /// The value as JSON; `nil` of a list that is longer than `limit`, or has lists in it, of a text of more than
   /// 64 KiB, and of what is no finite number.
   func json(limit: Int) -> JSONValue? {
+    guard isToldAsJSON(limit: limit) else { return nil }
     switch self {
     case .integer(let value, _): return .number(Int(value))
     case .unsigned(let value, _): return Int(exactly: value).map { .number($0) }
@@ -163,9 +182,8 @@ extension GGUFValue {
       // The shortest digits that mean the same number of this type.
       return .double(kind == .float32 ? Double("\(Float(value))") ?? value : value)
     case .bool(let value): return .bool(value)
-    case .text(let text): return text.utf8.count > Self.longestText ? nil : .string(text)
+    case .text(let text): return .string(text)
     case .list(let kind, let count, let bytes):
-      guard count <= limit, kind != .list else { return nil }
       var elements: [JSONValue] = []
       var cursor = GGUFCursor(MemorySource(name: "", bytes: bytes))
       for _ in 0..<count {

@@ -43,7 +43,7 @@ struct HDF5Names {
   }
 
   /// The name of the model, with its slash, if there is one: transformers' older files call the weights of the
-  /// layer `bert` `tf_bert_model/bert/…`.
+  /// layer `base` `model/base/…`.
   private static func model(of datasets: [Found]) -> String? {
     var found: String?
     for dataset in datasets {
