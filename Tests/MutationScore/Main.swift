@@ -69,7 +69,7 @@ struct MutationScore {
     "gptoss/driven", "mixtral/base", "mixtral/qwen2_base", "mixtral/qwen3_generate",
     "mixtral/olmoe_base", "mixtral/olmoe_clip",
     "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",
-    "t5/gguf_names", "t5/untied_scaled",
+    "t5/gguf_names", "t5/untied_scaled", "t5/mt5", "t5/umt5",
   ]
 
   func run() throws {

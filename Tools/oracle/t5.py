@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from transformers import (
-    T5Config,
+    MT5ForConditionalGeneration,
+    MT5ForTokenClassification,
     T5EncoderModel,
     T5ForConditionalGeneration,
     T5ForQuestionAnswering,
     T5ForSequenceClassification,
     T5ForTokenClassification,
     T5Model,
+    UMT5EncoderModel,
+    UMT5ForConditionalGeneration,
+    UMT5ForSequenceClassification,
 )
 from transformers.models.t5.modeling_t5 import T5Attention
 
@@ -97,6 +101,13 @@ def of_length(encoder_length, decoder_length):
     return inputs
 
 
+def of_encoder_length(length):
+    def inputs(random, config):
+        return {"input_ids": random.integers(0, config.vocab_size, (1, length))}
+
+    return inputs
+
+
 # --- Adjustments of the random model ---------------------------------------------------------
 
 
@@ -171,6 +182,18 @@ def embedding_of_encoder(folder):
     rewrite_weights(folder, change)
 
 
+def untied_config(folder):
+    """As all published files of mT5 and UMT5 say it; transformers 5 does not look."""
+    rewrite_config(folder, lambda config: config | {"tie_word_embeddings": False})
+
+
+def without_architectures(folder):
+    def change(config):
+        return {k: v for k, v in config.items() if k not in ("architectures", "feed_forward_proj")}
+
+    rewrite_config(folder, change)
+
+
 # --- Cases -----------------------------------------------------------------------------------
 
 
@@ -232,6 +255,45 @@ CASES = {
         keep=LOGITS,
         generate=12,
     ),
+    # Kin. ByT5 is a T5 whose encoder is deeper than its decoder, and whose words are bytes.
+    "byt5": Case(
+        T5,
+        V11 | {"vocab_size": 384, "d_model": 8, "num_decoder_layers": 1},
+        inputs=of_length(9, 3),
+        adjust=own_head,
+        keep=SOME,
+    ),
+    "mt5": Case(
+        MT5ForConditionalGeneration,
+        V11 | {"num_decoder_layers": 2, "eos_token_id": 55},
+        inputs=start,
+        adjust=own_head,
+        edit=untied_config,
+        keep=LOGITS,
+        generate=10,
+    ),
+    "mt5_token_classification": Case(
+        MT5ForTokenClassification, {"num_labels": 5}, inputs=encoder_padded, keep=LOGITS
+    ),
+    "umt5": Case(UMT5ForConditionalGeneration, keep=SOME),
+    "umt5_generate": Case(
+        UMT5ForConditionalGeneration,
+        {"num_decoder_layers": 2, "eos_token_id": 55},
+        inputs=start,
+        adjust=own_head,
+        edit=untied_config,
+        keep=LOGITS,
+        generate=5,
+    ),
+    "umt5_encoder": Case(UMT5EncoderModel, {"d_model": 8}, inputs=of_encoder_length(150), keep=()),
+    "umt5_sequence_classification": Case(
+        UMT5ForSequenceClassification,
+        SHALLOW | {"num_labels": 3},
+        inputs=ended,
+        edit=without_architectures,
+        keep=LOGITS,
+        reloads=False,
+    ),
     # Stored dtypes
     "f16_mixed": Case(T5, V11 | {"num_decoder_layers": 2}, adjust=half_but_wo, keep=SOME),
     "bf16": Case(T5, V11, dtype=torch.bfloat16, adjust=own_head, keep=SOME),
@@ -244,7 +306,7 @@ CASES = {
 
 def config(case, seed):
     sizes = SIZES | {"layer_norm_epsilon": 1e-3 if seed % 2 else 1e-6}
-    return T5Config(**(sizes | case.config), attn_implementation="eager")
+    return case.model.config_class(**(sizes | case.config), attn_implementation="eager")
 
 
 def centre(name):

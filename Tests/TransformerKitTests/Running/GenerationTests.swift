@@ -55,6 +55,7 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "t5/v10_config5"), StepCase(folder: "t5/gated_silu", prompt: 2),
   StepCase(folder: "t5/padding_left_right"), StepCase(folder: "t5/decoder_mask", prompt: 3),
   StepCase(folder: "t5/fully_masked"), StepCase(folder: "t5/untied_scaled"),
+  StepCase(folder: "t5/umt5", prompt: 2),
 ]
 
 @Suite struct GenerationTests {

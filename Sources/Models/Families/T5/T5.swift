@@ -2,23 +2,26 @@ public import Kernels
 import TensorCore
 
 extension Family {
-  /// T5 and its dialects.
+  /// T5, its members and their dialects.
   static let t5 = Family(
-    members: [T5.self],
-    dialects: [.huggingFaceT5, .t5x, .t5xScanned, .meshTF, .ggufT5] + Dialect.t5OfFrameworks)
+    members: [T5.self, T5Architecture<MT5>.self, T5Architecture<UMT5>.self],
+    dialects: [
+      .huggingFaceT5(OriginalT5.self), .huggingFaceT5(MT5.self), .huggingFaceT5(UMT5.self), .t5x,
+      .t5xScanned, .meshTF, .ggufT5,
+    ] + Dialect.t5OfFrameworks)
 }
 
-/// T5: an encoder and a decoder with root-mean-square pre-normalisation, relative positions and no
+/// T5 itself.
+public typealias T5 = T5Architecture<OriginalT5>
+
+/// T5 and its kin: an encoder and a decoder with root-mean-square pre-normalisation, relative positions and no
 /// biases.
 ///
 /// Raffel et al.: "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
 /// Transformer", arXiv 1910.10683, §2.1; v1.1 with a gated feed-forward network: arXiv 2002.05202.
 /// Names of heads, defaults and outputs are those of Hugging Face (models/t5/modeling_t5.py, 5.x).
-public struct T5: Architecture {
-  public static let name = "t5"
-
-  /// More buckets than any model has, few enough to compute their bounds.
-  private static let mostBuckets = 1024
+public struct T5Architecture<Member: T5Member>: Architecture {
+  public static var name: String { Member.name }
 
   let vocabulary: Int
   let width: Int
@@ -44,45 +47,46 @@ public struct T5: Architecture {
   let startToken: Int?
   let task: T5Head
 
-  public var head: String { task.rawValue }
+  public var head: String { task.className(Member.className) }
 
   public var dimensions: [String: Int] { ["head_size": headSize] }
 
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
-    let task: T5Head = config.head(aliases: T5Head.aliases) { T5Head(isStored: isStored) }
+    let usual = Member.defaults
+    let task = config.head(T5Head.classes(of: Member.className), aliases: Member.aliases) {
+      T5Head(isStored: isStored)
+    }
     self.task = task
-    vocabulary = config.count("vocab_size", default: 32128, on: .weights)
+    vocabulary = config.count("vocab_size", default: usual.vocabulary, on: .weights)
     width = config.count("d_model", or: "hidden_size", default: 512, on: .weights)
     headSize = config.count("d_kv", or: "head_dim", default: 64, on: .weights)
     heads = config.count(
-      "num_heads", or: "num_attention_heads", default: 8, on: .outputs(as: "heads"))
-    feedForwardWidth = config.count("d_ff", default: 2048, on: .weights)
+      "num_heads", or: "num_attention_heads", default: usual.heads,
+      on: .outputs(as: "heads"))
+    feedForwardWidth = config.count("d_ff", default: usual.feedForward, on: .weights)
     let mostLayers = ConfigReader.mostLayers
     encoderLayers = config.count(
-      "num_layers", or: "num_hidden_layers", default: 6, limit: mostLayers, on: .weights)
+      "num_layers", or: "num_hidden_layers", default: usual.layers, limit: mostLayers, on: .weights)
     decoderLayers =
       config.optionalCount(
         "num_decoder_layers", default: encoderLayers, limit: mostLayers, on: .weights)
       ?? encoderLayers
     buckets = config.count(
-      "relative_attention_num_buckets", default: 32, limit: Self.mostBuckets, minimum: 4,
+      "relative_attention_num_buckets", default: 32, limit: mostBuckets, minimum: 4,
       on: .weights)
     maxDistance = config.count(
       "relative_attention_max_distance", default: 128, usual: [64, 128, 256])
     epsilon = config.epsilon("layer_norm_epsilon", default: 1e-6)
-    (activation, isGated) = config.t5FeedForward()
-    // transformers 4 decided by tie_word_embeddings, transformers 5 writes what it decided.
-    let wasTied = config.flag("tie_word_embeddings", default: true, on: .weights)
-    scalesOutputs = config.flag(
-      "scale_decoder_outputs", default: wasTied,
-      on: task == .conditionalGeneration ? .outputs : .nothing)
-    expectsTies = wasTied && scalesOutputs
+    (activation, isGated) = config.t5FeedForward(default: usual.projection)
+    (scalesOutputs, expectsTies) = Member.head(
+      &config, isLanguageModel: task == .conditionalGeneration)
     labels = config.labelCount()
     endTokens = config.tokens(
       "eos_token_id", default: [1], on: task == .sequenceClassification ? .outputs : .nothing)
     padToken = config.token("pad_token_id", default: 0, on: .nothing)
     startToken = config.token(
-      "decoder_start_token_id", default: nil, on: task.shiftsInputs ? .outputs : .nothing)
+      "decoder_start_token_id", default: usual.startToken,
+      on: task.shiftsInputs ? .outputs : .nothing)
     config.disregard(Self.withoutEffect)
     checkConsistency(&config)
   }
@@ -105,9 +109,9 @@ public struct T5: Architecture {
   }
 
   /// Settings of training, and what the class says already.
-  private static let withoutEffect = [
-    "dropout_rate", "initializer_factor", "is_decoder", "n_positions",
-  ]
+  private static var withoutEffect: [String] {
+    ["dropout_rate", "initializer_factor", "is_decoder", "n_positions"]
+  }
 
   // MARK: Forward pass
 
@@ -118,11 +122,16 @@ public struct T5: Architecture {
   }
 }
 
+/// More buckets than any model has, few enough to compute their bounds.
+private let mostBuckets = 1024
+
 extension ConfigReader {
   /// The feed-forward network of T5: `relu`, `gated-gelu`, … A name with `gated` alone means the tanh
   /// form of gelu. What transformers made of it and stored beside it decides.
-  fileprivate mutating func t5FeedForward() -> (activation: Activation, isGated: Bool) {
-    let projection = text("feed_forward_proj") ?? "relu"
+  fileprivate mutating func t5FeedForward(
+    default usual: String
+  ) -> (activation: Activation, isGated: Bool) {
+    let projection = text("feed_forward_proj") ?? usual
     let parts = projection.split(separator: "-", omittingEmptySubsequences: false)
     if parts.count > 2 || parts.count == 2 && parts[0] != "gated" {
       reject("feed_forward_proj \"\(projection)\" is neither ACTIVATION nor gated-ACTIVATION")

@@ -1,14 +1,22 @@
 import Kernels
 import TensorCore
 
-/// What stands on T5's stacks, by the names of Hugging Face's classes.
+/// What stands on T5's stacks, by the endings of Hugging Face's classes.
 public enum T5Head: String, Sendable, CaseIterable {
-  case base = "T5Model"
-  case conditionalGeneration = "T5ForConditionalGeneration"
-  case encoder = "T5EncoderModel"
-  case sequenceClassification = "T5ForSequenceClassification"
-  case tokenClassification = "T5ForTokenClassification"
-  case questionAnswering = "T5ForQuestionAnswering"
+  case base = "Model"
+  case conditionalGeneration = "ForConditionalGeneration"
+  case encoder = "EncoderModel"
+  case sequenceClassification = "ForSequenceClassification"
+  case tokenClassification = "ForTokenClassification"
+  case questionAnswering = "ForQuestionAnswering"
+
+  /// The classes whose names begin with `prefix`.
+  static func classes(of prefix: String) -> [(name: String, head: T5Head)] {
+    allCases.map { ($0.className(prefix), $0) }
+  }
+
+  /// The name of the class among those that begin with `prefix`.
+  func className(_ prefix: String) -> String { prefix + rawValue }
 
   /// What the stored weights show.
   init(isStored: (String) -> Bool) {
@@ -24,9 +32,6 @@ public enum T5Head: String, Sendable, CaseIterable {
     }
   }
 
-  /// Names of classes until transformers 3.
-  static let aliases = ["T5WithLMHeadModel": T5Head.conditionalGeneration]
-
   /// Whether there is a decoder.
   var hasDecoder: Bool { self != .encoder && self != .tokenClassification }
 
@@ -34,7 +39,7 @@ public enum T5Head: String, Sendable, CaseIterable {
   var shiftsInputs: Bool { self == .sequenceClassification || self == .questionAnswering }
 
   /// The output that a stack's last state is.
-  func output(of stack: T5.Stack) -> String? {
+  func output(of stack: T5Stack) -> String? {
     switch (stack, self) {
     case (.encoder, .encoder), (.decoder, .base): "last_hidden_state"
     case (.encoder, _): hasDecoder ? "encoder_last_hidden_state" : nil
@@ -43,22 +48,22 @@ public enum T5Head: String, Sendable, CaseIterable {
   }
 }
 
-extension T5 {
+extension T5Architecture {
   /// The stages after the stacks.
   func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
-    let decoder = Stack.decoder.state
+    let decoder = T5Stack.decoder.state
     return switch task {
     case .base, .encoder: []
     case .conditionalGeneration:
       // Stored separately it is a head of its own, whether or not the states are scaled.
       [
         .languageModel(
-          of: decoder, ids: Stack.decoder.ids, width: width, vocabulary: vocabulary, isTied: true,
+          of: decoder, ids: T5Stack.decoder.ids, width: width, vocabulary: vocabulary, isTied: true,
           factor: scalesOutputs ? 1 / Double(width).squareRoot() : 1)
       ]
     case .sequenceClassification: [sequenceClassification()]
     case .tokenClassification:
-      [.classifier(of: Stack.encoder.state, width: width, labels: labels)]
+      [.classifier(of: T5Stack.encoder.state, width: width, labels: labels)]
     case .questionAnswering: [.questionAnswering(of: decoder, width: width)]
     }
   }
@@ -72,7 +77,7 @@ extension T5 {
       let output = try Linear(scope.module("output", .linear), in: width, out: labels)
       return { states throws(CheckpointError) in
         let last = endPositions(in: states.inputs.required("input_ids")).map { $0.last ?? 0 }
-        let x = selectPositions(last, of: states[Stack.decoder.state])  // [batch, width]
+        let x = selectPositions(last, of: states[T5Stack.decoder.state])  // [batch, width]
         states["logits"] = output(dense(x))  // [batch, labels]
       }
     }

@@ -1,20 +1,20 @@
 import Kernels
 public import TensorCore
 
-extension T5 {
+extension T5Architecture {
   public var inputs: [InputSlot] {
     var slots: [InputSlot] = [
-      .ids(Stack.encoder.ids, below: vocabulary), .mask(Stack.encoder.mask),
+      .ids(T5Stack.encoder.ids, below: vocabulary), .mask(T5Stack.encoder.mask),
     ]
     guard task.hasDecoder else { return slots }
     // Its states are taken where `input_ids` has its end tokens.
     let length: InputSlot.Axis = task == .sequenceClassification ? .length : .decoderLength
-    slots += [decoderIDs(length), .mask(Stack.decoder.mask, over: length)]
+    slots += [decoderIDs(length), .mask(T5Stack.decoder.mask, over: length)]
     return slots
   }
 
   private func decoderIDs(_ length: InputSlot.Axis) -> InputSlot {
-    let name = Stack.decoder.ids
+    let name = T5Stack.decoder.ids
     let axes = [.batch, length]
     guard task.shiftsInputs else { return .ids(name, below: vocabulary, axes: axes) }
     let start = startToken
@@ -22,13 +22,13 @@ extension T5 {
       name, below: vocabulary, axes: axes,
       otherwise: "\(name) is missing, and the config has no decoder_start_token_id"
     ) { inputs in
-      start.map { shifted(inputs.required(Stack.encoder.ids), $0) }
+      start.map { shifted(inputs.required(T5Stack.encoder.ids), $0) }
     }
   }
 
   public func faults(in inputs: ModelInputs) -> [String] {
     guard task == .sequenceClassification else { return [] }
-    let counts = Set(endPositions(in: inputs.required(Stack.encoder.ids)).map(\.count))
+    let counts = Set(endPositions(in: inputs.required(T5Stack.encoder.ids)).map(\.count))
     guard counts.count != 1 || counts.contains(0) else { return [] }
     return [
       "each row of input_ids must have the same number of end tokens (\(endTokens[0])),"
@@ -39,7 +39,8 @@ extension T5 {
   public var generation: GenerationRules? {
     guard task == .conditionalGeneration else { return nil }
     return GenerationRules(
-      ids: Stack.decoder.ids, mask: Stack.decoder.mask, endTokens: endTokens, padToken: padToken,
+      ids: T5Stack.decoder.ids, mask: T5Stack.decoder.mask, endTokens: endTokens,
+      padToken: padToken,
       longest: nil)
   }
 
@@ -50,8 +51,8 @@ extension T5 {
         .malformed("the config has no decoder_start_token_id to begin a text with"))
     }
     var inputs = inputs
-    if let batch = inputs[Stack.encoder.ids]?.shape.first, inputs[Stack.decoder.ids] == nil {
-      inputs[Stack.decoder.ids] = NDArray(shape: [batch, 1], repeating: startToken)
+    if let batch = inputs[T5Stack.encoder.ids]?.shape.first, inputs[T5Stack.decoder.ids] == nil {
+      inputs[T5Stack.decoder.ids] = NDArray(shape: [batch, 1], repeating: startToken)
     }
     return try prepare(inputs.starting(with: startToken))
   }
@@ -59,15 +60,15 @@ extension T5 {
   /// A probe whose rows end where a classifier looks, and whose decoder texts begin as they do.
   public func completing(_ inputs: ModelInputs) -> ModelInputs {
     var inputs = inputs
-    if task == .sequenceClassification, var ids = inputs[Stack.encoder.ids] {
+    if task == .sequenceClassification, var ids = inputs[T5Stack.encoder.ids] {
       let end = endTokens.first ?? 0
       ids.elements = ids.elements.map { $0 == end ? (end + 1) % vocabulary : $0 }
       for row in 0..<ids.rows { ids.elements[(row + 1) * ids.width - 1] = end }
-      inputs[Stack.encoder.ids] = ids
+      inputs[T5Stack.encoder.ids] = ids
     }
-    if var prefix = inputs[Stack.decoder.ids] {
+    if var prefix = inputs[T5Stack.decoder.ids] {
       for row in 0..<prefix.rows { prefix.elements[row * prefix.width] = startToken ?? 0 }
-      inputs[Stack.decoder.ids] = prefix
+      inputs[T5Stack.decoder.ids] = prefix
     }
     return inputs
   }

@@ -1,47 +1,49 @@
 import Kernels
 import TensorCore
 
-extension T5 {
-  /// One of the two stacks of blocks. Its name is that of its module and of its state.
-  enum Stack: String {
-    case encoder
-    case decoder
+/// One of the two stacks of blocks. Its name is that of its module and of its state.
+enum T5Stack: String {
+  case encoder
+  case decoder
 
-    var state: String { rawValue }
-    var bias: String { rawValue + "_bias" }
-    var ids: String { self == .encoder ? "input_ids" : "decoder_input_ids" }
-    var mask: String { self == .encoder ? "attention_mask" : "decoder_attention_mask" }
+  var state: String { rawValue }
+  var bias: String { rawValue + "_bias" }
+  var ids: String { self == .encoder ? "input_ids" : "decoder_input_ids" }
+  var mask: String { self == .encoder ? "attention_mask" : "decoder_attention_mask" }
 
-    /// What its stages work with: those that look at the encoder's states have keys and values of them.
-    func work(seesEncoder: Bool = false) -> @Sendable (ModelInputs) -> StageWork {
-      { [ids] in .positions(of: ids, seeing: seesEncoder ? [Stack.encoder.ids] : [], in: $0) }
-    }
+  /// What its stages work with: those that look at the encoder's states have keys and values of them.
+  func work(seesEncoder: Bool = false) -> @Sendable (ModelInputs) -> StageWork {
+    { [ids] in .positions(of: ids, seeing: seesEncoder ? [T5Stack.encoder.ids] : [], in: $0) }
   }
+}
 
+extension T5Architecture {
   /// The stages of a stack, from ids to normalised states.
-  func stages<Scalar: ComputeScalar>(of stack: Stack) -> [Stage<Scalar>] {
+  func stages<Scalar: ComputeScalar>(of stack: T5Stack) -> [Stage<Scalar>] {
     let layers = stack == .encoder ? encoderLayers : decoderLayers
     return [embeddings(stack)] + (0..<layers).map { block($0, stack) } + [norm(stack)]
   }
 
   /// Hidden state `index` of a stack, unless it is not the last block's, which is not given.
-  private func hiddenOutputs(_ index: Int, _ stack: Stack) -> [StageOutput] {
+  private func hiddenOutputs(_ index: Int, _ stack: T5Stack) -> [StageOutput] {
     let layers = stack == .encoder ? encoderLayers : decoderLayers
     return index < layers ? [hiddenOutput(index, stack)] : []
   }
 
-  private func hiddenOutput(_ index: Int, _ stack: Stack) -> StageOutput {
+  private func hiddenOutput(_ index: Int, _ stack: T5Stack) -> StageOutput {
     let name = task.hasDecoder ? stack.rawValue + "_hidden_states" : "hidden_states"
     return .hidden(index, from: stack.state, named: name)
   }
 
-  /// The words' vectors, which both stacks share, and the stack's relative biases for all its blocks.
-  private func embeddings<Scalar>(_ stack: Stack) -> Stage<Scalar> {
+  /// The words' vectors, which both stacks share, and the stack's relative biases for all its blocks, unless each
+  /// has its own.
+  private func embeddings<Scalar>(_ stack: T5Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).embeddings", outputs: hiddenOutputs(0, stack),
       runsOnce: stack == .encoder,
       work: { [heads] inputs in
         var work = stack.work()(inputs)
+        guard !Member.hasBiasInEachLayer else { return work }
         // A bias for each distance between two positions, in both directions.
         work.leaves = heads * 2 * work.length
         return work
@@ -50,10 +52,8 @@ extension T5 {
       let word = scope.module("embeddings", .embedding).module("word", .embedding)
         .rows("weight", [vocabulary, width], .embedding)
       let module = scope.module(stack.rawValue, .sequence)
-      let bias = try RelativeBias(
-        module.module("relative_bias", .embedding), buckets: buckets, heads: heads,
-        maxDistance: maxDistance, isBidirectional: stack == .encoder)
-      if stack == .decoder {
+      let bias = Member.hasBiasInEachLayer ? nil : try relativeBias(module, stack)
+      if stack == .decoder && !Member.hasBiasInEachLayer {
         // Early models were trained with a table for the cross-attention too; nothing reads it.
         _ = module.module("unused_cross_relative_bias", .embedding, isUnused: true)
           .rows("weight", [buckets, heads], .embedding, origin: .passenger)
@@ -61,17 +61,31 @@ extension T5 {
       return { states throws(CheckpointError) in
         let ids = states.inputs.required(stack.ids)
         states[stack.state] = try word(ids)  // [batch, length, width]
-        let first = stack == .decoder ? states.firstPosition : 0
-        states[stack.bias] = bias(
-          queries: ids.width, keys: first + ids.width, firstQuery: first)  // [heads, distance]
+        if let bias { states[stack.bias] = distances(bias, stack, queries: ids.width, states) }
       }
     }
+  }
+
+  private func relativeBias<Scalar>(
+    _ scope: WeightScope<Scalar>, _ stack: T5Stack
+  ) throws(CheckpointError) -> RelativeBias<Scalar> {
+    try RelativeBias(
+      scope.module("relative_bias", .embedding), buckets: buckets, heads: heads,
+      maxDistance: maxDistance, isBidirectional: stack == .encoder)
+  }
+
+  /// The bias of each distance between the queries of the present inputs and all keys: `[heads, distance]`.
+  private func distances<Scalar>(
+    _ bias: RelativeBias<Scalar>, _ stack: T5Stack, queries: Int, _ states: States<Scalar>
+  ) -> NDArray<Scalar> {
+    let first = stack == .decoder ? states.firstPosition : 0
+    return bias(queries: queries, keys: first + queries, firstQuery: first)
   }
 
   /// Pre-normalisation: `x = x + f(norm(x))` for attention, in the decoder for attention to the
   /// encoder's states, and for the feed-forward network. Scores are not divided by the root of the
   /// head size.
-  private func block<Scalar>(_ layer: Int, _ stack: Stack) -> Stage<Scalar> {
+  private func block<Scalar>(_ layer: Int, _ stack: T5Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).blocks.\(layer)", outputs: hiddenOutputs(layer + 1, stack),
       runsOnce: stack == .encoder, work: stack.work(seesEncoder: true)
@@ -80,6 +94,7 @@ extension T5 {
         .module("\(layer)", .block)
       let attentionNorm = try norm(scope, "attention_norm")
       let attention = try attention(scope, "attention")
+      let ownBias = Member.hasBiasInEachLayer ? try relativeBias(scope, stack) : nil
       let isDecoder = stack == .decoder
       let crossNorm = isDecoder ? try norm(scope, "cross_attention_norm") : nil
       let cross = isDecoder ? try self.attention(scope, "cross_attention", isCross: true) : nil
@@ -92,12 +107,15 @@ extension T5 {
           allowed: states.inputs.mask(stack.mask), after: isDecoder ? 0 : nil,
           firstQuery: isDecoder ? states.firstPosition : 0)
         var x = states[stack.state]
+        let queries = x.shape[1]
+        let bias =
+          ownBias.map { distances($0, stack, queries: queries, states) } ?? states[stack.bias]
         x = attention(
-          attentionNorm(x), keys: keys,
-          bias: .distances(states[stack.bias], queries: x.shape[1]), adding: x, &states)
+          attentionNorm(x), keys: keys, bias: .distances(bias, queries: queries), adding: x, &states
+        )
         if let cross, let crossNorm {
-          let keys = KeyPlan(allowed: states.inputs.mask(Stack.encoder.mask))
-          let source = states[Stack.encoder.state]
+          let keys = KeyPlan(allowed: states.inputs.mask(T5Stack.encoder.mask))
+          let source = states[T5Stack.encoder.state]
           x = cross(crossNorm(x), over: source, keys: keys, adding: x, &states)
         }
         x = feedForward(feedForwardNorm(x), adding: x)
@@ -107,7 +125,7 @@ extension T5 {
   }
 
   /// The normalisation after a stack's last block.
-  private func norm<Scalar>(_ stack: Stack) -> Stage<Scalar> {
+  private func norm<Scalar>(_ stack: T5Stack) -> Stage<Scalar> {
     let layers = stack == .encoder ? encoderLayers : decoderLayers
     var outputs = [hiddenOutput(layers, stack)]
     if let name = task.output(of: stack) { outputs.append(.final(name, from: stack.state)) }
