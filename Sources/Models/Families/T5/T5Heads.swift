@@ -16,7 +16,7 @@ public enum T5Head: String, Sendable, CaseIterable {
   }
 
   /// The name of the class among those that begin with `prefix`.
-  func className(_ prefix: String) -> String { prefix + rawValue }
+  package func className(_ prefix: String) -> String { prefix + rawValue }
 
   /// What the stored weights show.
   init(isStored: (String) -> Bool) {

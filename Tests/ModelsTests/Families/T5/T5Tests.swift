@@ -151,7 +151,7 @@ import Testing
   }
 
   @Test(arguments: T5Head.allCases) func `every class takes its own probe`(_ head: T5Head) throws {
-    let model = try t5(head.rawValue)
+    let model = try t5(head.className("T5"))
     let inputs = try model.prepare(model.probe)
     #expect(inputs["input_ids"]?.shape == [2, 512])
   }
