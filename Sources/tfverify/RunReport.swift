@@ -71,11 +71,13 @@ struct RunReport {
     if texts.isEmpty {
       for row in rows { standardOutput(row.map { "\($0)" }.joined(separator: " ")) }
     }
-    // A text is its own lines; nothing else of it reaches the terminal as it is.
+    // A text has its own lines and tabs; no other control character of it reaches the terminal as it is.
     for text in texts {
       standardOutput(
-        lines: text.split(separator: "\n", omittingEmptySubsequences: false)
-          .map { escaped(String($0)) })
+        lines: text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+          line.split(separator: "\t", omittingEmptySubsequences: false)
+            .map { escaped(String($0)) }.joined(separator: "\t")
+        })
     }
     guard !common.quiet else { return }
     if let drafting { standardOutput(drafting.text) }

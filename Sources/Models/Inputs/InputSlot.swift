@@ -56,7 +56,7 @@ public struct InputSlot: Sendable {
   public let name: String
   /// The extents.
   public let axes: [Axis]
-  let content: Content
+  package let content: Content
   let absence: Absence
   /// Why there can be one row at most, if so.
   var onlyOneRow: String?

@@ -26,10 +26,11 @@ extension Model {
     var inputs = ModelInputs([:])
     for slot in graph.architecture.inputs {
       let values: [Int]
-      switch slot.name {
-      case "input_ids": values = encoding.ids
-      case "attention_mask": values = encoding.tokens.map { $0.isAttended ? 1 : 0 }
-      case "token_type_ids": values = encoding.tokens.map(\.typeID)
+      switch (slot.name, slot.content) {
+      case ("input_ids", _): values = encoding.ids
+      case ("attention_mask", _): values = encoding.tokens.map { $0.isAttended ? 1 : 0 }
+      // Types that are looked up among the words come from no tokenizer.
+      case ("token_type_ids", .types): values = encoding.tokens.map(\.typeID)
       default: continue
       }
       inputs[slot.name] = NDArray(shape: [1, values.count], elements: values)

@@ -72,6 +72,32 @@ import TransformerKit
     #expect(found == "decoder.blocks.*.{attention_norm,feed_forward_norm}.weight: 1 was added")
   }
 
+  /// Layers of two types: windows, and frequencies or none.
+  @Test(arguments: [
+    ("modernbert/base", "encoder"), ("gemma/gemma3_generate", "decoder"),
+    ("cohere/cohere2_generate", "decoder"),
+  ])
+  func `rotary pairs exchanged in layers of two types`(_ name: String, _ stack: String) throws {
+    let layers = try openModel(name).graph.layers
+    let found = try explanation(name) { path, tensor in
+      let part = [".query.weight", ".key.weight"].first { path.hasSuffix($0) }
+      guard let part, let shape = layers[String(path.dropLast(part.count))]?.attention else {
+        return nil
+      }
+      let (half, size) = (shape.headSize / 2, shape.headSize)
+      let (values, columns) = (try floats(tensor), tensor.shape[1])
+      return f32(
+        tensor,
+        (0..<tensor.shape[0]).flatMap { row in
+          let place = row % size
+          let source = row - place + (place.isMultiple(of: 2) ? place / 2 : half + place / 2)
+          return values[source * columns..<(source + 1) * columns]
+        })
+    }
+    let start = "\(stack).blocks.*.attention: heads of query and key "
+    #expect(found?.hasPrefix(start) == true, "\(found ?? "nothing")")
+  }
+
   @Test func `what two places have and no more is nobody's mistake`() throws {
     let found = try explanation("llama/lm") { path, tensor in
       if path.hasSuffix(".0.attention.query.weight") { return try notTransposed(tensor) }

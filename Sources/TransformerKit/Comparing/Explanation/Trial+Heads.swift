@@ -4,9 +4,9 @@ import TensorCore
 extension Modules {
   /// Heads of attention modules that are alike in another order, or scaled.
   func headTrials(in group: Group) -> [Trial] {
-    guard let layer = graph.layers[group.stems[0]], let size = layer.attention?.headSize, size > 1,
-      group.stems.allSatisfy({ graph.layers[$0] == layer })
-    else { return [] }
+    guard let layer = sharedHeads(of: group), let size = layer.attention?.headSize, size > 1 else {
+      return []
+    }
     // A converter that gets it wrong may do so with or without the biases.
     let trials = [[".weight", ".bias"], [".weight"]].flatMap { endings in
       transpositions(in: group, layer, endings) + fusedTrials(in: group, layer, endings)
@@ -19,6 +19,18 @@ extension Modules {
         try tensor.reordered(axis: 1) { output.transposed($0) }
       }
     ]
+  }
+
+  /// What attention modules are, if their heads are alike, as those that positions turn: layers of two types have
+  /// windows or not, and are turned or not.
+  private func sharedHeads(of group: Group) -> LayerFact? {
+    let all = group.stems.compactMap { graph.layers[$0] }
+    let turned = all.compactMap(\.attention?.rotary)
+    guard all.count == group.stems.count, turned.allSatisfy({ $0 == turned.first }),
+      let layer = all.first(where: { $0.attention?.rotary != nil }) ?? all.first,
+      all.allSatisfy({ $0.headsAlone == layer.headsAlone })
+    else { return nil }
+    return layer
   }
 
   /// Rows of some parts in another order.
@@ -113,6 +125,22 @@ extension Modules {
       Trial(place: group.name, mistake: text, paths: all.flatMap(\.self)) {
         graph throws(CheckpointError) in try refused(graph, all.map { ($0, order) })
       }
+    }
+  }
+}
+
+extension LayerFact {
+  /// The same with nothing of what its heads see and whether they are turned.
+  fileprivate var headsAlone: LayerFact {
+    func alone(_ shape: AttentionShape) -> AttentionShape {
+      var shape = shape
+      (shape.window, shape.rotary) = (nil, nil)
+      return shape
+    }
+    return switch self {
+    case .attention(let shape): .attention(alone(shape))
+    case .latentAttention(let shape, let kept): .latentAttention(alone(shape), kept: kept)
+    default: self
     }
   }
 }
