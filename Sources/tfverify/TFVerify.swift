@@ -18,7 +18,7 @@ struct TFVerify: ParsableCommand {
       """,
     discussion: """
       Inputs and outputs are arrays of ids and numbers in npz files, under the names that Hugging \
-      Face gives them. Text is the business of a tokeniser.
+      Face gives them; `tfverify run` takes texts, too.
 
       Examples:
         tfverify bert-base/ bert.npz

@@ -32,6 +32,15 @@ extension Conversion {
     let report = try compare(
       original, after, precision: Float.self, isBrief: certificate == nil)
     guard isRight(report.verdict) else {
+      let rounded = roundings.count
+      if rounded > 0 {
+        throw CheckpointError(
+          .refused(
+            "--allow-lossy rounded the sums of \(rounded) weights, so that the written target is not the same"
+              + " model as the source; nothing was kept"),
+          file: displayed(target.destination),
+          advice: "without --verify it is written, and tfverify says how far outputs are off")
+      }
       throw CheckpointError(
         .malformed("the written target is not the same model as the source; nothing was kept"),
         file: displayed(target.destination))

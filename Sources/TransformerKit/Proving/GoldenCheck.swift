@@ -135,7 +135,11 @@ extension Model {
       return []
     }
     let right = stages[..<wrong].lastIndex { !$0.lines.isEmpty } ?? -1
-    return stages[...wrong].enumerated().filter { $0 > right || $1.hasOtherStates }.map(\.1.stage)
+    // A stage without weights, such as that of a pooler that a model has not, is right.
+    let bare = Set(graph.weightsByStage.filter(\.paths.isEmpty).map(\.stage))
+    return stages[...wrong].enumerated().filter { index, stage in
+      index == wrong || (index > right || stage.hasOtherStates) && !bare.contains(stage.stage)
+    }.map(\.1.stage)
   }
 
   /// Undoes known mistakes one by one until the golden is reached, then the same one in several places.

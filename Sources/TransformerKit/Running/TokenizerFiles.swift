@@ -35,20 +35,26 @@ public struct FoundTokenizer: Sendable {
 
   /// The tokenizer that lies beside a model's weights, that a file has in it, or that a file is.
   ///
-  /// - Parameter path: a folder, a tokenizer's file, or a file of weights.
+  /// - Parameter path: a folder, a tokenizer's file, or a file of weights: what is in it is looked at before what
+  ///   lies beside it.
   /// - Throws: `CheckpointError`: missing if there is none.
   public init(_ path: FilePath) throws(CheckpointError) {
     // Reading says why nothing is there.
     if path.kind == nil { _ = try SmallFile.read(path, limit: 0) }
-    if path.kind == .directory {
-      guard let found = try Self.find(in: path) else { throw Self.none(in: path) }
+    let folder = path.kind == .directory ? path : path.folder
+    if path.kind != .directory, let reading = Self.reading(of: path) {
+      self = try Self.read(path.lastComponent?.string ?? "", reading, in: Room(folder: folder))
+    } else if path.kind != .directory, let inside = Room(inside: path),
+      let found = try Self.find(in: inside)
+    {
       self = found
-    } else if let reading = Self.reading(of: path) {
-      self = try Self.read(path, reading)
-    } else if let found = try Self.find(in: path.folder) {
+    } else if let found = try Self.find(in: Room(folder: folder)) {
       self = found
     } else {
-      throw Self.none(in: path.folder)
+      throw CheckpointError(
+        .missing(
+          "no tokenizer is there: none of " + Self.names.map(\.name).joined(separator: ", ")),
+        file: displayed(folder), advice: "name the tokenizer's file")
     }
   }
 
@@ -57,17 +63,8 @@ public struct FoundTokenizer: Sendable {
     self.file = file
   }
 
-  private static func none(in folder: FilePath) -> CheckpointError {
-    CheckpointError(
-      .missing("no tokenizer is there: none of " + names.map(\.name).joined(separator: ", ")),
-      file: displayed(folder), advice: "name the tokenizer's file")
-  }
-
-  private static func find(in folder: FilePath) throws(CheckpointError) -> FoundTokenizer? {
-    for (name, reading) in names {
-      let path = folder.appending(name)
-      if path.kind == .regular { return try read(path, reading) }
-    }
+  private static func find(in room: Room) throws(CheckpointError) -> FoundTokenizer? {
+    for (name, reading) in names where room.has(name) { return try read(name, reading, in: room) }
     return nil
   }
 
@@ -89,25 +86,25 @@ public struct FoundTokenizer: Sendable {
     bytes.prefix(16).allSatisfy { (0x20..<0x7F).contains($0) || $0 == 10 }
   }
 
-  /// The tokenizer_config.json in the folder of a file, if there is one.
-  private static func settings(beside path: FilePath) throws(CheckpointError) -> JSONValue? {
-    let path = path.folder.appending("tokenizer_config.json")
-    guard path.kind == .regular else { return nil }
-    let bytes = try SmallFile.read(path, limit: 1 << 20)
+  /// The tokenizer_config.json beside a file, if there is one.
+  private static func settings(in room: Room) throws(CheckpointError) -> JSONValue? {
+    let name = "tokenizer_config.json"
+    guard room.has(name) else { return nil }
+    let bytes = try room.read(name, limit: 1 << 20)
     do {
       return try JSONValue(parsing: bytes, grammar: .python)
     } catch {
       throw CheckpointError(
-        .malformed(error.reason), file: displayed(path), offset: error.offset)
+        .malformed(error.reason), file: displayed(room.path.appending(name)), offset: error.offset)
     }
   }
 
   private static func read(
-    _ path: FilePath, _ reading: Reading
+    _ name: String, _ reading: Reading, in room: Room
   ) throws(CheckpointError) -> FoundTokenizer {
+    let path = room.path.appending(name)
     do throws(CheckpointError) {
-      let bytes = try SmallFile.read(path, limit: Tokenizer.largestFile)
-      let name = path.lastComponent?.string ?? ""
+      let bytes = try room.read(name, limit: Tokenizer.largestFile)
       switch reading {
       case .json: return FoundTokenizer(try Tokenizer(tokenizerJSON: bytes), path)
       // Some have their ranks in a file of this name.
@@ -115,18 +112,53 @@ public struct FoundTokenizer: Sendable {
         return FoundTokenizer(try Tokenizer(ranks: bytes, name: name), path)
       case .sentencePiece: return FoundTokenizer(try Tokenizer(sentencePiece: bytes), path)
       case .wordsAndMerges:
-        let merges = path.folder.appending("merges.txt")
+        let merges = try room.read("merges.txt", limit: Tokenizer.largestFile)
         return FoundTokenizer(
-          try Tokenizer(
-            words: bytes, merges: try SmallFile.read(merges, limit: Tokenizer.largestFile),
-            settings: try settings(beside: path)), path)
+          try Tokenizer(words: bytes, merges: merges, settings: try settings(in: room)), path)
       case .wordPieces:
         return FoundTokenizer(
-          try Tokenizer(wordPieces: bytes, settings: try settings(beside: path)), path)
+          try Tokenizer(wordPieces: bytes, settings: try settings(in: room)), path)
       }
     } catch {
       throw error.inFile(displayed(path))
     }
+  }
+}
+
+/// Where files of a tokenizer can be: a folder, or a file that holds what a folder does.
+private struct Room {
+  /// The folder, or the file.
+  let path: FilePath
+  /// The files inside a file.
+  private var files: [CompanionFile]?
+
+  init(folder: FilePath) { path = folder }
+
+  /// What is in a container; `nil` if it is none, or has no files in it.
+  init?(inside file: FilePath) {
+    guard let files = try? Checkpoint.open(file).belongings.files, !files.isEmpty else {
+      return nil
+    }
+    (path, self.files) = (file, files)
+  }
+
+  private func inside(_ name: String) -> CompanionFile? {
+    files?.first { $0.name.elementsEqual(name.utf8) }
+  }
+
+  func has(_ name: String) -> Bool {
+    files == nil ? path.appending(name).kind == .regular : inside(name) != nil
+  }
+
+  func read(_ name: String, limit: Int) throws(CheckpointError) -> [UInt8] {
+    guard files != nil else { return try SmallFile.read(path.appending(name), limit: limit) }
+    guard let file = inside(name) else {
+      throw CheckpointError(.missing("has no \(name) in it"), file: displayed(path))
+    }
+    guard file.bytes.count <= limit else {
+      throw CheckpointError(.limitExceeded("the size", limit: limit, found: file.bytes.count))
+    }
+    return try file.bytes.read(0..<file.bytes.count)
   }
 }
 

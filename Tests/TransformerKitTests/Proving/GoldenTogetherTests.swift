@@ -14,6 +14,12 @@ import TransformerKit
   private func explanation(
     _ name: String, _ change: (_ path: String, Tensor) throws -> Tensor?
   ) throws -> String? {
+    try report(name, change).explanation
+  }
+
+  private func report(
+    _ name: String, _ change: (_ path: String, Tensor) throws -> Tensor?
+  ) throws -> GoldenReport {
     let model = try openModel(name)
     var weights: [String: Tensor] = [:]
     for slot in model.graph.slots where model.graph.ties[slot.path] == nil {
@@ -28,7 +34,7 @@ import TransformerKit
     let wrong = try withExtendedLifetime(folder) { try Model(file) }
     let report = try wrong.check(golden(name))
     #expect(!report.isVerified)
-    return report.explanation
+    return report
   }
 
   /// The bytes of the transposed matrix in the shape of this one.
@@ -96,6 +102,13 @@ import TransformerKit
     }
     let start = "\(stack).blocks.*.attention: heads of query and key "
     #expect(found?.hasPrefix(start) == true, "\(found ?? "nothing")")
+  }
+
+  @Test func `a pooler that a model has not is not suspected`() throws {
+    let report = try report("roberta/masked_lm") { path, tensor in
+      path == "mlm_head.bias" ? f32(tensor, try floats(tensor).map { $0 + 1 }) : nil
+    }
+    #expect(report.suspects.last == "mlm_head" && !report.suspects.contains("pooler"))
   }
 
   @Test func `what two places have and no more is nobody's mistake`() throws {
