@@ -159,7 +159,9 @@ struct Facts {
     if shape.valueSize != shape.headSize { text += ", values of \(shape.valueSize)" }
     if shape.keyHeads != shape.heads { text += " that share \(shape.keyHeads) of keys and values" }
     if shape.isCross { text += ", over the encoder's text" }
-    if let window = shape.window { text += ", window \(window)" }
+    if let window = shape.window {
+      text += shape.seesAhead ? ", \(window - 1) keys on either side" : ", window \(window)"
+    }
     return text + ", in \(describe(layers.count, "layer"))"
   }
 

@@ -46,7 +46,8 @@ extension WeightGraph {
   public var positions: Int? {
     let keys = ["max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx"]
     return architecture.generation?.longest
-      ?? architecture.inputs.compactMap(\.positionLimit).min()
+      // Larger ones are where sums of positions would overflow, and no property of the model.
+      ?? architecture.inputs.compactMap(\.positionLimit).filter { $0 < 1 << 56 }.min()
       ?? keys.lazy.compactMap { config[$0]?.int }.first { $0 > 0 }
   }
 }

@@ -52,6 +52,7 @@ public struct SelfAttentionForm: Sendable, Equatable {
     self.shape = shape
     self.shape.window = window ?? shape.window
     if hasALiBi || hasDistanceBias { self.shape.hasHeadBias = true }
+    self.shape.seesAhead = seesAhead
     self.rotary = rotary
     (self.scale, self.softcap) = (scale, softcap)
     (self.hasBias, self.hasOutputBias) = (hasBias, hasOutputBias)

@@ -24,6 +24,8 @@ public struct AttentionShape: Sendable, Equatable {
   /// Whether the same amount more on all scores of a query changes what comes out: it does where scores
   /// are bent, or have a sink beside them. Or whether what would add it is bent itself.
   public internal(set) var dependsOnLevel = false
+  /// Whether queries see what comes after them, with a window as far as what comes before.
+  public internal(set) var seesAhead = false
   /// What of queries and keys is normalised together, if they are.
   public internal(set) var norm: QueryKeyNorm.Extent?
 
@@ -41,6 +43,11 @@ public struct AttentionShape: Sendable, Equatable {
     self.window = window
     self.isCross = isCross
     self.hasHeadBias = hasHeadBias
+  }
+
+  /// Leaves what makes scores: layers that differ in nothing else are alike to whoever counts heads and what is kept.
+  package mutating func forgetScores() {
+    (rotary, norm, hasHeadBias, dependsOnLevel) = (nil, nil, false, false)
   }
 
   /// How many heads of queries share one of keys and values.

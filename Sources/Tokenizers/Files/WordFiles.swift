@@ -97,7 +97,7 @@ extension Tokenizer {
     added = try AddedTokens(
       special.compactMap { text in
         words.id(of: text.bytes).map {
-          AddedToken(text, id: $0, isSpecial: true, takesLeft: text == "<mask>")
+          AddedToken(text, id: $0, isSpecial: true)
         }
       }, nil)
     if let start = words.id(of: "<s>".bytes), let end = words.id(of: "</s>".bytes) {

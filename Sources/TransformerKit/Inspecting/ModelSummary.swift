@@ -76,9 +76,8 @@ public struct ModelSummary: Sendable {
     for stage in graph.architecture.stages(Float.self) {
       for (_, fact) in stage.declared.layers.sorted(by: { $0.key < $1.key }) {
         guard let declared = fact.attention else { continue }
-        let shape = AttentionShape(
-          heads: declared.heads, keyHeads: declared.keyHeads, headSize: declared.headSize,
-          valueSize: declared.valueSize, window: declared.window, isCross: declared.isCross)
+        var shape = declared
+        shape.forgetScores()
         if let index = layers.firstIndex(where: { $0.shape == shape }) {
           layers[index].count += 1
         } else {
