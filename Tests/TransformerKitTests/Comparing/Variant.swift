@@ -134,6 +134,23 @@ let goldenCases = familyFolders.map { $0.lowercased() }.flatMap { family in
 /// All cases whose text a framework has continued: `generated.npz` says how.
 let generatedCases = goldenCases.filter { fileNames(in: fixture($0)).contains("generated.npz") }
 
+/// One case of each way to read a file: of an architecture and a head, the same facts, flags, choices, and names.
+let tellingCases: [String] = {
+  var seen: Set<String> = []
+  return goldenCases.filter { name in
+    guard let graph = try? openModel(name).graph else { return true }
+    let facts = graph.facts.map { fact in
+      switch fact.kind {
+      case .flag, .choice, .modelClass: "\(fact.key) \(fact.value.text())"
+      default: fact.key
+      }
+    }
+    let names = Set(graph.slots.map { $0.path.filter { !$0.isNumber } }).sorted()
+    let way = [type(of: graph.architecture).name, graph.dialect.fullName] + facts + names
+    return seen.insert(way.joined(separator: ";")).inserted
+  }
+}()
+
 /// The model of a case. Training state, where a case has it, is left out.
 func openModel(_ name: String) throws -> Model {
   let recognition = RecognitionOptions(dropsTrainingState: name.hasSuffix("_training_state"))

@@ -71,23 +71,7 @@ import TransformerKit
     }
   }
 
-  /// One case of each way to read a config: of a head, the same facts, flags and choices.
-  private static let ways: [String] = {
-    var seen: Set<String> = []
-    return goldenCases.filter { name in
-      guard let graph = try? openModel(name).graph else { return true }
-      let facts = graph.facts.map { fact in
-        switch fact.kind {
-        case .flag, .choice, .modelClass: "\(fact.key) \(fact.value.text())"
-        default: fact.key
-        }
-      }
-      return seen.insert(([type(of: graph.architecture).name] + facts).joined(separator: ";"))
-        .inserted
-    }
-  }()
-
-  @Test(arguments: ways)
+  @Test(arguments: tellingCases)
   func `a fact that is turned gives another id, or the same outputs`(_ name: String) throws {
     let model = try openModel(name)
     let graph = model.graph

@@ -39,7 +39,7 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
     #expect(report.isVerified, "\(report.lines.filter { !$0.isWithin }.map(\.name))")
   }
 
-  @Test(arguments: goldenCases)
+  @Test(arguments: tellingCases)
   func `through every dialect and back, bit for bit and with the same id`(_ name: String) throws {
     let graph = try Model(fixture(name), options: options).graph
     let id = try ModelID(graph).digest
