@@ -27,6 +27,7 @@ extension Family {
   /// The families that there are, a line each.
   public static let all: [Family] = [
     .albert,
+    .bart,
     .bert,
     .bloom,
     .codeGen,

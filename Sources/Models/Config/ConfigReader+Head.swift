@@ -43,8 +43,8 @@ extension ConfigReader {
     return named ?? shown()
   }
 
-  /// The number of labels: `num_labels`, else the names in `id2label`, else 2, as transformers 5 does it.
-  public mutating func labelCount() -> Int {
+  /// The number of labels: `num_labels`, else the names in `id2label`, else what is usual, as transformers 5 does it.
+  public mutating func labelCount(default standard: Int = 2) -> Int {
     let isCounted = present("num_labels") != nil
     let labels = fact(
       "id2label", .other, on: isCounted ? .nothing : .weights, default: Int?.none, mayBeNull: true,
@@ -57,7 +57,7 @@ extension ConfigReader {
     }
     disregard(["label2id"])
     guard let labels, !isCounted else {
-      return optionalCount("num_labels", default: 2, on: .weights) ?? 2
+      return optionalCount("num_labels", default: standard, on: .weights) ?? standard
     }
     disregard(["num_labels"])
     return labels

@@ -31,6 +31,9 @@ public struct BlockForm: Sendable, Equatable {
   public var norm: NormForm
   /// Whether attention's own normalisation is there, where one stands before it.
   public var hasAttentionNorm = true
+  /// Attention to another text behind that to itself, in the same arrangement: its normalisation stands behind it
+  /// in `normAfter`, else before it.
+  public var cross: CrossAttentionForm?
   /// What the layers' results are multiplied by before they are added to the stream.
   public var residualFactor = 1.0
 
@@ -75,6 +78,9 @@ public struct BlockForm: Sendable, Equatable {
       attentionNorm: try norm("attention_norm", if: hasOwn && hasAttentionNorm),
       attention: try attention.load(scope.module("attention", .attention), width: width),
       attentionPostNorm: try norm("attention_post_norm", if: hasPost),
+      cross: try cross.map { cross throws(CheckpointError) in
+        try cross.load(scope, width: width, norm: self.norm)
+      },
       feedForwardNorm: try norm("feed_forward_norm", if: hasSecond),
       feedForward: try feedForward.load(scope, width: width),
       feedForwardPostNorm: try norm("feed_forward_post_norm", if: hasPost))
@@ -87,6 +93,7 @@ struct Block<Scalar: ComputeScalar> {
   let attentionNorm: Norm<Scalar>?
   let attention: SelfAttention<Scalar>
   let attentionPostNorm: Norm<Scalar>?
+  let cross: CrossAttention<Scalar>?
   let feedForwardNorm: Norm<Scalar>?
   let feedForward: Feeding<Scalar>
   let feedForwardPostNorm: Norm<Scalar>?
@@ -97,18 +104,19 @@ struct Block<Scalar: ComputeScalar> {
   ) throws(CheckpointError) -> NDArray<Scalar> {
     switch form.arrangement {
     case .normAfter:
-      let y = attentionNorm.applied(to: attending(x, onto: x, &states))
+      let y = crossing(attentionNorm.applied(to: attending(x, onto: x, &states)), &states)
       return feedForwardNorm.applied(to: try feeding(y, onto: y))
     case .normBefore, .normOfResult, .normAround:
-      let y = attending(attentionNorm.applied(to: x), onto: x, &states)
+      let y = crossing(attending(attentionNorm.applied(to: x), onto: x, &states), &states)
       return try feeding(feedForwardNorm.applied(to: y), onto: y)
     case .normOfStream:
       let own = attentionNorm.applied(to: x)
-      let y = feedForwardNorm.applied(to: attending(own, onto: own, &states))
+      let y = feedForwardNorm.applied(
+        to: crossing(attending(own, onto: own, &states), &states))
       return try feeding(y, onto: y)
     case .parallel:
       let own = attentionNorm.applied(to: x)
-      let y = attending(own, onto: x, &states)
+      let y = crossing(attending(own, onto: x, &states), &states)
       return try feeding(feedForwardNorm.map { $0(x) } ?? own, onto: y)
     }
   }
@@ -120,6 +128,11 @@ struct Block<Scalar: ComputeScalar> {
       return add(attention(x, adding: nil, &states), normalised: attentionPostNorm, onto: stream)
     }
     return attention(x, adding: stream, &states)
+  }
+
+  /// What attention to another text makes of the stream, if there is any.
+  private func crossing(_ x: NDArray<Scalar>, _ states: inout States<Scalar>) -> NDArray<Scalar> {
+    cross.map { $0(x, normsAfter: form.arrangement == .normAfter, &states) } ?? x
   }
 
   private func feeding(

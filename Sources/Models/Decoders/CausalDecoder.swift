@@ -223,7 +223,9 @@ extension EmbeddingForm {
     _ scope: WeightScope<Scalar>, vocabulary: Int, width: Int
   ) throws(CheckpointError) -> Embedding<Scalar> {
     if let sinusoids {
-      scope.constant("sinusoids", [sinusoids.stored, width], .sinusoids(sinusoids, width))
+      scope.constant(
+        "sinusoids", [sinusoids.stored, width],
+        .sinusoids(sinusoids.sinusoids(width: width), stored: sinusoids.stored))
     }
     return Embedding(
       form: self,
@@ -260,11 +262,11 @@ extension Formula {
 
   /// The vectors of places, which were computed in single precision where they are stored: a large angle
   /// was a little off there.
-  fileprivate static func sinusoids(_ positions: SinusoidalPositions, _ width: Int) -> Formula {
-    let sinusoids = positions.sinusoids(width: width)
+  static func sinusoids(_ sinusoids: Sinusoids, stored: Int) -> Formula {
+    let width = sinusoids.width
     return Formula(
       "holds the sines and cosines of positions and is computed",
-      margin: 1e-6 * Double(max(1, positions.stored))
+      margin: 1e-6 * Double(max(1, stored))
     ) { sinusoids.number($0 % width, at: $0 / width) }
   }
 

@@ -32,6 +32,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   /// Whether queries see what comes after them, too: in a window as many keys to either side as they
   /// otherwise see to one.
   public var seesAhead = false
+  /// The input that says what of the text is no padding.
+  public var mask = "attention_mask"
   /// How queries grow with their positions, if they do.
   public var growth: QueryGrowth?
   /// What files may hold of the layer that is no weight.
@@ -91,7 +93,7 @@ extension SelfAttentionForm {
   fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
     let reach = shape.window.map { $0 - 1 }
     return KeyPlan(
-      allowed: states.inputs.mask("attention_mask"), before: reach, after: seesAhead ? reach : 0,
+      allowed: states.inputs.mask(mask), before: reach, after: seesAhead ? reach : 0,
       firstQuery: states.firstPosition, fallback: fallback)
   }
 

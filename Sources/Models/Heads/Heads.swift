@@ -49,12 +49,13 @@ extension Stage {
   ///   - isTied: whether the matrix is that of the word embeddings, unless it is stored separately.
   ///   - table: the path of the word embeddings.
   ///   - hasBias: whether each word has a bias.
+  ///   - biasOrigin: what that is where it is not stored.
   ///   - factor: what the state is multiplied by.
   ///   - softcap: the bound `c` of the scores, which become `c·tanh(x/c)`; `nil` for none.
   package static func languageModel(
     of state: String, ids: String = "input_ids", width: Int, vocabulary: Int, isTied: Bool,
-    to table: String = "embeddings.word.weight", bias hasBias: Bool = false, factor: Double = 1,
-    softcap: Double? = nil
+    to table: String = "embeddings.word.weight", bias hasBias: Bool = false,
+    biasOrigin: WeightOrigin? = nil, factor: Double = 1, softcap: Double? = nil
   ) -> Stage {
     Stage(
       "lm_head", outputs: [.final("logits")], work: { .positions(of: ids, in: $0) }
@@ -62,7 +63,7 @@ extension Stage {
       let scope = scope.module("lm_head", .linear)
       let head = scope.rows(
         "weight", [vocabulary, width], .linear, origin: isTied ? .equal(table) : nil)
-      let bias = hasBias ? try scope.weight("bias", [vocabulary], .bias) : nil
+      let bias = hasBias ? try scope.weight("bias", [vocabulary], .bias, origin: biasOrigin) : nil
       return { states throws(CheckpointError) in
         let x = factor == 1 ? states[state] : scaled(states[state], by: factor)
         // [batch, length, vocabulary]

@@ -66,6 +66,9 @@ struct InputReader {
     }
     if ids.shape.count == 3 { (inputs.choices, inputs.hasChoices) = (ids.shape[1], true) }
     check(ids, slot.name, below: limit)
+    if let longest = slot.longest, ids.width > longest {
+      faults.append("\(slot.name) is \(ids.width) long, the model has \(longest) positions")
+    }
     if outer == nil { outer = ids.shape.dropLast() }
     merge(slot.name)
     if let shape = inputs[slot.name]?.shape { bind(slot, shape) }

@@ -60,25 +60,31 @@ public struct InputSlot: Sendable {
   let absence: Absence
   /// Why there can be one row at most, if so.
   var onlyOneRow: String?
+  /// How many ids a row may have, where no positions say it.
+  var longest: Int?
 
   /// Ids `[batch, length]` that must be given.
   ///
-  /// - Parameter onlyOneRow: why there can be one row at most, if so.
+  /// - Parameters:
+  ///   - onlyOneRow: why there can be one row at most, if so.
+  ///   - longest: how many a row may have, if no positions say it.
   package static func ids(
-    _ name: String, below limit: Int, axes: [Axis] = [.batch, .length], onlyOneRow: String? = nil
+    _ name: String, below limit: Int, axes: [Axis] = [.batch, .length], onlyOneRow: String? = nil,
+    longest: Int? = nil
   ) -> InputSlot {
     InputSlot(
-      name: name, axes: axes, content: .ids(below: limit), absence: .fault, onlyOneRow: onlyOneRow)
+      name: name, axes: axes, content: .ids(below: limit), absence: .fault, onlyOneRow: onlyOneRow,
+      longest: longest)
   }
 
   /// Ids that are made of the other inputs where they are not given.
   package static func ids(
-    _ name: String, below limit: Int, axes: [Axis] = [.batch, .length], otherwise reason: String,
-    made: @escaping @Sendable (ModelInputs) -> NDArray<Int>?
+    _ name: String, below limit: Int, axes: [Axis] = [.batch, .length], longest: Int? = nil,
+    otherwise reason: String, made: @escaping @Sendable (ModelInputs) -> NDArray<Int>?
   ) -> InputSlot {
     InputSlot(
       name: name, axes: axes, content: .ids(below: limit),
-      absence: .made(made, otherwise: reason))
+      absence: .made(made, otherwise: reason), longest: longest)
   }
 
   /// Ids that may be missing.
@@ -151,6 +157,7 @@ extension Architecture {
 extension InputSlot {
   /// How long a text may be, if that has a limit.
   var positionLimit: Int? {
+    if let longest { return longest }
     guard case .positions(let limit) = content, limit != .max else { return nil }
     guard case .countedBehind(let padToken, _) = absence else { return limit }
     return limit - padToken - 1

@@ -18,16 +18,19 @@ public struct GenerationRules: Sendable {
   /// Whether what is kept of a token depends on how long the text was when it was computed, so that tokens
   /// must be computed one by one.
   public let dependsOnLength: Bool
+  /// What is forced and forbidden.
+  public let limits: TokenLimits
 
   /// Rules.
   package init(
     ids: String, mask: String, endTokens: [Int], padToken: Int?, longest: Int? = nil,
-    renewedBeyond: Int? = nil, dependsOnLength: Bool = false
+    renewedBeyond: Int? = nil, dependsOnLength: Bool = false, limits: TokenLimits = TokenLimits()
   ) {
     (self.ids, self.mask) = (ids, mask)
     (self.endTokens, self.padToken, self.longest) = (endTokens, padToken, longest)
     self.renewedBeyond = renewedBeyond
     self.dependsOnLength = dependsOnLength
+    self.limits = limits
   }
 
   /// What finished texts are filled up with: the padding token, else the first end token.

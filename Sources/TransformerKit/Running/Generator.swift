@@ -44,16 +44,21 @@ public struct Generator<Scalar: ComputeScalar> {
   }
 
   /// Adds a token `count` times, or until every text has ended; texts that end before others are
-  /// filled up with the padding token.
+  /// filled up with the padding token. Tokens that the config forces and forbids come and do not come, as the last
+  /// of the `count` too.
   ///
   /// - Throws: `CheckpointError` if the text becomes too long for the model.
   public mutating func generate(_ count: Int) throws(CheckpointError) {
     // All but the last one are computed, and those that are not yet.
     try model.checkRoom(for: sequences.width - model.texts.width + max(0, count - 1))
-    for _ in 0..<count where !isFinished.allSatisfy(\.self) {
+    for step in 0..<count where !isFinished.allSatisfy(\.self) {
       try catchUp()
       let scores = logits
-      var tokens = (0..<sequences.rows).map { choice.token(from: scores.row($0)) }
+      var tokens = (0..<sequences.rows).map { text in
+        choice.token(
+          from: model.rules.limits.applied(
+            to: scores.row(text), behind: sequences.row(text), isLast: step == count - 1))
+      }
       for text in tokens.indices {
         if isFinished[text] { tokens[text] = model.rules.filler ?? tokens[text] }
         if model.rules.endTokens.contains(tokens[text]) { isFinished[text] = true }

@@ -54,6 +54,10 @@ public struct SpeculativeGenerator<Scalar: ComputeScalar> {
         .unsupported(
           "a draft does not go with rotary frequencies that change while the text grows (dynamic)"))
     }
+    guard model.rules.limits == TokenLimits() else {
+      throw CheckpointError(
+        .unsupported("a draft does not go with tokens that the config forces or forbids"))
+    }
     let ids = model.rules.ids
     let words = (graph.architecture.words(of: ids), draft.architecture.words(of: ids))
     guard words.0 == words.1 else {

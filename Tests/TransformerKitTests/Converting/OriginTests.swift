@@ -106,6 +106,20 @@ import TransformerKit
       "\(String(describing: error))")
   }
 
+  @Test func `positions of an encoder and a decoder may be stored, and must be as computed`() throws {
+    let stored = try openModel("bart/marian_table").graph
+    #expect(stored.tensor(at: "encoder.embeddings.position.weight")?.dtype == .f32)
+    let computed = try openModel("bart/marian").graph
+    #expect(computed.tensor(at: "encoder.embeddings.position.weight")?.dtype == .f64)
+    for name in ["bart/marian", "bart/marian_table", "bart/m2m100_sinusoids"] {
+      #expect(try openModel(name).graph.dropped.isEmpty, "\(name)")
+    }
+    let error = #expect(throws: CheckpointError.self) { try openModel("bart/marian_wrong_table") }
+    #expect(
+      error.map { "\($0) \($0.details)" }?.contains("embed_positions.weight") == true,
+      "\(String(describing: error))")
+  }
+
   @Test(arguments: ["gptneox/of_2022", "gptneox/of_2023"])
   func `masks and frequencies of old layers are constants`(_ name: String) throws {
     let graph = try openModel(name).graph

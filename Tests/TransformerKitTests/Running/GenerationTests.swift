@@ -56,6 +56,9 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "t5/padding_left_right"), StepCase(folder: "t5/decoder_mask", prompt: 3),
   StepCase(folder: "t5/fully_masked"), StepCase(folder: "t5/untied_scaled"),
   StepCase(folder: "t5/umt5", prompt: 2),
+  StepCase(folder: "bart/generation"), StepCase(folder: "bart/decoder_mask", prompt: 3),
+  StepCase(folder: "bart/mbart", prompt: 2), StepCase(folder: "bart/marian_separate"),
+  StepCase(folder: "bart/pegasus", prompt: 4),
 ]
 
 @Suite struct GenerationTests {
@@ -165,6 +168,24 @@ private let stepCases: [StepCase] = [
     var once = try Generator<Float>(graph, prompt: golden.inputs())
     try once.generate(logits.shape[1])
     #expect(once.sequences == generator.sequences)
+  }
+
+  @Test func `tokens are forced and forbidden as the config says`() throws {
+    let graph = try Model(fixture("bart/forced")).graph
+    let path = fixture("bart/forced/continued.npz")
+    let sequences = try #require(Checkpoint.open(path).tensors["outputs/sequences"])
+    let bytes = try sequences.bytes.read(0..<sequences.byteCount)
+    let expected = (0..<sequences.elementCount).map {
+      sequences.dtype.element(at: $0, of: bytes).int
+    }
+    var generator = try Generator<Double>(graph, prompt: ArrayFile(path).inputs())
+    try generator.generate(9)
+    #expect(generator.sequences.elements == expected)
+    let text = ModelInputs(["input_ids": NDArray(shape: [1, 3], elements: [5, 6, 7])])
+    let error = #expect(throws: CheckpointError.self) {
+      try SpeculativeGenerator<Double>(graph, draft: graph, prompt: text, draftTokens: 2)
+    }
+    #expect(error?.description.contains("forces or forbids") == true)
   }
 
   /// A case's model, GPT-2's if not another one's, with some members of its config changed.

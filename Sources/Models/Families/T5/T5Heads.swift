@@ -39,7 +39,7 @@ public enum T5Head: String, Sendable, CaseIterable {
   var shiftsInputs: Bool { self == .sequenceClassification || self == .questionAnswering }
 
   /// The output that a stack's last state is.
-  func output(of stack: T5Stack) -> String? {
+  func output(of stack: Stack) -> String? {
     switch (stack, self) {
     case (.encoder, .encoder), (.decoder, .base): "last_hidden_state"
     case (.encoder, _): hasDecoder ? "encoder_last_hidden_state" : nil
@@ -51,42 +51,24 @@ public enum T5Head: String, Sendable, CaseIterable {
 extension T5Architecture {
   /// The stages after the stacks.
   func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
-    let decoder = T5Stack.decoder.state
+    let decoder = Stack.decoder.state
     return switch task {
     case .base, .encoder: []
     case .conditionalGeneration:
       // Stored separately it is a head of its own, whether or not the states are scaled.
       [
         .languageModel(
-          of: decoder, ids: T5Stack.decoder.ids, width: width, vocabulary: vocabulary, isTied: true,
+          of: decoder, ids: Stack.decoder.ids, width: width, vocabulary: vocabulary, isTied: true,
           factor: scalesOutputs ? 1 / Double(width).squareRoot() : 1)
       ]
-    case .sequenceClassification: [sequenceClassification()]
+    case .sequenceClassification:
+      [
+        .endClassification(
+          of: decoder, width: width, labels: labels, endTokens: EndTokens(endTokens))
+      ]
     case .tokenClassification:
-      [.classifier(of: T5Stack.encoder.state, width: width, labels: labels)]
+      [.classifier(of: Stack.encoder.state, width: width, labels: labels)]
     case .questionAnswering: [.questionAnswering(of: decoder, width: width)]
-    }
-  }
-
-  /// From the decoder's state at the last end token of each row of `input_ids`.
-  private func sequenceClassification<Scalar>() -> Stage<Scalar> {
-    Stage("classification_head", outputs: [.final("logits")]) { scope throws(CheckpointError) in
-      let scope = scope.module("classification_head", .head)
-      let dense = try Linear(
-        scope.module("dense", .linear), in: width, out: width, activation: .tanh)
-      let output = try Linear(scope.module("output", .linear), in: width, out: labels)
-      return { states throws(CheckpointError) in
-        let last = endPositions(in: states.inputs.required("input_ids")).map { $0.last ?? 0 }
-        let x = selectPositions(last, of: states[T5Stack.decoder.state])  // [batch, width]
-        states["logits"] = output(dense(x))  // [batch, labels]
-      }
-    }
-  }
-
-  /// Where each row has end tokens.
-  func endPositions(in ids: NDArray<Int>) -> [[Int]] {
-    (0..<ids.rows).map { row in
-      ids.row(row).enumerated().filter { endTokens.contains($0.element) }.map(\.offset)
     }
   }
 }

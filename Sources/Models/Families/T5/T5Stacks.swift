@@ -1,43 +1,32 @@
 import Kernels
 import TensorCore
 
-/// One of the two stacks of blocks. Its name is that of its module and of its state.
-enum T5Stack: String {
-  case encoder
-  case decoder
-
-  var state: String { rawValue }
-  var bias: String { rawValue + "_bias" }
-  var ids: String { self == .encoder ? "input_ids" : "decoder_input_ids" }
-  var mask: String { self == .encoder ? "attention_mask" : "decoder_attention_mask" }
-
-  /// What its stages work with: those that look at the encoder's states have keys and values of them.
-  func work(seesEncoder: Bool = false) -> @Sendable (ModelInputs) -> StageWork {
-    { [ids] in .positions(of: ids, seeing: seesEncoder ? [T5Stack.encoder.ids] : [], in: $0) }
-  }
+extension Stack {
+  /// The state that has the biases of all blocks.
+  fileprivate var bias: String { rawValue + "_bias" }
 }
 
 extension T5Architecture {
   /// The stages of a stack, from ids to normalised states.
-  func stages<Scalar: ComputeScalar>(of stack: T5Stack) -> [Stage<Scalar>] {
+  func stages<Scalar: ComputeScalar>(of stack: Stack) -> [Stage<Scalar>] {
     let layers = stack == .encoder ? encoderLayers : decoderLayers
     return [embeddings(stack)] + (0..<layers).map { block($0, stack) } + [norm(stack)]
   }
 
   /// Hidden state `index` of a stack, unless it is not the last block's, which is not given.
-  private func hiddenOutputs(_ index: Int, _ stack: T5Stack) -> [StageOutput] {
+  private func hiddenOutputs(_ index: Int, _ stack: Stack) -> [StageOutput] {
     let layers = stack == .encoder ? encoderLayers : decoderLayers
     return index < layers ? [hiddenOutput(index, stack)] : []
   }
 
-  private func hiddenOutput(_ index: Int, _ stack: T5Stack) -> StageOutput {
+  private func hiddenOutput(_ index: Int, _ stack: Stack) -> StageOutput {
     let name = task.hasDecoder ? stack.rawValue + "_hidden_states" : "hidden_states"
     return .hidden(index, from: stack.state, named: name)
   }
 
   /// The words' vectors, which both stacks share, and the stack's relative biases for all its blocks, unless each
   /// has its own.
-  private func embeddings<Scalar>(_ stack: T5Stack) -> Stage<Scalar> {
+  private func embeddings<Scalar>(_ stack: Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).embeddings", outputs: hiddenOutputs(0, stack),
       runsOnce: stack == .encoder,
@@ -67,7 +56,7 @@ extension T5Architecture {
   }
 
   private func relativeBias<Scalar>(
-    _ scope: WeightScope<Scalar>, _ stack: T5Stack
+    _ scope: WeightScope<Scalar>, _ stack: Stack
   ) throws(CheckpointError) -> RelativeBias<Scalar> {
     try RelativeBias(
       scope.module("relative_bias", .embedding), buckets: buckets, heads: heads,
@@ -76,7 +65,7 @@ extension T5Architecture {
 
   /// The bias of each distance between the queries of the present inputs and all keys: `[heads, distance]`.
   private func distances<Scalar>(
-    _ bias: RelativeBias<Scalar>, _ stack: T5Stack, queries: Int, _ states: States<Scalar>
+    _ bias: RelativeBias<Scalar>, _ stack: Stack, queries: Int, _ states: States<Scalar>
   ) -> NDArray<Scalar> {
     let first = stack == .decoder ? states.firstPosition : 0
     return bias(queries: queries, keys: first + queries, firstQuery: first)
@@ -85,7 +74,7 @@ extension T5Architecture {
   /// Pre-normalisation: `x = x + f(norm(x))` for attention, in the decoder for attention to the
   /// encoder's states, and for the feed-forward network. Scores are not divided by the root of the
   /// head size.
-  private func block<Scalar>(_ layer: Int, _ stack: T5Stack) -> Stage<Scalar> {
+  private func block<Scalar>(_ layer: Int, _ stack: Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).blocks.\(layer)", outputs: hiddenOutputs(layer + 1, stack),
       runsOnce: stack == .encoder, work: stack.work(seesEncoder: true)
@@ -114,8 +103,8 @@ extension T5Architecture {
           attentionNorm(x), keys: keys, bias: .distances(bias, queries: queries), adding: x, &states
         )
         if let cross, let crossNorm {
-          let keys = KeyPlan(allowed: states.inputs.mask(T5Stack.encoder.mask))
-          let source = states[T5Stack.encoder.state]
+          let keys = KeyPlan(allowed: states.inputs.mask(Stack.encoder.mask))
+          let source = states[Stack.encoder.state]
           x = cross(crossNorm(x), over: source, keys: keys, adding: x, &states)
         }
         x = feedForward(feedForwardNorm(x), adding: x)
@@ -125,7 +114,7 @@ extension T5Architecture {
   }
 
   /// The normalisation after a stack's last block.
-  private func norm<Scalar>(_ stack: T5Stack) -> Stage<Scalar> {
+  private func norm<Scalar>(_ stack: Stack) -> Stage<Scalar> {
     let layers = stack == .encoder ? encoderLayers : decoderLayers
     var outputs = [hiddenOutput(layers, stack)]
     if let name = task.output(of: stack) { outputs.append(.final(name, from: stack.state)) }
