@@ -24,6 +24,8 @@ public struct AttentionShape: Sendable, Equatable {
   /// Whether the same amount more on all scores of a query changes what comes out: it does where scores
   /// are bent, or have a sink beside them. Or whether what would add it is bent itself.
   public internal(set) var dependsOnLevel = false
+  /// Whether queries and keys are compared with distances, which become keys and queries by matrices of their own.
+  public internal(set) var hasOwnPositions = false
   /// What of queries and keys is normalised together, if they are.
   public internal(set) var norm: QueryKeyNorm.Extent?
 
