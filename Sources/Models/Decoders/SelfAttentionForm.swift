@@ -21,6 +21,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var bound: Double?
   /// What keys and values are made of, if not of the stream: `shape` is what they are then.
   public var latent: LatentForm?
+  /// What distances are compared with, where they are vectors.
+  public var disentangled: DisentangledForm?
   /// Whether each head has a sink.
   public var hasSinks = false
   /// Whether the decoder's ALiBi is added to scores.
@@ -80,6 +82,13 @@ public struct SelfAttentionForm: Sendable, Equatable {
         try LatentAttention(
           scope, width: width, shape: shape, latent, scale: scale, bias: hasBias))
     }
+    if let disentangled {
+      return .disentangled(
+        self,
+        try DisentangledAttention(
+          scope, width: width, shape: shape, disentangled,
+          scale: scale ?? 1 / Double(shape.headSize).squareRoot()))
+    }
     return .plain(
       self,
       try Attention(
@@ -138,6 +147,7 @@ public struct AttentionBuffers: Sendable, Equatable {
 enum SelfAttention<Scalar: ComputeScalar> {
   case plain(SelfAttentionForm, Attention<Scalar>)
   case latent(SelfAttentionForm, LatentAttention<Scalar>)
+  case disentangled(SelfAttentionForm, DisentangledAttention<Scalar>)
 
   /// `[batch, length, width]` to the same.
   ///
@@ -154,6 +164,11 @@ enum SelfAttention<Scalar: ComputeScalar> {
       return attention(
         x, keys: form.keys(states), bias: bias, rotary: rotary, factors: factors, adding: addend,
         &states)
+    case .disentangled(let form, let attention):
+      let compares = form.disentangled.map { $0.comparesQueries || $0.comparesKeys } ?? false
+      return attention(
+        x, allowed: states.inputs.mask("attention_mask"),
+        distances: compares ? states["distance_vectors"] : nil, adding: addend)
     case .latent(let form, let attention):
       return attention(
         x, keys: form.keys(states), rotary: states[DecoderForm.rotaryState(form.rotary)],

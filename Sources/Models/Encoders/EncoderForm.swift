@@ -17,35 +17,48 @@ public struct EncoderForm: Sendable, Equatable {
   public var rotaries: [RotarySettings] = []
   /// How many positions the table of rotary sines and cosines has that files store; `nil` if they are computed.
   public var rotaryRows: Int?
+  /// Whether files store the frequencies of the first rotary positions, which are used as they are there.
+  public var holdsFrequencies: Bool
   /// What layers that say so add to their scores for each distance; `nil` if none does.
   public var distances: DistanceForm?
+  /// The vectors of distances that layers compare queries and keys with; `nil` if none does.
+  public var distanceVectors: DistanceVectors?
   /// The blocks in order.
   public var blocks: [BlockForm]
   /// For each block the one whose weights it has; `nil` if each has its own.
   public var weightsOf: [SharedBlock]?
+  /// The convolution beside the first block; `nil` for none.
+  public var convolution: TextConvolution?
   /// The normalisation after the last block; `nil` for none.
   public var norm: NormForm?
   /// What the model makes of the first position's state beside its head, if it does.
   public var pooler: PoolerUse = .none
+  /// Layers that files have and no output depends on.
+  public var passengers: [PassengerLayer]
   /// What stands on it.
   public var head: EncoderHeadForm
 
   /// Describes an encoder.
   public init(
     vocabulary: Int, width: Int, embedding: TextEmbeddingForm, rotaries: [RotarySettings] = [],
-    rotaryRows: Int? = nil, distances: DistanceForm? = nil, blocks: [BlockForm],
-    weightsOf: [SharedBlock]? = nil,
-    norm: NormForm? = nil, pooler: PoolerUse = .none, head: EncoderHeadForm
+    rotaryRows: Int? = nil, holdsFrequencies: Bool = false, distances: DistanceForm? = nil,
+    distanceVectors: DistanceVectors? = nil, blocks: [BlockForm], weightsOf: [SharedBlock]? = nil,
+    convolution: TextConvolution? = nil, norm: NormForm? = nil,
+    pooler: PoolerUse = .none, passengers: [PassengerLayer] = [], head: EncoderHeadForm
   ) {
     (self.vocabulary, self.width) = (vocabulary, width)
     self.embedding = embedding
     self.rotaries = rotaries
     self.rotaryRows = rotaryRows
+    self.holdsFrequencies = holdsFrequencies
     self.distances = distances
+    self.distanceVectors = distanceVectors
     self.blocks = blocks
     self.weightsOf = weightsOf
+    self.convolution = convolution
     self.norm = norm
     self.pooler = pooler
+    self.passengers = passengers
     self.head = head
   }
 
@@ -79,14 +92,65 @@ public enum PoolerUse: Sendable, Equatable {
   case passenger
 }
 
+/// A convolution of a text as it was before the first block, which is added to what the block makes of it; what is
+/// padding is zero before and after. transformers calls it `ConvLayer`.
+public struct TextConvolution: Sendable, Equatable {
+  /// How many positions it sees at once.
+  public var kernel: Int
+  /// Into how many parts channels are divided.
+  public var groups: Int
+  /// What is applied to it.
+  public var activation: Activation
+  /// The normalisation of the sum.
+  public var norm: NormForm
+
+  /// Describes a convolution.
+  public init(kernel: Int, groups: Int, activation: Activation, norm: NormForm) {
+    (self.kernel, self.groups) = (kernel, groups)
+    self.activation = activation
+    self.norm = norm
+  }
+}
+
+/// A linear layer, or a layer normalisation, that no output depends on, and that files may lack.
+public struct PassengerLayer: Sendable, Equatable {
+  /// The canonical name.
+  public var name: String
+  /// The width of what it reads.
+  public var inputs: Int
+  /// The width of what it makes; `nil` if it is a normalisation.
+  public var outputs: Int?
+
+  /// Describes a linear layer.
+  public init(_ name: String, inputs: Int, outputs: Int) {
+    self.name = name
+    (self.inputs, self.outputs) = (inputs, outputs)
+  }
+
+  /// Describes a normalisation.
+  public init(_ name: String, width: Int) {
+    self.name = name
+    (inputs, outputs) = (width, nil)
+  }
+}
+
 /// What the words of a text become before an encoder's first block.
 public struct TextEmbeddingForm: Sendable, Equatable {
   /// The width of the tables' vectors. If it is not that of the stream, or `projects`, a linear layer makes that.
   public var width: Int
   /// Whether a linear layer stands between them and the stream.
   public var projects = false
+  /// Whether what is normalised is what that layer gives, which has no bias then, and not what it reads.
+  public var normalisesProjection = false
   /// The learned positions that are added; `nil` if there are none.
   public var positions: PositionTable?
+  /// How many rows a table of positions has that files may hold although nothing reads it; `nil` if there is
+  /// none.
+  public var unreadPositions: Int?
+  /// What becomes of the words where some are masks; `nil` if masks are words like others.
+  public var dropout: TokenDropout?
+  /// Whether what is padding becomes zero.
+  public var zeroesPadding = false
   /// How many types of tokens have a vector that is added; `nil` if there are none.
   public var tokenTypes: Int?
   /// The normalisation of the sum; `nil` for none.
@@ -102,6 +166,20 @@ public struct TextEmbeddingForm: Sendable, Equatable {
     self.positions = positions
     self.tokenTypes = tokenTypes
     self.norm = norm
+  }
+}
+
+/// Masks that are dropped: their vectors are zero, and those of the other words of a text are scaled as if as many
+/// were masks as in training. transformers calls it `token_dropout`.
+public struct TokenDropout: Sendable, Equatable {
+  /// The mask.
+  public var token: Int
+  /// What part of a text were masks in training.
+  public var ratio: Double
+
+  /// Describes masks.
+  public init(token: Int, ratio: Double) {
+    (self.token, self.ratio) = (token, ratio)
   }
 }
 

@@ -5,14 +5,15 @@ extension [Rule] {
   ///
   /// - Parameters:
   ///   - model: what all names begin with, and a dot.
+  ///   - embeddingNorm: what the embeddings' normalisation is called.
   ///   - norms: what the blocks' normalisations are called there, and here.
   static func huggingFaceEncoder(
-    _ model: String,
+    _ model: String, embeddingNorm: String = "LayerNorm",
     norms: ModuleNames = [
       "attention.output.LayerNorm": "attention_norm", "output.LayerNorm": "feed_forward_norm",
     ]
   ) -> [Rule] {
-    var rules = huggingFaceEmbeddings(model)
+    var rules = huggingFaceEmbeddings(model, norm: embeddingNorm)
     rules += encoderBlocks(
       "\(model)encoder.layer.{i}.",
       [
@@ -25,10 +26,10 @@ extension [Rule] {
   }
 
   /// Tables, their normalisation, and the numbers that files of older versions store beside them.
-  static func huggingFaceEmbeddings(_ model: String) -> [Rule] {
+  static func huggingFaceEmbeddings(_ model: String, norm: String = "LayerNorm") -> [Rule] {
     let names: ModuleNames = [
       "word_embeddings": "word", "position_embeddings": "position",
-      "token_type_embeddings": "token_type", "LayerNorm": "norm",
+      "token_type_embeddings": "token_type", norm: "norm",
     ]
     let modules = names.flatMap { rename("\(model)embeddings.\($0.key)", "embeddings.\($0.value)") }
     let numbers = ["position_ids", "token_type_ids"].flatMap { name in

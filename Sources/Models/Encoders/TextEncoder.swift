@@ -24,7 +24,7 @@ extension TextEncoder {
 
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
     [form.embeddings()] + form.blocks.indices.map(form.block) + form.finish() + form.poolers()
-      + form.headStages()
+      + form.headStages() + form.passengerStages()
   }
 
   public var inputs: [InputSlot] {
@@ -57,10 +57,12 @@ extension TextEncoder {
   }
 
   /// A head that classifies texts reads the first position, or what is no padding, and neither sees padding:
-  /// positions that are padding in every row are left out. A row of nothing but padding attends to all of it, and so does a first position
-  /// that is padding where it sees only what is near.
+  /// positions that are padding in every row are left out. A row of nothing but padding attends to all of it, and so
+  /// does a first position that is padding where it sees only what is near. Masks are counted among padding, too.
   public func withoutPadding(_ inputs: ModelInputs) -> ModelInputs {
-    let isNear = reach.keys > 0 || form.rotaries.contains(where: \.growsWithLength)
+    let isNear =
+      reach.keys > 0 || form.embedding.dropout != nil || form.distanceVectors != nil
+      || form.rotaries.contains(where: \.growsWithLength)
     guard form.head.isOfTexts, !form.isCausal, !isNear,
       let mask = inputs.mask("attention_mask")
     else { return inputs }
@@ -96,15 +98,22 @@ extension EncoderForm {
       let table = try rotaryRows.map { rows throws(CheckpointError) in
         try storedTurns(scope.module("encoder", .sequence), rows: rows)
       }
+      let stored = try storedFrequencies(scope.module("encoder", .sequence))
+      let vectors = try distanceVectors?.load(scope.module("encoder", .sequence), width: width)
       return { states throws(CheckpointError) in
         let x = try embedding(states.inputs)
         states["hidden"] = x  // [batch, length, width]
         for (index, rotary) in rotaries.enumerated() {
           let positions = states.inputs.required("position_ids")
-          let frequencies = rotary.frequencies(length: (positions.elements.max() ?? 0) + 1)
+          let frequencies =
+            stored ?? rotary.frequencies(length: (positions.elements.max() ?? 0) + 1)
           states[DecoderForm.rotaryState(index)] =
             table.map { gatherRows($0, positions) }
             ?? rotaryTable(positions: positions, frequencies: frequencies, of: Scalar.self)
+        }
+        if let vectors, let form = distanceVectors, form.isRead {
+          // [1, distances, width]
+          states["distance_vectors"] = gatherRows(vectors, form.rows(length: x.shape[1]))
         }
         if let bias {
           // [heads, distance]
@@ -128,16 +137,29 @@ extension EncoderForm {
     return join([halves[1], halves[0]], axis: 1)
   }
 
+  /// The frequencies that files have.
+  private func storedFrequencies<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>
+  ) throws(CheckpointError) -> RotaryFrequencies? {
+    guard holdsFrequencies, let rotary = rotaries.first else { return nil }
+    let stored = try scope.module("rotary", .embedding).weight(
+      "frequencies", [rotary.pairs], .embedding, origin: .computed(.frequencies(of: rotary)))
+    return RotaryFrequencies(inverse: stored.elements.map(Double.init))
+  }
+
   private var heads: Int { blocks.first?.attention.shape.heads ?? 1 }
 
   private var embeddingWork: @Sendable (ModelInputs) -> StageWork {
     let turned = rotaries.reduce(0) { $0 + $1.turned }
     // A bias for each distance between two positions, in both directions.
     let biases = distances == nil ? 0 : 2 * heads
-    guard turned + biases > 0 else { return { .largest(of: $0) } }
+    // And while a block runs, several numbers for each pair of positions.
+    let pairs = distanceVectors?.isRead ?? false ? 6 * heads : 0
+    guard turned + biases + pairs > 0 else { return { .largest(of: $0) } }
     return { inputs in
       var work = StageWork.positions(of: "input_ids", in: inputs)
-      work.leaves = work.positions * turned + work.length * biases
+      work.leaves =
+        work.positions * (turned + work.length * pairs) + work.length * biases
       return work
     }
   }
@@ -158,8 +180,13 @@ extension EncoderForm {
       let outer = place.dropLast().reduce(scope) { $0.module($1, .sequence) }
       let block = try blocks[layer].load(
         outer.module(place[place.count - 1], .block), width: width)
+      let convolution =
+        layer == 0
+        ? try convolution?.load(scope.module("encoder", .sequence), width: width) : nil
       return { states throws(CheckpointError) in
-        states["hidden"] = try block(states["hidden"], &states)
+        let x = states["hidden"]
+        let y = try block(x, &states)
+        states["hidden"] = convolution?(x, addedTo: y, states.inputs) ?? y
       }
     }
   }
@@ -193,6 +220,24 @@ extension EncoderForm {
   }
 }
 
+extension EncoderForm {
+  /// Layers that no output depends on.
+  fileprivate func passengerStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    passengers.map { layer in
+      Stage(layer.name) { scope throws(CheckpointError) in
+        if let outputs = layer.outputs {
+          _ = try Linear(
+            scope.module(layer.name, .linear, isUnused: true), in: layer.inputs, out: outputs,
+            origin: .passenger)
+        } else {
+          _ = try Norm(scope.passengers, layer.name, .layer(epsilon: 0), width: layer.inputs)
+        }
+        return { _ throws(CheckpointError) in }
+      }
+    }
+  }
+}
+
 /// Embeddings with their tables.
 private struct TextEmbedding<Scalar: ComputeScalar> {
   let word: WeightRows<Scalar>
@@ -200,14 +245,21 @@ private struct TextEmbedding<Scalar: ComputeScalar> {
   let tokenType: WeightRows<Scalar>?
   let norm: Norm<Scalar>?
   let projection: Linear<Scalar>?
+  let form: TextEmbeddingForm
 
   /// `[batch, length, width]`
   func callAsFunction(_ inputs: ModelInputs) throws(CheckpointError) -> NDArray<Scalar> {
     var x = try word(inputs.required("input_ids"))
+    if let dropout = form.dropout { x = dropout.applied(to: x, inputs) }
     if let tokenType { x = add(x, try tokenType(inputs.required("token_type_ids"))) }
     if let position { x = add(x, try position(inputs.required("position_ids"))) }
+    if let projection, form.normalisesProjection { x = projection(x) }
     x = norm.applied(to: x)
-    return projection.map { $0(x) } ?? x
+    if form.zeroesPadding, let allowed = inputs.mask("attention_mask") {
+      x = multiplyBroadcasting(
+        x, NDArray(shape: allowed.shape + [1], elements: allowed.elements.map { $0 ? 1 : 0 }))
+    }
+    return form.normalisesProjection ? x : projection.map { $0(x) } ?? x
   }
 }
 
@@ -225,13 +277,97 @@ extension TextEmbeddingForm {
       scope.constant("token_type_ids", [positions.rows], .noTypes)
       return rows
     }
+    if let rows = unreadPositions {
+      _ = scope.module("position", .embedding, isUnused: true).rows(
+        "weight", [rows, width], .embedding, origin: .passenger)
+      scope.constant("position_ids", [rows], .positions)
+    }
     return TextEmbedding(
       word: word, position: position, tokenType: tokenTypes.map { table("token_type", $0) },
       norm: try norm.map { norm throws(CheckpointError) in
-        try Norm(scope, "norm", norm, width: width)
+        try Norm(scope, "norm", norm, width: normalisesProjection ? stream : width)
       },
       projection: projects || width != stream
-        ? try Linear(scope.module("projection", .linear), in: width, out: stream) : nil)
+        ? try Linear(
+          scope.module("projection", .linear), in: width, out: stream,
+          bias: !normalisesProjection) : nil,
+      form: self)
+  }
+}
+
+extension DistanceVectors {
+  /// The table, normalised: `[rows, width]`.
+  fileprivate func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, width: Int
+  ) throws(CheckpointError) -> NDArray<Scalar> {
+    let scope = scope.module("distances", .embedding, isUnused: !isRead)
+    let table = try scope.weight("weight", [rows, width], .embedding)
+    let norm = try norm.map { norm throws(CheckpointError) in
+      try Norm(scope, "norm", norm, width: width)
+    }
+    return table.elements.isEmpty ? table : norm.applied(to: table)
+  }
+
+  /// The rows of all distances in a text, that of the last key before the first query first, which is the longest
+  /// one: `[1, 2·length − 1]`.
+  fileprivate func rows(length: Int) -> NDArray<Int> {
+    let rows = (1 - length..<length).map { row(of: -$0) }
+    return NDArray(shape: [1, rows.count], elements: rows)
+  }
+}
+
+extension TextConvolution {
+  fileprivate func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, width: Int
+  ) throws(CheckpointError) -> LoadedConvolution<Scalar> {
+    let scope = scope.module("convolution", .linear)
+    return LoadedConvolution(
+      form: self,
+      weight: try scope.weight("weight", [width, width / max(1, groups), kernel], .linear),
+      bias: try scope.weight("bias", [width], .bias),
+      norm: try Norm(scope, "norm", norm, width: width))
+  }
+}
+
+/// A convolution with its weights.
+private struct LoadedConvolution<Scalar: ComputeScalar> {
+  let form: TextConvolution
+  let weight: NDArray<Scalar>
+  let bias: NDArray<Scalar>
+  let norm: Norm<Scalar>
+
+  /// `[batch, length, width]`, both, to the same.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, addedTo y: NDArray<Scalar>, _ inputs: ModelInputs
+  ) -> NDArray<Scalar> {
+    let along = convolve(
+      permute(x, [0, 2, 1]), weight: weight, bias: bias,
+      axis: ConvolutionAxis(padding: form.kernel / 2), groups: form.groups)
+    let words = inputs.mask("attention_mask").map { allowed in
+      NDArray(shape: allowed.shape + [1], elements: allowed.elements.map { Scalar($0 ? 1 : 0) })
+    }
+    func masked(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+      words.map { multiplyBroadcasting(x, $0) } ?? x
+    }
+    let added = apply(form.activation, to: masked(permute(along, [0, 2, 1])))
+    return masked(norm(add(y, added)))
+  }
+}
+
+extension TokenDropout {
+  /// - Parameter x: `[batch, length, width]`, the vectors of the words.
+  fileprivate func applied<Scalar: ComputeScalar>(
+    to x: NDArray<Scalar>, _ inputs: ModelInputs
+  ) -> NDArray<Scalar> {
+    let (ids, allowed) = (inputs.required("input_ids"), inputs.mask("attention_mask"))
+    let factors = (0..<ids.rows).flatMap { text -> [Scalar] in
+      let row = ids.row(text)
+      let length = allowed.map { $0.row(text).count { $0 } } ?? row.count
+      let masks = Scalar(row.count { $0 == token }) / Scalar(length)
+      // Of nothing but padding there is no part, and transformers says so by a NaN as well.
+      return row.map { ($0 == token ? 0 : Scalar(1 - ratio)) / (1 - masks) }
+    }
+    return multiplyBroadcasting(x, NDArray(shape: ids.shape + [1], elements: factors))
   }
 }
 

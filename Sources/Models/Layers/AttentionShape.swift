@@ -26,6 +26,8 @@ public struct AttentionShape: Sendable, Equatable {
   public internal(set) var dependsOnLevel = false
   /// Whether queries see what comes after them, with a window as far as what comes before.
   public internal(set) var seesAhead = false
+  /// Whether queries and keys are compared with distances, which become keys and queries by matrices of their own.
+  public internal(set) var hasOwnPositions = false
   /// What of queries and keys is normalised together, if they are.
   public internal(set) var norm: QueryKeyNorm.Extent?
 
@@ -47,7 +49,8 @@ public struct AttentionShape: Sendable, Equatable {
 
   /// Leaves what makes scores: layers that differ in nothing else are alike to whoever counts heads and what is kept.
   package mutating func forgetScores() {
-    (rotary, norm, hasHeadBias, dependsOnLevel) = (nil, nil, false, false)
+    (rotary, norm) = (nil, nil)
+    (hasHeadBias, dependsOnLevel, hasOwnPositions) = (false, false, false)
   }
 
   /// How many heads of queries share one of keys and values.

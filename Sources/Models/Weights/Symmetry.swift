@@ -83,7 +83,7 @@ extension AttentionShape {
             own + columns(module, "output", among: paths, block: group * valueSize)),
           reason: "the heads of a layer are summed, in any order"))
     }
-    if headSize > 1, rotary == nil, norm == nil {
+    if headSize > 1, rotary == nil, norm == nil, !hasOwnPositions {
       found.append(
         Symmetry(
           name: "places of heads permuted in query and key", module: module,

@@ -39,7 +39,8 @@ import TransformerKit
   /// A small model of each architecture: the first whose text is continued, for one that continues none another.
   static let small =
     [
-      "albert/base", "bert/base", "distilbert/base", "electra/base", "modernbert/base",
+      "albert/base", "bert/base", "deberta/base", "distilbert/base", "electra/base", "esm/base",
+      "modernbert/base",
       "mpnet/base",
       "nomicbert/base", "roberta/base", "roberta/camembert", "roberta/data2vec", "roberta/pre_norm",
       "roberta/xl", "roberta/xlm_roberta", "roformer/base",

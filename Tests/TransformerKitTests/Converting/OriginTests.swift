@@ -120,6 +120,21 @@ import TransformerKit
       "\(String(describing: error))")
   }
 
+  /// ESM's frequencies as transformers 5 and 4 store them; those of a file in half precision are the nearest it has.
+  @Test func `stored rotary frequencies are used, and must be some`() throws {
+    let path = "encoder.rotary.frequencies"
+    #expect(try openModel("esm/masked_lm").graph.tensor(at: path)?.dtype == .f32)
+    let graph = try openModel("esm/of_4").graph
+    #expect(graph.tensor(at: path)?.dtype == .f16)
+    #expect(
+      graph.dropped.map(\.name.text).sorted() == [
+        "esm.embeddings.position_ids",
+        "esm.encoder.layer.1.attention.self.rotary_embeddings.inv_freq",
+      ])
+    let error = #expect(throws: CheckpointError.self) { try openModel("esm/wrong_frequencies") }
+    #expect(error?.description.contains("rotary_embeddings.inv_freq") ?? false, "\(error as Any)")
+  }
+
   @Test(arguments: ["gptneox/of_2022", "gptneox/of_2023"])
   func `masks and frequencies of old layers are constants`(_ name: String) throws {
     let graph = try openModel(name).graph
