@@ -72,7 +72,8 @@ struct MutationScore {
     "mixtral/olmoe_base", "mixtral/olmoe_clip",
     "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",
     "t5/gguf_names", "t5/untied_scaled", "t5/mt5", "t5/umt5",
-    "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus", "bart/m2m100",
+    "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus",
+    "bart/m2m100",
   ]
 
   func run() throws {

@@ -106,7 +106,8 @@ import TransformerKit
       "\(String(describing: error))")
   }
 
-  @Test func `positions of an encoder and a decoder may be stored, and must be as computed`() throws {
+  @Test func `positions of an encoder and a decoder may be stored, and must be as computed`() throws
+  {
     let stored = try openModel("bart/marian_table").graph
     #expect(stored.tensor(at: "encoder.embeddings.position.weight")?.dtype == .f32)
     let computed = try openModel("bart/marian").graph
