@@ -8,8 +8,9 @@ let configMistakes: [Plant] = [
     guard let value = ground.otherValue(of: fact) else { return nil }
     return ("wrong \(fact.name ?? fact.key)", value)
   },
-  facts { _, fact in
-    guard fact.mayBeNull, fact.value != .null, fact.value.elements == nil else { return nil }
+  facts { ground, fact in
+    guard fact.mayBeNull, fact.value != .null, fact.value.elements == nil, !ground.isImplied(fact)
+    else { return nil }
     return ("\(fact.name ?? fact.key) lost", .null)
   },
   facts { _, fact in
@@ -84,6 +85,17 @@ extension Ground {
   fileprivate func matters(_ fact: ConfigFact) -> Bool {
     guard fact.name?.hasSuffix("rope_theta") == true else { return true }
     return graph.layers.values.contains { ($0.attention?.rotary?.size ?? 0) > 2 }
+  }
+
+  /// Whether a factor is what the numbers of positions make of it where it is not said, so that nothing is lost with it
+  /// (transformers: modeling_rope_utils.py, yarn).
+  fileprivate func isImplied(_ fact: ConfigFact) -> Bool {
+    let trained = graph.facts.first { $0.path.last == "original_max_position_embeddings" }
+    guard fact.path.last == "factor", let factor = fact.value.double,
+      let original = trained?.value.double,
+      let longest = graph.config["max_position_embeddings"]?.double
+    else { return false }
+    return factor == longest / original
   }
 
   /// A wrong value of a fact that a model with these weights could have, by the fact's kind; `nil` where

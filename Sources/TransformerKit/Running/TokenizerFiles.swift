@@ -95,14 +95,14 @@ public struct FoundTokenizer: Sendable {
       return try JSONValue(parsing: bytes, grammar: .python)
     } catch {
       throw CheckpointError(
-        .malformed(error.reason), file: displayed(room.path.appending(name)), offset: error.offset)
+        .malformed(error.reason), file: displayed(room.path(of: name)), offset: error.offset)
     }
   }
 
   private static func read(
     _ name: String, _ reading: Reading, in room: Room
   ) throws(CheckpointError) -> FoundTokenizer {
-    let path = room.path.appending(name)
+    let path = room.path(of: name)
     do throws(CheckpointError) {
       let bytes = try room.read(name, limit: Tokenizer.largestFile)
       switch reading {
@@ -142,16 +142,19 @@ private struct Room {
     (path, self.files) = (file, files)
   }
 
+  /// Where a file is, or would be if its holder were a folder.
+  func path(of name: String) -> FilePath { path == "." ? FilePath(name) : path.appending(name) }
+
   private func inside(_ name: String) -> CompanionFile? {
     files?.first { $0.name.elementsEqual(name.utf8) }
   }
 
   func has(_ name: String) -> Bool {
-    files == nil ? path.appending(name).kind == .regular : inside(name) != nil
+    files == nil ? path(of: name).kind == .regular : inside(name) != nil
   }
 
   func read(_ name: String, limit: Int) throws(CheckpointError) -> [UInt8] {
-    guard files != nil else { return try SmallFile.read(path.appending(name), limit: limit) }
+    guard files != nil else { return try SmallFile.read(path(of: name), limit: limit) }
     guard let file = inside(name) else {
       throw CheckpointError(.missing("has no \(name) in it"), file: displayed(path))
     }

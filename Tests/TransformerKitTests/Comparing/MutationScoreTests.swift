@@ -41,8 +41,8 @@ import TransformerKit
     [
       "albert/base", "bert/base", "deberta/base", "distilbert/base", "electra/base", "esm/base",
       "modernbert/base",
-      "mpnet/base",
-      "nomicbert/base", "roberta/base", "roberta/camembert", "roberta/data2vec", "roberta/pre_norm",
+      "mpnet/base", "nomicbert/base", "bart/pegasus", "roberta/base", "roberta/camembert",
+      "roberta/data2vec", "roberta/pre_norm",
       "roberta/xl", "roberta/xlm_roberta", "roformer/base",
     ]
     + Dictionary(grouping: generatedCases) { name in
