@@ -45,6 +45,7 @@ import TransformerKit
   }
 
   private func floats(_ tensor: Tensor) throws -> [Float] {
+    try #require(tensor.dtype == .f32)
     let bytes = try tensor.bytes.read(0..<tensor.byteCount)
     return stride(from: 0, to: bytes.count, by: 4).map { start in
       Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) })
@@ -80,7 +81,8 @@ import TransformerKit
 
   /// Layers of two types: windows, and frequencies or none.
   @Test(arguments: [
-    ("modernbert/base", "encoder"), ("cohere/cohere2_generate", "decoder"),
+    ("modernbert/base", "encoder"), ("gemma/gemma3_generate", "decoder"),
+    ("cohere/cohere2_generate", "decoder"),
   ])
   func `rotary pairs exchanged in layers of two types`(_ name: String, _ stack: String) throws {
     let layers = try openModel(name).graph.layers
@@ -90,14 +92,14 @@ import TransformerKit
         return nil
       }
       let (half, size) = (shape.headSize / 2, shape.headSize)
-      let (values, columns) = (try floats(tensor), tensor.shape[1])
-      return f32(
-        tensor,
-        (0..<tensor.shape[0]).flatMap { row in
-          let place = row % size
-          let source = row - place + (place.isMultiple(of: 2) ? place / 2 : half + place / 2)
-          return values[source * columns..<(source + 1) * columns]
-        })
+      let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+      let width = bytes.count / tensor.shape[0]
+      let rows = (0..<tensor.shape[0]).flatMap { row in
+        let place = row % size
+        let source = row - place + (place.isMultiple(of: 2) ? place / 2 : half + place / 2)
+        return bytes[source * width..<(source + 1) * width]
+      }
+      return Tensor(tensor.name, tensor.dtype, tensor.shape, bytes: rows)
     }
     let start = "\(stack).blocks.*.attention: heads of query and key "
     #expect(found?.hasPrefix(start) == true, "\(found ?? "nothing")")
