@@ -87,9 +87,11 @@ extension Ground {
     return graph.layers.values.contains { ($0.attention?.rotary?.size ?? 0) > 2 }
   }
 
-  /// Whether a factor is what the numbers of positions make of it where it is not said, so that nothing is lost with it
-  /// (transformers: modeling_rope_utils.py, yarn).
+  /// Whether a fact of yarn is what is taken where it is not said, so that nothing is lost with it: a factor that the
+  /// numbers of positions make, 32 and 1 turns (transformers: modeling_rope_utils.py).
   fileprivate func isImplied(_ fact: ConfigFact) -> Bool {
+    if fact.path.last == "beta_fast" { return fact.value.double == 32 }
+    if fact.path.last == "beta_slow" { return fact.value.double == 1 }
     let trained = graph.facts.first { $0.path.last == "original_max_position_embeddings" }
     guard fact.path.last == "factor", let factor = fact.value.double,
       let original = trained?.value.double,
