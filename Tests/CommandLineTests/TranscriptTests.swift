@@ -8,7 +8,7 @@ import Testing
 
 /// What the commands print, byte for byte, and how they exit.
 ///
-/// After a change that is meant, `RECORD=1 swift test --filter CommandLineTests` rewrites the files; look
+/// After a change that is meant, `RECORD=1 Tools/test --filter CommandLineTests` rewrites the files; look
 /// at the difference before committing it.
 @Suite struct TranscriptTests {
   private static let isRecording = ProcessInfo.processInfo.environment["RECORD"] != nil

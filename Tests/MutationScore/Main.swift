@@ -30,10 +30,19 @@ struct MutationScore {
       case "--seed": command.seed = UInt64(arguments.popFirst() ?? "") ?? command.seed
       case "--markdown": command.isMarkdown = true
       case "--verbose": command.isVerbose = true
+      case let option where option.hasPrefix("-"): stop(usage, option == "--help" ? 0 : 2)
       default: command.folders.append(argument)
       }
     }
-    try command.run()
+    do { try command.run() } catch { stop("mutation-score: \(error)", 2) }
+  }
+
+  private static let usage =
+    "usage: mutation-score [--count N] [--seed N] [--markdown] [--verbose] [FOLDER ...]"
+
+  private static func stop(_ text: String, _ status: Int32) -> Never {
+    print(text)
+    exit(status)
   }
 
   /// Every architecture in every dialect, and what only some models have: untied heads, many layers.

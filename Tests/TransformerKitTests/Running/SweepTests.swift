@@ -251,7 +251,8 @@ struct SweptModel: Sendable, CustomTestStringConvertible {
       run(changed)
       return nil
     } catch {
-      #expect(!error.description.isEmpty)
+      // The testing library remembers every expectation, and here are millions of them.
+      if error.description.isEmpty { Issue.record("an error without words") }
       return error
     }
   }
