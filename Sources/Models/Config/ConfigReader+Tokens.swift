@@ -10,6 +10,9 @@ extension ConfigReader {
     return ids.first
   }
 
+  /// Beyond what any vocabulary has, and few enough to count on from.
+  private static let largestID = 1 << 40
+
   /// The ids of special tokens: one, or a list; `null` says that there are none.
   ///
   /// - Parameter none: what the model's id says for none.
@@ -24,8 +27,13 @@ extension ConfigReader {
     ) { value in
       let elements = value.elements ?? [value]
       let ids = elements.compactMap(\.int)
-      return ids.count == elements.count
-        ? .value(ids) : .fault("must be an id or a list of ids, is \(value.text())")
+      guard ids.count == elements.count else {
+        return .fault("must be an id or a list of ids, is \(value.text())")
+      }
+      guard ids.allSatisfy({ $0.magnitude <= Self.largestID }) else {
+        return .fault("has an id beyond 2^40, is \(value.text())")
+      }
+      return .value(ids)
     }
   }
 }

@@ -26,7 +26,7 @@ struct EndTokens {
 
   /// Puts one at the end of each row, and no other elsewhere.
   func end(_ inputs: inout ModelInputs, vocabulary: Int) {
-    guard var ids = inputs[Stack.encoder.ids] else { return }
+    guard var ids = inputs[Stack.encoder.ids], ids.width > 0 else { return }
     let end = tokens.first ?? 0
     ids.elements = ids.elements.map { $0 == end ? (end + 1) % vocabulary : $0 }
     for row in 0..<ids.rows { ids.elements[(row + 1) * ids.width - 1] = end }
@@ -56,9 +56,9 @@ extension Stage {
 }
 
 extension ModelInputs {
-  /// Lets every decoder text begin with a token.
+  /// Lets every decoder text begin with a token, unless there is no room for one.
   mutating func beginDecoder(with token: Int) {
-    guard var prefix = self[Stack.decoder.ids] else { return }
+    guard var prefix = self[Stack.decoder.ids], prefix.width > 0 else { return }
     for row in 0..<prefix.rows { prefix.elements[row * prefix.width] = token }
     self[Stack.decoder.ids] = prefix
   }

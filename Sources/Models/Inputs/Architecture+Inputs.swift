@@ -20,7 +20,7 @@ extension Architecture {
     let isOneRow = inputs.contains { $0.onlyOneRow != nil }
     let length = min(longest, inputs.compactMap(\.positionLimit).min() ?? longest)
     let extents = ProbeMaker.Extents(
-      batch: isOneRow ? 1 : 2, length: length, decoderLength: length / 2)
+      batch: isOneRow ? 1 : 2, length: length, decoderLength: max(min(1, length), length / 2))
     return completing(maker.probe(inputs, extents))
   }
 

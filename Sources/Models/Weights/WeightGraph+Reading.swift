@@ -175,6 +175,7 @@ extension Placing {
 /// Checks that all weights together have a number of elements that can be counted, and so every tensor
 /// of every dialect, since each is made of some of them.
 private func checkSize(_ slots: [WeightSlot]) throws(CheckpointError) {
+  if slots.count >= Declaration.mostWeights { throw Declaration.tooMany }
   var total = 0
   for slot in slots where slot.role != .constant {
     guard let count = checkedElementCount(of: slot.shape), count <= mostElements - total else {

@@ -87,11 +87,13 @@ public struct WeightScope<Scalar: ComputeScalar> {
   ///   - shape: what it must have.
   ///   - role: what it is for.
   ///   - origin: what it is unless the checkpoint stores it; paths are those of its model.
-  /// - Throws: `CheckpointError` when its bytes cannot be read.
+  /// - Throws: `CheckpointError` when its bytes cannot be read, or no file holds as many weights.
   public func weight(
     _ name: String, _ shape: [Int], _ role: WeightRole, origin: WeightOrigin? = nil
   ) throws(CheckpointError) -> NDArray<Scalar> {
     guard let tensor = visitor.visit(slot(name, shape, role, origin)) else {
+      // What declares heads or experts one by one must come to an end.
+      if visitor.isFull { throw Declaration.tooMany }
       return NDArray(shape: [0], elements: [])
     }
     return try NDArray(reading: tensor)
@@ -142,12 +144,16 @@ protocol WeightVisitor: AnyObject {
   func declare(_ fact: LayerFact, at path: String)
   /// Whether it wants to hear of weights that are read later: who declares does.
   var entersDeferred: Bool { get }
+  /// Whether it takes no more weights.
+  var isFull: Bool { get }
 }
 
 extension WeightVisitor {
   func declare(_ fact: LayerFact, at path: String) {}
 
   var entersDeferred: Bool { false }
+
+  var isFull: Bool { false }
 }
 
 /// What an architecture declares: its modules, their weights in order, and what its layers are.
@@ -186,8 +192,17 @@ final class Declaration: WeightVisitor {
     children[split(path).parent, default: []].append(path)
   }
 
+  /// The most weights that a model is believed to have: the largest mixtures of experts have a tenth.
+  static let mostWeights = 1 << 19
+
+  /// What is said of a config that asks for more.
+  static let tooMany = CheckpointError(
+    .malformed("config: the model has more than \(mostWeights) weights; no file holds them"))
+
+  var isFull: Bool { slots.count >= Self.mostWeights }
+
   func visit(_ slot: WeightSlot) -> Tensor? {
-    if paths.insert(slot.path).inserted { slots.append(slot) }
+    if !isFull, paths.insert(slot.path).inserted { slots.append(slot) }
     return nil
   }
 

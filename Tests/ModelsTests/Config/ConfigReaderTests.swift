@@ -36,6 +36,19 @@ import Testing
     #expect(reader.facts[0].text == reader.facts[1].text)
   }
 
+  /// Positions are counted on from some of them.
+  @Test(arguments: [Int.max, .min, 1 << 40 + 1])
+  func `an id beyond every vocabulary is a fault`(_ id: Int) {
+    var reader = ConfigReader(["pad": .number(id), "end": [3, .number(id)], "start": -1])
+    _ = reader.token("pad", default: 0, on: .outputs)
+    _ = reader.tokens("end", default: [], on: .nothing)
+    #expect(reader.token("start", default: 0, on: .outputs) == -1)
+    #expect(
+      reader.faults == [
+        "pad has an id beyond 2^40, is \(id)", "end has an id beyond 2^40, is [3,\(id)]",
+      ])
+  }
+
   @Test func `an object inside has facts under its keys`() {
     var reader = ConfigReader(["text_config": ["width": 5, "deeper": ["x": true]], "width": 9])
     let (width, x) = reader.within("text_config") { reader in

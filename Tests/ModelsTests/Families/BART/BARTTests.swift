@@ -33,6 +33,15 @@ import Testing
     #expect(try faults(BART<M2M100>.self, ids) == "")
   }
 
+  @Test func `a model of one position has a probe of one`() throws {
+    let sizes = Self.sizes.merging(["max_position_embeddings": 1]) { $1 }
+    let model = try model(BART<Marian>.self, sizes)
+    let probe = model.probe(longest: 8)
+    #expect(probe["input_ids"]?.shape == [2, 1])
+    #expect(probe["decoder_input_ids"]?.elements == [4, 4])
+    #expect(throws: Never.self) { try model.prepare(probe) }
+  }
+
   /// As transformers' `shift_tokens_right` of either model makes it.
   @Test func `the decoder reads the text one place to the right`() throws {
     let ids = NDArray(shape: [2, 4], elements: [5, 6, 7, 8, 5, 6, 1, 1])

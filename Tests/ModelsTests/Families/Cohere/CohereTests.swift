@@ -32,4 +32,11 @@ import Testing
     #expect(!slots.contains(block + "key_norm.2.weight"))
     #expect(!slots.contains { $0.hasSuffix(".bias") })
   }
+
+  @Test func `heads that no file has the weights of are not counted to their end`() throws {
+    let many: [String: JSONValue] = [
+      "use_qk_norm": true, "num_attention_heads": .number(1 << 30), "head_dim": 4,
+    ]
+    #expect(try made(Cohere1.self, many).declaration().slots.count == 1 << 19)
+  }
 }
