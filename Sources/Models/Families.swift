@@ -3,21 +3,23 @@ public import TensorCore
 /// An architecture with its variants, and all their dialects: what stands in one folder of `Families/`.
 public struct Family: Sendable {
   /// Its members, each an architecture under a name of its own.
-  public let members: [any Architecture.Type]
+  public var members: [any Architecture.Type] { makeMembers() }
   /// What a config of an ecosystem's own may be called where there is no config.json: asked of every file that has
   /// none beside it, and so told without the dialects.
   public let configNames: [String]
   /// Their dialects. Of several forms of one dialect, the first is written.
   public var dialects: [Dialect] { makeDialects() }
 
+  private let makeMembers: @Sendable () -> [any Architecture.Type]
   private let makeDialects: @Sendable () -> [Dialect]
 
-  /// A family. Its tables are made when they are first asked for: a command needs those of few families.
+  /// A family. Its tables are made when they are asked for, and so are the types of its members, which are
+  /// generic: a command needs those of few families, or of none.
   package init(
-    members: [any Architecture.Type], configNames: [String] = [],
-    dialects: @autoclosure @escaping @Sendable () -> [Dialect]
+    members: @autoclosure @escaping @Sendable () -> [any Architecture.Type],
+    configNames: [String] = [], dialects: @autoclosure @escaping @Sendable () -> [Dialect]
   ) {
-    self.members = members
+    makeMembers = members
     self.configNames = configNames
     makeDialects = dialects
   }

@@ -104,7 +104,7 @@ private struct Framework {
   func name(of stored: String) -> String? {
     guard let (kind, isBias) = kind(of: stored),
       !modules.missing.contains(where: { stored.hasPrefix($0) }),
-      let dot = stored.lastIndex(of: ".")
+      let dot = stored.utf8.lastIndex(of: Self.dot)
     else { return nil }
     let last =
       switch kind {
@@ -120,11 +120,11 @@ private struct Framework {
   }
 
   private func kind(of stored: String) -> (Kind, isBias: Bool)? {
-    let parts = stored.split(separator: ".")
-    guard parts.count > 1, let last = parts.last, last == "weight" || last == "bias" else {
-      return nil
-    }
-    let module = String(parts[parts.count - 2])
+    let isBias = stored.hasSuffix(".bias")
+    guard isBias || stored.hasSuffix(".weight") else { return nil }
+    let path = stored.utf8.dropLast(isBias ? ".bias".utf8.count : ".weight".utf8.count)
+    let start = path.lastIndex(of: Self.dot).map { path.index(after: $0) } ?? path.startIndex
+    let module = String(Substring(path[start...]))
     let kind: Kind =
       if modules.embeddings.contains(module) {
         .embedding
@@ -135,18 +135,22 @@ private struct Framework {
       } else {
         .other
       }
-    return (kind, last == "bias")
+    return (kind, isBias)
   }
 
   /// The parts of a name, joined as the framework does.
   func path(_ name: Substring) -> String {
     var path = ""
-    for part in name.split(separator: ".") {
-      let isNumber = part == "{i}" || part.allSatisfy(\.isWholeNumber)
-      path += (path.isEmpty ? "" : isNumber ? beforeNumber : "/") + part
+    for part in name.utf8.split(separator: Self.dot) {
+      let part = Substring(part)
+      let isNumber = part == "{i}" || part.utf8.allSatisfy { (0x30...0x39).contains($0) }
+      if !path.isEmpty { path += isNumber ? beforeNumber : "/" }
+      path += part
     }
     return path
   }
+
+  private static let dot = UInt8(ascii: ".")
 }
 
 extension Layout {

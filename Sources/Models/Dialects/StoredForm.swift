@@ -214,7 +214,8 @@ private struct Numbering {
   init(_ slots: [WeightSlot]) {
     for slot in slots {
       var (prefix, openPrefix) = ("", "")
-      for part in slot.path.split(separator: ".") {
+      for part in slot.path.utf8.split(separator: UInt8(ascii: ".")) {
+        let part = Substring(part)
         if let number = Int(part) {
           for prefix in [prefix, openPrefix] {
             counts[prefix] = max(counts[prefix] ?? 0, number + 1)
@@ -229,9 +230,13 @@ private struct Numbering {
 
   /// The numbers that a hole of a path runs over. The holes before it may be filled or not.
   func count(of hole: Character, in path: String) -> Int {
-    guard let end = path.firstRange(of: "{\(hole)")?.lowerBound else { return 0 }
+    let brace = UInt8(ascii: "{")
+    let end = path.utf8.indices.first { index in
+      path.utf8[index] == brace && path[path.utf8.index(after: index)...].first == hole
+    }
+    guard let end else { return 0 }
     let prefix = String(path[..<end])
-    return counts[prefix.contains("{") ? opened(prefix) : prefix] ?? 0
+    return counts[prefix.utf8.contains(brace) ? opened(prefix) : prefix] ?? 0
   }
 
   /// Whether there is a weight of that path for any number in its holes.
@@ -244,7 +249,8 @@ private struct Numbering {
   }
 
   private func opened(_ path: String) -> String {
-    path.split(separator: ".", omittingEmptySubsequences: false)
+    path.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+      .map { Substring($0) }
       .map { $0.hasPrefix("{") || Int($0) != nil ? "{}" : $0 }.joined(separator: ".")
   }
 }
