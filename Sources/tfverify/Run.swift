@@ -23,6 +23,11 @@ struct Run: Verb {
       generate does: the mask from the padding token, positions from the mask, and the start token of \
       a decoder beside an encoder.
 
+      With --beams the likeliest text of a beam search is given in place of that (as transformers 5 \
+      searches): tokens' log-probabilities are added up and divided by their number to the power of \
+      --length-penalty. Settings of generation in config.json or generation_config.json, such as num_beams, \
+      are not followed. "sequences_scores" has the score of each text.
+
       With --temperature tokens are drawn instead, with the probabilities softmax(scores / temperature); the \
       same --seed draws the same ones. With --draft a smaller model over the same vocabulary proposes tokens, \
       and the model computes several at a time and takes those that it would have chosen \
@@ -38,6 +43,7 @@ struct Run: Verb {
         tfverify run bert-base/ --inputs golden.npz -o out.npz --precision f64
         tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
         tfverify run gpt2-xl/ --inputs prompt.npz --generate 20 --draft gpt2/
+        tfverify run opus-mt-en-de/ --text 'Good morning.' --generate 40 --beams 4
       """)
 
   @Argument(help: "The model.")
@@ -78,6 +84,17 @@ struct Run: Verb {
       "How many tokens the draft proposes at a time, 5 if not said.", valueName: "n"))
   var draftTokens: Int?
 
+  @Option(help: ArgumentHelp("Follow this many continuations of each text.", valueName: "n"))
+  var beams: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Above 0 prefers longer texts to shorter ones, 1 if not said.", valueName: "x"))
+  var lengthPenalty: Double?
+
+  @Flag(help: "Search no longer when as many continuations have ended as there are beams.")
+  var earlyStopping = false
+
   @Option(
     help: ArgumentHelp("Draw tokens from softmax(scores / t), not the likeliest.", valueName: "t"))
   var temperature: Double?
@@ -109,11 +126,23 @@ struct Run: Verb {
     guard temperature != nil || seed == nil else {
       throw ValidationError("--seed goes with --temperature")
     }
+    guard beams != nil || lengthPenalty == nil && !earlyStopping else {
+      throw ValidationError("--length-penalty and --early-stopping go with --beams")
+    }
     guard let generate else {
-      guard draft == nil, temperature == nil else {
-        throw ValidationError("--draft and --temperature go with --generate")
+      guard draft == nil, temperature == nil, beams == nil else {
+        throw ValidationError("--beams, --draft and --temperature go with --generate")
       }
       return
+    }
+    guard beams == nil || draft == nil && temperature == nil else {
+      throw ValidationError("--beams goes neither with --draft nor with --temperature")
+    }
+    guard (1...64).contains(beams ?? 1) else {
+      throw ValidationError("--beams must be from 1 to 64")
+    }
+    guard (-10...10).contains(lengthPenalty ?? 1) else {
+      throw ValidationError("--length-penalty must be from -10 to 10")
     }
     guard (1...64).contains(draftTokens ?? 5) else {
       throw ValidationError("--draft-tokens must be from 1 to 64")
@@ -193,14 +222,19 @@ struct Run: Verb {
     _ count: Int, _ model: Model, _ inputs: ModelInputs, _ tokenizer: FoundTokenizer?,
     _: Scalar.Type
   ) throws {
+    let report = RunReport(
+      file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer)
+    if let beams {
+      let settings = BeamSettings(
+        beams: beams, lengthPenalty: lengthPenalty ?? 1, stopsEarly: earlyStopping)
+      return try search(count, model, inputs, settings, report, Scalar.self)
+    }
     let choice =
       temperature.map { TokenChoice.drawn(temperature: $0, seed: seed ?? 0) } ?? .likeliest
     let draft = try draft.map { try Model($0, options: OpenOptions()) }
     let graphs = [model.graph] + (draft.map { [$0.graph] } ?? [])
     try memory.keep(
       VerificationMemory(generating: count, graphs, prompt: inputs, Scalar.self), for: self.model)
-    let report = RunReport(
-      file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer)
     guard let draft else {
       var generator = try Generator<Scalar>(model.graph, prompt: inputs, choice: choice)
       try generator.generate(count)
@@ -217,6 +251,23 @@ struct Run: Verb {
       drafting: .init(
         passes: generator.record.passes, proposed: generator.record.proposed,
         accepted: generator.record.accepted))
+  }
+
+  private func search<Scalar: ComputeScalar>(
+    _ count: Int, _ model: Model, _ inputs: ModelInputs, _ settings: BeamSettings,
+    _ report: RunReport, _: Scalar.Type
+  ) throws {
+    try memory.keep(
+      VerificationMemory(
+        generating: count, [model.graph], prompt: settings.prompt(inputs), Scalar.self),
+      for: self.model)
+    var search = try BeamSearch<Scalar>(model.graph, prompt: inputs, settings: settings)
+    try search.generate(count)
+    let scores = NDArray(shape: [search.scores.count], elements: search.scores)
+    try write([
+      Tensor(name: "sequences", ids: search.sequences), Tensor(name: "sequences_scores", scores),
+    ])
+    try report.print(sequences: search.sequences, scores: search.scores)
   }
 
   private func write(_ tensors: [Tensor]) throws {

@@ -51,7 +51,11 @@ struct RunReport {
   }
 
   /// The ids of each text, a line each, or the text itself where the input was one.
-  func print(sequences: NDArray<Int>, drafting: Drafting? = nil) throws(CheckpointError) {
+  ///
+  /// - Parameter scores: of each, if it was searched for.
+  func print(
+    sequences: NDArray<Int>, drafting: Drafting? = nil, scores: [Double] = []
+  ) throws(CheckpointError) {
     let rows = (0..<sequences.rows).map { Array(sequences.row($0)) }
     var texts: [String] = []
     for row in rows {
@@ -65,6 +69,8 @@ struct RunReport {
           .init("sequences", .array(rows.map { .array($0.map { .number($0) }) })),
         ] + (texts.isEmpty ? [] : [.init("texts", .array(texts.map { .string($0) }))])
         + (drafting.map { [.init("draft", $0.json)] } ?? [])
+        + (scores.isEmpty
+          ? [] : [.init("sequences_scores", .array(scores.map { .number($0) }))])
       return standardOutput(JSONValue.object(report).text(pretty: true))
     }
     if common.quiet, let file { return standardOutput(escaped(file)) }

@@ -74,3 +74,16 @@ public func gatherRows<Scalar: ComputeScalar>(
   for row in rows.elements { elements += x.elements[row * width..<(row + 1) * width] }
   return NDArray(shape: rows.shape + [width], elements: elements)
 }
+
+extension NDArray {
+  /// The parts of the first axis with these numbers, in any order and as often as they are named: `[rows, …]`.
+  ///
+  /// - Precondition: there are such parts.
+  public func selectingRows(_ rows: [Int]) -> NDArray {
+    let size = shape.dropFirst().reduce(1, *)
+    var selected: [Element] = []
+    selected.reserveCapacity(rows.count * size)
+    for row in rows { selected += elements[row * size..<(row + 1) * size] }
+    return NDArray(shape: [rows.count] + shape.dropFirst(), elements: selected)
+  }
+}

@@ -38,6 +38,9 @@ package struct GrowingArray<Scalar: ComputeScalar>: Sendable {
     count = needed
   }
 
+  /// Goes on with the texts of these numbers, in any order and as often as they are named.
+  package mutating func select(_ texts: [Int]) { array = array.selectingRows(texts) }
+
   /// Whether the last positions can be taken away, so that those before them see what they saw.
   package func canRemoveLast(_ positions: Int) -> Bool {
     positions <= count && (dropped == 0 || count - positions >= before ?? 0)

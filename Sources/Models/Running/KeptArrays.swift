@@ -37,6 +37,12 @@ struct KeptArrays<Scalar: ComputeScalar>: Sendable {
     positions <= length && growing.values.allSatisfy { $0.canRemoveLast(positions) }
   }
 
+  /// Goes on with the texts of these numbers, in any order and as often as they are named.
+  mutating func select(_ texts: [Int]) {
+    for name in growing.keys { growing[name]?.select(texts) }
+    fixed = fixed.mapValues { $0.selectingRows(texts) }
+  }
+
   /// Forgets the last positions of all that grows.
   mutating func forget(_ positions: Int) {
     for name in growing.keys { growing[name]?.removeLast(positions) }
@@ -78,6 +84,10 @@ extension States {
     get { kept?[name] }
     set { kept?[name] = newValue }
   }
+
+  /// Goes on with the texts of these numbers, in any order and as often as they are named, as long as there are as
+  /// many, and each goes on from one with the same encoder's text.
+  package mutating func select(_ texts: [Int]) { kept?.select(texts) }
 
   /// Whether the last positions can be forgotten. See `forget`.
   package func canForget(_ positions: Int) -> Bool { kept?.canForget(positions) ?? false }

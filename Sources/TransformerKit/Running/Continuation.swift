@@ -111,6 +111,16 @@ struct Continuation<Scalar: ComputeScalar> {
     texts = texts.droppingLast(count)
   }
 
+  /// Goes on with the texts of these numbers in the order given: of each encoder's text as many as before. Scores stay
+  /// those of the last step.
+  mutating func select(_ rows: [Int]) {
+    guard rows != Array(0..<texts.rows) else { return }
+    states.select(rows)
+    texts = texts.selectingRows(rows)
+    if let ids = inputs[rules.ids] { inputs[rules.ids] = ids.selectingRows(rows) }
+    if let ids = whole?[rules.ids] { whole?[rules.ids] = ids.selectingRows(rows) }
+  }
+
   /// How many more tokens have positions; `nil` if there is no limit.
   var room: Int? {
     guard let longest = rules.longest else { return nil }
