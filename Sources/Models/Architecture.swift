@@ -26,6 +26,9 @@ public protocol Architecture: Sendable, Equatable {
   /// Dimensions by name, for dialects that divide an axis: `head_size`.
   var dimensions: [String: Int] { get }
 
+  /// The width of its hidden states; `nil` if it does not say.
+  var hiddenWidth: Int? { get }
+
   /// The forward pass.
   func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>]
 
@@ -83,6 +86,8 @@ extension Architecture {
 
   /// None, unless an architecture has some.
   public var dimensions: [String: Int] { [:] }
+
+  public var hiddenWidth: Int? { nil }
 
   public func faults(in inputs: ModelInputs) -> [String] { [] }
 

@@ -68,9 +68,15 @@ struct Facts {
       for codec in model?.plain.codecs ?? [] {
         add("codec", "\(codec.name), \(describe(codec.count, "weight"))")
       }
+      if let stack = graph.sentenceStack {
+        add("sentences", "a vector of \(stack.outputs) numbers for each, by modules.json")
+        for module in stack.modules { add("  \(module.folder)", module.form.text) }
+        if let kept = stack.truncation { add("  kept", "the first \(describe(kept, "number"))") }
+        add("  texts", text(of: model?.sentences))
+      }
       add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
       let tied = graph.ties.isEmpty ? "" : ", \(graph.ties.count) of them tied to others"
-      let stored = checkpoint.tensors.count
+      let stored = checkpoint.tensors.count + (graph.sentenceStack?.tensorCount ?? 0)
       let of = stored == graph.slots.count ? "" : " in \(describe(stored, "tensor"))"
       add("weights", "\(graph.slots.count)\(of)\(tied)")
       let count = graph.parameterCount
@@ -129,6 +135,15 @@ struct Facts {
       rows.append(("", "\(entries.count - shown.count) more pairs: -v shows all of them"))
     }
     return rows
+  }
+
+  /// How texts are read: `256 tokens at most, prompts query, document`.
+  private func text(of sentences: SentenceFolder?) -> String {
+    let length = sentences?.longest.map { "\(describe($0, "token")) at most" } ?? "of any length"
+    let prompts = (sentences?.prompts ?? []).filter { !$0.text.isEmpty }.map { escaped($0.name) }
+    let usual = sentences?.usualPrompt.map { ", \(escaped($0)) if none is named" } ?? ""
+    return length + (sentences?.lowercases == true ? ", in lower case" : "")
+      + (prompts.isEmpty ? "" : ", prompts \(prompts.joined(separator: ", "))" + usual)
   }
 
   /// `85.1 M, 77.8 %, 12 blocks`.
@@ -212,7 +227,8 @@ struct Facts {
       ["name": .string($0.name), "weights": .number($0.count)]
     }
     let summary = graph.map { ModelSummary($0) }
-    return [
+    let sentences = graph?.sentenceStack.map { [JSONValue.Member("sentences", json($0))] } ?? []
+    let report: JSONValue = [
       "schema": "tfinspect.info/1",
       "path": .string(displayed(checkpoint.path)),
       "container": .string(checkpoint.format.name),
@@ -242,6 +258,21 @@ struct Facts {
         checkpoint.others.map { ["name": .string($0.name), "what": .string($0.what)] }),
       "not_tensors_count": .number(checkpoint.otherCount),
       "metadata": metadata ?? .null,
+    ]
+    return .object((report.members ?? []) + sentences)
+  }
+
+  private func json(_ stack: SentenceStack) -> JSONValue {
+    let modules: [JSONValue] = stack.modules.map {
+      ["number": .number($0.number), "folder": .string($0.folder), "what": .string($0.form.text)]
+    }
+    let folder = model?.sentences
+    let prompts = (folder?.prompts ?? []).map { JSONValue.Member($0.name, .string($0.text)) }
+    return [
+      "width": .number(stack.outputs), "modules": .array(modules),
+      "longest": folder?.longest.map { .number($0) } ?? .null,
+      "lower_case": .bool(folder?.lowercases ?? false), "prompts": .object(prompts),
+      "usual_prompt": folder?.usualPrompt.map { .string($0) } ?? .null,
     ]
   }
 

@@ -37,8 +37,16 @@ struct Run: Verb {
       With --text, or --text-file, the input is a text, or with --pair two, as the tokenizer beside the model \
       has it; with --generate what is printed is text.
 
+      With --top what the scores of words or labels say is printed: the likeliest words of each masked place, \
+      or of the place behind a text that the model would continue.
+
+      A folder that sentence-transformers has saved is read with its modules: the text is read as they say, \
+      with the prompt that the folder names, or with that of --prompt, and "sentence_embedding" is its vector.
+
       Examples:
         tfverify run bert-base/ --text 'Hello, world!'
+        tfverify run bert-mlm/ --text 'Hello, [MASK]!' --top 5
+        tfverify run minilm/ --text 'A sentence.' --precision f64 -o vector.npz
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
         tfverify run bert-base/ --inputs golden.npz -o out.npz --precision f64
         tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
@@ -61,6 +69,18 @@ struct Run: Verb {
 
   @Option(help: ArgumentHelp("A second text, for a model that reads pairs.", valueName: "text"))
   var pair: GivenText?
+
+  @Option(
+    help: ArgumentHelp(
+      "Which of the prompts of a model of sentence-transformers stands before the text.",
+      valueName: "name"))
+  var prompt: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Print this many of the likeliest words of each masked place or of the next one, or labels of the text.",
+      valueName: "n"))
+  var top: Int?
 
   @Option(
     name: [.short, .long],
@@ -120,6 +140,18 @@ struct Run: Verb {
     guard pair == nil || text != nil || textFile != nil else {
       throw ValidationError("--pair goes with --text")
     }
+    guard prompt == nil || text != nil || textFile != nil else {
+      throw ValidationError("--prompt goes with --text")
+    }
+    guard top == nil || text != nil || textFile != nil else {
+      throw ValidationError("--top goes with --text")
+    }
+    guard (1...1000).contains(top ?? 1) else {
+      throw ValidationError("--top must be from 1 to 1000")
+    }
+    guard top == nil || generate == nil else {
+      throw ValidationError("--top and --generate are one or the other")
+    }
     guard draft != nil || draftTokens == nil else {
       throw ValidationError("--draft-tokens goes with --draft")
     }
@@ -165,7 +197,7 @@ struct Run: Verb {
     let read = try textInputs(model)
     let inputs =
       try read?.inputs ?? inputs.map { try ArrayFile($0).inputs() }
-      ?? probe(model.graph.architecture)
+      ?? probe(model.graph)
     _ = try format
     do {
       switch precision {
@@ -186,16 +218,16 @@ struct Run: Verb {
       return nil
     }
     let found = try FoundTokenizer(self.model)
-    let inputs = try model.inputs(first, pair: pair?.text, found)
+    let inputs = try model.inputs(first, pair: pair?.text, prompt: prompt, found)
     if common.verbose { standardError("tokenizer \(escaped(displayed(found.file)))") }
     return (inputs, found)
   }
 
   /// The built-in probe; of one that is continued as much as leaves room for that.
-  private func probe(_ architecture: any Architecture) -> ModelInputs {
-    guard let generate else { return architecture.probe }
-    let room = architecture.generation?.longest.map { max(1, $0 - generate) }
-    return architecture.probe(longest: min(64, room ?? 64))
+  private func probe(_ graph: WeightGraph) -> ModelInputs {
+    guard let generate else { return graph.probe }
+    let room = graph.architecture.generation?.longest.map { max(1, $0 - generate) }
+    return graph.probe(longest: min(64, room ?? 64))
   }
 
   /// The container of the output.
@@ -213,9 +245,24 @@ struct Run: Verb {
     var pass = try ForwardPass<Scalar>(model.graph, inputs: inputs, progress: progress)
     let outputs = try pass.run(hiddenStates: hiddenStates)
     bar.finish()
+    let likeliest = try likeliest(model, outputs, inputs, tokenizer)
     try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) })
-    RunReport(file: output.map { displayed($0) }, common: common)
-      .print(outputs, precision: precision)
+    RunReport(
+      file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer
+    ).print(outputs, precision: precision, likeliest: likeliest)
+  }
+
+  /// The likeliest words or labels, if they are asked for.
+  private func likeliest<Scalar: ComputeScalar>(
+    _ model: Model, _ outputs: [NamedArray<Scalar>], _ inputs: ModelInputs,
+    _ tokenizer: FoundTokenizer?
+  ) throws -> [Likeliest] {
+    guard let top, let tokenizer, let ids = inputs["input_ids"]?.elements else { return [] }
+    do {
+      return try model.likeliest(outputs, ids: ids, tokenizer.tokenizer, count: top)
+    } catch {
+      throw error.inFile(displayed(self.model))
+    }
   }
 
   private func generate<Scalar: ComputeScalar>(

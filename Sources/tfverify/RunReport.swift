@@ -13,8 +13,13 @@ struct RunReport {
   var tokenizer: Tokenizer?
 
   /// The range of each output.
-  func print<Scalar: ComputeScalar>(_ outputs: [NamedArray<Scalar>], precision: Precision) {
-    if common.json { return standardOutput(json(outputs, precision).text(pretty: true)) }
+  ///
+  /// - Parameter likeliest: the likeliest words or labels, printed instead.
+  func print<Scalar: ComputeScalar>(
+    _ outputs: [NamedArray<Scalar>], precision: Precision, likeliest: [Likeliest] = []
+  ) {
+    if common.json { return standardOutput(json(outputs, precision, likeliest).text(pretty: true)) }
+    if !likeliest.isEmpty { return print(likeliest) }
     if common.quiet {
       let shapes = outputs.map { "\($0.name) \(describe(shape: $0.array.shape))" }
       return standardOutput(lines: file.map { [escaped($0)] } ?? shapes)
@@ -30,7 +35,41 @@ struct RunReport {
       ])
     }
     for line in table.lines() { standardOutput(line) }
+    for vector in vectors(outputs) {
+      let shown = vector.prefix(6).map { "\(Float($0))" }.joined(separator: " ")
+      standardOutput("\(Self.vectorName): \(shown)" + (vector.count > 6 ? " …" : ""))
+    }
     sayWhere()
+  }
+
+  /// A line for each word or label; with `-q` only these.
+  private func print(_ likeliest: [Likeliest]) {
+    if common.quiet {
+      return standardOutput(lines: likeliest.flatMap { $0.choices.map { escaped($0.text) } })
+    }
+    var table = Table([
+      ("OUTPUT", .left), ("TOKEN", .right), ("LIKELIEST", .left), ("PROBABILITY", .right),
+    ])
+    for found in likeliest {
+      for choice in found.choices {
+        table.add([
+          found.output, found.place.map { "\($0)" } ?? "", escaped(choice.text),
+          "\(Float(choice.probability))",
+        ])
+      }
+    }
+    for line in table.lines() { standardOutput(line) }
+    sayWhere()
+  }
+
+  /// The output that is printed number by number.
+  private static let vectorName = "sentence_embedding"
+
+  /// The vector of each text, where the input was one.
+  private func vectors<Scalar: ComputeScalar>(_ outputs: [NamedArray<Scalar>]) -> [[Double]] {
+    guard tokenizer != nil, let output = outputs.first(where: { $0.name == Self.vectorName })
+    else { return [] }
+    return (0..<output.array.rows).map { output.array.row($0).map { Double($0) } }
   }
 
   /// What a draft was good for.
@@ -95,8 +134,20 @@ struct RunReport {
   }
 
   private func json<Scalar: ComputeScalar>(
-    _ outputs: [NamedArray<Scalar>], _ precision: Precision
+    _ outputs: [NamedArray<Scalar>], _ precision: Precision, _ likeliest: [Likeliest]
   ) -> JSONValue {
+    let found: [JSONValue] = likeliest.map { found in
+      [
+        "output": .string(found.output), "token": found.place.map { .number($0) } ?? .null,
+        "choices": .array(
+          found.choices.map {
+            [
+              "id": .number($0.id), "text": .string($0.text),
+              "probability": .number($0.probability),
+            ]
+          }),
+      ]
+    }
     let rows: [JSONValue] = outputs.map {
       let summary = Summary($0.array)
       return [
@@ -105,10 +156,13 @@ struct RunReport {
         "mean": .number(summary.mean),
       ]
     }
-    return [
-      "schema": "tfverify.run/1", "precision": .string(precision.rawValue),
-      "output": file.map { .string($0) } ?? .null, "outputs": .array(rows),
-    ]
+    let vectors: [JSONValue] = vectors(outputs).map { .array($0.map { .number($0) }) }
+    return .object(
+      [
+        .init("schema", "tfverify.run/1"), .init("precision", .string(precision.rawValue)),
+        .init("output", file.map { .string($0) } ?? .null), .init("outputs", .array(rows)),
+      ] + (vectors.isEmpty ? [] : [.init(Self.vectorName, .array(vectors))])
+        + (found.isEmpty ? [] : [.init("likeliest", .array(found))]))
   }
 }
 

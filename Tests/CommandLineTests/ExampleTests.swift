@@ -28,6 +28,9 @@ import Testing
     cp -r "$FIXTURES/bert/eleven_layers" bert-base
     for word in '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' hello world , ! first second text .
     do echo "$word"; done > bert-base/vocab.txt
+    cp -r "$FIXTURES/bert/masked_lm" bert-mlm
+    cp bert-base/vocab.txt bert-mlm/
+    cp -r "$FIXTURES/sentences/mean" minilm
     cp bert-base/* .
     mv bert-base/golden.npz .
     cp golden.npz inputs.npz

@@ -246,7 +246,7 @@ public struct Checkpoint: Sendable {
   public func surroundings(isDeep: Bool) throws(CheckpointError) -> Surroundings {
     guard let folder else { return Surroundings() }
     var found = try Surroundings(
-      folder, read: Set(files + [index].compactMap(\.self)), isDeep: isDeep)
+      folder, read: Set(files + [index].compactMap(\.self)), modules: moduleFiles, isDeep: isDeep)
     let usual = folder.appending("config.json")
     if config?.path == usual {
       found.leaveOutConfig()

@@ -37,14 +37,17 @@ public struct Surroundings: Sendable {
   /// - Parameters:
   ///   - folder: the folder.
   ///   - read: the files that are read: weights, their index and the config.
+  ///   - modules: the files with weights of modules, which travel as they are.
   ///   - isDeep: whether to look into the folders in it.
   init(
-    _ folder: FilePath, read: Set<FilePath>, isDeep: Bool
+    _ folder: FilePath, read: Set<FilePath>, modules: Set<[UInt8]> = [], isDeep: Bool
   ) throws(CheckpointError) {
     let entries = try LocalFolder(folder).entries(isDeep: isDeep)
     let names = Set(entries.map(\.name))
     for entry in entries where !read.contains(entry.path) {
       switch entry.kind {
+      case .file where modules.contains(entry.name):
+        companions.append(try CompanionFile(entry.path, name: entry.name))
       case .file: try add(entry, among: names)
       case .folder(let isEmpty): if isEmpty { others.append(Item(entry.name, "an empty folder")) }
       case .foreign(.weights(let words)): weights.append(Item(entry.name, words))

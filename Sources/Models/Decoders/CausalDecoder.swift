@@ -22,6 +22,8 @@ extension CausalDecoder {
     form.blocks.first?.attention.shape.dimensions ?? [:]
   }
 
+  public var hiddenWidth: Int? { form.outputWidth ?? form.width }
+
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
     [form.embeddings()] + form.blocks.indices.map(form.block)
       + form.furtherBlocks.indices.map(form.furtherBlock) + [form.finish()] + form.headStages()

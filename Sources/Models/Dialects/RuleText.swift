@@ -7,7 +7,7 @@ extension WeightGraph {
   ///
   /// A rule that means something else has another text, and so another id.
   public var rules: [String] {
-    let forms = StoredForms(dialect, slots: slots, dimensions: architecture.dimensions)
+    let forms = StoredForms(dialect, slots: ownSlots, dimensions: architecture.dimensions)
     var used: [String: Set<String>] = [:]
     for form in forms.forms {
       let names = Set(([form.name] + form.copies).flatMap(dialect.spellings))

@@ -22,6 +22,8 @@ extension TextEncoder {
     form.blocks.first?.attention.shape.dimensions ?? [:]
   }
 
+  public var hiddenWidth: Int? { form.width }
+
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
     [form.embeddings()] + form.blocks.indices.map(form.block) + form.finish() + form.poolers()
       + form.headStages() + form.passengerStages()

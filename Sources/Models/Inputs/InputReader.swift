@@ -34,6 +34,7 @@ struct InputReader {
     case .mask: companion(slot, below: .max)
     case .positions(let limit): positions(slot, below: limit)
     case .places: places(slot)
+    case .lengths: lengths(slot)
     }
   }
 
@@ -219,6 +220,13 @@ struct InputReader {
       inputs[slot.name] = NDArray(shape: outer, repeating: length - 1)
     }
     array(slot.name, shape: outer, below: length)
+  }
+
+  /// A number for each text; 0 if not given.
+  private mutating func lengths(_ slot: InputSlot) {
+    guard let outer else { return }
+    inputs[slot.name] = inputs[slot.name] ?? NDArray(shape: outer, repeating: 0)
+    array(slot.name, shape: outer, below: .max)
   }
 
   // MARK: Arrays

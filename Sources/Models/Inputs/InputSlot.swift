@@ -30,6 +30,8 @@ public struct InputSlot: Sendable {
     case positions(below: Int)
     /// For each text the place of one of its ids.
     case places
+    /// For each text how many of its first ids are something.
+    case lengths
     /// Numbers that need not be whole.
     case numbers
   }
@@ -136,6 +138,11 @@ public struct InputSlot: Sendable {
   package static func places(_ name: String) -> InputSlot {
     InputSlot(
       name: name, axes: [.batch, .choices(isOptional: true)], content: .places, absence: .counted)
+  }
+
+  /// For each text how many of its first ids are something: none where it is not given.
+  package static func lengths(_ name: String) -> InputSlot {
+    InputSlot(name: name, axes: [.batch], content: .lengths, absence: .zeros)
   }
 
   /// Numbers that need not be whole, which must be given.

@@ -17,7 +17,7 @@ public struct ForwardMemory: Sendable {
   /// Estimates a pass of `graph` over `inputs`, generously.
   public init<Scalar: ComputeScalar>(_ graph: WeightGraph, _ inputs: ModelInputs, _: Scalar.Type) {
     let size = MemoryLayout<Scalar>.size
-    let stages = graph.architecture.stages(Scalar.self).map { stage in
+    let stages = graph.stages(Scalar.self).map { stage in
       (shapes: Shapes(stage, slots: stage.declared.slots), work: stage.work(inputs))
     }
     let width = stages.map(\.shapes.stream).max() ?? 0

@@ -102,8 +102,10 @@ extension WeightGraph {
   package func understood(
     with config: JSONValue, _ table: TensorTable
   ) throws(CheckpointError) -> WeightGraph {
-    try WeightGraph(
+    let graph = try WeightGraph(
       table, usualConfig: config, as: type(of: architecture), in: dialect, options: options)
+    guard let sentences else { return graph }
+    return try graph.topped(by: sentences.stack, sentences.tensors)
   }
 }
 
@@ -118,6 +120,32 @@ extension WeightGraph {
       }
     }
     return []
+  }
+}
+
+extension WeightGraph {
+  /// The first class of a checkpoint's architecture that is as wanted, of those that its config can be one of.
+  ///
+  /// - Throws: `CheckpointError` if the checkpoint is not recognised.
+  static func className(
+    _ table: TensorTable, config: JSONValue?, options: RecognitionOptions,
+    isWanted: (any Architecture) -> Bool
+  ) throws(CheckpointError) -> String? {
+    let (type, dialect) = try recognized(table, config, options)
+    guard let config else { return nil }
+    let usual = try usualConfig(config, table, dialect, options)
+    func reading(_ config: JSONValue) -> (ConfigReader, any Architecture) {
+      var reader = ConfigReader(config)
+      let model = type.init(config: &reader) { dialect.stores($0, in: table) }
+      return (reader, model)
+    }
+    for case .modelClass(let names) in reading(usual).0.facts.map(\.kind) {
+      return names.first { name in
+        let (reader, model) = reading(usual.naming(class: name))
+        return (try? reader.check()) != nil && isWanted(model)
+      }
+    }
+    return nil
   }
 }
 

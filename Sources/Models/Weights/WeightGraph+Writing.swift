@@ -54,7 +54,7 @@ extension WeightGraph {
   ) throws(CheckpointError) -> [Translated] {
     let dialect = try writtenDialect(
       named: name, of: type(of: architecture).name, among: families)
-    let forms = StoredForms(dialect, slots: slots, dimensions: architecture.dimensions)
+    let forms = StoredForms(dialect, slots: ownSlots, dimensions: architecture.dimensions)
     var faults = forms.conflicts.map { "impossible   \($0)" }
     for (path, reason) in forms.homeless where ties[path] == nil {
       faults.append("no place     \(path): \(reason)")

@@ -39,10 +39,10 @@ public struct WeightGraph: Sendable {
   /// How the checkpoint names and lays out the weights.
   public let dialect: Dialect
   /// The declared modules.
-  public let root: ModuleNode
+  public private(set) var root: ModuleNode
   /// The declared weights that the checkpoint has, in the order of the computation: without passengers
   /// that it does not store, and without constants that nothing reads.
-  public let slots: [WeightSlot]
+  public private(set) var slots: [WeightSlot]
   /// What layers say of themselves, by the paths of their modules.
   public let layers: [String: LayerFact]
   /// The slots that are tied, and to which.
@@ -58,7 +58,11 @@ public struct WeightGraph: Sendable {
   private(set) var placements: [String: Placement]
   /// How it was to be understood, the families among which included.
   let options: RecognitionOptions
-  private let slotsByPath: [String: WeightSlot]
+  private var slotsByPath: [String: WeightSlot]
+  /// The modules that make vectors of texts of its hidden states.
+  private(set) var sentences: SentenceHead?
+  /// How many of the slots, the first ones, are the architecture's own.
+  private(set) var ownSlotCount: Int
 
   /// The same weights under another mathematics, which declares the same.
   public func computing(_ architecture: any Architecture) -> WeightGraph {
@@ -86,6 +90,28 @@ public struct WeightGraph: Sendable {
     placements = placing.placements
     self.options = options
     slotsByPath = Dictionary(slots.map { ($0.path, $0) }) { first, _ in first }
+    ownSlotCount = slots.count
+  }
+
+  /// The modules that make vectors of texts of its hidden states, if there are some.
+  public var sentenceStack: SentenceStack? { sentences?.stack }
+
+  /// The slots of the architecture, without those of modules on it.
+  var ownSlots: [WeightSlot] { Array(slots.prefix(ownSlotCount)) }
+
+  /// The same graph with modules on it.
+  func adding(
+    _ declared: Declared, _ placements: [String: Placement], _ head: SentenceHead
+  ) -> WeightGraph {
+    var graph = self
+    graph.sentences = head
+    graph.slots += declared.slots
+    graph.root = ModuleNode(
+      name: root.name, kind: root.kind, modules: root.modules + declared.root.modules,
+      slots: root.slots)
+    for slot in declared.slots { graph.slotsByPath[slot.path] = slot }
+    graph.placements.merge(placements) { own, _ in own }
+    return graph
   }
 
   /// The families whose dialects it can be written in.
@@ -95,6 +121,7 @@ public struct WeightGraph: Sendable {
   /// synonyms normalised: one pair for each fact. It is part of the model's id.
   public var mathematics: [(key: String, value: String)] {
     facts.compactMap { fact in fact.name.map { ($0, fact.text) } }
+      + (sentences?.stack.mathematics ?? [])
   }
 
   /// Where a slot's weight is stored, or that of the slot it is tied to.
@@ -181,6 +208,12 @@ extension WeightGraph {
 }
 
 extension WeightGraph.Placement {
+  /// A tensor that is a weight as it is.
+  init(_ tensor: Tensor, at slot: WeightSlot) {
+    let whole = Arrangement(weight: slot.path, shape: slot.shape).pieces[0].piece
+    self.init(stored: tensor, piece: whole, layout: "")
+  }
+
   /// The weight in canonical layout.
   func weight(shape: [Int]) -> Tensor {
     let bytes = stored.bytes.moved(
@@ -193,7 +226,7 @@ extension WeightGraph {
   /// The paths of the weights that each stage asks for, in the order of the computation. A weight
   /// that several stages share is there for each.
   public var weightsByStage: [(stage: String, paths: [String])] {
-    architecture.stages(Float.self).map { stage in
+    stages(Float.self).map { stage in
       let paths = stage.declared.slots.map(\.path).filter { slotsByPath[$0] != nil }
       return (stage.name, paths + paths.compactMap { ties[$0] })
     }

@@ -76,7 +76,7 @@ public func compare<Scalar: ComputeScalar>(
   let weights = try compareWeights(a.graph, b, progress)
   let isShort = isBrief && isOneComputation(a.graph, b.graph, weights)
   let inputs =
-    given ?? (isShort ? a.graph.architecture.shortProbe : a.graph.architecture.probe)
+    given ?? (isShort ? a.graph.shortProbe : a.graph.probe)
   let change = RoundedWeights(weights)
   let (outputs, divergence) = try compareBehaviour(
     a.graph, b.graph, inputs, isProbe: given == nil, weights: weights, Scalar.self, progress)
@@ -92,7 +92,7 @@ public func compare<Scalar: ComputeScalar>(
   let explanations = try explanations(a.graph, b.graph, of: differing, rest: rest) {
     graph throws(CheckpointError) in
     // A model that does not take A's inputs does not agree with it.
-    guard (try? graph.architecture.prepare(inputs)) != nil else { return false }
+    guard (try? graph.prepare(inputs)) != nil else { return false }
     let (outputs, _) = try compareRuns(a.graph, graph, inputs, Scalar.self, progress)
     return outputs.allSatisfy(\.isIdentical)
   }
@@ -139,14 +139,14 @@ extension PairReport.Verdict {
 private func isOneComputation(
   _ a: WeightGraph, _ b: WeightGraph, _ weights: [PairReport.Weight]
 ) -> Bool {
-  a.architecture.isSame(as: b.architecture)
+  a.isSame(as: b)
     && weights.allSatisfy { $0.relation == .identical }
 }
 
 /// What both models run on where they have read other things from their configs, and agree on the built-in
 /// probe: something that goes further than both reach; `nil` if the probe does, or if they have read the same.
 func farProbe(_ a: WeightGraph, _ b: WeightGraph) -> ModelInputs? {
-  if a.architecture.isSame(as: b.architecture) { return nil }
+  if a.isSame(as: b) { return nil }
   return a.architecture.farProbe(a.architecture.reach.joined(b.architecture.reach))
 }
 
@@ -175,14 +175,14 @@ private func compareBehaviour<Scalar: ComputeScalar>(
     (outputs, divergence) = try compareRuns(a, b, inputs, Scalar.self, progress)
   } catch  where error.category == .failed && error.file == nil {
     // B does not take what A takes. If A does not either, the inputs are to blame.
-    _ = try a.architecture.prepare(inputs)
+    _ = try a.prepare(inputs)
     (outputs, divergence) = ([], "inputs: B \(error)")
   }
   let rounded = weights.filter { $0.relation.isRounding && $0.relation != .identical }
   if divergence != nil, !rounded.isEmpty {
     let isAllRounding = weights.allSatisfy(\.relation.isRounding)
     // With one mathematics, that run of A would be B's own.
-    if isAllRounding, a.architecture.isSame(as: b.architecture) { return (outputs, nil) }
+    if isAllRounding, a.isSame(as: b) { return (outputs, nil) }
     let roundedA =
       isAllRounding ? a.withWeights(of: b) : a.replacing(Set(rounded.map(\.path)), by: b)
     divergence = try compareRuns(roundedA, b, inputs, Scalar.self, progress).divergence

@@ -26,9 +26,9 @@ extension Conversion {
     var recognition = options.recognition
     recognition.dialect = nil
     recognition.dropsTrainingState = false
-    let after = try Model(
-      written.path,
-      options: OpenOptions(format: format, config: written.config, recognition: recognition))
+    var opening = OpenOptions(format: format, config: written.config, recognition: recognition)
+    opening.readsModules = options.readsModules
+    let after = try Model(written.path, options: opening)
     let report = try compare(
       original, after, precision: Float.self, isBrief: certificate == nil)
     guard isRight(report.verdict) else {

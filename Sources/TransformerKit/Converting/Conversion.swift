@@ -137,12 +137,16 @@ public struct Conversion: Sendable {
   ) throws(CheckpointError) {
     self.source = source
     self.target = target
-    self.options = options
     dialect = target.dialect
     let format = try target.container
+    var options = options
+    // A file has no place for modules: what is in it is the model under them.
+    options.readsModules = target.isFolder || format.holdsFiles
+    self.options = options
     var tensors = source.tensors.tensors
     if let dialect = target.dialect {
       let model = try Model(source, options: options)
+      try model.checkNothingIsExtra(options)
       self.model = model
       do {
         translation = try model.graph.translated(
@@ -169,6 +173,7 @@ public struct Conversion: Sendable {
         file: displayed(source.path))
     }
     try target.checkCanBeCertified()
+    if target.certificate != nil, !options.readsModules { try source.checkHasNoModules() }
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }
     let types = TargetTypes(target, of: model, in: format)

@@ -67,11 +67,10 @@ package struct ResidentPass<Scalar: ComputeScalar> {
   ///
   /// - Throws: `CheckpointError` if the model cannot take the inputs, or weights cannot be read.
   package init(_ graph: WeightGraph, inputs: ModelInputs) throws(CheckpointError) {
-    let architecture = graph.architecture
-    self.inputs = architecture.withoutPadding(try architecture.prepare(inputs))
+    self.inputs = graph.withoutPadding(try graph.prepare(inputs))
     let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
     var stages: [(Stage<Scalar>.Step, [StageOutput])] = []
-    for stage in graph.architecture.stages(Scalar.self) {
+    for stage in graph.stages(Scalar.self) {
       stages.append((try stage.load(scope), stage.outputs.filter { !$0.isHiddenState }))
     }
     self.stages = stages

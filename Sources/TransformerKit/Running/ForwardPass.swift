@@ -42,8 +42,8 @@ public struct ForwardPass<Scalar: ComputeScalar> {
   ) throws(CheckpointError) {
     self.graph = graph
     self.progress = progress
-    states = States(inputs: try graph.architecture.prepare(inputs))
-    stages = graph.architecture.stages(Scalar.self)[...]
+    states = States(inputs: try graph.prepare(inputs))
+    stages = graph.stages(Scalar.self)[...]
     if let progress {
       stageSizes = graph.weightsByStage.map { graph.byteCount(at: $0.paths) }[...]
       progress.expect(stageSizes.reduce(0, +))
@@ -77,7 +77,7 @@ public struct ForwardPass<Scalar: ComputeScalar> {
   public mutating func run(
     hiddenStates: Bool
   ) throws(CheckpointError) -> [NamedArray<Scalar>] {
-    if !hiddenStates { states = States(inputs: graph.architecture.withoutPadding(states.inputs)) }
+    if !hiddenStates { states = States(inputs: graph.withoutPadding(states.inputs)) }
     var outputs: [NamedArray<Scalar>] = []
     while let result = try advance() {
       for output in result.outputs where hiddenStates || !output.isHiddenState {

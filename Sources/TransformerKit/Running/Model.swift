@@ -14,6 +14,8 @@ public struct OpenOptions: Sendable {
   public var stripPrefix: String?
   /// How to understand what is in it.
   public var recognition: RecognitionOptions
+  /// Whether the modules of sentence-transformers beside it are a part of it.
+  public var readsModules = true
 
   /// Options; nothing given means: recognise it.
   public init(
@@ -77,6 +79,8 @@ public struct Model: Sendable {
   public let plain: PlainTable
   /// The weights.
   public let graph: WeightGraph
+  /// How texts become vectors, if it is a model of sentence-transformers.
+  public let sentences: SentenceFolder?
 
   /// Keys of the config that neither the architecture nor a codec reads, and that may mean something.
   public var unknownKeys: [String] { graph.unknownKeys.filter { !plain.configKeys.contains($0) } }
@@ -104,10 +108,44 @@ public struct Model: Sendable {
     do {
       plain = try PlainTable(
         checkpoint.tensors, config: checkpoint.config?.value, families: recognition.families)
-      graph = try WeightGraph(
-        plain.tensors, config: checkpoint.config?.value, options: recognition)
+      let config = checkpoint.config?.value
+      let found = options.readsModules ? try SentenceFolder(checkpoint) : nil
+      if let found {
+        let under = try Self.graph(under: found, plain.tensors, config, recognition)
+        (graph, sentences) = (under.graph, under.isTopped ? found : nil)
+      } else {
+        graph = try WeightGraph(plain.tensors, config: config, options: recognition)
+        sentences = nil
+      }
     } catch {
       throw error.inFile(displayed(checkpoint.path))
     }
+  }
+
+  /// The graph under modules, with them. As sentence-transformers does, the class is the one that gives hidden states,
+  /// whichever the config names, and what only others have is left out; but if a class was asked for that gives none,
+  /// the modules are.
+  private static func graph(
+    under sentences: SentenceFolder, _ table: TensorTable, _ config: JSONValue?,
+    _ recognition: RecognitionOptions
+  ) throws(CheckpointError) -> (graph: WeightGraph, isTopped: Bool) {
+    var options = recognition
+    let hidden = try WeightGraph.classOfHiddenStates(table, config: config, options: options)
+    if let asked = options.className, asked != hidden {
+      return (try WeightGraph(table, config: config, options: options), false)
+    }
+    options.className = hidden
+    var graph: WeightGraph
+    do throws(CheckpointError) {
+      graph = try WeightGraph(table, config: config, options: options)
+    } catch {
+      guard error.category == .refused else { throw error }
+      options.allowsExtra = true
+      guard let lenient = try? WeightGraph(table, config: config, options: options) else {
+        throw error
+      }
+      graph = lenient
+    }
+    return (try graph.topped(by: sentences.stack, sentences.tensors), true)
   }
 }

@@ -28,7 +28,7 @@ public struct VerificationMemory {
     comparing a: WeightGraph, _ b: WeightGraph, inputs: ModelInputs?, _: Scalar.Type
   ) {
     let far = inputs == nil ? farProbe(a, b) : nil
-    let runs = [inputs ?? a.architecture.probe] + [far].compactMap(\.self)
+    let runs = [inputs ?? a.probe] + [far].compactMap(\.self)
     let needed = runs.map { inputs in
       let (first, second) = (
         ForwardMemory(a, inputs, Scalar.self), ForwardMemory(b, inputs, Scalar.self)
@@ -41,7 +41,7 @@ public struct VerificationMemory {
   /// The comparison of a model with what it is converted to: of the target it is only known that it has
   /// the same weights, in a layout of its own.
   package init(verifying a: WeightGraph, in format: ContainerFormat, _ tensors: [Tensor]) {
-    let memory = ForwardMemory(a, a.architecture.probe, Float.self)
+    let memory = ForwardMemory(a, a.probe, Float.self)
     self.init(
       2 * memory.states + memory.stage + Self.comparison + format.workingMemory(for: tensors),
       [a, a])

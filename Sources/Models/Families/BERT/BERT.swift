@@ -35,6 +35,8 @@ public struct BERT: Architecture {
 
   public var dimensions: [String: Int] { ["head_size": width / heads] }
 
+  public var hiddenWidth: Int? { width }
+
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     vocabulary = config.count("vocab_size", default: 30522, on: .weights)
     width = config.count("hidden_size", default: 768, on: .weights)

@@ -51,6 +51,8 @@ public struct T5Architecture<Member: T5Member>: Architecture {
 
   public var dimensions: [String: Int] { ["head_size": headSize] }
 
+  public var hiddenWidth: Int? { width }
+
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     let usual = Member.defaults
     let task = config.head(T5Head.classes(of: Member.className), aliases: Member.aliases) {

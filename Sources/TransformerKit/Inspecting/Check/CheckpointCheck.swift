@@ -139,6 +139,7 @@ extension CheckReport {
       let graph = known.graph
       model =
         "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.name)"
+        + (graph.sentenceStack.map { ", sentence embeddings of \($0.outputs) numbers" } ?? "")
       if !known.unknownKeys.isEmpty {
         let keys = known.unknownKeys.map(escaped).joined(separator: ", ")
         note(

@@ -79,7 +79,7 @@ extension Certificate.Decoded {
   ) throws(CheckpointError) -> [Claim] {
     let change = RoundedWeights(survey.weights)
     let (deviations, divergence) = try compareBehaviour(
-      a.graph, b.graph, inputs ?? a.graph.architecture.probe, isProbe: inputs == nil,
+      a.graph, b.graph, inputs ?? a.graph.probe, isProbe: inputs == nil,
       weights: survey.weights, Scalar.self, progress)
     let found = TransformerKit.verdict(survey.weights, divergence, change)
     let text: String
