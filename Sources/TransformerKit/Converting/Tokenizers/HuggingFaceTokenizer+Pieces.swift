@@ -45,7 +45,7 @@ extension HuggingFaceTokenizer {
     return steps.isEmpty ? .null : ["type": "Sequence", "normalizers": .array(steps)]
   }
 
-  /// Pieces of words, as BERT cuts them. Where a file does not say it, words are made small if all that it has are.
+  /// Pieces of words (WordPiece). Where a file does not say it, words are made small if all that it has are.
   static func wordPieces(
     _ values: GGUFKeyValues, _ words: TokenizerWords
   ) throws(Obstacle) -> (JSONValue, Way) {

@@ -51,7 +51,7 @@ struct HuggingFaceTokenizer {
     let decoder: JSONValue
     var addsBeginning = false
     var addsEnd = false
-    /// Whether texts are between the words that BERT has for that, whatever else a file says.
+    /// Whether texts are between the words for classes and separators, whatever else a file says.
     var isBetweenMarks = false
   }
 

@@ -29,8 +29,8 @@ struct TokenizerWords {
     }
   }
 
-  /// The words as BERT's vocabularies have them: in a file those that begin a word have a mark, and those that go on
-  /// none (llama.cpp, conversion/bert.py, `BertModel.set_vocab`).
+  /// The words as vocabularies of WordPiece have them: in a file those that begin a word have a mark, and those that
+  /// go on none (llama.cpp, conversion/bert.py, `set_vocab`).
   ///
   /// - Throws: `Obstacle` if two are the same then.
   func asWordPieces() throws(HuggingFaceTokenizer.Obstacle) -> TokenizerWords {
