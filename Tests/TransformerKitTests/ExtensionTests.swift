@@ -61,6 +61,7 @@ import TransformerKit
     "llama.cpp", "llama3", "opt_state", "llama.h", "llama_ftype", "llama-vocab.cpp",
     "LlamaConverter",
     #"model: "gpt2""#, #"model: "llama""#, #"case "gpt2":"#, #"case "llama":"#,
+    #"case "t5":"#, #"case "bert":"#, "conversion/bert.py", "BertNormalizer", "BertPreTokenizer",
   ]
 
   /// Files that are about all families, and the one that lists that program's names of ways to cut texts. Files of

@@ -22,7 +22,10 @@ NAMES = [
     "mixtral/gguf_names", "mixtral/gguf_names_qwen2", "mixtral/gguf_names_qwen3", "mixtral/gguf_names_olmoe",
     "gptoss/gguf_names", "olmo/gguf_names", "olmo/gguf_names_olmo2", "olmo/gguf_names_olmo3", "granite/gguf_names",
     "cohere/gguf_names", "cohere/gguf_names_cohere2", "glm/gguf_names_glm4",
-    "nemotron/gguf_names", "nemotron/gguf_names_biases",
+    "nemotron/gguf_names", "nemotron/gguf_names_biases", "mpt/gguf_names", "gptbigcode/gguf_names",
+    "llama/gguf_names_ministral3", "deepseek/gguf_names", "deepseek/gguf_names_v2", "deepseek/gguf_names_yarn",
+    "t5/gguf_names", "t5/gguf_names_v10", "t5/gguf_names_encoder", "t5/gguf_names_umt5", "bert/gguf_names",
+    "distilbert/gguf_names", "nomicbert/gguf_names", "modernbert/gguf_names",
 ]  # fmt: skip
 
 

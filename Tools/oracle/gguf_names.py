@@ -17,6 +17,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from transformers import (
     GlmForCausalLM,
     DeepseekV2ForCausalLM,
     DeepseekV3ForCausalLM,
+    DistilBertModel,
     GPT2Config,
     GPT2LMHeadModel,
     GPTBigCodeConfig,
@@ -48,9 +50,11 @@ from transformers import (
     GptOssForCausalLM,
     LlamaForCausalLM,
     Ministral3ForCausalLM,
+    ModernBertModel,
     MptConfig,
     MptForCausalLM,
     NemotronForCausalLM,
+    NomicBertModel,
     Olmo2ForCausalLM,
     Olmo3ForCausalLM,
     OlmoForCausalLM,
@@ -68,11 +72,14 @@ from transformers import (
     T5Config,
     T5EncoderModel,
     T5ForConditionalGeneration,
+    UMT5ForConditionalGeneration,
 )
 
 import bert
 import bloom
 import cohere
+import distilbert
+import encoders
 import falcon
 import gemma
 import glm
@@ -86,8 +93,10 @@ import gptbigcode
 import gptneox
 import gptoss
 import llama
+import modernbert
 import mpt
 import nemotron
+import nomicbert
 import olmo
 import phi
 import stablelm
@@ -149,11 +158,35 @@ def of(model, family, *changes, **options):
     return Case(model, model.config_class(**sizes), family, family.right_padded, **options)
 
 
+# As DeepSeek's own configs have it, which is the only weight of both logarithms that llama.cpp knows.
+YARN = deepseek.rope("yarn", mscale=0.707, mscale_all_dim=0.707, **deepseek.YARN)
 # The only epsilon that llama.cpp has for latents and for the rest.
 SMALL = {"rms_norm_eps": 1e-6}
 
 
-def of_experts(family, model, config=None, adjust=None):
+def of_encoder(model, family, config, inputs, **options):
+    """An encoder without heads, which the converter drops."""
+    config = model.config_class(**family.SIZES | config)
+    family = SimpleNamespace(centre=encoders.centre)
+    return Case(model, config, family, inputs, read_back=False, **options)
+
+
+# What the converter reads of the model's own code's config, of the values that it wants there.
+NOMIC = {
+    "n_positions": 2048,
+    "activation_function": "swiglu",
+    "causal": False,
+    "qkv_proj_bias": False,
+    "mlp_fc1_bias": False,
+    "mlp_fc2_bias": False,
+    "prenorm": False,
+    "rotary_emb_fraction": 1.0,
+    "rotary_emb_interleaved": False,
+    "rotary_emb_scale_base": None,
+}
+
+
+def of_experts(family, model, config=None, adjust=None, older={}):
     """A case of a family with experts, as its own script describes it."""
     case = family.Case(model, config or {})
     return Case(
@@ -163,6 +196,7 @@ def of_experts(family, model, config=None, adjust=None):
         family.right_padded,
         adjust=adjust,
         read_back=False,
+        older=older,
     )
 
 
@@ -362,9 +396,33 @@ CASES = {
         gptoss.rope("yarn", factor=8.0, original_max_position_embeddings=8),
     ),
     "deepseek/gguf_names": of_experts(
-        deepseek, DeepseekV3ForCausalLM, deepseek.TWO_LAYERS | SMALL, adjust=deepseek.biased
+        deepseek, DeepseekV3ForCausalLM, deepseek.TWO_LAYERS | SMALL, adjust=deepseek.biased,
+        older={"scoring_func": "sigmoid"},
     ),
     "deepseek/gguf_names_v2": of_experts(deepseek, DeepseekV2ForCausalLM, deepseek.LITE | SMALL),
+    "deepseek/gguf_names_yarn": of_experts(
+        deepseek, DeepseekV2ForCausalLM, SMALL | YARN, older={"scoring_func": "softmax"}
+    ),
+    "distilbert/gguf_names": of_encoder(
+        DistilBertModel, distilbert, {"activation": "gelu_new"}, distilbert.right_padded
+    ),
+    "nomicbert/gguf_names": of_encoder(
+        NomicBertModel, nomicbert, {}, encoders.right_padded, older=NOMIC, vocabulary=True
+    ),
+    "modernbert/gguf_names": of_encoder(
+        ModernBertModel,
+        modernbert,
+        {"num_hidden_layers": 4, "global_attn_every_n_layers": 2},
+        modernbert.right_padded,
+        older={"global_attn_every_n_layers": 2},
+    ),
+    "t5/gguf_names_umt5": Case(
+        UMT5ForConditionalGeneration,
+        UMT5ForConditionalGeneration.config_class(**T5 | {"num_decoder_layers": 1}),
+        t5,
+        t5.right_padded,
+        read_back=False,
+    ),
     "t5/gguf_names_encoder": Case(T5EncoderModel, T5Config(**T5, **V11), t5, t5.encoder_padded),
 }
 
@@ -382,7 +440,8 @@ def give_what_is_returned(converter):
 def with_vocabulary(source, folder, words):
     """A copy beside a tokenizer with so many words."""
     shutil.copytree(source, folder)
-    tokenizer = {"model": {"vocab": {str(id): id for id in range(words)}}, "added_tokens": []}
+    vocabulary = {str(id): id for id in range(words)}
+    tokenizer = {"model": {"type": "WordPiece", "vocab": vocabulary}, "added_tokens": []}
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     return folder
 

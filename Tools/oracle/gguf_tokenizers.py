@@ -10,6 +10,8 @@ GPT-2 do, trained by `tokenizers`, and one of pieces, trained by `sentencepiece`
   finds by a digest of ids that only the real tokenizers give;
 - expected.json: the key-values about the tokenizer in it;
 - texts.json: texts, and the ids that the tokenizer gives them.
+
+Two more, with model.gguf and texts.json alone: `bert`, pieces of words, and `t5`, pieces that are chosen by their scores.
 """
 
 import json
@@ -19,17 +21,27 @@ from pathlib import Path
 
 import sentencepiece
 import torch
+from sentencepiece import sentencepiece_model_pb2
 from exact import FIXTURES
 from fixture import randomise
 from gguf_names import conversion, gguf
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-from transformers.convert_slow_tokenizer import LlamaConverter, generate_merges
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+from transformers.convert_slow_tokenizer import LlamaConverter, T5Converter, generate_merges
 
 FOLDER = FIXTURES / "containers" / "gguf" / "tokenizers"
 SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 TEXT = ["The quick brown fox jumps over the lazy dog, 12345 times.", "It's a café; naïve résumés cost 99 €."] * 3
 TEXTS = TEXT[:2] + ["  two  spaces\n\n\tand a tab", "<|end|>We'RE 1234567 日本語 🚀<think> x", " ", "fox<|looks_special|>fox", "<s>[PAD299]"]
+PIECE_TEXTS = TEXTS + ["THE Dog\u0301s' 12345 résumés!", "ﬁve ①  \u3000 fox　", "[MASK] the</s>dog ", "日本"]
 WORDS = 400
 
 
@@ -116,12 +128,71 @@ def model(folder, end, beginning, words):
     result.save_pretrained(folder)
 
 
-def convert(name, source, file):
-    kind = conversion.get_model_class("LlamaForCausalLM")
+def convert(name, source, file, architecture="LlamaForCausalLM"):
+    kind = conversion.get_model_class(architecture)
     with torch.inference_mode():
         converter = kind(source, gguf.LlamaFileType.ALL_F32, file, eager=True, model_name="tiny")
         converter.get_vocab_base_pre = lambda _: name
         converter.write()
+
+
+def word_pieces(source):
+    """BERT's, and a tiny BERT."""
+    result = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    result.normalizer = normalizers.BertNormalizer(lowercase=True)
+    result.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=140, special_tokens=marks, show_progress=False)
+    result.train_from_iterator(TEXT, trainer)
+    result.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    result.decoder = decoders.WordPiece()
+    result.save(str(source / "tokenizer.json"))
+    settings = {f"{mark[1:-1].lower()}_token": mark for mark in marks}
+    (source / "tokenizer_config.json").write_text(json.dumps(settings | {"tokenizer_class": "PreTrainedTokenizerFast"}))
+    config = BertConfig(
+        vocab_size=result.get_vocab_size(), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=8, max_position_embeddings=64, type_vocab_size=2,
+    )  # fmt: skip
+    BertModel(config, add_pooling_layer=False).save_pretrained(source)
+    return "BertModel", lambda text: result.encode(text).ids
+
+
+def scored_pieces(source):
+    """T5's, as `transformers` makes them of a spiece.model (`SpmConverter`), and a tiny T5."""
+    file = source / "text.txt"
+    file.write_text("\n".join(TEXT * 5))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(file), model_prefix=str(source / "spiece"), vocab_size=50, model_type="unigram", pad_id=0, eos_id=1,
+        unk_id=2, bos_id=-1, character_coverage=1.0, minloglevel=2,
+    )  # fmt: skip
+    processor = sentencepiece.SentencePieceProcessor(str(source / "spiece.model"))
+    ids = range(processor.GetPieceSize())
+    result = Tokenizer(models.Unigram([(processor.IdToPiece(id), processor.GetScore(id)) for id in ids], 2, False))
+    own = T5Converter.__new__(T5Converter)
+    own.original_tokenizer = None
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString((source / "spiece.model").read_bytes())
+    result.normalizer = own.normalizer(proto)
+    result.pre_tokenizer = pre_tokenizers.Metaspace("\u2581", "always")
+    result.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in ("<pad>", "</s>", "<unk>")])
+    result.post_processor = processors.TemplateProcessing("$A </s>", "$A </s> $B </s>", [("</s>", 1)])
+    config = T5Config(vocab_size=128, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)
+    T5ForConditionalGeneration(config).save_pretrained(source)
+    settings = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": False, "add_eos_token": True}
+    (source / "tokenizer_config.json").write_text(json.dumps(settings))
+    return "T5ForConditionalGeneration", lambda text: result.encode(text).ids
+
+
+def write_pieces(name, make):
+    folder = FOLDER / name
+    folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        torch.manual_seed(7)
+        architecture, encode = make(Path(temporary))
+        convert("default", Path(temporary), folder / "model.gguf", architecture)
+    texts = [{"text": text, "ids": encode(text)} for text in PIECE_TEXTS]
+    (folder / "texts.json").write_text(json.dumps(texts, ensure_ascii=False))
+    print(name, (folder / "model.gguf").stat().st_size)
 
 
 def key_values(file):
@@ -159,3 +230,5 @@ if __name__ == "__main__":
     shutil.rmtree(FOLDER, ignore_errors=True)
     for name in ["llama-bpe", "qwen2", "gpt-2", "llama"]:
         write(name)
+    write_pieces("bert", word_pieces)
+    write_pieces("t5", scored_pieces)

@@ -7,10 +7,7 @@ extension Limit {
   /// "default", none at all, is always known.
   static func rotaryScaling<Model: CausalDecoder>(_: Model.Type, known: [String]) -> Limit {
     .of(Model.self, "rope_type") { model in
-      let other = model.form.rotaries.map(\.scaling.name).first {
-        $0 != RotaryScaling.none.name && !known.contains($0)
-      }
-      return other.map { ("\($0) in the config", "not known") }
+      model.form.rotaries.otherScaling(than: known).map { ("\($0) in the config", "not known") }
     }
   }
 
@@ -79,6 +76,13 @@ extension Limit {
       model.form.head.task == .base
         ? ("no part of the model", "always there and wanted in the file") : nil
     }
+  }
+}
+
+extension [RotarySettings] {
+  /// A way to scale frequencies that is none of these, if there is one.
+  func otherScaling(than known: [String]) -> String? {
+    map(\.scaling.name).first { $0 != RotaryScaling.none.name && !known.contains($0) }
   }
 }
 

@@ -213,6 +213,8 @@ package struct Evidence: Sendable {
   var shape: @Sendable ([Int]) -> Bool = { _ in true }
   /// Whether the name must be spelled so: without its prefix it is that of other architectures, too.
   var isWhole = false
+  /// A stored name that must not be there: of another architecture, which has all the names of this one.
+  var lacking: String?
 
   /// The names that show it: of a name with a hole one for each layer that there may be.
   fileprivate var names: some Sequence<String> {
@@ -224,6 +226,11 @@ package struct Evidence: Sendable {
   /// The name alone.
   package static func name(_ stored: String) -> Evidence {
     Evidence(stored: stored)
+  }
+
+  /// The name where another one is not there.
+  package static func name(_ stored: String, without lacking: String) -> Evidence {
+    Evidence(stored: stored, lacking: lacking)
   }
 
   /// The name with its prefix.
@@ -275,7 +282,8 @@ extension Dialect {
   /// Whether the tensors in `table` are those of this dialect.
   func isShown(by table: TensorTable) -> Bool {
     evidence.contains { evidence in
-      evidence.names.contains { stored in
+      if let other = evidence.lacking, table[TensorName(other)] != nil { return false }
+      return evidence.names.contains { stored in
         (evidence.isWhole ? [TensorName(stored)] : spellings(of: stored)).contains { name in
           table[name].map { evidence.shape($0.shape) } ?? false
         }

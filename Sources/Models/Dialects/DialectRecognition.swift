@@ -19,7 +19,7 @@ func recognizedArchitecture(
   let dialects = families.dialects.filter { $0.isShown(by: table) }
   // A config of an ecosystem's own may say more than names do.
   let named = dialects.filter { dialect in
-    config.map { dialect.nativeConfig?.recognizes($0) ?? false } ?? false
+    config.map { dialect.nativeConfig?.recognizes($0, table) ?? false } ?? false
   }
   if named.isEmpty, let own = config?[GGUFFacts.architectureKey]?.string {
     throw CheckpointError(

@@ -13,8 +13,8 @@ package struct NativeConfig: Sendable {
 
   /// Where it is.
   package let place: Place
-  /// Whether a config is one of these.
-  let recognizes: @Sendable (JSONValue) -> Bool
+  /// Whether a config, beside these tensors, is one of these.
+  let recognizes: @Sendable (JSONValue, TensorTable) -> Bool
   /// The facts under Hugging Face's keys, computed where they are not there as they are. What only the
   /// tensors say is taken from them.
   ///
@@ -33,14 +33,14 @@ package struct NativeConfig: Sendable {
   ) {
     place = .file(fileName)
     tensors = { _ in [] }
-    self.recognizes = recognizes
+    self.recognizes = { config, _ in recognizes(config) }
     self.usual = usual
     self.native = native
   }
 
   /// What a container says of its model, written whenever the config is the model's.
   package init(
-    inside container: String, recognizes: @escaping @Sendable (JSONValue) -> Bool,
+    inside container: String, recognizes: @escaping @Sendable (JSONValue, TensorTable) -> Bool,
     usual: @escaping @Sendable (JSONValue, TensorTable) throws(CheckpointError) -> JSONValue,
     native: @escaping @Sendable (JSONValue) -> JSONValue?,
     tensors: @escaping @Sendable (JSONValue) -> [Tensor]

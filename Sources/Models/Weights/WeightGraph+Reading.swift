@@ -168,7 +168,7 @@ private func recognized(
 private func usualConfig(
   _ config: JSONValue, _ table: TensorTable, _ dialect: Dialect, _ options: RecognitionOptions
 ) throws(CheckpointError) -> JSONValue {
-  let native = dialect.nativeConfig.flatMap { $0.recognizes(config) ? $0 : nil }
+  let native = dialect.nativeConfig.flatMap { $0.recognizes(config, table) ? $0 : nil }
   let usual = try native?.usual(config, table) ?? config
   return options.className.map { usual.naming(class: $0) } ?? usual
 }

@@ -48,7 +48,11 @@ public struct FoundTokenizer: Sendable {
       let found = try Self.find(in: inside)
     {
       self = found
+    } else if path.kind != .directory, let found = try Self.amongKeyValues(of: path) {
+      self = found
     } else if let found = try Self.find(in: Room(folder: folder)) {
+      self = found
+    } else if path.kind == .directory, let found = try Self.amongKeyValues(of: path) {
       self = found
     } else {
       throw CheckpointError(
@@ -66,6 +70,28 @@ public struct FoundTokenizer: Sendable {
   private static func find(in room: Room) throws(CheckpointError) -> FoundTokenizer? {
     for (name, reading) in names where room.has(name) { return try read(name, reading, in: room) }
     return nil
+  }
+
+  /// The tokenizer among the key-values of a GGUF file, or of the one in a folder; `nil` if there is none.
+  private static func amongKeyValues(
+    of path: FilePath
+  ) throws(CheckpointError) -> FoundTokenizer? {
+    guard let values = try? Checkpoint.open(path).belongings.keyValues, values.hasTokenizer else {
+      return nil
+    }
+    let json: JSONValue
+    do {
+      json = try HuggingFaceTokenizer(values).tokenizer
+    } catch {
+      throw CheckpointError(
+        .unsupported("the tokenizer inside is not read: \(error.reason)"), file: displayed(path),
+        advice: "name the tokenizer's own file")
+    }
+    do throws(CheckpointError) {
+      return FoundTokenizer(try Tokenizer(tokenizerJSON: Array(json.text().utf8)), path)
+    } catch {
+      throw error.inFile(displayed(path))
+    }
   }
 
   /// How a file is read, by its name.

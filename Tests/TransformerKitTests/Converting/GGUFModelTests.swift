@@ -63,7 +63,8 @@ import TransformerKit
   private static let ownWays = [
     "general.type", "general.name", "general.size_label", "general.basename",
     "general.quantization_version", "tensor_data_layout", "context_length", "sliding_window",
-    "feed_forward_length", "head_count_kv", "add_bos_token", "general.finetune", "general.version",
+    "classifier.pooling_type", "feed_forward_length", "head_count_kv",
+    "add_bos_token", "general.finetune", "general.version",
   ]
 
   private func values(_ path: FilePath) throws -> [String: JSONValue] {

@@ -4,6 +4,7 @@ import SystemPackage
 import TensorCore
 import TestSupport
 import Testing
+import Tokenizers
 import TransformerKit
 
 #if canImport(Glibc)
@@ -88,6 +89,37 @@ import TransformerKit
     let third = scratch.path.appending("three.gguf")
     try convert(first, to: third, dialect: "gguf")
     try expectSame(third, expected, name)
+  }
+
+  @Test(arguments: names + ["bert", "t5"])
+  func `the tokenizer inside a GGUF file cuts texts as the one that it was made of`(
+    _ name: String
+  ) throws {
+    let file = folder(name).appending("model.gguf")
+    let found = try FoundTokenizer(file)
+    #expect(found.file == file)
+    let texts = try #require(json(folder(name).appending("texts.json")).elements)
+    for text in texts {
+      let ids = try found.tokenizer.encode(try #require(text["text"]?.string)).ids
+      #expect(ids == text["ids"]?.elements?.compactMap(\.int), "\(name): \(text)")
+    }
+  }
+
+  @Test func `a tokenizer inside that is not understood is said to be`() throws {
+    let error = #expect(throws: CheckpointError.self) {
+      try FoundTokenizer(fixture("containers/gguf/good/every_type.gguf"))
+    }
+    #expect(error?.problem.text.contains("no tokenizer is there") == true)
+    let scratch = ScratchFolder()
+    let path = scratch.path.appending("m.gguf")
+    let source = try Checkpoint.open(folder("t5").appending("model.gguf"))
+    var belongings = source.belongings
+    belongings.keyValues = source.belongings.keyValues?.setting("tokenizer.ggml.model", "rwkv")
+    try CheckpointWriter(destination: path, format: .gguf, belongings: belongings)
+      .write(tensors: source.tensors.tensors)
+    let unknown = #expect(throws: CheckpointError.self) { try FoundTokenizer(path) }
+    #expect(unknown?.category == .unsupported)
+    #expect(unknown?.problem.text.contains("its kind, rwkv, is not known") == true)
   }
 
   private func expectSame(_ path: FilePath, _ expected: JSONValue, _ name: String) throws {

@@ -288,6 +288,11 @@ private let linearHalf: JSONValue = [
         "deepseek/v2_groups", "gguf",
         "topk_method is group_limited_greedy in the config, and greedy"
       ),
+      ("deepseek/gguf_names_v2", "gguf", "q_lora_rank is none in a model of 1 layers, and wanted"),
+      ("t5/gguf_names_umt5", "gguf", "scale_decoder_outputs is true whatever the config says"),
+      ("distilbert/base", "gguf", "activation is gelu in the config, and gelu_new in"),
+      ("nomicbert/base", "gguf", "the token type is any of 2 in the config, and always 0"),
+      ("nomicbert/masked_lm", "gguf", "activation is gelu in the config, and silu in"),
       ("llama/qwen3_biases", "gguf", "the bias of attention's output is a part of the model"),
     ])
   func `what shows in the weights is seen too`(

@@ -1,8 +1,8 @@
 import Kernels
 import TensorCore
 
-/// How the key-values of a GGUF file and a config say the same about a decoder.
-struct GGUFConfig<Model: CausalDecoder>: Sendable {
+/// How the key-values of a GGUF file and a config say the same about a model.
+struct GGUFConfig<Model: Architecture>: Sendable {
   /// What a file calls the architecture.
   var architecture: String
   /// The class that a config names.
@@ -17,6 +17,8 @@ struct GGUFConfig<Model: CausalDecoder>: Sendable {
   var values: @Sendable (Model, JSONValue) -> [JSONValue.Member] = { _, _ in [] }
   /// Whether a file of that architecture is this member's.
   var isMember: @Sendable (GGUFFacts) -> Bool = { _ in true }
+  /// Whether a model is written as that architecture.
+  var holds: @Sendable (Model) -> Bool = { _ in true }
 }
 
 /// What most decoders' configs call what key-values say.
@@ -29,17 +31,40 @@ let ggufNames: KeyValuePairs = [
 
 extension NativeConfig {
   /// The key-values of a GGUF file.
-  static func gguf<Model: CausalDecoder>(_ config: GGUFConfig<Model>) -> NativeConfig {
+  ///
+  /// - Parameters:
+  ///   - facts: what they say of a model, before what the config adds. A key that begins with `tokenizer.` is whole.
+  ///   - tensors: what a file holds beside the weights.
+  static func gguf<Model: Architecture>(
+    _ config: GGUFConfig<Model>,
+    facts: @escaping @Sendable (Model, JSONValue) -> [JSONValue.Member],
+    tensors: @escaping @Sendable (Model) -> [Tensor] = { _ in [] }
+  ) -> NativeConfig {
     NativeConfig(
       inside: "gguf",
-      recognizes: { values in
-        let facts = GGUFFacts(values, TensorTable())
+      recognizes: { values, table in
+        let facts = GGUFFacts(values, table)
         return facts.architecture == config.architecture && config.isMember(facts)
       },
       usual: { values, table throws(CheckpointError) in
         try config.usual(GGUFFacts(values, table))
       },
-      native: { config.native($0) }, tensors: { config.form($0)?.rotaryTensors ?? [] })
+      native: { values in
+        config.model(values).map { config.native($0, values, facts($0, values)) }
+      },
+      tensors: { config.model($0).map(tensors) ?? [] })
+  }
+
+  /// The key-values of a model that files call this or another architecture.
+  func or(_ other: NativeConfig) -> NativeConfig {
+    NativeConfig(
+      inside: "gguf",
+      recognizes: { recognizes($0, $1) || other.recognizes($0, $1) },
+      usual: { values, table throws(CheckpointError) in
+        try (recognizes(values, table) ? self : other).usual(values, table)
+      },
+      native: { native($0) ?? other.native($0) },
+      tensors: { native($0) == nil ? other.tensors($0) : tensors($0) })
   }
 }
 
@@ -75,123 +100,27 @@ extension GGUFConfig {
     return .object(members)
   }
 
-  /// The key-values for a config, as llama.cpp's own converter says them; `nil` if it is none of the model's.
-  fileprivate func native(_ config: JSONValue) -> JSONValue? {
-    guard let model = model(config) else { return nil }
-    let form = model.form
-    var facts: [JSONValue.Member] = [
-      .init("context_length", .number(contextLength(config, form))),
-      .init("embedding_length", .number(form.width)),
-      .init("block_count", .number(form.blocks.count)),
-      .init("vocab_size", .number(form.vocabulary)),
-    ]
-    if let norm = form.norm ?? form.blocks.first?.norm {
-      let kind = norm.kind == .rootMeanSquare ? "layer_norm_rms_epsilon" : "layer_norm_epsilon"
-      facts.append(.init("attention.\(kind)", .double(norm.epsilon)))
-    }
-    facts += form.attentionValues + form.rotaryValues
+  /// The key-values for a config, as llama.cpp's own converter says them.
+  fileprivate func native(
+    _ model: Model, _ config: JSONValue, _ usual: [JSONValue.Member]
+  ) -> JSONValue {
+    var facts = usual
     for member in values(model, config) {
       facts.removeAll { $0.key == member.key }
       facts.append(member)
     }
     return .object(
       [.init(GGUFFacts.architectureKey, .string(architecture))]
-        + facts.map { .init("\(architecture).\($0.key)", $0.value) }
-        + [.init("tokenizer.ggml.model", "none")])
+        + facts.map { member in
+          member.key.hasPrefix("tokenizer.")
+            ? member : .init("\(architecture).\(member.key)", member.value)
+        } + [.init("tokenizer.ggml.model", "none")])
   }
 
-  /// The model of a config; `nil` if it is none.
-  private func model(_ config: JSONValue) -> Model? {
+  /// The model of a config; `nil` if it is none that is written so.
+  fileprivate func model(_ config: JSONValue) -> Model? {
     var reader = ConfigReader(config)
     let model = Model(config: &reader) { $0 == "lm_head.weight" }
-    return reader.faults.isEmpty && reader.unsupported.isEmpty ? model : nil
-  }
-
-  fileprivate func form(_ config: JSONValue) -> DecoderForm? { model(config)?.form }
-
-  private func contextLength(_ config: JSONValue, _ form: DecoderForm) -> Int {
-    form.embedding.positions?.count ?? config["max_position_embeddings"]?.int ?? form.longest
-      ?? 2048
-  }
-}
-
-extension DecoderForm {
-  /// What key-values say of attention and of feed-forward networks.
-  fileprivate var attentionValues: [JSONValue.Member] {
-    let shapes = blocks.map(\.attention.shape)
-    guard let shape = shapes.first else { return [] }
-    var members: [JSONValue.Member] = [
-      .init("attention.head_count", .number(shape.heads)),
-      .init("attention.head_count_kv", .number(shape.keyHeads)),
-      .init("attention.key_length", .number(shape.headSize)),
-      .init("attention.value_length", .number(shape.headSize)),
-    ]
-    if case .network(let network)? = blocks.first?.feedForward {
-      members.append(.init("feed_forward_length", .number(network.hidden)))
-    }
-    if let window = shapes.lazy.compactMap(\.window).first {
-      members.append(.init("attention.sliding_window", .number(window)))
-    }
-    if let bound = blocks.first?.attention.softcap {
-      members.append(.init("attn_logit_softcapping", .double(bound)))
-    }
-    if let bound = head.softcap {
-      members.append(.init("final_logit_softcapping", .double(bound)))
-    }
-    return members
-  }
-
-  /// What key-values say of rotary positions; factors of their frequencies are tensors.
-  fileprivate var rotaryValues: [JSONValue.Member] {
-    guard let rotary = rotaries.first else { return [] }
-    var members: [JSONValue.Member] = [
-      .init("rope.dimension_count", .number(rotary.turned)),
-      .init("rope.freq_base", .double(rotary.base)),
-    ]
-    func add(_ key: String, _ value: JSONValue?) {
-      if let value { members.append(.init("rope.scaling.\(key)", value)) }
-    }
-    switch rotary.scaling {
-    case .linear(let factor):
-      add("type", "linear")
-      add("factor", .double(factor))
-    case .yarn(let yarn):
-      add("type", "yarn")
-      add("factor", .double(yarn.factor))
-      add("original_context_length", .number(yarn.trained))
-      add("yarn_attn_factor", yarn.attentionFactor.map { .double($0) })
-      add("yarn_beta_fast", .double(yarn.betaFast))
-      add("yarn_beta_slow", .double(yarn.betaSlow))
-    case .longRoPE(let longRoPE):
-      add("type", "longrope")
-      add("original_context_length", .number(longRoPE.trained))
-      add("attn_factor", .double(rotary.frequencies(length: 1).attentionFactor))
-    default: break
-    }
-    return members
-  }
-
-  /// The factors of rotary frequencies, which are tensors in a file.
-  fileprivate var rotaryTensors: [Tensor] {
-    guard let rotary = rotaries.first else { return [] }
-    func tensor(_ name: TensorName, _ numbers: [Double]) -> Tensor {
-      let bytes = numbers.flatMap { number in
-        (0..<4).map { UInt8(truncatingIfNeeded: Float(number).bitPattern >> (8 * $0)) }
-      }
-      return Tensor(name: name, dtype: .f32, shape: [numbers.count], bytes: ByteArray(bytes))
-    }
-    switch rotary.scaling {
-    case .llama3:
-      let factors = (0..<rotary.pairs).map {
-        rotary.plainFrequency($0) / rotary.llama3Frequency($0)
-      }
-      return [tensor("rope_freqs.weight", factors)]
-    case .longRoPE(let factors):
-      return [
-        tensor("rope_factors_long.weight", factors.long),
-        tensor("rope_factors_short.weight", factors.short),
-      ]
-    default: return []
-    }
+    return reader.faults.isEmpty && reader.unsupported.isEmpty && holds(model) ? model : nil
   }
 }

@@ -40,6 +40,11 @@ struct GGUFFacts {
     }
   }
 
+  /// A whole number that a file may say as a fraction.
+  func whole(_ key: String) -> Int? {
+    self[key].flatMap { $0.int ?? $0.double.flatMap { Int(exactly: $0) } }
+  }
+
   /// Whether there is a tensor of that name.
   func has(_ name: String) -> Bool { table[TensorName(name)] != nil }
 
@@ -72,8 +77,10 @@ extension GGUFFacts {
   /// - Parameters:
   ///   - thetaKey: what the config calls the base; `nil` if the settings alone say it.
   ///   - fractionKey: what it calls the part of a head that is turned; `nil` if whole heads are.
+  ///   - weights: the weights of YaRN's logarithm for what a file says of the lower one.
   func rotary(
-    thetaKey: String = "rope_theta", fractionKey: String? = nil
+    thetaKey: String = "rope_theta", fractionKey: String? = nil,
+    weights: (Double) -> (mscale: Double, ofAll: Double) = { (1, $0) }
   ) throws(CheckpointError) -> [JSONValue.Member] {
     var members = [JSONValue.Member(thetaKey, self["rope.freq_base"] ?? .double(10000))]
     if let fractionKey, let turned = self["rope.dimension_count"]?.int {
@@ -81,8 +88,14 @@ extension GGUFFacts {
       let fraction = Double(turned) / Double(try headSize)
       members.append(.init(fractionKey, .double(fraction)))
     }
-    if let scaling = try rotaryScaling { members.append(.init("rope_scaling", scaling)) }
-    return members
+    guard var scaling = try rotaryScaling?.members else { return members }
+    if scaling.contains(where: { $0.value == "yarn" }),
+      let multiplier = self["rope.scaling.yarn_log_multiplier"]?.double, multiplier != 0
+    {
+      let (mscale, ofAll) = weights(multiplier)
+      scaling += [.init("mscale", .double(mscale)), .init("mscale_all_dim", .double(ofAll))]
+    }
+    return members + [.init("rope_scaling", .object(scaling))]
   }
 
   /// How frequencies are scaled; `nil` if they are not.

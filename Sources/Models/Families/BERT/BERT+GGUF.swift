@@ -1,3 +1,5 @@
+import TensorCore
+
 extension Dialect {
   /// BERT under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `bert`).
   ///
@@ -21,6 +23,7 @@ extension Dialect {
       layer("layer_output_norm", "feed_forward_norm"),
       .rename("cls", "classifier"),
     ],
+    nativeConfig: .ggufBERT,
     limits: [
       .fact("activation", "gelu_new"), .fact("attention", "bidirectional"),
       .of(BERT.self, "the token type") {
@@ -37,4 +40,32 @@ extension Dialect {
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "encoder.blocks.{i}." + path)
   }
+}
+
+extension NativeConfig {
+  /// The key-values of BERT. The file does not say the activation, which llama.cpp has but one of.
+  fileprivate static let ggufBERT = NativeConfig.gguf(
+    GGUFConfig<BERT>(
+      architecture: "bert", className: "BertModel", names: ggufEncoderNames,
+      facts: { facts in
+        var members: [JSONValue.Member] = [.init("hidden_act", "gelu_new")]
+        for (name, key) in [
+          ("token_types.weight", "type_vocab_size"),
+          ("position_embd.weight", "max_position_embeddings"), ("cls.weight", "num_labels"),
+        ] {
+          if let rows = facts.shape(name)?.first { members.append(.init(key, .number(rows))) }
+        }
+        if facts.has("cls.weight") {
+          members.append(.init("architectures", [.string(BERTHead.tokenClassification.rawValue)]))
+        }
+        return members
+      },
+      isMember: { $0.has("token_types.weight") }),
+    facts: { model, _ in
+      GGUFEncoder(
+        vocabulary: model.vocabulary, width: model.width, layers: model.layers, heads: model.heads,
+        feedForward: model.feedForwardWidth, positions: model.positions, types: model.tokenTypes,
+        epsilon: model.epsilon
+      ).values
+    })
 }

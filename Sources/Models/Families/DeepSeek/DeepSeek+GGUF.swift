@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// The members under the tensor names of GGUF (gguf's `tensor_mapping`; llama.cpp: conversion/deepseek.py): what
@@ -39,6 +40,7 @@ extension Dialect {
         networks("gate"), networks("up"), networks("down"), further,
         .rename("output_norm", "decoder.norm"), .rename("output", "lm_head"),
       ],
+      nativeConfig: .ggufDeepSeek(Member.self),
       limits: .deepseekCpp(Member.self),
       evidence: [.name("blk.0.attn_kv_a_mqa.weight")],
       ownFiles: .gguf)
@@ -77,6 +79,15 @@ extension [Limit] {
       .fact("topk_method", "greedy"),
       .rotaryScaling(DeepSeek<Member>.self, known: ["linear", "yarn"]),
       .truncatedYaRN(DeepSeek<Member>.self), .headOfWords(DeepSeek<Member>.self),
+      // Whether queries are made of narrow vectors is told by the number of layers.
+      .of(DeepSeek<Member>.self, "q_lora_rank") { model in
+        let layers = model.form.blocks.count
+        let isLite = layers == 26 || layers == 27
+        guard (model.sizes.queryLatent == nil) != isLite else { return nil }
+        return isLite
+          ? ("there in a model of \(layers) layers", "not looked for")
+          : ("none in a model of \(layers) layers", "wanted")
+      },
       .of(DeepSeek<Member>.self, "mscale") { model in
         guard case .yarn(let yarn) = model.form.rotaries.first?.scaling,
           yarn.mscale != yarn.mscaleAllDimensions

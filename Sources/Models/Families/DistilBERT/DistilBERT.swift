@@ -3,7 +3,8 @@ import TensorCore
 
 extension Family {
   /// DistilBERT and its dialects.
-  static let distilBERT = Family(members: [DistilBERT.self], dialects: [.huggingFaceDistilBERT])
+  static let distilBERT = Family(
+    members: [DistilBERT.self], dialects: [.huggingFaceDistilBERT, .ggufDistilBERT])
 }
 
 /// DistilBERT: a bidirectional Transformer encoder with learned positions, without types of tokens and pooler.

@@ -50,7 +50,9 @@ extension NativeConfig {
   /// nanoGPT's code.
   fileprivate static let nanoGPT = NativeConfig(
     inside: "torch",
-    recognizes: { $0["model_type"] == nil && $0["block_size"] != nil && $0["n_embd"] != nil },
+    recognizes: { config, _ in
+      config["model_type"] == nil && config["block_size"] != nil && config["n_embd"] != nil
+    },
     usual: { arguments, _ in
       .object(
         [

@@ -1,4 +1,5 @@
 import Kernels
+import TensorCore
 
 extension Dialect {
   /// GPT-BigCode under the tensor names of GGUF (gguf's `tensor_mapping`, architecture `starcoder`;
@@ -19,6 +20,7 @@ extension Dialect {
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
     ],
+    nativeConfig: .ggufGPTBigCode,
     // src/models/starcoder.cpp, whose `gelu` is the tanh form.
     limits: [.fact("activation", "gelu_new"), .fact("scale_attn_weights", "true")],
     evidence: [.name("blk.0.attn_qkv.weight")],
@@ -27,4 +29,27 @@ extension Dialect {
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
   }
+}
+
+extension NativeConfig {
+  /// The key-values of GPT-BigCode. The file does not say the activation, which llama.cpp has but one of.
+  fileprivate static let ggufGPTBigCode = NativeConfig.gguf(
+    GGUFConfig<GPTBigCode>(
+      architecture: "starcoder", className: "GPTBigCodeForCausalLM",
+      names: [
+        "block_count": "n_layer", "embedding_length": "n_embd", "attention.head_count": "n_head",
+        "feed_forward_length": "n_inner", "attention.layer_norm_epsilon": "layer_norm_epsilon",
+        "context_length": "n_positions",
+      ],
+      facts: { facts throws(CheckpointError) in
+        let heads = try facts.count("attention.head_count")
+        var members: [JSONValue.Member] = [
+          .init("activation_function", "gelu_new"),
+          .init("multi_query", .bool(facts["attention.head_count_kv"]?.int ?? heads == 1)),
+        ]
+        if let rows = facts.shape("position_embd.weight")?.first {
+          members.append(.init("n_positions", .number(rows)))
+        }
+        return members
+      }))
 }

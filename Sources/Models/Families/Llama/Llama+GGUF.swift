@@ -1,3 +1,4 @@
+import Kernels
 import TensorCore
 
 extension Dialect {
@@ -10,14 +11,14 @@ extension Dialect {
     ggufLlama(MetaLlama.self, as: "llama", inPairs: true) { $0["expert_count"]?.int ?? 0 == 0 },
     // A file does not tell it from Llama.
     ggufLlama(Mistral.self, as: "llama", inPairs: true) { _ in false },
-    ggufLlama(Ministral3.self, inPairs: true),
+    ggufLlama(Ministral3.self, as: "mistral3", inPairs: true),
     ggufLlama(SmolLM3.self, as: "smollm3", inPairs: true),
     ggufLlama(Qwen2.self, as: "qwen2", inPairs: false),
     ggufLlama(Qwen3.self, as: "qwen3", inPairs: false),
   ]
 
   private static func ggufLlama<Member: LlamaMember>(
-    _ member: Member.Type, as architecture: String? = nil, inPairs: Bool,
+    _ member: Member.Type, as architecture: String, inPairs: Bool,
     if isMember: @escaping @Sendable (GGUFFacts) -> Bool = { _ in true }
   ) -> Dialect {
     func rotated(_ stored: String, _ path: String) -> [Rule] {
@@ -44,7 +45,7 @@ extension Dialect {
         .rename("output", "lm_head"),
         .rename("rope_freqs.weight", "rotary_factors"),
       ],
-      nativeConfig: architecture.map { .ggufLlama(member, $0, isMember) },
+      nativeConfig: .ggufLlama(member, architecture, isMember),
       limits: .llamaCpp(member),
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
@@ -69,7 +70,27 @@ extension NativeConfig {
           // Qwen2 always has it, and its config no word for it.
           if Member.self != Qwen2.self { members.append(.init("attention_bias", .bool(hasBias))) }
           if facts.has("blk.0.ffn_up.bias") { members.append(.init("mlp_bias", true)) }
+          guard Member.self == Ministral3.self, let beta = facts[growth] else { return members }
+          return members.map { member in
+            guard member.key == "rope_scaling", let scaling = member.value.members else {
+              return member
+            }
+            return .init(
+              member.key, .object(scaling + [.init("llama_4_scaling_beta", beta)]))
+          }
+        },
+        values: { model, _ in
+          var members: [JSONValue.Member] = []
+          if let beta = model.form.blocks.first?.attention.growth?.beta {
+            members.append(.init(growth, .double(beta)))
+          }
+          if case .yarn(let yarn) = model.rotary.scaling, let weight = yarn.mscaleAllDimensions {
+            members.append(.init("rope.scaling.yarn_log_multiplier", .double(weight)))
+          }
           return members
         }, isMember: isMember))
   }
+
+  /// How much queries grow.
+  private static let growth = "attention.temperature_scale"
 }

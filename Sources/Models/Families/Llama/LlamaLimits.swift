@@ -38,6 +38,13 @@ extension [Limit] {
         $0.variant.feedForwardBias && Member.self == SmolLM3.self
           ? ("true in the config", "false") : nil
       },
+      // src/llama-context.cpp, of whatever says a weight.
+      .of(Llama<Member>.self, "mscale") { model in
+        guard case .yarn(let yarn) = model.rotary.scaling, yarn.mscaleAllDimensions != nil,
+          let mscale = yarn.mscale, mscale != 1
+        else { return nil }
+        return ("\(mscale) in the config", "1")
+      },
       .of(Llama<Member>.self, "no_rope_layers") { model in
         guard let turned = model.variant.turned else { return nil }
         let isUsual = turned.enumerated().allSatisfy { !($0 + 1).isMultiple(of: 4) == $1 }

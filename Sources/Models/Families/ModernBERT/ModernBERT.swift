@@ -3,7 +3,8 @@ import TensorCore
 
 extension Family {
   /// ModernBERT and its dialects.
-  static let modernBERT = Family(members: [ModernBERT.self], dialects: [.huggingFaceModernBERT])
+  static let modernBERT = Family(
+    members: [ModernBERT.self], dialects: [.huggingFaceModernBERT, .ggufModernBERT])
 }
 
 /// ModernBERT: a bidirectional Transformer encoder with pre-normalisation, gated feed-forward networks, and layers

@@ -3,7 +3,8 @@ import TensorCore
 
 extension Family {
   /// NomicBERT and its dialects.
-  static let nomicBERT = Family(members: [NomicBERT.self], dialects: [.huggingFaceNomicBERT])
+  static let nomicBERT = Family(
+    members: [NomicBERT.self], dialects: [.huggingFaceNomicBERT, .ggufNomicBERT])
 }
 
 /// NomicBERT: a bidirectional Transformer encoder with post-normalisation, rotary positions and gated feed-forward

@@ -7,8 +7,8 @@ extension Family {
     members: [T5.self, T5Architecture<MT5>.self, T5Architecture<UMT5>.self],
     dialects: [
       .huggingFaceT5(OriginalT5.self), .huggingFaceT5(MT5.self), .huggingFaceT5(UMT5.self), .t5x,
-      .t5xScanned, .meshTF, .ggufT5,
-    ] + Dialect.t5OfFrameworks)
+      .t5xScanned, .meshTF,
+    ] + Dialect.ggufT5 + Dialect.t5OfFrameworks)
 }
 
 /// T5 itself.

@@ -14,15 +14,19 @@ struct HuggingFaceTokenizer {
 
   /// - Throws: `Obstacle` if it cannot be translated.
   init(_ values: GGUFKeyValues) throws(Obstacle) {
-    let words = try TokenizerWords(values)
+    var words = try TokenizerWords(values)
     let model: JSONValue
     let way: Way
     switch values.json("tokenizer.ggml.model")?.string {
     case "gpt2": (model, way) = try Self.pairs(values, words)
     case "llama": (model, way) = try Self.pieces(values, words)
+    case "t5": (model, way) = try Self.scoredPieces(values, words)
+    case "bert":
+      words = try words.asWordPieces()
+      (model, way) = try Self.wordPieces(values, words)
     case let other: throw Obstacle("its kind, \(other ?? "none"), is not known")
     }
-    let added = Self.addedMarks(values, words, usually: way.addsBeginning)
+    let added = Self.addedMarks(values, words, way)
     tokenizer = .object([
       .init("version", "1.0"), .init("truncation", .null), .init("padding", .null),
       .init("added_tokens", .array(words.added)), .init("normalizer", way.normalizer),
@@ -40,12 +44,15 @@ struct HuggingFaceTokenizer {
   }
 
   /// What a kind of tokenizer does with texts around its words.
-  private struct Way {
+  struct Way {
     let normalizer: JSONValue
     let preTokenizer: JSONValue
-    let postProcessor: JSONValue
+    var postProcessor: JSONValue = .null
     let decoder: JSONValue
-    let addsBeginning: Bool
+    var addsBeginning = false
+    var addsEnd = false
+    /// Whether texts are between the words for classes and separators, whatever else a file says.
+    var isBetweenMarks = false
   }
 
   /// Pairs of bytes.
@@ -79,7 +86,7 @@ struct HuggingFaceTokenizer {
     )
   }
 
-  /// Pieces, as SentencePiece makes them.
+  /// Pieces, as SentencePiece puts them together of pairs.
   private static func pieces(
     _ values: GGUFKeyValues, _ words: TokenizerWords
   ) throws(Obstacle) -> (JSONValue, Way) {
@@ -121,16 +128,23 @@ extension HuggingFaceTokenizer {
   private struct AddedMarks {
     var beginning: Int?
     var end: Int?
+    /// Whether the second text of a pair has one before it, too.
+    var beginsBoth = true
   }
 
   private static func addedMarks(
-    _ values: GGUFKeyValues, _ words: TokenizerWords, usually addsBeginning: Bool
+    _ values: GGUFKeyValues, _ words: TokenizerWords, _ way: Way
   ) -> AddedMarks {
+    if way.isBetweenMarks {
+      return AddedMarks(
+        beginning: words.mark("cls", values) ?? words.texts.firstIndex(of: "[CLS]"),
+        end: words.mark("sep", values) ?? words.texts.firstIndex(of: "[SEP]"), beginsBoth: false)
+    }
     func id(_ mark: String, _ isUsual: Bool) -> Int? {
       let isAdded = values.json("tokenizer.ggml.add_\(mark)_token")?.bool ?? isUsual
       return isAdded ? words.mark(mark, values) : nil
     }
-    return AddedMarks(beginning: id("bos", addsBeginning), end: id("eos", false))
+    return AddedMarks(beginning: id("bos", way.addsBeginning), end: id("eos", way.addsEnd))
   }
 
   /// What puts them there; `nil` if there are none.
@@ -140,7 +154,7 @@ extension HuggingFaceTokenizer {
         ?? []
     }
     func text(_ name: String, _ number: Int) -> [JSONValue] {
-      token(added.beginning, number)
+      (number == 0 || added.beginsBoth ? token(added.beginning, number) : [])
         + [["Sequence": ["id": .string(name), "type_id": .number(number)]]]
         + token(added.end, number)
     }

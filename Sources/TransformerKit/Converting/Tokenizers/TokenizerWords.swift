@@ -3,7 +3,7 @@ import TensorCore
 
 /// The words of a tokenizer inside of a GGUF file, and what each is for.
 struct TokenizerWords {
-  let texts: [String]
+  private(set) var texts: [String]
   private let kinds: [WordKind]
   private let names: Set<TensorName>
 
@@ -28,6 +28,32 @@ struct TokenizerWords {
       throw HuggingFaceTokenizer.Obstacle("two of its words are the same")
     }
   }
+
+  /// The words as vocabularies of WordPiece have them: in a file those that begin a word have a mark, and those that
+  /// go on none (llama.cpp, conversion/bert.py, `set_vocab`).
+  ///
+  /// - Throws: `Obstacle` if two are the same then.
+  func asWordPieces() throws(HuggingFaceTokenizer.Obstacle) -> TokenizerWords {
+    var words = self
+    for id in texts.indices where kinds[id] != .control {
+      let text = texts[id]
+      words.texts[id] = text.hasPrefix(spaceMark) ? String(text.dropFirst()) : "##" + text
+    }
+    guard Set(words.texts.map { TensorName($0) }).count == texts.count else {
+      throw HuggingFaceTokenizer.Obstacle("two of its words are the same")
+    }
+    return words
+  }
+
+  /// Whether words have letters that are not small, though there are small ones of them.
+  var haveCapitals: Bool {
+    texts.indices.contains { id in
+      kinds[id] == .normal && !texts[id].hasPrefix("[") && texts[id].lowercased() != texts[id]
+    }
+  }
+
+  /// How many words there are before those that only fill up.
+  var count: Int { (kinds.lastIndex { $0 != .unused } ?? -1) + 1 }
 
   /// Whether there is such a word.
   func has(_ text: String) -> Bool { names.contains(TensorName(text)) }
