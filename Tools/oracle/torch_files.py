@@ -229,7 +229,10 @@ def make_good() -> None:
                "norm.momentum: 0.1", "norm.affine: True", "norm.track_running_stats: True"]
     for name, changes in [("unsaved_buffer.pt", {}), ("unsaved_buffer_legacy.pt", {"_use_new_zipfile_serialization": False}),
                           ("unsaved_buffer_4.pt", {"pickle_protocol": 4})]:
-        good(name, saved(block, **changes), block.state_dict(),
+        # The older form also says where the code of modules lay: any place does.
+        place = str(Path(torch.__file__).parents[1]).encode()
+        data = saved(block, **changes).replace(place, b"/" + b"p" * (len(place) - 1))
+        good(name, data, block.state_dict(),
              ["proj.table: a buffer that its module does not save", *unsaved])
 
 
