@@ -25,8 +25,9 @@ struct Run: Verb {
 
       With --beams the likeliest text of a beam search is given in place of that (as transformers 5 \
       searches): tokens' log-probabilities are added up and divided by their number to the power of \
-      --length-penalty. Settings of generation in config.json or generation_config.json, such as num_beams, \
-      are not followed. "sequences_scores" has the score of each text.
+      --length-penalty. Of the settings of generation in config.json only the tokens that it forces and \
+      forbids are followed, with and without --beams, and none of generation_config.json. \
+      "sequences_scores" has the score of each text.
 
       With --temperature tokens are drawn instead, with the probabilities softmax(scores / temperature); the \
       same --seed draws the same ones. With --draft a smaller model over the same vocabulary proposes tokens, \

@@ -52,6 +52,8 @@ public struct BeamSearch<Scalar: ComputeScalar> {
   public init(
     _ graph: WeightGraph, prompt: ModelInputs, settings: BeamSettings
   ) throws(CheckpointError) {
+    // What is wrong with a prompt is said of it, and not of its repetition.
+    if graph.architecture.generation != nil { _ = try graph.architecture.prompt(prompt) }
     model = try Continuation(graph, prompt: settings.prompt(prompt))
     let texts = model.texts
     sequences = texts.selectingRows(
