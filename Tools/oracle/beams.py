@@ -14,7 +14,8 @@ from bart import FORCED
 from exact import FIXTURES, golden, write_npz
 
 # (num_beams, length_penalty, early_stopping, max_new_tokens)
-SETTINGS = [(2, 1.0, False, 9), (3, 2.0, False, 9), (4, 0.0, True, 9), (5, -1.5, False, 7)]
+SETTINGS = [(2, 1.0, False, 9), (3, 2.0, False, 9), (4, 0.0, True, 9), (5, -1.5, False, 7),
+            (3, 4.0, False, 16), (3, 4.0, True, 16)]
 
 CASES = {
     "bart/forced": ("BartForConditionalGeneration", "continued.npz", FORCED),

@@ -17,6 +17,9 @@ private let settings: [(BeamSettings, count: Int)] = [
   (BeamSettings(beams: 2), 9), (BeamSettings(beams: 3, lengthPenalty: 2), 9),
   (BeamSettings(beams: 4, lengthPenalty: 0, stopsEarly: true), 9),
   (BeamSettings(beams: 5, lengthPenalty: -1.5), 7),
+  // Stopping early makes another text of one of these.
+  (BeamSettings(beams: 3, lengthPenalty: 4), 16),
+  (BeamSettings(beams: 3, lengthPenalty: 4, stopsEarly: true), 16),
 ]
 
 @Suite struct BeamSearchTests {
