@@ -21,8 +21,8 @@ let argumentParser: Target.Dependency = .product(
 
 /// What each command is made of.
 let commandDependencies: [Target.Dependency] = [
-  "CommandSupport", "TransformerKit", "Tokenizers", "Models", "Kernels", "Codecs", "Containers",
-  "TensorCore", argumentParser, system,
+  "CommandSupport", "TransformerKit", "Tokenizers", "Families", "Models", "Kernels", "Codecs",
+  "Containers", "TensorCore", argumentParser, system,
 ]
 
 let package = Package(
@@ -77,12 +77,25 @@ let package = Package(
     .target(name: "Codecs", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
       name: "Kernels", dependencies: ["TensorCore", "CBLAS", "CVector"], swiftSettings: optimized),
+    // Models: what all are built with, the three houses of families, and the list of the families. A house a
+    // target, so that a change to one family compiles no other house again.
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
+    .target(
+      name: "Decoders", dependencies: ["Models", "TensorCore", "Kernels"], swiftSettings: strict),
+    .target(
+      name: "Encoders", dependencies: ["Models", "TensorCore", "Kernels"], swiftSettings: strict),
+    .target(
+      name: "EncoderDecoders", dependencies: ["Models", "TensorCore", "Kernels"],
+      swiftSettings: strict),
+    .target(
+      name: "Families",
+      dependencies: ["Decoders", "Encoders", "EncoderDecoders", "Models", "TensorCore"],
+      swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
       name: "TransformerKit",
       dependencies: [
-        "TensorCore", "Containers", "Codecs", "Kernels", "Models", "Tokenizers", system,
+        "TensorCore", "Containers", "Codecs", "Kernels", "Models", "Families", "Tokenizers", system,
       ],
       swiftSettings: strict),
 
@@ -90,7 +103,8 @@ let package = Package(
     .target(
       name: "CommandSupport",
       dependencies: [
-        "TransformerKit", "Models", "Kernels", "Codecs", "Containers", "TensorCore", "CMalloc",
+        "TransformerKit", "Families", "Models", "Kernels", "Codecs", "Containers", "TensorCore",
+        "CMalloc",
         argumentParser, system,
       ],
       swiftSettings: strict),
@@ -109,7 +123,9 @@ let package = Package(
     .target(
       name: "Mutants",
       dependencies: [
-        "TransformerKit", "Models", "Kernels", "Containers", "TensorCore", "TestSupport", system,
+        "TransformerKit", "Families", "Decoders", "Encoders", "EncoderDecoders", "Models",
+        "Kernels",
+        "Containers", "TensorCore", "TestSupport", system,
       ],
       path: "Tests/Mutants", swiftSettings: strict),
     .executableTarget(
@@ -129,14 +145,18 @@ let package = Package(
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "ModelsTests", dependencies: ["Models", "Kernels", "TensorCore", "TestSupport"],
+      name: "ModelsTests",
+      dependencies: [
+        "Families", "Decoders", "Encoders", "EncoderDecoders", "Models", "Kernels", "TensorCore",
+        "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TensorCore", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
       name: "TransformerKitTests",
-      dependencies: ["TransformerKit", "Mutants", "TestSupport", system],
+      dependencies: ["TransformerKit", "Families", "Mutants", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
       name: "CommandSupportTests", dependencies: ["CommandSupport", argumentParser],

@@ -1,6 +1,7 @@
 public import ArgumentParser
 internal import Codecs
 public import Containers
+import Families
 internal import Kernels
 public import Models
 public import SystemPackage

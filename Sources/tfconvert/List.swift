@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandSupport
 import Containers
+import Families
 import Models
 import TensorCore
 

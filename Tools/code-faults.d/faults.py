@@ -1,10 +1,10 @@
 """The faults: a name, a file under Sources, the right code, and the code with FAULT where the fault is asked
 for. The right code must be there exactly once."""
 
-BLOCK = "Models/Decoders/BlockForm.swift"
-DECODER = "Models/Decoders/CausalDecoder.swift"
-SELF = "Models/Decoders/SelfAttentionForm.swift"
-HEAD = "Models/Decoders/HeadForm.swift"
+BLOCK = "Models/Blocks/BlockForm.swift"
+DECODER = "Decoders/CausalDecoder.swift"
+SELF = "Models/Blocks/SelfAttentionForm.swift"
+HEAD = "Decoders/HeadForm.swift"
 ATTENTION = "Models/Layers/Attention.swift"
 LATENT = "Models/Layers/LatentAttention.swift"
 ROUTER = "Models/Layers/Router.swift"
@@ -37,7 +37,7 @@ FAULTS = [
     ("all layers turned by the first rotary positions", SELF,
      "let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]",
      "let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(FAULT ? 0 : form.rotary)]"),
-    ("layers without rotation turned", "Models/Families/Cohere/Cohere.swift",
+    ("layers without rotation turned", "Decoders/Families/Cohere/Cohere.swift",
      "rotary: layer.isTurned ?", "rotary: layer.isTurned || FAULT ?"),
     ("ALiBi lost", SELF, "if hasALiBi { return", "if hasALiBi, !FAULT { return"),
     ("window of one key more", SELF, "shape.window.map { $0 - 1 }", "shape.window.map { FAULT ? $0 : $0 - 1 }"),
@@ -89,9 +89,9 @@ FAULTS = [
     ("bounds of a gate lost", "Models/Layers/Gating.swift",
      "clampedGate(gate, up, limit: limit,", "clampedGate(gate, up, limit: FAULT ? .infinity : limit,"),
     # Families.
-    ("layers with windows and without exchanged", "Models/Families/Gemma/GemmaMembers.swift",
+    ("layers with windows and without exchanged", "Decoders/Families/Gemma/GemmaMembers.swift",
      "$0.isMultiple(of: 2) ? .sliding : .full }", "$0.isMultiple(of: 2) != FAULT ? .sliding : .full }"),
-    ("logits multiplied by what they are divided by", "Models/Families/Granite/Granite.swift",
+    ("logits multiplied by what they are divided by", "Decoders/Families/Granite/Granite.swift",
      "head.factor = 1 / multipliers.logits",
      "head.factor = FAULT ? multipliers.logits : 1 / multipliers.logits"),
 ]

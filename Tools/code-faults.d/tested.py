@@ -23,7 +23,7 @@ TESTED = [
      "let (d, m) = (scale * low.scale, FAULT ? 0 : minimum * low.minimum)\n      let (e, o) = (scale * high.scale, minimum * high.minimum)\n      let codes = x.extracting(b + 16 + pair * 32..<b + 48 + pair * 32)\n      let first = n + pair * 64\n      for i in 0..<32 {\n        let code = codes[i]",
      "GGMLBlocksTests"),
     # Inputs.
-    ("token types ignored", "Models/Families/BERT/BERT.swift",
+    ("token types ignored", "Encoders/Families/BERT/BERT.swift",
      "x = add(x, try tokenType(inputs.required(\"token_type_ids\")))",
      "x = add(\n          x, try tokenType(\n            FAULT\n              ? NDArray(shape: inputs.required(\"token_type_ids\").shape, repeating: 0)\n"
      "              : inputs.required(\"token_type_ids\")))", "ParityTests"),

@@ -4,7 +4,7 @@ extension ConfigReader {
   /// Says that no output depends on the keys that configs of all architectures share: names and versions,
   /// settings of training, of loading and of generation (transformers: configuration_utils.py, 4.x and
   /// 5.x). An architecture that takes an output from one of them reads it all the same.
-  mutating func disregardCommonKeys() {
+  package mutating func disregardCommonKeys() {
     disregard(Self.bookkeeping)
     disregard(Self.training)
     disregard(Self.loading)

@@ -1,17 +1,19 @@
 extension ConfigReader {
   /// How many experts a layer has.
-  mutating func expertCount(_ key: String, or alias: String? = nil, default standard: Int) -> Int {
+  package mutating func expertCount(_ key: String, or alias: String? = nil, default standard: Int)
+    -> Int
+  {
     count(key, or: alias, default: standard, limit: mostExperts, on: .weights)
   }
 
   /// How many of them each position goes through.
-  mutating func activeExperts(default standard: Int) -> Int {
+  package mutating func activeExperts(default standard: Int) -> Int {
     count("num_experts_per_tok", default: standard, limit: mostExperts)
   }
 
   /// Says what is wrong with a choice of experts, and with their number in all layers: each is declared before a
   /// weight is looked at.
-  mutating func checkExperts(_ routing: Routing, layers: Int) {
+  package mutating func checkExperts(_ routing: Routing, layers: Int) {
     guard faults.isEmpty else { return }
     if routing.active > routing.experts {
       reject("num_experts_per_tok \(routing.active) is more than the \(routing.experts) experts")

@@ -73,7 +73,7 @@ extension ConfigReader {
   /// (`thetaKey`), and a `rope_scaling` that is only for layers that see all keys.
   ///
   /// - Parameter isUsed: whether there is a layer of the type. If not, nothing depends on its settings.
-  mutating func rotary(
+  package mutating func rotary(
     _ defaults: RotaryDefaults, of type: LayerType, isUsed: Bool
   ) -> RotarySettings {
     let isOlder = type == .full && rotaryObject == "rope_scaling"
@@ -90,7 +90,7 @@ extension ConfigReader {
   }
 
   /// The object that has the settings: an older one goes first, unless it is empty.
-  var rotaryObject: String {
+  package var rotaryObject: String {
     let older = present("rope_scaling")
     return older == nil || older == [:] ? "rope_parameters" : "rope_scaling"
   }

@@ -221,3 +221,14 @@ extension ConfigReader {
     }
   }
 }
+
+extension ConfigReader {
+  /// Rejects a width that heads do not divide.
+  package mutating func rejectUndivided(
+    _ width: Int, _ key: String, by heads: Int, _ headsKey: String
+  ) {
+    // Defaults that stand in for faulty values would only bring more faults.
+    guard faults.isEmpty, !width.isMultiple(of: heads) else { return }
+    reject("\(key) \(width) is not a multiple of \(headsKey) \(heads)")
+  }
+}

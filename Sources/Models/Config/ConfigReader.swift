@@ -37,7 +37,7 @@ public struct ConfigReader {
   }
 
   /// The key's value in the present object, unless it is absent or null.
-  func present(_ key: String) -> JSONValue? {
+  package func present(_ key: String) -> JSONValue? {
     guard let value = stored(key), value != .null else { return nil }
     return value
   }
@@ -68,7 +68,7 @@ public struct ConfigReader {
   }
 
   /// Goes on as if the config said what it does not say, and would be wrong to take for the usual.
-  mutating func assume(_ key: String, _ value: JSONValue) {
+  package mutating func assume(_ key: String, _ value: JSONValue) {
     guard scope.isEmpty, present(key) == nil, let members = config.members else { return }
     config = .object(members.filter { $0.key != key } + [JSONValue.Member(key, value)])
   }
@@ -80,7 +80,7 @@ public struct ConfigReader {
   }
 
   /// What the value of a key was found to be.
-  enum Finding<Value> {
+  package enum Finding<Value> {
     case value(Value)
     /// It is broken, for that reason, which follows the key in a sentence.
     case fault(String)
@@ -96,7 +96,7 @@ public struct ConfigReader {
   ///   - json: what is recorded of a value.
   ///   - text: how the model's id says it, if otherwise than it is recorded.
   ///   - parse: what the key's value means.
-  mutating func fact<Value>(
+  package mutating func fact<Value>(
     _ key: String, _ kind: ConfigFact.Kind, on bearing: ConfigFact.Bearing,
     default standard: Value, mayBeNull: Bool = false, json: (Value) -> JSONValue,
     text: ((Value) -> String)? = nil, parse: (JSONValue) -> Finding<Value>
@@ -132,7 +132,7 @@ public struct ConfigReader {
   }
 
   /// Whether the key is there, in the present object; it counts as known from now on.
-  mutating func has(_ key: String) -> Bool {
+  package mutating func has(_ key: String) -> Bool {
     known.insert(scope + [key])
     return present(key) != nil
   }

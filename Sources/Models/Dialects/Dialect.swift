@@ -42,9 +42,21 @@ public struct Dialect: Sendable {
     let files: String
     let container: String
     /// Whether the container is nobody else's.
-    var isExclusive = true
+    var isExclusive: Bool
     /// Which tensors it wants in single precision, by name and number of extents.
-    var isSingle: @Sendable (String, Int) -> Bool = { _, _ in false }
+    var isSingle: @Sendable (String, Int) -> Bool
+
+    /// Describes files.
+    package init(
+      program: String, files: String, container: String, isExclusive: Bool = true,
+      isSingle: @escaping @Sendable (String, Int) -> Bool = { _, _ in false }
+    ) {
+      self.program = program
+      self.files = files
+      self.container = container
+      self.isExclusive = isExclusive
+      self.isSingle = isSingle
+    }
   }
 
   package init(
@@ -86,7 +98,7 @@ public struct Dialect: Sendable {
 extension Dialect.OwnFiles {
   /// GGUF, as llama.cpp reads it: vectors, normalisations and what is added to words are in single precision
   /// (conversion/base.py, `prepare_tensors`).
-  static let gguf = Dialect.OwnFiles(
+  package static let gguf = Dialect.OwnFiles(
     program: "llama.cpp", files: "GGUF files", container: "gguf",
     isSingle: { name, rank in
       let names = [
@@ -96,7 +108,7 @@ extension Dialect.OwnFiles {
     })
 
   /// TensorFlow's checkpoints.
-  static func tensorFlow(_ program: String) -> Dialect.OwnFiles {
+  package static func tensorFlow(_ program: String) -> Dialect.OwnFiles {
     Dialect.OwnFiles(program: program, files: "TensorFlow checkpoints", container: "tensorflow")
   }
 }
@@ -202,7 +214,16 @@ package struct OptionalPrefix: Sendable {
   /// Whether it is written for a model's head.
   let isWritten: @Sendable (_ head: String) -> Bool
   /// Whether it is part of the rules' names; otherwise it may stand before any of them.
-  var isInRules = true
+  var isInRules: Bool
+
+  /// Describes a prefix.
+  package init(
+    text: String, isWritten: @escaping @Sendable (_ head: String) -> Bool, isInRules: Bool = true
+  ) {
+    self.text = text
+    self.isWritten = isWritten
+    self.isInRules = isInRules
+  }
 }
 
 /// A sign of a dialect.
@@ -210,11 +231,22 @@ package struct Evidence: Sendable {
   /// A stored name, with any optional prefix; `{i}` is any layer's number.
   let stored: String
   /// What the tensor's shape must be like.
-  var shape: @Sendable ([Int]) -> Bool = { _ in true }
+  var shape: @Sendable ([Int]) -> Bool
   /// Whether the name must be spelled so: without its prefix it is that of other architectures, too.
-  var isWhole = false
+  var isWhole: Bool
   /// A stored name that must not be there: of another architecture, which has all the names of this one.
   var lacking: String?
+
+  /// Describes a sign.
+  package init(
+    stored: String, shape: @escaping @Sendable ([Int]) -> Bool = { _ in true },
+    isWhole: Bool = false, lacking: String? = nil
+  ) {
+    self.stored = stored
+    self.shape = shape
+    self.isWhole = isWhole
+    self.lacking = lacking
+  }
 
   /// The names that show it: of a name with a hole one for each layer that there may be.
   fileprivate var names: some Sequence<String> {
@@ -245,7 +277,7 @@ package struct OmissibleWeights: Sendable {
   let origin: WeightOrigin
 
   /// A model may have no bias at all: then all are zero.
-  static let biases = OmissibleWeights(roles: [.bias, .normBias], origin: .zeros)
+  package static let biases = OmissibleWeights(roles: [.bias, .normBias], origin: .zeros)
 }
 
 extension Dialect {
@@ -291,3 +323,6 @@ extension Dialect {
     }
   }
 }
+
+/// Names of modules: those of a dialect, and the canonical ones.
+package typealias ModuleNames = KeyValuePairs<String, String>

@@ -9,17 +9,33 @@ package struct FrameworkModules: Sendable {
   /// Which are normalisations.
   var norms: Set<String>
   /// Whether these are classes of transformers' own, which call the weight as PyTorch does.
-  var hasOwnNorms = false
+  var hasOwnNorms: Bool
   /// Which are convolutions over one position (`Conv1D`), whose weights are `[in, out]` in PyTorch already.
-  var convolutions: Set<String> = []
+  var convolutions: Set<String>
   /// What is not stored: the beginnings of PyTorch's names.
-  var missing: [String] = []
+  package var missing: [String]
   /// Whether the prefixes of names are written; `nil` where it depends on the class, as in PyTorch.
-  var writesPrefixes: Bool?
+  package var writesPrefixes: Bool?
   /// What else is called otherwise.
-  var renamed: [(from: String, to: String)] = []
+  package var renamed: [(from: String, to: String)]
   /// Under which further name tensors are stored again whose names begin so.
-  var again: (beginning: String, under: String)?
+  package var again: (beginning: String, under: String)?
+
+  /// Describes modules.
+  package init(
+    embeddings: Set<String>, norms: Set<String>, hasOwnNorms: Bool = false,
+    convolutions: Set<String> = [], missing: [String] = [], writesPrefixes: Bool? = nil,
+    renamed: [(from: String, to: String)] = [], again: (beginning: String, under: String)? = nil
+  ) {
+    self.embeddings = embeddings
+    self.norms = norms
+    self.hasOwnNorms = hasOwnNorms
+    self.convolutions = convolutions
+    self.missing = missing
+    self.writesPrefixes = writesPrefixes
+    self.renamed = renamed
+    self.again = again
+  }
 }
 
 extension Dialect {

@@ -4,20 +4,20 @@
 /// Each is read off that code, which the dialect's comment names.
 package struct Limit: Sendable {
   /// Something that is not the same, in words: what the model has, and what the code computes.
-  typealias Mismatch = (own: String, code: String)
+  package typealias Mismatch = (own: String, code: String)
 
   /// What it is about: `activation`.
   let subject: String
   /// How the model differs from the code, or `nil` if it does not.
   let mismatch: @Sendable (WeightGraph) -> Mismatch?
 
-  init(_ subject: String, mismatch: @escaping @Sendable (WeightGraph) -> Mismatch?) {
+  package init(_ subject: String, mismatch: @escaping @Sendable (WeightGraph) -> Mismatch?) {
     self.subject = subject
     self.mismatch = mismatch
   }
 
   /// A fact of the mathematics, by its key, of which the code has one value.
-  static func fact(_ key: String, _ value: String) -> Limit {
+  package static func fact(_ key: String, _ value: String) -> Limit {
     Limit(key) { graph in
       guard let own = graph.fact(key), own != value else { return nil }
       return ("\(own) in the config", value)
@@ -25,7 +25,8 @@ package struct Limit: Sendable {
   }
 
   /// The activations that the code knows, and what it makes of others: its `gelu` may be the tanh form.
-  static func activation(_ known: String..., making others: [String: String] = [:]) -> Limit {
+  package static func activation(_ known: String..., making others: [String: String] = [:]) -> Limit
+  {
     Limit("activation") { graph in
       guard let own = graph.fact("activation"), !known.contains(own) else { return nil }
       return ("\(own) in the config", others[own] ?? "not known")
@@ -33,7 +34,7 @@ package struct Limit: Sendable {
   }
 
   /// What only the architecture knows.
-  static func of<Model: Architecture>(
+  package static func of<Model: Architecture>(
     _: Model.Type, _ subject: String, mismatch: @escaping @Sendable (Model) -> Mismatch?
   ) -> Limit {
     Limit(subject) { graph in (graph.architecture as? Model).flatMap(mismatch) }

@@ -116,7 +116,7 @@ extension Stage {
 extension String {
   /// Why only one row at a time can be classified, unless there is a padding token that tells where rows
   /// end. For `InputSlot.ids`.
-  static func unless(_ padToken: Int?) -> String? {
+  package static func unless(_ padToken: Int?) -> String? {
     padToken == nil
       ? "the config has no pad_token_id, without which only one row can be classified at a time"
       : nil

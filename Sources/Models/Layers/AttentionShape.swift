@@ -68,7 +68,7 @@ public struct AttentionShape: Sendable, Equatable {
 
   /// What layouts of dialects divide axes by: `head_size`, and `group_size`, the width of all queries that
   /// share a head of keys.
-  var dimensions: [String: Int] { ["head_size": headSize, "group_size": group * headSize] }
+  package var dimensions: [String: Int] { ["head_size": headSize, "group_size": group * headSize] }
 
   /// The width of all queries' heads.
   public var queryWidth: Int { heads * headSize }

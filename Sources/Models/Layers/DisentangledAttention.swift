@@ -30,7 +30,9 @@ public struct DistanceVectors: Sendable, Equatable {
   }
 
   /// The row of a distance, which is the query's position less the key's.
-  func row(of distance: Int) -> Int { min(max(bucket(of: distance) + rows / 2, 0), rows - 1) }
+  package func row(of distance: Int) -> Int {
+    min(max(bucket(of: distance) + rows / 2, 0), rows - 1)
+  }
 
   /// Near distances have buckets of their own, those of far ones grow with the logarithm
   /// (transformers, `make_log_bucket_position`).

@@ -9,12 +9,26 @@ public struct ExpertsShape: Sendable, Equatable {
   public var hidden: Int
   var gating: Gating
   /// Whether experts have biases.
-  var bias = false
+  var bias: Bool
   /// The width inside the network that all positions go through beside the chosen experts, if there is one.
   public var sharedHidden: Int?
   /// Whether a sigmoid of the stream says how much that one counts.
-  var gatesShared = false
-  var sharedBias = false
+  package var gatesShared: Bool
+  var sharedBias: Bool
+
+  /// Describes a layer of experts.
+  package init(
+    routing: Routing, hidden: Int, gating: Gating, bias: Bool = false, sharedHidden: Int? = nil,
+    gatesShared: Bool = false, sharedBias: Bool = false
+  ) {
+    self.routing = routing
+    self.hidden = hidden
+    self.gating = gating
+    self.bias = bias
+    self.sharedHidden = sharedHidden
+    self.gatesShared = gatesShared
+    self.sharedBias = sharedBias
+  }
 }
 
 /// A layer of feed-forward networks, of which each position goes through a few that a router chooses, and

@@ -9,6 +9,15 @@ public struct LatentForm: Sendable, Equatable {
   public var queryWidth: Int?
   /// What both are normalised by.
   public var norm: NormForm
+
+  /// Describes what is kept.
+  package init(
+    width: Int, queryWidth: Int? = nil, norm: NormForm
+  ) {
+    self.width = width
+    self.queryWidth = queryWidth
+    self.norm = norm
+  }
 }
 
 /// Multi-head latent attention: keys and values are made of a narrow vector for each position, which is all

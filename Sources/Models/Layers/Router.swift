@@ -15,27 +15,51 @@ public struct Routing: Sendable, Equatable {
 
   /// Groups of neighbours, of which the best are looked at.
   public struct Groups: Sendable, Equatable {
-    var count: Int
-    var chosen: Int
+    package var count: Int
+    package var chosen: Int
     /// How many of a group's best scores are added up to the group's.
     var summed: Int
+
+    /// Describes groups.
+    package init(
+      count: Int, chosen: Int, summed: Int
+    ) {
+      self.count = count
+      self.chosen = chosen
+      self.summed = summed
+    }
   }
 
   /// How many experts there are.
   public var experts: Int
   /// How many of them each position goes through.
   public var active: Int
-  var scoring: Scoring
+  package var scoring: Scoring
   /// Whether logits have a bias.
-  var hasBias = false
+  var hasBias: Bool
   /// Whether scores have a bias that decides who is chosen, and is no part of a weight.
-  var hasChoiceBias = false
+  var hasChoiceBias: Bool
   /// `nil` where all experts are one group.
-  var groups: Groups?
+  package var groups: Groups?
   /// Whether the weights of the chosen ones are made to sum up to one,
-  var isNormalised = false
+  package var isNormalised: Bool
   /// and what they are multiplied by then.
-  var scale = 1.0
+  package var scale: Double
+
+  /// Describes a choice of experts.
+  package init(
+    experts: Int, active: Int, scoring: Scoring, hasBias: Bool = false, hasChoiceBias: Bool = false,
+    groups: Groups? = nil, isNormalised: Bool = false, scale: Double = 1.0
+  ) {
+    self.experts = experts
+    self.active = active
+    self.scoring = scoring
+    self.hasBias = hasBias
+    self.hasChoiceBias = hasChoiceBias
+    self.groups = groups
+    self.isNormalised = isNormalised
+    self.scale = scale
+  }
 }
 
 /// Chooses some experts for each position, and says how much each of them counts.

@@ -55,7 +55,7 @@ extension ConfigReader {
   /// - Parameters:
   ///   - last: the last token where the config says nothing of it.
   ///   - endTokens: a sequence that is one of them alone is not forbidden.
-  mutating func tokenLimits(last: [Int], endTokens: [Int]) -> TokenLimits {
+  package mutating func tokenLimits(last: [Int], endTokens: [Int]) -> TokenLimits {
     TokenLimits(
       first: token("forced_bos_token_id", default: nil, on: .nothing),
       last: tokens("forced_eos_token_id", default: last, on: .nothing),

@@ -17,10 +17,10 @@ public struct RecognitionOptions: Sendable {
   /// Whether to look for the numbers of the config that are wrong where tensors do not fit it.
   public var explainsMisfit = false
 
-  /// Options; nothing given means: recognise it.
+  /// Options; nothing given but the families means: recognise it. All families are the module `Families`'.
   public init(
     architecture: String? = nil, dialect: String? = nil, className: String? = nil,
-    dropsTrainingState: Bool = false, allowsExtra: Bool = false, families: [Family] = Family.all
+    dropsTrainingState: Bool = false, allowsExtra: Bool = false, families: [Family]
   ) {
     self.architecture = architecture
     self.dialect = dialect
@@ -41,7 +41,7 @@ extension WeightGraph {
   /// - Throws: `CheckpointError`: unsupported if it is not recognised, malformed if the config is
   ///   broken, refused with every fault if tensors are missing, unexpected or misshapen.
   public init(
-    _ table: TensorTable, config: JSONValue?, options: RecognitionOptions = RecognitionOptions()
+    _ table: TensorTable, config: JSONValue?, options: RecognitionOptions
   ) throws(CheckpointError) {
     let (type, dialect) = try recognized(table, config, options)
     guard let config else {
@@ -68,7 +68,7 @@ extension WeightGraph {
   /// Places the tensors of a checkpoint whose architecture and dialect are known.
   package init(
     _ table: TensorTable, config: JSONValue, as type: any Architecture.Type, in dialect: Dialect,
-    options: RecognitionOptions = RecognitionOptions()
+    options: RecognitionOptions
   ) throws(CheckpointError) {
     try self.init(
       table, usualConfig: usualConfig(config, table, dialect, options), as: type, in: dialect,

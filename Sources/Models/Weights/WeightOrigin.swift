@@ -46,10 +46,11 @@ public struct Formula: Sendable {
 
 extension Formula {
   /// 0, 1, 2, …
-  static let positions = Formula("holds 0, 1, 2, … and is computed") { Double($0) }
+  package static let positions = Formula("holds 0, 1, 2, … and is computed") { Double($0) }
 
   /// The types that tokens have where none are given.
-  static let noTypes = Formula("holds zeros, which types are where none are given") { _ in 0 }
+  package static let noTypes = Formula("holds zeros, which types are where none are given") { _ in 0
+  }
 
   /// A square with ones on and below the diagonal, and zeros above.
   ///

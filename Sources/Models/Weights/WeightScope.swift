@@ -48,7 +48,7 @@ public struct WeightScope<Scalar: ComputeScalar> {
   }
 
   /// The same scope for modules that no output depends on and files may lack, each of them whole.
-  var passengers: WeightScope {
+  package var passengers: WeightScope {
     WeightScope(
       path: path, model: model, visitor: visitor, isUnused: true, resident: resident,
       deferral: deferral, isPassenger: true)

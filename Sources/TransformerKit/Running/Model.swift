@@ -1,5 +1,6 @@
 public import Codecs
 public import Containers
+public import Families
 public import Models
 public import SystemPackage
 public import TensorCore

@@ -1,3 +1,4 @@
+import Families
 import Kernels
 import Models
 import TensorCore

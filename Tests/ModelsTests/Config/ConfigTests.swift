@@ -1,3 +1,4 @@
+import Families
 import Models
 import TensorCore
 import TestSupport
@@ -121,7 +122,9 @@ import Testing
     // A config without sizes is that of bert-base.
     let table = TensorTable()
     let config: JSONValue = ["model_type": "bert"]
-    let error = #expect(throws: CheckpointError.self) { try WeightGraph(table, config: config) }
+    let error = #expect(throws: CheckpointError.self) {
+      try WeightGraph(table, config: config)
+    }
     let lines = error?.details.map { $0.split(separator: " ").joined(separator: " ") } ?? []
     #expect(lines.count == 5 + 12 * 16)
     for name in [
@@ -155,7 +158,8 @@ import Testing
     #expect(known?.category == .failed && known?.description.contains("--config") == true)
     #expect(known?.description.contains("bert") == true)
     let unknown = #expect(throws: CheckpointError.self) {
-      try WeightGraph(TensorTable([Tensor("x", [1], values: [1])]), config: nil)
+      try WeightGraph(
+        TensorTable([Tensor("x", [1], values: [1])]), config: nil)
     }
     #expect(unknown?.category == .unsupported)
   }

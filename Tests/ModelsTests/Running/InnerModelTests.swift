@@ -1,3 +1,4 @@
+import Decoders
 import Kernels
 import Models
 import TensorCore
@@ -124,8 +125,8 @@ private struct Twins: Architecture {
         TensorName(slot.path), slot.shape,
         values: (0..<slot.parameterCount).map { _ in Float.random(in: -1...1, using: &generator) })
     }
-    var options = RecognitionOptions(architecture: Twins.name)
-    options.families = [Family(members: [Twins.self], dialects: [dialect])]
+    let options = RecognitionOptions(
+      architecture: Twins.name, families: [Family(members: [Twins.self], dialects: [dialect])])
     return try WeightGraph(TensorTable(tensors), config: object(config), options: options)
   }
 

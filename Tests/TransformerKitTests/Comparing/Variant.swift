@@ -1,4 +1,5 @@
 import Containers
+import Families
 import Models
 import SystemPackage
 import TensorCore
@@ -123,8 +124,12 @@ func truncatedBfloat16(_ value: Float) -> UInt16 { UInt16(value.bitPattern >> 16
 func float16(_ value: Float) -> UInt16 { Float16(value).bitPattern }
 
 /// The folders of all families among the sources, which are those of their fixtures in small letters.
-let familyFolders = fileNames(
-  in: fixture().removingLastComponent().appending("Sources/Models/Families"))
+let familyFolders = houses.flatMap { house in
+  fileNames(in: fixture().removingLastComponent().appending("Sources/\(house)/Families"))
+}.sorted()
+
+/// The targets that have families: what is built alike stands in one.
+let houses = ["Decoders", "EncoderDecoders", "Encoders"]
 
 /// All cases of all families' fixtures that have a golden: `bert/base`.
 let goldenCases = familyFolders.map { $0.lowercased() }.flatMap { family in

@@ -1,4 +1,5 @@
 import Containers
+import Families
 import Kernels
 import Models
 import SystemPackage
@@ -48,11 +49,13 @@ private let options = OpenOptions(recognition: RecognitionOptions(dropsTrainingS
       guard let tensors = try translated(graph, to: dialect) else { continue }
       let table = try TensorTable(tensors)
       let type = type(of: graph.architecture)
-      let back = try WeightGraph(table, config: graph.completedConfig, as: type, in: dialect)
+      let back = try WeightGraph(
+        table, config: graph.completedConfig, as: type, in: dialect, options: RecognitionOptions())
       #expect(back.dropped.filter { !$0.reason.contains("tied") }.isEmpty)
       #expect(try ModelID(back).digest == id, "\(dialect.fullName)")
       // And it is recognised without being told.
-      let recognised = try WeightGraph(table, config: graph.completedConfig)
+      let recognised = try WeightGraph(
+        table, config: graph.completedConfig)
       #expect(recognised.dialect.fullName == dialect.fullName)
       count += 1
     }

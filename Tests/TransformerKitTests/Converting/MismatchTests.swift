@@ -1,5 +1,6 @@
 import Codecs
 import Containers
+import Families
 import Models
 import SystemPackage
 import TensorCore
@@ -178,7 +179,8 @@ private let linearHalf: JSONValue = [
     }
     return try WeightGraph(
       checkpoint.tensors,
-      config: .object(kept + values.map { JSONValue.Member($0.key, $0.value) }))
+      config: .object(kept + values.map { JSONValue.Member($0.key, $0.value) }),
+      options: RecognitionOptions())
   }
 
   @Test(

@@ -1,4 +1,5 @@
 import Containers
+import Families
 import Foundation
 import Models
 import SystemPackage

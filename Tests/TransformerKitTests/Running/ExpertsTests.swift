@@ -1,5 +1,6 @@
 import Codecs
 import Containers
+import Families
 import Kernels
 import Models
 import Synchronization

@@ -1,4 +1,5 @@
 import Containers
+import Families
 import Models
 import SystemPackage
 import TensorCore

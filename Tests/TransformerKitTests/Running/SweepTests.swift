@@ -1,4 +1,5 @@
 import Containers
+import Families
 import Kernels
 import Models
 import SystemPackage

@@ -1,24 +1,41 @@
 import Kernels
-import TensorCore
+package import TensorCore
 
 /// How the key-values of a GGUF file and a config say the same about a model.
-struct GGUFConfig<Model: Architecture>: Sendable {
+package struct GGUFConfig<Model: Architecture>: Sendable {
   /// What a file calls the architecture.
   var architecture: String
   /// The class that a config names.
   var className: String
   /// What a key of the architecture and one of the config are called that mean the same.
-  var names: KeyValuePairs<String, String> = ggufNames
+  var names: KeyValuePairs<String, String>
   /// What else the config says: facts that follow from others, or from the tensors.
-  var facts: @Sendable (GGUFFacts) throws(CheckpointError) -> [JSONValue.Member] = {
-    facts throws(CheckpointError) in try facts.rotary()
-  }
+  var facts: @Sendable (GGUFFacts) throws(CheckpointError) -> [JSONValue.Member]
   /// What else key-values say.
-  var values: @Sendable (Model, JSONValue) -> [JSONValue.Member] = { _, _ in [] }
+  var values: @Sendable (Model, JSONValue) -> [JSONValue.Member]
   /// Whether a file of that architecture is this member's.
-  var isMember: @Sendable (GGUFFacts) -> Bool = { _ in true }
+  var isMember: @Sendable (GGUFFacts) -> Bool
   /// Whether a model is written as that architecture.
-  var holds: @Sendable (Model) -> Bool = { _ in true }
+  var holds: @Sendable (Model) -> Bool
+
+  /// Describes key-values.
+  package init(
+    architecture: String, className: String, names: KeyValuePairs<String, String> = ggufNames,
+    facts: @escaping @Sendable (GGUFFacts) throws(CheckpointError) -> [JSONValue.Member] = {
+      facts throws(CheckpointError) in try facts.rotary()
+    },
+    values: @escaping @Sendable (Model, JSONValue) -> [JSONValue.Member] = { _, _ in [] },
+    isMember: @escaping @Sendable (GGUFFacts) -> Bool = { _ in true },
+    holds: @escaping @Sendable (Model) -> Bool = { _ in true }
+  ) {
+    self.architecture = architecture
+    self.className = className
+    self.names = names
+    self.facts = facts
+    self.values = values
+    self.isMember = isMember
+    self.holds = holds
+  }
 }
 
 /// What most decoders' configs call what key-values say.
@@ -35,7 +52,7 @@ extension NativeConfig {
   /// - Parameters:
   ///   - facts: what they say of a model, before what the config adds. A key that begins with `tokenizer.` is whole.
   ///   - tensors: what a file holds beside the weights.
-  static func gguf<Model: Architecture>(
+  package static func gguf<Model: Architecture>(
     _ config: GGUFConfig<Model>,
     facts: @escaping @Sendable (Model, JSONValue) -> [JSONValue.Member],
     tensors: @escaping @Sendable (Model) -> [Tensor] = { _ in [] }
@@ -56,7 +73,7 @@ extension NativeConfig {
   }
 
   /// The key-values of a model that files call this or another architecture.
-  func or(_ other: NativeConfig) -> NativeConfig {
+  package func or(_ other: NativeConfig) -> NativeConfig {
     NativeConfig(
       inside: "gguf",
       recognizes: { recognizes($0, $1) || other.recognizes($0, $1) },

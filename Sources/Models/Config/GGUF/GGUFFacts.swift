@@ -1,10 +1,10 @@
 import Kernels
-import TensorCore
+package import TensorCore
 
 /// What the key-values of a GGUF file say about a model, and the tensors that say the rest.
 ///
 /// Keys: ggml, docs/gguf.md, and gguf-py 0.19, `gguf/constants.py` (`Keys`).
-struct GGUFFacts {
+package struct GGUFFacts {
   /// The key that names the architecture, whose name stands before the keys of its facts.
   static let architectureKey = "general.architecture"
 
@@ -19,12 +19,12 @@ struct GGUFFacts {
   }
 
   /// The value of one of the architecture's keys.
-  subscript(key: String) -> JSONValue? { values["\(architecture).\(key)"] }
+  package subscript(key: String) -> JSONValue? { values["\(architecture).\(key)"] }
 
   /// A positive whole number, small enough to be multiplied.
   ///
   /// - Throws: `CheckpointError` if there is none.
-  func count(_ key: String) throws(CheckpointError) -> Int {
+  package func count(_ key: String) throws(CheckpointError) -> Int {
     guard let value = self[key]?.int, (1...ConfigReader.largestExtent).contains(value) else {
       throw CheckpointError(
         .malformed("metadata: \(architecture).\(key) must be a positive integer"))
@@ -33,7 +33,7 @@ struct GGUFFacts {
   }
 
   /// The numbers that a head of queries has.
-  var headSize: Int {
+  package var headSize: Int {
     get throws(CheckpointError) {
       if self["attention.key_length"] != nil { return try count("attention.key_length") }
       return max(1, try count("embedding_length") / (try count("attention.head_count")))
@@ -41,15 +41,15 @@ struct GGUFFacts {
   }
 
   /// A whole number that a file may say as a fraction.
-  func whole(_ key: String) -> Int? {
+  package func whole(_ key: String) -> Int? {
     self[key].flatMap { $0.int ?? $0.double.flatMap { Int(exactly: $0) } }
   }
 
   /// Whether there is a tensor of that name.
-  func has(_ name: String) -> Bool { table[TensorName(name)] != nil }
+  package func has(_ name: String) -> Bool { table[TensorName(name)] != nil }
 
   /// The extents of a tensor.
-  func shape(_ name: String) -> [Int]? { table[TensorName(name)]?.shape }
+  package func shape(_ name: String) -> [Int]? { table[TensorName(name)]?.shape }
 
   /// The numbers of a small tensor.
   ///
@@ -78,7 +78,7 @@ extension GGUFFacts {
   ///   - thetaKey: what the config calls the base; `nil` if the settings alone say it.
   ///   - fractionKey: what it calls the part of a head that is turned; `nil` if whole heads are.
   ///   - weights: the weights of YaRN's logarithm for what a file says of the lower one.
-  func rotary(
+  package func rotary(
     thetaKey: String = "rope_theta", fractionKey: String? = nil,
     weights: (Double) -> (mscale: Double, ofAll: Double) = { (1, $0) }
   ) throws(CheckpointError) -> [JSONValue.Member] {

@@ -1,9 +1,9 @@
 import Kernels
-import TensorCore
+package import TensorCore
 
 extension RotarySettings {
   /// What key-values say of them; factors of their frequencies are tensors.
-  var ggufValues: [JSONValue.Member] {
+  package var ggufValues: [JSONValue.Member] {
     var members: [JSONValue.Member] = [
       .init("rope.dimension_count", .number(turned)),
       .init("rope.freq_base", .double(base)),
@@ -32,7 +32,7 @@ extension RotarySettings {
   }
 
   /// The factors of their frequencies, which are tensors in a file.
-  var ggufTensors: [Tensor] {
+  package var ggufTensors: [Tensor] {
     func tensor(_ name: TensorName, _ numbers: [Double]) -> Tensor {
       let bytes = numbers.flatMap { number in
         (0..<4).map { UInt8(truncatingIfNeeded: Float(number).bitPattern >> (8 * $0)) }

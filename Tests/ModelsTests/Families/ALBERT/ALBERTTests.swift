@@ -1,3 +1,4 @@
+import Encoders
 import Models
 import TensorCore
 import Testing

@@ -1,3 +1,4 @@
+import EncoderDecoders
 import Kernels
 import Models
 import TensorCore

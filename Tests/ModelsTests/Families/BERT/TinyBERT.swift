@@ -1,3 +1,4 @@
+import Families
 import Models
 import TensorCore
 import TestSupport

@@ -1,3 +1,4 @@
+import Decoders
 import Kernels
 import Models
 import TensorCore

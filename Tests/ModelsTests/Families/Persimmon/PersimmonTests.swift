@@ -1,3 +1,4 @@
+import Decoders
 import Models
 import TensorCore
 import Testing

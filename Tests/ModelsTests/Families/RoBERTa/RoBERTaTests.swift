@@ -1,3 +1,4 @@
+import Encoders
 import Kernels
 import Models
 import TensorCore

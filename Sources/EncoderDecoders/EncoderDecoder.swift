@@ -1,0 +1,149 @@
+public import Kernels
+public import Models
+public import TensorCore
+
+/// An architecture that is an encoder with a decoder: it reads its config into a description, and everything else
+/// follows from that.
+///
+/// Outputs, inputs and heads are those of Hugging Face's (transformers 5.x).
+public protocol EncoderDecoder: Architecture {
+  /// The names of its classes.
+  static var classes: [(name: String, head: EncoderDecoderHead)] { get }
+
+  /// What it is made of.
+  var form: EncoderDecoderForm { get }
+}
+
+extension EncoderDecoder {
+  public var head: String {
+    Self.classes.first { $0.head == form.head.task }?.name ?? Self.name
+  }
+
+  public var dimensions: [String: Int] {
+    form.decoder.blocks.first?.attention.shape.dimensions ?? [:]
+  }
+
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
+    form.stages(of: .encoder) + form.stages(of: .decoder) + form.headStages()
+  }
+
+  public var inputs: [InputSlot] {
+    let longest = form.encoder.positions.longest
+    // The states of a text that is classified are taken where `input_ids` has its end tokens.
+    let length: InputSlot.Axis =
+      form.head.task == .sequenceClassification ? .length : .decoderLength
+    return [
+      .ids(Stack.encoder.ids, below: form.words.count(of: .encoder), longest: longest),
+      .mask(Stack.encoder.mask), decoderIDs([.batch, length]),
+      .mask(Stack.decoder.mask, over: length),
+    ]
+  }
+
+  private func decoderIDs(_ axes: [InputSlot.Axis]) -> InputSlot {
+    let name = Stack.decoder.ids
+    let limit = form.words.count(of: .decoder)
+    let longest = form.decoder.positions.longest
+    guard let shift = form.head.shift else {
+      return .ids(name, below: limit, axes: axes, longest: longest)
+    }
+    return .ids(
+      name, below: limit, axes: axes, longest: longest,
+      otherwise: "\(name) is missing, and the config has no \(shift.missingKey)"
+    ) { inputs in shift.shifted(inputs.required(Stack.encoder.ids)) }
+  }
+
+  public func faults(in inputs: ModelInputs) -> [String] {
+    guard form.head.task == .sequenceClassification else { return [] }
+    return EndTokens(form.head.endTokens).faults(in: inputs)
+  }
+
+  public func completing(_ inputs: ModelInputs) -> ModelInputs {
+    var inputs = inputs
+    if form.head.task == .sequenceClassification {
+      EndTokens(form.head.endTokens).end(&inputs, vocabulary: form.words.count(of: .encoder))
+    }
+    if let start = form.head.startToken { inputs.beginDecoder(with: start) }
+    return inputs
+  }
+
+  public var generation: GenerationRules? {
+    guard form.head.task == .conditionalGeneration else { return nil }
+    return GenerationRules(
+      ids: Stack.decoder.ids, mask: Stack.decoder.mask, endTokens: form.head.endTokens,
+      padToken: form.head.padToken, longest: form.decoder.positions.longest,
+      limits: form.head.limits)
+  }
+
+  public func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
+    guard generation != nil else { return try prepare(inputs) }
+    return try prepare(inputs.prompting(with: form.head.startToken))
+  }
+}
+
+extension EncoderDecoderForm {
+  /// The stages of a stack, from ids to states.
+  fileprivate func stages<Scalar: ComputeScalar>(of stack: Stack) -> [Stage<Scalar>] {
+    let form = form(of: stack)
+    return [embeddings(stack)] + form.blocks.indices.map { block($0, stack) } + finish(stack)
+  }
+
+  /// Hidden state `index` of a stack; the last one, once it is normalised if it is, is also an output of its own.
+  private func outputs(_ index: Int, _ stack: Stack, isNormalised: Bool = false) -> [StageOutput] {
+    let form = form(of: stack)
+    let isLast = index == form.blocks.count
+    if isLast && form.norm != nil && !isNormalised { return [] }
+    let hidden = StageOutput.hidden(
+      index, from: stack.state, named: stack.rawValue + "_hidden_states")
+    guard isLast else { return [hidden] }
+    if stack == .encoder {
+      return [hidden, .final("encoder_last_hidden_state", from: stack.state)]
+    }
+    return head.task == .base
+      ? [hidden, .final("last_hidden_state", from: stack.state)] : [hidden]
+  }
+
+  private func embeddings<Scalar: ComputeScalar>(_ stack: Stack) -> Stage<Scalar> {
+    Stage(
+      "\(stack.rawValue).embeddings", outputs: outputs(0, stack), runsOnce: stack == .encoder,
+      work: stack.work()
+    ) { scope throws(CheckpointError) in
+      let embedding: StackEmbedding<Scalar> = try embedding(stack, scope)
+      return { states throws(CheckpointError) in
+        states[stack.state] = try embedding(
+          states.inputs.required(stack.ids), first: stack == .decoder ? states.firstPosition : 0)
+      }
+    }
+  }
+
+  private func block<Scalar: ComputeScalar>(_ layer: Int, _ stack: Stack) -> Stage<Scalar> {
+    Stage(
+      "\(stack.rawValue).blocks.\(layer)", outputs: outputs(layer + 1, stack),
+      runsOnce: stack == .encoder, work: stack.work(seesEncoder: true)
+    ) { scope throws(CheckpointError) in
+      let block = try form(of: stack).blocks[layer].load(
+        scope.module(stack.rawValue, .sequence).module("blocks", .sequence)
+          .module("\(layer)", .block),
+        width: width)
+      return { states throws(CheckpointError) in
+        states[stack.state] = try block(states[stack.state], &states)
+      }
+    }
+  }
+
+  /// The normalisation after a stack's last block, if there is one.
+  private func finish<Scalar: ComputeScalar>(_ stack: Stack) -> [Stage<Scalar>] {
+    let form = form(of: stack)
+    guard let norm = form.norm else { return [] }
+    return [
+      Stage(
+        "\(stack.rawValue).norm", outputs: outputs(form.blocks.count, stack, isNormalised: true),
+        runsOnce: stack == .encoder, work: stack.work()
+      ) { scope throws(CheckpointError) in
+        let norm = try Norm(scope.module(stack.rawValue, .sequence), "norm", norm, width: width)
+        return { states throws(CheckpointError) in
+          states[stack.state] = norm(states[stack.state])
+        }
+      }
+    ]
+  }
+}

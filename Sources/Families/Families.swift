@@ -1,0 +1,71 @@
+import Decoders
+import EncoderDecoders
+import Encoders
+public import Models
+public import TensorCore
+
+extension Family {
+  /// The families that there are, a line each.
+  public static let all: [Family] = [
+    .albert,
+    .bart,
+    .bert,
+    .bloom,
+    .codeGen,
+    .cohere,
+    .deberta,
+    .deepSeek,
+    .distilBERT,
+    .electra,
+    .esm,
+    .falcon,
+    .gemma,
+    .glm,
+    .gpt1,
+    .gpt2,
+    .gptBigCode,
+    .gptJ,
+    .gptNeo,
+    .gptNeoX,
+    .gptOSS,
+    .granite,
+    .llama,
+    .mixtral,
+    .modernBERT,
+    .mpnet,
+    .mpt,
+    .nemotron,
+    .nomicBERT,
+    .olmo,
+    .opt,
+    .persimmon,
+    .phi,
+    .roberta,
+    .roFormer,
+    .stableLM,
+    .starCoder2,
+    .t5,
+    .xglm,
+  ]
+}
+
+extension RecognitionOptions {
+  /// Options with all families; nothing given means: recognise it.
+  public init(
+    architecture: String? = nil, dialect: String? = nil, className: String? = nil,
+    dropsTrainingState: Bool = false, allowsExtra: Bool = false
+  ) {
+    self.init(
+      architecture: architecture, dialect: dialect, className: className,
+      dropsTrainingState: dropsTrainingState, allowsExtra: allowsExtra, families: Family.all)
+  }
+}
+
+extension WeightGraph {
+  /// Understands a checkpoint of any family: recognises architecture and dialect, and places every tensor.
+  ///
+  /// - Throws: what `init(_:config:options:)` throws.
+  public init(_ table: TensorTable, config: JSONValue?) throws(CheckpointError) {
+    try self.init(table, config: config, options: RecognitionOptions())
+  }
+}
