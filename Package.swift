@@ -88,8 +88,10 @@ let package = Package(
       name: "EncoderDecoders", dependencies: ["Models", "TensorCore", "Kernels"],
       swiftSettings: strict),
     .target(
+      name: "Vision", dependencies: ["Models", "TensorCore", "Kernels"], swiftSettings: strict),
+    .target(
       name: "Families",
-      dependencies: ["Decoders", "Encoders", "EncoderDecoders", "Models", "TensorCore"],
+      dependencies: ["Decoders", "Encoders", "EncoderDecoders", "Vision", "Models", "TensorCore"],
       swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(

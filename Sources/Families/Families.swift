@@ -3,6 +3,7 @@ import EncoderDecoders
 import Encoders
 public import Models
 public import TensorCore
+import Vision
 
 extension Family {
   /// The families that there are, a line each.
@@ -15,6 +16,7 @@ extension Family {
     .cohere,
     .deberta,
     .deepSeek,
+    .dinov2,
     .distilBERT,
     .electra,
     .esm,
@@ -45,6 +47,7 @@ extension Family {
     .stableLM,
     .starCoder2,
     .t5,
+    .vit,
     .xglm,
   ]
 }

@@ -195,6 +195,7 @@ import TransformerKit
       ("blocks", declared("Models/Blocks", "public struct ", having: "Form")),
       ("decoders", declared("Decoders", "public struct ", having: "Form")),
       ("encoders", declared("Encoders", "public struct ", having: "Form")),
+      ("pictures", declared("Vision", "public struct ", having: "Form")),
       ("heads", declared("Models/Heads", "  package static func ")),
       ("kernels", kernels),
       ("roles", declared("Models/Weights/WeightSlot.swift", "  case ")),

@@ -36,6 +36,9 @@ public struct BlockForm: Sendable, Equatable {
   public var cross: CrossAttentionForm?
   /// What the layers' results are multiplied by before they are added to the stream.
   public var residualFactor = 1.0
+  /// Whether they are multiplied by learned numbers then, one for each of the stream's. Touvron et al., arXiv
+  /// 2103.17239, §2.1.
+  public var isScaled = false
 
   /// Describes a block with one feed-forward network.
   public init(
@@ -66,6 +69,10 @@ public struct BlockForm: Sendable, Equatable {
     func norm(_ name: String, if isThere: Bool) throws(CheckpointError) -> Norm<Scalar>? {
       isThere ? try Norm(scope, name, self.norm, width: width) : nil
     }
+    func scale(_ name: String) throws(CheckpointError) -> NDArray<Scalar>? {
+      guard isScaled else { return nil }
+      return try scope.module(name, .linear).weight("weight", [width], .normWeight)
+    }
     let (hasOwn, hasSecond, hasPost): (Bool, Bool, Bool) =
       switch arrangement {
       case .normBefore, .normAfter, .normOfStream: (true, true, false)
@@ -78,12 +85,14 @@ public struct BlockForm: Sendable, Equatable {
       attentionNorm: try norm("attention_norm", if: hasOwn && hasAttentionNorm),
       attention: try attention.load(scope.module("attention", .attention), width: width),
       attentionPostNorm: try norm("attention_post_norm", if: hasPost),
+      attentionScale: try scale("attention_scale"),
       cross: try cross.map { cross throws(CheckpointError) in
         try cross.load(scope, width: width, norm: self.norm)
       },
       feedForwardNorm: try norm("feed_forward_norm", if: hasSecond),
       feedForward: try feedForward.load(scope, width: width),
-      feedForwardPostNorm: try norm("feed_forward_post_norm", if: hasPost))
+      feedForwardPostNorm: try norm("feed_forward_post_norm", if: hasPost),
+      feedForwardScale: try scale("feed_forward_scale"))
   }
 }
 
@@ -93,10 +102,12 @@ package struct Block<Scalar: ComputeScalar> {
   let attentionNorm: Norm<Scalar>?
   let attention: SelfAttention<Scalar>
   let attentionPostNorm: Norm<Scalar>?
+  let attentionScale: NDArray<Scalar>?
   let cross: CrossAttention<Scalar>?
   let feedForwardNorm: Norm<Scalar>?
   let feedForward: Feeding<Scalar>
   let feedForwardPostNorm: Norm<Scalar>?
+  let feedForwardScale: NDArray<Scalar>?
 
   /// `[batch, length, width]` to the same.
   package func callAsFunction(
@@ -125,7 +136,9 @@ package struct Block<Scalar: ComputeScalar> {
     _ x: NDArray<Scalar>, onto stream: NDArray<Scalar>, _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
     guard isPlain(attentionPostNorm) else {
-      return add(attention(x, adding: nil, &states), normalised: attentionPostNorm, onto: stream)
+      return add(
+        attention(x, adding: nil, &states), normalised: attentionPostNorm, scaledBy: attentionScale,
+        onto: stream)
     }
     return attention(x, adding: stream, &states)
   }
@@ -140,18 +153,23 @@ package struct Block<Scalar: ComputeScalar> {
   ) throws(CheckpointError) -> NDArray<Scalar> {
     guard isPlain(feedForwardPostNorm) else {
       return add(
-        try feedForward(x, adding: nil), normalised: feedForwardPostNorm, onto: stream)
+        try feedForward(x, adding: nil), normalised: feedForwardPostNorm,
+        scaledBy: feedForwardScale, onto: stream)
     }
     return try feedForward(x, adding: stream)
   }
 
   /// Whether a layer's result is added to the stream as it is, which its last product can do.
-  private func isPlain(_ norm: Norm<Scalar>?) -> Bool { norm == nil && form.residualFactor == 1 }
+  private func isPlain(_ norm: Norm<Scalar>?) -> Bool {
+    norm == nil && form.residualFactor == 1 && !form.isScaled
+  }
 
   private func add(
-    _ result: NDArray<Scalar>, normalised norm: Norm<Scalar>?, onto stream: NDArray<Scalar>
+    _ result: NDArray<Scalar>, normalised norm: Norm<Scalar>?, scaledBy scale: NDArray<Scalar>?,
+    onto stream: NDArray<Scalar>
   ) -> NDArray<Scalar> {
-    let result = norm.applied(to: result)
+    var result = norm.applied(to: result)
+    if let scale { result = multiplyBroadcasting(result, scale) }
     let factor = form.residualFactor
     return Kernels.add(stream, factor == 1 ? result : scaled(result, by: factor))
   }

@@ -132,6 +132,7 @@ struct InputReader {
 
   /// The shape of an input that follows others, if these are right.
   private func shape(of slot: InputSlot) -> [Int]? {
+    if case .size(let size)? = slot.axes.last { return extents[.batch].map { [$0.size, size] } }
     guard let length = slot.axes.last, let count = rows[length], let extent = extents[length] else {
       return nil
     }

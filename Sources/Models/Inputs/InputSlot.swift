@@ -96,9 +96,10 @@ public struct InputSlot: Sendable {
   }
 
   /// Kinds of text, which are 0 where they are not given.
-  package static func types(_ name: String, below limit: Int) -> InputSlot {
-    InputSlot(
-      name: name, axes: [.batch, .length], content: .types(below: limit), absence: .zeros)
+  package static func types(
+    _ name: String, below limit: Int, axes: [Axis] = [.batch, .length]
+  ) -> InputSlot {
+    InputSlot(name: name, axes: axes, content: .types(below: limit), absence: .zeros)
   }
 
   /// A padding mask, which allows all where it is not given.

@@ -60,7 +60,7 @@ struct ProbeMaker {
     var inputs = ModelInputs([:])
     let hasChoices = slots.contains { $0.leads && $0.hasChoices }
     for slot in slots {
-      let length = slot.axes.last == .decoderLength ? extents.decoderLength : extents.length
+      let length = slot.axes.last.map { extents[$0] } ?? extents.length
       if case .numbers = slot.content {
         inputs.numbers[slot.name] = numbers(slot.axes.map { extents[$0] })
         continue

@@ -1,0 +1,168 @@
+public import Kernels
+public import Models
+import TensorCore
+
+/// An architecture that is an encoder of pictures: it reads its config into a description, and everything else
+/// follows from that.
+///
+/// Outputs, inputs and heads are those of Hugging Face's (transformers 5.x). A picture has the size that the config
+/// says: positions are not interpolated.
+public protocol ImageEncoder: Architecture {
+  /// The names of its classes.
+  static var classes: [(name: String, head: ImageHead)] { get }
+
+  /// What it is made of.
+  var form: ImageEncoderForm { get }
+}
+
+extension ImageEncoder {
+  public var head: String {
+    Self.classes.first { $0.head == form.head.task }?.name ?? Self.name
+  }
+
+  public var dimensions: [String: Int] { form.blocks.first?.attention.shape.dimensions ?? [:] }
+
+  public var hiddenWidth: Int? { form.width }
+
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
+    [form.embeddings()] + form.blocks.indices.map(form.block) + [form.finish()]
+      + form.headStages()
+  }
+
+  public var inputs: [InputSlot] {
+    let embedding = form.embedding
+    let pixels = InputSlot.numbers(
+      "pixel_values",
+      [.batch, .size(embedding.channels), .size(embedding.image[0]), .size(embedding.image[1])])
+    guard embedding.masking == .token else { return [pixels] }
+    return [
+      pixels,
+      .types("bool_masked_pos", below: 2, axes: [.batch, .size(embedding.patches)]),
+    ]
+  }
+}
+
+extension ImageEncoderForm {
+  /// All tokens of all pictures.
+  fileprivate var work: @Sendable (ModelInputs) -> StageWork {
+    let tokens = embedding.tokens
+    return { inputs in
+      let batch = inputs.numbers["pixel_values"]?.shape.first ?? 1
+      return StageWork(positions: batch * tokens, length: tokens)
+    }
+  }
+
+  fileprivate func embeddings<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    Stage("embeddings", outputs: [.hidden(0, from: "hidden")], work: work) {
+      scope throws(CheckpointError) in
+      let embedding = try embedding.load(scope.module("embeddings", .embedding), width: width)
+      return { states throws(CheckpointError) in
+        states["hidden"] = embedding(states.inputs)  // [batch, tokens, width]
+      }
+    }
+  }
+
+  fileprivate func block<Scalar: ComputeScalar>(_ layer: Int) -> Stage<Scalar> {
+    Stage(
+      "encoder.blocks.\(layer)", outputs: [.hidden(layer + 1, from: "hidden")], work: work
+    ) { scope throws(CheckpointError) in
+      let block = try blocks[layer].load(
+        scope.module("encoder", .sequence).module("blocks", .sequence).module("\(layer)", .block),
+        width: width)
+      return { states throws(CheckpointError) in
+        states["hidden"] = try block(states["hidden"], &states)
+      }
+    }
+  }
+
+  /// The normalisation after the last block. Hidden states are those before it.
+  fileprivate func finish<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    let outputs: [StageOutput] =
+      head.task == .base ? [.final("last_hidden_state", from: "normalised")] : []
+    return Stage("encoder.norm", outputs: outputs, work: work) { scope throws(CheckpointError) in
+      let norm = try Norm(scope.module("encoder", .sequence), "norm", norm, width: width)
+      return { states throws(CheckpointError) in states["normalised"] = norm(states["hidden"]) }
+    }
+  }
+}
+
+/// Embeddings with their weights.
+private struct ImageEmbedding<Scalar: ComputeScalar> {
+  let form: ImageEmbeddingForm
+  let weight: NDArray<Scalar>
+  let bias: NDArray<Scalar>
+  let leading: [NDArray<Scalar>]
+  let position: NDArray<Scalar>
+  let mask: NDArray<Scalar>?
+
+  /// `[batch, tokens, width]`
+  func callAsFunction(_ inputs: ModelInputs) -> NDArray<Scalar> {
+    let pixels = inputs.numbers("pixel_values", as: Scalar.self)
+    let batch = pixels.shape[0]
+    let width = position.shape[1]
+    let rows = convolve(
+      pixels, weight: weight, bias: bias, vertical: ConvolutionAxis(stride: form.patch[0]),
+      horizontal: ConvolutionAxis(stride: form.patch[1]))
+    // [batch, width, rows, columns] to [batch, patches, width]
+    var patches = permute(
+      rows.reshaped([batch, width, form.patches]), [0, 2, 1])
+    if let mask { patches = masked(patches, mask, inputs.required("bool_masked_pos")) }
+    let tokens = leading.map { token in
+      NDArray(
+        shape: [batch, token.shape[0], width],
+        elements: (0..<batch).flatMap { _ in token.elements })
+    }
+    // Positions are those of class tokens, then of patches.
+    let positions = position.reshaped([1, position.shape[0], width])
+    let parts = split(
+      positions, axis: 1, sizes: [form.classTokens, form.patches])
+    var placed: [NDArray<Scalar>] = []
+    if form.classTokens > 0 {
+      let classes = join(Array(tokens.prefix(form.classTokens)), axis: 1)
+      placed.append(addBroadcasting(classes, parts[0]))
+    }
+    placed += tokens.dropFirst(form.classTokens)
+    placed.append(addBroadcasting(patches, parts[1]))
+    return join(placed, axis: 1)
+  }
+
+  /// The patches, with a token in place of those that are masked.
+  private func masked(
+    _ patches: NDArray<Scalar>, _ token: NDArray<Scalar>, _ masks: NDArray<Int>
+  ) -> NDArray<Scalar> {
+    let isMasked = masks.elements.map { $0 != 0 }
+    let kept = NDArray(shape: masks.shape + [1], elements: isMasked.map { Scalar($0 ? 0 : 1) })
+    let taken = NDArray(shape: masks.shape + [1], elements: isMasked.map { Scalar($0 ? 1 : 0) })
+    return add(
+      multiplyBroadcasting(patches, kept),
+      multiplyBroadcasting(token.reshaped([1] + token.shape), taken))
+  }
+}
+
+extension ImageEmbeddingForm {
+  fileprivate func load<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, width: Int
+  ) throws(CheckpointError) -> ImageEmbedding<Scalar> {
+    let projection = scope.module("patch", .linear)
+    let weight = try projection.weight("weight", [width, channels] + patch, .linear)
+    let bias = try projection.weight("bias", [width], .bias)
+    func token(_ name: String, rows: Int = 1) throws(CheckpointError) -> NDArray<Scalar> {
+      try scope.module(name, .embedding).weight("weight", [rows, width], .embedding)
+    }
+    var leading: [NDArray<Scalar>] = []
+    for name in ["class", "distillation"].prefix(classTokens) { leading.append(try token(name)) }
+    if registers > 0 { leading.append(try token("registers", rows: registers)) }
+    let position = try token("position", rows: classTokens + patches)
+    let mask: NDArray<Scalar>?
+    switch masking {
+    case .none: mask = nil
+    case .token: mask = try token("mask")
+    case .unread:
+      mask = nil
+      _ = try scope.module("mask", .embedding, isUnused: true).weight(
+        "weight", [1, width], .embedding, origin: .passenger)
+    }
+    return ImageEmbedding(
+      form: self, weight: weight, bias: bias, leading: leading, position: position, mask: mask)
+  }
+}

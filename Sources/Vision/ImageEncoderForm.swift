@@ -1,0 +1,149 @@
+public import Kernels
+public import Models
+
+/// A Transformer encoder of pictures, described: what it is made of, and in which order. `ImageEncoder` makes
+/// the forward pass of it.
+///
+/// A family reads its config into one of these. Blocks are those that encoders of texts have, too. A piece that is
+/// missing is added here or there, as a general form and not under a family's name.
+public struct ImageEncoderForm: Sendable, Equatable {
+  /// The width of the stream.
+  public var width: Int
+  /// What a picture becomes.
+  public var embedding: ImageEmbeddingForm
+  /// The blocks in order.
+  public var blocks: [BlockForm]
+  /// The normalisation after the last block.
+  public var norm: NormForm
+  /// What else the base model makes of the first token; `nil` for nothing.
+  public var pooler: ImagePooler?
+  /// What stands on it.
+  public var head: ImageHeadForm
+
+  /// Describes an encoder.
+  public init(
+    width: Int, embedding: ImageEmbeddingForm, blocks: [BlockForm], norm: NormForm,
+    pooler: ImagePooler? = nil, head: ImageHeadForm
+  ) {
+    self.width = width
+    self.embedding = embedding
+    self.blocks = blocks
+    self.norm = norm
+    self.pooler = pooler
+    self.head = head
+  }
+}
+
+/// What a picture becomes before the first block: patches, each through one linear layer, behind tokens that stand
+/// for the whole. Dosovitskiy et al., arXiv 2010.11929, §3.1, eq. 1.
+public struct ImageEmbeddingForm: Sendable, Equatable {
+  /// How many numbers a pixel has.
+  public var channels: Int
+  /// The picture's height and width in pixels.
+  public var image: [Int]
+  /// A patch's height and width in pixels.
+  public var patch: [Int]
+  /// How many tokens stand before the patches and have positions: one for the class, or a second one for what
+  /// distillation teaches. Touvron et al., arXiv 2012.12877, §4.
+  public var classTokens = 1
+  /// How many tokens without positions stand behind those. Darcet et al., arXiv 2309.16588, §2.2.
+  public var registers = 0
+  /// What becomes of patches that an input masks.
+  public var masking: PatchMasking
+
+  /// Describes embeddings.
+  public init(
+    channels: Int, image: [Int], patch: [Int], classTokens: Int = 1, registers: Int = 0,
+    masking: PatchMasking = .none
+  ) {
+    self.channels = channels
+    (self.image, self.patch) = (image, patch)
+    self.classTokens = classTokens
+    self.registers = registers
+    self.masking = masking
+  }
+
+  /// How many patches stand above each other, and side by side.
+  public var grid: [Int] { zip(image, patch).map { $0 / $1 } }
+  /// How many patches a picture has.
+  public var patches: Int { grid.reduce(1, *) }
+  /// How many tokens stand before them.
+  public var leading: Int { classTokens + registers }
+  /// How many tokens there are.
+  public var tokens: Int { leading + patches }
+}
+
+/// What becomes of patches that an input masks.
+public enum PatchMasking: Sendable, Equatable {
+  /// No patch can be masked.
+  case none
+  /// A learned token stands for them.
+  case token
+  /// No patch can be masked, but files have the token.
+  case unread
+}
+
+/// What a base model makes of the first token beside the states of all.
+public enum ImagePooler: Sendable, Equatable {
+  /// Its state as it is.
+  case state
+  /// A linear layer to that width, and an activation.
+  case dense(width: Int, Activation)
+}
+
+/// What stands on an encoder of pictures.
+public enum ImageHead: Sendable, CaseIterable {
+  case base
+  case classification
+  case classificationWithTeacher
+  case maskedImage
+
+  /// The classes of an architecture as Hugging Face usually names them: `…Model`, `…ForImageClassification`, …
+  public static func classes(
+    of prefix: String, _ heads: [ImageHead]
+  ) -> [(name: String, head: ImageHead)] {
+    heads.map { (prefix + $0.ending, $0) }
+  }
+
+  private var ending: String {
+    switch self {
+    case .base: "Model"
+    case .classification: "ForImageClassification"
+    case .classificationWithTeacher: "ForImageClassificationWithTeacher"
+    case .maskedImage: "ForMaskedImageModeling"
+    }
+  }
+
+  /// What the stored weights show.
+  public init(isStored: (String) -> Bool) {
+    if isStored("teacher_classifier.weight") {
+      self = .classificationWithTeacher
+    } else if isStored("classifier.weight") {
+      self = .classification
+    } else if isStored("picture_head.weight") {
+      self = .maskedImage
+    } else {
+      self = .base
+    }
+  }
+}
+
+/// A head on an encoder of pictures, described.
+public struct ImageHeadForm: Sendable, Equatable {
+  /// What it is.
+  public var task: ImageHead
+  /// The number of labels.
+  public var labels: Int
+  /// Whether a picture is classified by the mean of its patches, too, behind the first token.
+  public var readsPatches = false
+  /// How many pixels high and wide what a head makes of each patch is.
+  public var stride = 1
+
+  /// Describes a head.
+  public init(task: ImageHead, labels: Int, readsPatches: Bool = false, stride: Int = 1) {
+    self.task = task
+    self.labels = labels
+    self.readsPatches = readsPatches
+    self.stride = stride
+  }
+}

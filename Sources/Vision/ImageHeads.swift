@@ -1,0 +1,104 @@
+import Kernels
+import Models
+import TensorCore
+
+extension ImageEncoderForm {
+  /// What stands behind the last normalisation.
+  func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    switch head.task {
+    case .base: pooler.map { [pooled(by: $0)] } ?? []
+    case .classification: [classifier()]
+    case .classificationWithTeacher: [classifiers()]
+    case .maskedImage: [reconstruction()]
+    }
+  }
+
+  /// `pooler_output`
+  private func pooled<Scalar: ComputeScalar>(by pooler: ImagePooler) -> Stage<Scalar> {
+    Stage("pooler", outputs: [.final("pooler_output")]) { scope throws(CheckpointError) in
+      let dense: Linear<Scalar>?
+      switch pooler {
+      case .state: dense = nil
+      case .dense(let output, let activation):
+        dense = try Linear(
+          scope.module("pooler", .linear), in: width, out: output, activation: activation)
+      }
+      return { states throws(CheckpointError) in
+        let first = position(0, of: states["normalised"])  // [batch, width]
+        states["pooler_output"] = dense.map { $0(first) } ?? first
+      }
+    }
+  }
+
+  /// `logits`: of the first token, and of the mean of the patches if they are read.
+  private func classifier<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let classifier = try Linear(
+        scope.module("classifier", .linear), in: head.readsPatches ? 2 * width : width,
+        out: head.labels)
+      return { states throws(CheckpointError) in
+        let x = states["normalised"]
+        let first = position(0, of: x)
+        states["logits"] = classifier(
+          head.readsPatches ? join([first, meanOfPatches(x)], axis: 1) : first)
+      }
+    }
+  }
+
+  /// `cls_logits`, `distillation_logits`, and their mean, `logits`.
+  private func classifiers<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    let names = ["logits", "cls_logits", "distillation_logits"]
+    return Stage("classifier", outputs: names.map { .final($0) }) {
+      scope throws(CheckpointError) in
+      let own = try Linear(scope.module("classifier", .linear), in: width, out: head.labels)
+      let teacher = try Linear(
+        scope.module("teacher_classifier", .linear), in: width, out: head.labels)
+      return { states throws(CheckpointError) in
+        let x = states["normalised"]
+        let (first, second) = (own(position(0, of: x)), teacher(position(1, of: x)))
+        states["cls_logits"] = first
+        states["distillation_logits"] = second
+        states["logits"] = scaled(add(first, second), by: 0.5)
+      }
+    }
+  }
+
+  /// `reconstruction`: `[batch, channels, height, width]`, of each patch a square of pixels.
+  ///
+  /// Shi et al., arXiv 1609.05158, §2.2, eq. 4: what a patch's channels become, row by row.
+  private func reconstruction<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    let (side, channels) = (head.stride, embedding.channels)
+    return Stage("picture_head", outputs: [.final("reconstruction")]) {
+      scope throws(CheckpointError) in
+      let head = try Linear(
+        scope.module("picture_head", .linear), in: width, out: channels * side * side)
+      return { states throws(CheckpointError) in
+        // [batch, patches, channels × side × side]
+        let pixels = head(patches(of: states["normalised"]))
+        let (batch, grid) = (pixels.shape[0], embedding.grid)
+        let parts = pixels.reshaped([batch, grid[0], grid[1], channels, side, side])
+        states["reconstruction"] = permute(parts, [0, 3, 1, 4, 2, 5])
+          .reshaped([batch, channels, grid[0] * side, grid[1] * side])
+      }
+    }
+  }
+
+  /// `[batch, patches, width]`
+  private func patches<Scalar: ComputeScalar>(of x: NDArray<Scalar>) -> NDArray<Scalar> {
+    split(x, axis: 1, sizes: [embedding.leading, embedding.patches])[1]
+  }
+
+  /// `[batch, width]`
+  private func meanOfPatches<Scalar: ComputeScalar>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+    let all = patches(of: x)
+    let (batch, count) = (all.shape[0], embedding.patches)
+    var sums = [Scalar](repeating: 0, count: batch * width)
+    for picture in 0..<batch {
+      for patch in 0..<count {
+        let start = (picture * count + patch) * width
+        for column in 0..<width { sums[picture * width + column] += all.elements[start + column] }
+      }
+    }
+    return NDArray(shape: [batch, width], elements: sums.map { $0 / Scalar(count) })
+  }
+}

@@ -1,0 +1,45 @@
+import Models
+
+/// Rules that dialects of encoders of pictures share.
+extension [Rule] {
+  /// Embeddings, attention and the last normalisation as Hugging Face names them: `MODEL.encoder.layer.0.…`.
+  ///
+  /// - Parameters:
+  ///   - model: what all names begin with, and a dot.
+  ///   - norms: what the blocks' normalisations are called there, and here.
+  ///   - maskAxes: how many axes of one element stand before the mask token's.
+  static func huggingFaceImageEncoder(
+    _ model: String, norms: ModuleNames, maskAxes: Int
+  ) -> [Rule] {
+    let embeddings = "\(model)embeddings."
+    var rules = rename("\(embeddings)patch_embeddings.projection", "embeddings.patch")
+    rules += tensor("\(embeddings)cls_token", .leading("embeddings.class.weight", axes: 1))
+    rules += tensor(
+      "\(embeddings)distillation_token", .leading("embeddings.distillation.weight", axes: 1))
+    rules += tensor(
+      "\(embeddings)register_tokens", .leading("embeddings.registers.weight", axes: 1))
+    rules += tensor(
+      "\(embeddings)mask_token", .leading("embeddings.mask.weight", axes: maskAxes - 1))
+    rules += tensor(
+      "\(embeddings)position_embeddings", .leading("embeddings.position.weight", axes: 1))
+    let blocks = "\(model)encoder.layer.{i}."
+    let names: ModuleNames = [
+      "attention.attention.query": "attention.query", "attention.attention.key": "attention.key",
+      "attention.attention.value": "attention.value", "attention.output.dense": "attention.output",
+    ]
+    rules += imageBlocks(blocks, names) + imageBlocks(blocks, norms)
+    return rules + rename("\(model)layernorm", "encoder.norm")
+  }
+
+  /// Modules of each block.
+  static func imageBlocks(_ prefix: String, _ names: ModuleNames) -> [Rule] {
+    names.flatMap { rename(prefix + $0.key, "encoder.blocks.{i}." + $0.value) }
+  }
+}
+
+extension Layout {
+  /// A weight with so many axes of one element before its own.
+  static func leading(_ path: String, axes: Int) -> Layout {
+    (0..<axes).reduce(.weight(path)) { layout, _ in .unit(layout, axis: 0) }
+  }
+}

@@ -1,0 +1,89 @@
+import Kernels
+import Models
+import TensorCore
+
+/// The extents of an encoder of pictures, and what its config calls as most of them do.
+struct ImageSizes {
+  var width: Int
+  var layers: Int
+  var heads: Int
+  var channels: Int
+  var image: [Int]
+  var patch: [Int]
+  var hasBias: Bool
+  var activation: Activation
+  var norm: NormForm
+
+  /// What stands for what a config does not say.
+  struct Defaults {
+    var epsilon = 1e-12
+    var patch = 16
+  }
+
+  /// How many numbers a head has.
+  var headSize: Int { max(1, width / heads) }
+
+  /// Blocks whose attention sees all of a picture.
+  func blocks(_ feedForward: FeedForwardForm, isScaled: Bool = false) -> [BlockForm] {
+    var block = BlockForm(
+      attention: SelfAttentionForm(
+        shape: AttentionShape(heads: heads, headSize: headSize), hasBias: hasBias, seesAhead: true),
+      feedForward: feedForward, norm: norm)
+    block.isScaled = isScaled
+    return Array(repeating: block, count: layers)
+  }
+}
+
+extension ConfigReader {
+  /// The extents of an encoder under the keys that most configs have for them.
+  mutating func imageSizes(_ usual: ImageSizes.Defaults) -> ImageSizes {
+    disregard(["attention_probs_dropout_prob", "hidden_dropout_prob"])
+    let sizes = ImageSizes(
+      width: count("hidden_size", default: 768, on: .weights),
+      layers: count(
+        "num_hidden_layers", default: 12, limit: Self.mostLayers, minimum: 0, on: .weights),
+      heads: count("num_attention_heads", default: 12, on: .outputs(as: "heads")),
+      channels: count("num_channels", default: 3, limit: 1 << 20, on: .weights),
+      image: extents("image_size", default: 224, on: .outputs(as: "image")),
+      patch: extents("patch_size", default: usual.patch, on: .weights),
+      hasBias: flag("qkv_bias", default: true, on: .weights),
+      activation: activation("hidden_act", default: .gelu),
+      norm: .layer(epsilon: epsilon("layer_norm_eps", default: usual.epsilon)))
+    rejectUndivided(sizes.width, "hidden_size", by: sizes.heads, "num_attention_heads")
+    if faults.isEmpty, zip(sizes.image, sizes.patch).contains(where: { $0 < $1 }) {
+      reject("image_size is smaller than patch_size: there is no patch")
+    }
+    return sizes
+  }
+
+  /// A height and a width: a number that is both, or a list of two.
+  private mutating func extents(
+    _ key: String, default standard: Int, on bearing: ConfigFact.Bearing
+  ) -> [Int] {
+    fact(
+      key, .other, on: bearing, default: [standard, standard],
+      json: { $0[0] == $0[1] ? .number($0[0]) : .array($0.map { .number($0) }) }
+    ) { value in
+      let extents = value.elements.map { $0.map(\.int) } ?? [value.int, value.int]
+      let known = extents.compactMap { $0 }.filter { (1...Self.largestPicture).contains($0) }
+      guard known.count == 2, extents.count == 2 else {
+        return .fault(
+          "must be an integer from 1 to \(Self.largestPicture), or a list of two, is"
+            + " \(value.text())")
+      }
+      return .value(known)
+    }
+  }
+
+  /// The largest height or width of a picture that is believed, in pixels.
+  private static var largestPicture: Int { 1 << 16 }
+
+  /// The head, by the class that the config names, or by the weights.
+  mutating func imageHead(
+    _ classes: [(name: String, head: ImageHead)], isStored: (String) -> Bool
+  ) -> ImageHeadForm {
+    let labels = labelCount()
+    return ImageHeadForm(
+      task: head(classes) { ImageHead(isStored: isStored) }, labels: labels)
+  }
+}
