@@ -59,7 +59,9 @@ private func facts(
     mutant.config = [(fact.path, value)]
     mutant.pair = [Mutant.Expected("config", name)]
     mutant.golden = [Mutant.Expected("config", key)]
-    if name.contains("clip") { mutant.slack = "nothing may be as large as either bound" }
+    if name.contains("clip") || name.contains("limit") {
+      mutant.slack = "nothing may be as large as either bound"
+    }
     return mutant
   }
 }

@@ -64,6 +64,20 @@ import TransformerKit
         == .different(beyond.stage("embeddings, state rotary")))
   }
 
+  @Test func `what holds for short texts alone is seen in one`() throws {
+    let config = try openModel("phi/phi3_long").graph.config
+    let scaling = try #require(config["rope_scaling"]?.members)
+    let short = try #require(config["rope_scaling"]?["short_factor"]?.elements)
+    let other = scaling.map { member in
+      member.key == "short_factor"
+        ? JSONValue.Member(member.key, .array(Array(short.suffix(1) + short.dropLast()))) : member
+    }
+    #expect(
+      try verdict("phi/phi3_long", [:], ["rope_scaling": .object(other)])
+        == .different("stage embeddings, state rotary, in a text of 4 positions"))
+    #expect(try verdict("phi/phi3_long", [:], [:]) == .identical)
+  }
+
   @Test func `a probe that reaches as far is enough`() throws {
     let graph = try openModel("llama/mistral_generate").graph
     let architecture = graph.architecture
