@@ -77,10 +77,16 @@ struct ConversionReport {
     return table.lines()
   }
 
+  /// What of the source was compared, if not all of the model.
+  private var part: String {
+    conversion.leavesModulesOut ? "without the modules on it, " : ""
+  }
+
   /// What comparing source and target found.
   private var verification: [String] {
     switch verdict {
-    case .identical: ["verified: the same weights, bit for bit, and the same outputs on the probe"]
+    case .identical:
+      ["verified: \(part)the same weights, bit for bit, and the same outputs on the probe"]
     case .cast(let type): ["verified: each weight is the source's, rounded to \(type)"]
     case .quantized(let types):
       [
@@ -175,7 +181,7 @@ struct ConversionReport {
   private func withoutPlace(_ names: [String]) -> String {
     let shown = names.prefix(5).map { escaped($0) }.joined(separator: ", ")
     let rest = names.count > 5 ? " and \(names.count - 5) more" : ""
-    return "left out \(shown)\(rest), without weights: a folder or .tfz has a place"
+    return "left out \(shown)\(rest): a folder or .tfz has a place"
   }
 
   /// What the target's ecosystem does with it.

@@ -49,7 +49,7 @@ struct Show: Verb {
     common.explain(checkpoint)
     let tensor = try checkpoint.tensor(named: tensor, options: sourceOptions.options)
     let chosen = try slice.map { try Slice.ranges($0, of: tensor.shape) }
-    if let output { return try write(tensor, chosen, to: output) }
+    if let output { return try write(tensor, chosen, of: checkpoint, to: output) }
     let ranges = chosen ?? beginning(of: tensor)
     let values = try tensor.values(in: ranges)
     if common.json {
@@ -74,12 +74,13 @@ struct Show: Verb {
   }
 
   private func write(
-    _ tensor: Tensor, _ ranges: [Range<Int>]?, to file: FilePath
+    _ tensor: Tensor, _ ranges: [Range<Int>]?, of checkpoint: Checkpoint, to file: FilePath
   ) throws -> ExitStatus {
     let part = try ranges.map { try tensor.part($0) } ?? tensor
     let format = try ContainerFormat.written(at: file) ?? .npy
-    try CheckpointWriter(destination: file, format: format, overwrite: force)
-      .write(tensors: [part])
+    try CheckpointWriter(
+      destination: file, format: format, overwrite: force, sources: checkpoint.allFiles
+    ).write(tensors: [part])
     if common.json {
       let report: JSONValue = [
         "schema": "tfinspect.show/1", "name": .string(tensor.name.text),

@@ -247,7 +247,7 @@ struct Run: Verb {
     let outputs = try pass.run(hiddenStates: hiddenStates)
     bar.finish()
     let likeliest = try likeliest(model, outputs, inputs, tokenizer)
-    try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) })
+    try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) }, besides: [model])
     RunReport(
       file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer
     ).print(outputs, precision: precision, likeliest: likeliest)
@@ -286,14 +286,14 @@ struct Run: Verb {
     guard let draft else {
       var generator = try Generator<Scalar>(model.graph, prompt: inputs, choice: choice)
       try generator.generate(count)
-      try write([Tensor(name: "sequences", ids: generator.sequences)])
+      try write([Tensor(name: "sequences", ids: generator.sequences)], besides: [model])
       return try report.print(sequences: generator.sequences)
     }
     var generator = try SpeculativeGenerator<Scalar>(
       model.graph, draft: draft.graph, prompt: inputs, draftTokens: draftTokens ?? 5, choice: choice
     )
     try generator.generate(count)
-    try write([Tensor(name: "sequences", ids: generator.sequences)])
+    try write([Tensor(name: "sequences", ids: generator.sequences)], besides: [model, draft])
     try report.print(
       sequences: generator.sequences,
       drafting: .init(
@@ -312,15 +312,18 @@ struct Run: Verb {
     var search = try BeamSearch<Scalar>(model.graph, prompt: inputs, settings: settings)
     try search.generate(count)
     let scores = NDArray(shape: [search.scores.count], elements: search.scores)
-    try write([
-      Tensor(name: "sequences", ids: search.sequences), Tensor(name: "sequences_scores", scores),
-    ])
+    try write(
+      [Tensor(name: "sequences", ids: search.sequences), Tensor(name: "sequences_scores", scores)],
+      besides: [model])
     try report.print(sequences: search.sequences, scores: search.scores)
   }
 
-  private func write(_ tensors: [Tensor]) throws {
+  /// - Parameter models: what is read, and never written to.
+  private func write(_ tensors: [Tensor], besides models: [Model]) throws {
     guard let output else { return }
-    try CheckpointWriter(destination: output, format: try format, overwrite: force)
-      .write(tensors: tensors)
+    let sources = models.flatMap(\.checkpoint.allFiles) + [inputs, textFile].compactMap(\.self)
+    try CheckpointWriter(
+      destination: output, format: try format, overwrite: force, sources: sources
+    ).write(tensors: tensors)
   }
 }

@@ -226,16 +226,18 @@ public struct Checkpoint: Sendable {
     return stripped
   }
 
-  /// The files that it is read from, and that must not be written to: weights, index and config.
+  /// The files that it is read from, and that must not be written to: weights, index and config, and those of its
+  /// modules.
   public var ownFiles: [FilePath] {
-    files + [index, config?.path].compactMap(\.self)
+    files + [index, config?.path].compactMap(\.self) + filesInModules
   }
 
   /// Every file that belongs to it, and must not be written to: with it what lies in its folder.
   public var allFiles: [FilePath] {
-    guard let folder else { return ownFiles }
+    let own = ownFiles
+    guard let folder else { return own }
     let inside = ((try? names(in: folder)) ?? []).map { folder.appending($0) }
-    return ownFiles + inside.filter { $0.status?.type == .regular && !ownFiles.contains($0) }
+    return own + inside.filter { $0.status?.type == .regular && !own.contains($0) }
   }
 
   /// What lies in its folder beside the weights and the config that are read; of a file that the user

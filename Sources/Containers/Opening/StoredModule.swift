@@ -1,3 +1,4 @@
+import SystemPackage
 public import TensorCore
 
 /// A module of a model that sentence-transformers has saved: `modules.json` lists them, each with the folder that it
@@ -53,6 +54,17 @@ extension Checkpoint {
       modules.filter { !$0.folder.isEmpty }.flatMap { module in
         ModuleRoom.weightNames.map { Array("\(module.folder)/\($0)".utf8) }
       })
+  }
+
+  /// All that lies in the folders of modules, as far as these are folders.
+  var filesInModules: [FilePath] {
+    guard let folder else { return [] }
+    let folders = ((try? modules()) ?? []).map(\.folder).filter { !$0.isEmpty }
+    return folders.flatMap { name -> [FilePath] in
+      let place = folder.pushing(FilePath(name))
+      return ((try? names(in: place)) ?? []).map { place.appending($0) }
+        .filter { $0.status?.type == .regular }
+    }
   }
 
   private static let mostModules = 64

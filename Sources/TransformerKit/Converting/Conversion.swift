@@ -244,6 +244,11 @@ public struct Conversion: Sendable {
     return outcome
   }
 
+  /// Whether the source has modules on its hidden states for which the target has no place.
+  public var leavesModulesOut: Bool {
+    !options.readsModules && !((try? source.modules()) ?? []).isEmpty
+  }
+
   /// The bytes of config.json, following the cast.
   private var config: [UInt8]? { castConfig?.bytes ?? plainConfig }
 
@@ -264,10 +269,14 @@ public struct Conversion: Sendable {
     return TransformerKit.plainConfig(usualConfig)
   }
 
-  /// The bytes of config.json: the source's own, unless they are another ecosystem's.
+  /// The bytes of config.json: the source's own, unless they are another ecosystem's, or the model is written as
+  /// another class than they say.
   private var usualConfig: [UInt8]? {
     guard let graph = model?.graph, let own = source.config else { return source.config?.bytes }
-    if own.value["model_type"] != nil { return own.bytes }
+    let isOfClass = own.value["architectures"] == graph.config["architectures"]
+    if own.value["model_type"] != nil, isOfClass || options.recognition.className == nil {
+      return own.bytes
+    }
     return Array((graph.completedConfig.text(pretty: true) + "\n").utf8)
   }
 }

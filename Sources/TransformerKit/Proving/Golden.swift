@@ -74,9 +74,14 @@ public struct Golden: Sendable {
     }
     framework = label?["framework"]?.string
     attention = label?["attention"]?.string
-    guard let precision = label?["precision"]?.string else {
+    guard let label else {
       self.precision = .f32
       return
+    }
+    guard let precision = label["precision"]?.string else {
+      throw CheckpointError(
+        .malformed("its label says no precision: one of exact-f64, f64, f32, f16, bf16"),
+        file: name, tensor: "__golden__")
     }
     guard let known = Precision(rawValue: precision) else {
       throw CheckpointError(

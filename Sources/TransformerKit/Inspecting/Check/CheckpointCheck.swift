@@ -29,8 +29,9 @@ public func check(
   report.checkIndex(checkpoint)
   report.lookAround(checkpoint)
   let graph = report.checkModel(checkpoint, options)
-  let tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
+  var tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
   report.tensorCount = tensors.count
+  if let graph, selection.isEverything { tensors += furtherWeights(graph, checkpoint) }
   let total = tensors.reduce(0) { $0 + $1.byteCount }
   let found: [TensorStatistics]
   do throws(CheckpointError) {
@@ -43,6 +44,12 @@ public func check(
   }
   try report.checkElements(tensors, found, graph, of: checkpoint.tensors)
   return report
+}
+
+/// Weights that are no tensors of the file: those of modules, and numbers that are decoded.
+private func furtherWeights(_ graph: WeightGraph, _ checkpoint: Checkpoint) -> [Tensor] {
+  graph.slots.filter { graph.ties[$0.path] == nil }.compactMap { graph.tensor(at: $0.path) }
+    .filter { checkpoint.tensors[$0.name] == nil }
 }
 
 /// The checkpoint, or `nil` if the report says why it cannot be opened.
