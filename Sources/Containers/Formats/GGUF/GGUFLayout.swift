@@ -11,11 +11,7 @@ struct GGUFLayout: FileLayout {
   /// - Throws: `CheckpointError` if GGUF cannot hold a tensor.
   init(_ contents: Contents) throws(CheckpointError) {
     tensors = contents.tensors
-    let values = contents.valuesToWrite
-    var head = GGUF.magic + UInt32(3).littleEndianBytes
-    head += UInt64(tensors.count).littleEndianBytes
-    head += UInt64(values.entries.count).littleEndianBytes
-    for (key, value) in values.entries { head += GGUFValue.encoded(key) + value.encoded }
+    var head = Self.beginning(contents)
     var position = 0
     for tensor in tensors {
       head += try Self.entry(tensor, at: position)
@@ -34,6 +30,26 @@ struct GGUFLayout: FileLayout {
     }
     self.head = head
     byteCount = total
+  }
+
+  /// What stands before the tensors' descriptions.
+  private static func beginning(_ contents: Contents) -> [UInt8] {
+    let values = contents.valuesToWrite
+    var head = GGUF.magic + UInt32(3).littleEndianBytes
+    head += UInt64(contents.tensors.count).littleEndianBytes
+    head += UInt64(values.entries.count).littleEndianBytes
+    for (key, value) in values.entries { head += GGUFValue.encoded(key) + value.encoded }
+    return head
+  }
+
+  /// The bytes that a file has beside its tensors and what is said of each.
+  static func overhead(_ contents: Contents) -> Int {
+    beginning(contents).count + GGUF.alignment
+  }
+
+  /// The bytes that a file has beside a tensor's own.
+  static func overhead(_ tensor: Tensor) -> Int {
+    8 + tensor.name.text.utf8.count + 4 + 8 * tensor.shape.count + 4 + 8 + GGUF.alignment
   }
 
   private static func entry(_ tensor: Tensor, at offset: Int) throws(CheckpointError) -> [UInt8] {
@@ -75,14 +91,22 @@ struct GGUFLayout: FileLayout {
 }
 
 extension Contents {
-  /// The key-values that are there, and the texts beside them, without what is true of the old file alone.
+  /// The key-values that are there, and the texts beside them, without what is true of the old file alone. Of several
+  /// files only the first one has them, and each says its place.
   fileprivate var valuesToWrite: GGUFKeyValues {
+    var values = (place?.number ?? 0) == 0 ? valuesOfModel : GGUFKeyValues()
+    for (key, value) in place?.values ?? [] { _ = values.append(key, value) }
+    return values
+  }
+
+  private var valuesOfModel: GGUFKeyValues {
     var values = GGUFKeyValues()
-    let gone = [GGUF.alignmentKey, "split.no", "split.count", "split.tensors.count"]
+    let gone = [GGUF.alignmentKey] + GGUFPlace.keys
     for (key, value) in belongings.keyValues?.entries ?? [] where !gone.contains(key) {
       _ = values.append(key, value)
     }
-    for entry in metadata?.entries ?? [] where !entry.key.isEmpty && values[entry.key] == nil {
+    for entry in metadata?.entries ?? []
+    where !entry.key.isEmpty && !gone.contains(entry.key) && values[entry.key] == nil {
       _ = values.append(entry.key, .text(entry.value))
     }
     return values
