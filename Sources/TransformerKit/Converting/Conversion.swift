@@ -172,7 +172,6 @@ public struct Conversion: Sendable {
         .malformed("has no tensor in it: there is nothing to convert"),
         file: displayed(source.path))
     }
-    try target.checkCanBeCertified()
     if target.certificate != nil, !options.readsModules { try source.checkHasNoModules() }
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }
@@ -332,14 +331,6 @@ private func nativeConfig(
 }
 
 extension Conversion.Target {
-  /// Fails if a certificate is wanted of what none is made of.
-  fileprivate func checkCanBeCertified() throws(CheckpointError) {
-    guard certificate != nil, let dtype, dtype.isBlock else { return }
-    throw CheckpointError(
-      .unsupported("a model quantised to \(dtype) is not certified"),
-      advice: "--verify proves it without a certificate")
-  }
-
   /// The container that was asked for, or that the extension names; of a folder, safetensors.
   ///
   /// - Throws: `CheckpointError` if the extension is that of none.
