@@ -40,6 +40,8 @@ public struct Conversion: Sendable {
     public var memory: Int?
     /// How a TFZ file is compressed.
     public var compression: TFZ.Options
+    /// Whether a GGUF file's numbers have the most significant byte first.
+    public var isBigEndian: Bool
 
     /// Says what to write. A certificate implies that source and target are compared.
     public init(
@@ -48,7 +50,7 @@ public struct Conversion: Sendable {
       dequantizes: Bool = false, allowsLoss: Bool = false, isVerified: Bool = false,
       certificate: FilePath? = nil, toolVersion: String = "",
       overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
-      memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
+      memory: Int? = nil, compression: TFZ.Options = TFZ.Options(), isBigEndian: Bool = false
     ) {
       self.destination = destination
       self.isFolder = isFolder
@@ -66,6 +68,7 @@ public struct Conversion: Sendable {
       self.isResumable = isResumable
       self.memory = memory
       self.compression = compression
+      self.isBigEndian = isBigEndian
     }
   }
 
@@ -337,7 +340,11 @@ extension Conversion.Target {
   public var container: ContainerFormat {
     get throws(CheckpointError) {
       let found = try namedContainer
-      return found == .tfz ? .tfz(compression) : found
+      switch found {
+      case .tfz: return .tfz(compression)
+      case .gguf: return .gguf(isBigEndian: isBigEndian)
+      default: return found
+      }
     }
   }
 

@@ -73,6 +73,33 @@ import Testing
     }
   }
 
+  @Test func `a big-endian file is written as gguf-py writes it, and comes back`() throws {
+    let scratch = ScratchFolder()
+    let source = Self.path("good/big_endian.gguf")
+    let (big, little) = (scratch.path.appending("b.gguf"), scratch.path.appending("l.gguf"))
+    let checkpoint = try Checkpoint.open(source)
+    // Of some blocks nobody has said how they stand there.
+    let tensors = checkpoint.tensors.tensors
+    try CheckpointWriter(
+      destination: big, format: .gguf(isBigEndian: true), belongings: checkpoint.belongings
+    ).write(tensors: tensors, metadata: checkpoint.metadata)
+    #expect(readFile(big) == readFile(source))
+    try write(Checkpoint.open(big), to: little, .gguf)
+    #expect(readFile(little) == readFile(Self.path("good/every_type.gguf")))
+  }
+
+  @Test func `blocks that have no big-endian form are not written in it`() throws {
+    let scratch = ScratchFolder()
+    let blocks = Tensor("t", .q50, [1, 32], [UInt8](repeating: 1, count: 22))
+    let error = #expect(throws: CheckpointError.self) {
+      try CheckpointWriter(
+        destination: scratch.path.appending("b.gguf"), format: .gguf(isBigEndian: true)
+      ).write(tensors: [blocks])
+    }
+    #expect(error?.category == .unsupported)
+    #expect(error?.description.contains("tensor \"t\": blocks of Q5_0 are not written") == true)
+  }
+
   // MARK: Damage
 
   @Test(arguments: fixtures("gguf", "good")) func `survives cuts, flipped bits and stretches`(
