@@ -76,6 +76,9 @@ struct Convert: Verb {
   @Flag(help: "Keep the SHA-256 of every tensor's bytes in a TFZ file.")
   var digests = false
 
+  @Option(help: "The order of the bytes of a GGUF file's numbers.")
+  var endian: Endian?
+
   @Flag(name: [.short, .long], help: "Replace an existing target, or certificate.")
   var force = false
 
@@ -124,7 +127,11 @@ struct Convert: Verb {
       allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
       isResumable: resume, memory: memory.cap,
-      compression: TFZ.Options(level: level ?? 1, keepsDigests: digests))
+      compression: TFZ.Options(level: level ?? 1, keepsDigests: digests),
+      isBigEndian: endian == .big)
+    if endian != nil, try target.container != .gguf {
+      throw ValidationError("--endian is for GGUF files (DST.gguf, or --to gguf)")
+    }
     if level != nil || digests, try target.container != .tfz {
       throw ValidationError("--level and --digests are for TFZ files (DST.tfz, or --to tfz)")
     }
@@ -192,4 +199,10 @@ enum TargetType: String, ExpressibleByArgument, CaseIterable {
     case .q51: .q51
     }
   }
+}
+
+/// The order of the bytes of numbers: llama.cpp on most machines reads the first alone.
+enum Endian: String, ExpressibleByArgument, CaseIterable {
+  case little
+  case big
 }

@@ -11,7 +11,7 @@ GPT-2 do, trained by `tokenizers`, and one of pieces, trained by `sentencepiece`
 - expected.json: the key-values about the tokenizer in it;
 - texts.json: texts, and the ids that the tokenizer gives them.
 
-Two more, with model.gguf and texts.json alone: `bert`, pieces of words, and `t5`, pieces that are chosen by their scores.
+Two more likewise: `bert`, pieces of words, and `t5`, pieces that are chosen by their scores.
 """
 
 import json
@@ -40,6 +40,8 @@ from transformers.convert_slow_tokenizer import LlamaConverter, T5Converter, gen
 FOLDER = FIXTURES / "containers" / "gguf" / "tokenizers"
 SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 TEXT = ["The quick brown fox jumps over the lazy dog, 12345 times.", "It's a café; naïve résumés cost 99 €."] * 3
+# What T5's pieces write otherwise, as lines of a table of SentencePiece: all of NFKC is 240 kB.
+RULES = [("9", "20"), ("a", "20"), ("3000", "20"), ("67 301", "1f5"), ("65 301", "e9"), ("fb01", "66 69"), ("2460", "31")]
 TEXTS = TEXT[:2] + ["  two  spaces\n\n\tand a tab", "<|end|>We'RE 1234567 日本語 🚀<think> x", " ", "fox<|looks_special|>fox", "<s>[PAD299]"]
 PIECE_TEXTS = TEXTS + ["THE Dog\u0301s' 12345 résumés!", "ﬁve ①  \u3000 fox　", "[MASK] the</s>dog ", "日本"]
 WORDS = 400
@@ -147,23 +149,24 @@ def word_pieces(source):
     result.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     result.decoder = decoders.WordPiece()
     result.save(str(source / "tokenizer.json"))
-    settings = {f"{mark[1:-1].lower()}_token": mark for mark in marks}
-    (source / "tokenizer_config.json").write_text(json.dumps(settings | {"tokenizer_class": "PreTrainedTokenizerFast"}))
+    settings = {f"{mark[1:-1].lower()}_token": mark for mark in marks} | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (source / "tokenizer_config.json").write_text(json.dumps(settings))
     config = BertConfig(
         vocab_size=result.get_vocab_size(), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=8, max_position_embeddings=64, type_vocab_size=2,
     )  # fmt: skip
     BertModel(config, add_pooling_layer=False).save_pretrained(source)
-    return "BertModel", lambda text: result.encode(text).ids
+    return "BertModel", result
 
 
 def scored_pieces(source):
     """T5's, as `transformers` makes them of a spiece.model (`SpmConverter`), and a tiny T5."""
     file = source / "text.txt"
     file.write_text("\n".join(TEXT * 5))
+    (source / "rules.tsv").write_text("".join(f"{old}\t{new}\n" for old, new in RULES))
     sentencepiece.SentencePieceTrainer.train(
         input=str(file), model_prefix=str(source / "spiece"), vocab_size=50, model_type="unigram", pad_id=0, eos_id=1,
-        unk_id=2, bos_id=-1, character_coverage=1.0, minloglevel=2,
+        unk_id=2, bos_id=-1, character_coverage=1.0, normalization_rule_tsv=str(source / "rules.tsv"), minloglevel=2,
     )  # fmt: skip
     processor = sentencepiece.SentencePieceProcessor(str(source / "spiece.model"))
     ids = range(processor.GetPieceSize())
@@ -180,7 +183,7 @@ def scored_pieces(source):
     T5ForConditionalGeneration(config).save_pretrained(source)
     settings = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": False, "add_eos_token": True}
     (source / "tokenizer_config.json").write_text(json.dumps(settings))
-    return "T5ForConditionalGeneration", lambda text: result.encode(text).ids
+    return "T5ForConditionalGeneration", result
 
 
 def write_pieces(name, make):
@@ -188,10 +191,13 @@ def write_pieces(name, make):
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as temporary:
         torch.manual_seed(7)
-        architecture, encode = make(Path(temporary))
+        architecture, tokenizer = make(Path(temporary))
         convert("default", Path(temporary), folder / "model.gguf", architecture)
-    texts = [{"text": text, "ids": encode(text)} for text in PIECE_TEXTS]
+        shutil.copy(Path(temporary) / "tokenizer_config.json", folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    texts = [{"text": text, "ids": tokenizer.encode(text).ids} for text in PIECE_TEXTS]
     (folder / "texts.json").write_text(json.dumps(texts, ensure_ascii=False))
+    (folder / "expected.json").write_text(json.dumps(key_values(folder / "model.gguf"), ensure_ascii=False))
     print(name, (folder / "model.gguf").stat().st_size)
 
 

@@ -13,6 +13,9 @@ public struct ContainerFormat: Sendable {
   public internal(set) var otherExtensions: [String] = []
   /// Whether a folder may hold it in several files with an index.
   public let canShard: Bool
+  /// Whether a model may lie in several files of it without an index: each says which it is, and the first what is
+  /// true of all.
+  public internal(set) var numbersShards = false
   /// Whether it has a place for config.json and the other small files of a folder.
   public internal(set) var holdsFiles = false
   /// Whether it holds one array and nothing else: no name but the file's, no metadata.
@@ -20,7 +23,7 @@ public struct ContainerFormat: Sendable {
 
   /// What the file in a folder is called, if not `model` with its extension.
   var folderName: String?
-  /// What a file takes beside its tensors and `__metadata__`, at most: for itself, and for each tensor.
+  /// What a file takes beside its tensors' bytes, at most: for itself, and for each tensor.
   var overhead = Overhead()
 
   /// The most memory that writing tensors takes beside that for reading them, if worth mentioning.
@@ -28,7 +31,7 @@ public struct ContainerFormat: Sendable {
 
   /// Bytes beside those of tensors, where several files are filled up to a size.
   struct Overhead: Sendable {
-    var file = 8 + 8 + 32
+    var head: @Sendable (Contents) -> Int = { $0.metadataBound + 8 + 8 + 32 }
     var tensor: @Sendable (Tensor) -> Int = { SafetensorsLayout.entryBound($0) }
   }
 
@@ -107,6 +110,9 @@ struct Contents: Sendable {
   var others: [Checkpoint.Other] = []
   var otherCount = 0
 
+  /// The bytes that the text beside the tensors takes at most.
+  var metadataBound: Int { metadata?.json.count ?? 0 }
+
   /// Lists something that is no tensor, or only counts it.
   mutating func addOther(_ name: String, _ what: String) {
     otherCount += 1
@@ -118,6 +124,8 @@ struct Contents: Sendable {
   var openingMemory = 0
   /// What has been left out at the beginning of names, and of how many.
   var strippedPrefix: (text: String, count: Int)?
+  /// Its place among the files that a model is split into, if they are numbered.
+  var place: GGUFPlace?
   /// The container, if it can check itself.
   var archive: TFZArchive?
 }

@@ -179,10 +179,10 @@ public struct WritePlan: Sendable {
       add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
       return
     }
-    guard writer.format.canShard else {
+    guard writer.format.canShard || writer.format.numbersShards else {
       throw CheckpointError(.unsupported("\(writer.format) cannot be split into shards"))
     }
-    let shards = shards(of: contents, writer.format, limit: limit)
+    let shards = try shards(of: contents, writer.format, limit: limit)
     if shards.count == 1 {
       add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
       return
@@ -196,6 +196,7 @@ public struct WritePlan: Sendable {
         writer.destination.appending(name), .layout(layout), layout.byteCount,
         tensorCount: shard.tensors.count)
     }
+    if writer.format.numbersShards { return }
     let text = Array(index.text.utf8)
     add(
       writer.destination.appending(writer.format.nameInFolder + ".index.json"), .bytes(text),
@@ -205,22 +206,42 @@ public struct WritePlan: Sendable {
 
 /// Puts tensors into shards in their order, each as full as it can be.
 ///
-/// A shard's size is bounded from above: an entry of the header is taken as long as it could be.
-private func shards(of contents: Contents, _ format: ContainerFormat, limit: Int) -> [Contents] {
-  let fixed = format.overhead.file + (contents.metadata?.json.count ?? 0)
+/// A shard's size is bounded from above: an entry of the header is taken as long as it could be. The first of numbered
+/// shards has what is true of all, and no tensor if it has no room for one.
+private func shards(
+  of contents: Contents, _ format: ContainerFormat, limit: Int
+) throws(CheckpointError) -> [Contents] {
+  var empty = Contents(
+    tensors: [], metadata: contents.metadata, keepsOrder: contents.keepsOrder)
+  empty.belongings.keyValues = contents.belongings.keyValues
+  let heads = (0...1).map { number in
+    if format.numbersShards { empty.place = GGUFPlace(number: number, count: 2, tensorCount: 0) }
+    return format.overhead.head(empty)
+  }
   var shards: [Contents] = []
-  var size = fixed
+  var size = 0
+  func begin() {
+    size = heads[min(1, shards.count)]
+    shards.append(empty)
+  }
+  if format.numbersShards { begin() }
   for tensor in contents.tensors {
-    let cost = tensor.byteCount + format.overhead.tensor(tensor)
-    if shards.isEmpty || cost > limit - size {
-      shards.append(
-        Contents(tensors: [], metadata: contents.metadata, keepsOrder: contents.keepsOrder))
-      size = fixed
-    }
+    let cost = tensor.byteCount.addedIfFits(format.overhead.tensor(tensor)) ?? .max
+    if shards.isEmpty || cost > limit - size { begin() }
     shards[shards.count - 1].tensors.append(tensor)
     size = size.addedIfFits(cost) ?? .max
   }
-  return shards
+  guard format.numbersShards else { return shards }
+  guard shards.count <= GGUFPlace.most else {
+    throw CheckpointError(
+      .limitExceeded("the number of files", limit: GGUFPlace.most, found: shards.count))
+  }
+  return shards.enumerated().map { number, shard in
+    var shard = shard
+    shard.place = GGUFPlace(
+      number: number, count: shards.count, tensorCount: contents.tensors.count)
+    return shard
+  }
 }
 
 extension ContainerFormat {
@@ -235,7 +256,8 @@ extension ContainerFormat {
   }
 }
 
-private func padded(_ number: Int) -> String {
+/// A number of five digits, or more.
+func padded(_ number: Int) -> String {
   let digits = String(number)
   return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
 }

@@ -1,5 +1,5 @@
 /// The bytes that a text of base64 stands for (RFC 4648); `nil` if it is none.
-func decodeBase64(_ text: [UInt8]) -> [UInt8]? {
+public func decodeBase64(_ text: [UInt8]) -> [UInt8]? {
   var result: [UInt8] = []
   result.reserveCapacity(text.count / 4 * 3)
   var (bits, count): (UInt32, Int) = (0, 0)

@@ -40,6 +40,8 @@ public struct Conversion: Sendable {
     public var memory: Int?
     /// How a TFZ file is compressed.
     public var compression: TFZ.Options
+    /// Whether a GGUF file's numbers have the most significant byte first.
+    public var isBigEndian: Bool
 
     /// Says what to write. A certificate implies that source and target are compared.
     public init(
@@ -48,7 +50,7 @@ public struct Conversion: Sendable {
       dequantizes: Bool = false, allowsLoss: Bool = false, isVerified: Bool = false,
       certificate: FilePath? = nil, toolVersion: String = "",
       overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
-      memory: Int? = nil, compression: TFZ.Options = TFZ.Options()
+      memory: Int? = nil, compression: TFZ.Options = TFZ.Options(), isBigEndian: Bool = false
     ) {
       self.destination = destination
       self.isFolder = isFolder
@@ -66,6 +68,7 @@ public struct Conversion: Sendable {
       self.isResumable = isResumable
       self.memory = memory
       self.compression = compression
+      self.isBigEndian = isBigEndian
     }
   }
 
@@ -172,7 +175,6 @@ public struct Conversion: Sendable {
         .malformed("has no tensor in it: there is nothing to convert"),
         file: displayed(source.path))
     }
-    try target.checkCanBeCertified()
     if target.certificate != nil, !options.readsModules { try source.checkHasNoModules() }
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }
@@ -341,21 +343,17 @@ private func nativeConfig(
 }
 
 extension Conversion.Target {
-  /// Fails if a certificate is wanted of what none is made of.
-  fileprivate func checkCanBeCertified() throws(CheckpointError) {
-    guard certificate != nil, let dtype, dtype.isBlock else { return }
-    throw CheckpointError(
-      .unsupported("a model quantised to \(dtype) is not certified"),
-      advice: "--verify proves it without a certificate")
-  }
-
   /// The container that was asked for, or that the extension names; of a folder, safetensors.
   ///
   /// - Throws: `CheckpointError` if the extension is that of none.
   public var container: ContainerFormat {
     get throws(CheckpointError) {
       let found = try namedContainer
-      return found == .tfz ? .tfz(compression) : found
+      switch found {
+      case .tfz: return .tfz(compression)
+      case .gguf: return .gguf(isBigEndian: isBigEndian)
+      default: return found
+      }
     }
   }
 

@@ -81,6 +81,9 @@ extension Checkpoint {
     let values = GGUFKeyValues(
       .object(facts.filter { !known.contains($0.key) } + (tokenizer?.values ?? [])))
     all.keyValues = values.sayingTypes(of: tensors)
+    if let table = tokenizer?.characterMap, !table.isEmpty {
+      all.keyValues = all.keyValues?.setting("tokenizer.ggml.precompiled_charsmap", bytes: table)
+    }
     return all
   }
 }

@@ -82,11 +82,12 @@ import TransformerKit
     }
   }
 
-  @Test(arguments: [0, 1, 2]) func `every value counts`(_ index: Int) throws {
+  @Test(arguments: [0, 1, 2, 3]) func `every value counts`(_ index: Int) throws {
     let cases: [CertifiedCase] = [
       CertifiedCase(name: "bert/base", target: "b.npz", dtype: .bf16),
       CertifiedCase(name: "bert/sharded", target: "b", dialect: "google-bert", shardSize: 20_000),
       CertifiedCase(name: "gpt2/base", target: "b.safetensors", dialect: "openai-gpt2"),
+      CertifiedCase(name: CertifiedCase.quantised, target: "b.gguf", dialect: "gguf", dtype: .q40),
     ]
     let pair = try cases[index].pair()
     let (a, b) = (try Model(pair.a), try Model(pair.b))

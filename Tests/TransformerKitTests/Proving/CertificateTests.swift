@@ -80,11 +80,21 @@ struct CertifiedCase: Sendable, CustomTestStringConvertible {
     CertifiedCase(name: "gpt2/lm", target: "b", dialect: "nanogpt"),
     CertifiedCase(name: "gpt2/openai", target: "b.npz", dialect: "huggingface", dtype: .f16),
     CertifiedCase(name: "t5/v10", target: "b.npz", dialect: "t5x-scanned", dtype: .bf16),
+    CertifiedCase(name: quantised, target: "b.gguf", dialect: "gguf", dtype: .q80),
+    CertifiedCase(name: quantised, target: "b", dialect: "gguf", dtype: .q50, shardSize: 8_000),
   ]
+  /// A model whose rows are whole blocks.
+  static let quantised = "containers/gguf/quantised/source"
+
+  /// What the target is to the source.
+  var verdict: Certificate.Verdict {
+    dtype.map { $0.isBlock ? .quantized([$0]) : .cast($0) } ?? .identical
+  }
 
   func pair() throws -> CertifiedPair {
     try CertifiedPair(name, to: target) {
       $0.isFolder = !target.contains(".")
+      if dtype?.isBlock == true { $0.format = .gguf }
       ($0.dialect, $0.dtype, $0.maxShardSize) = (dialect, dtype, shardSize)
       ($0.allowsLoss, $0.allowsMismatch) = (true, true)
     }
@@ -98,14 +108,19 @@ struct CertifiedCase: Sendable, CustomTestStringConvertible {
     let pair = try test.pair()
     let report = try pair.check()
     #expect(report.failures == [])
-    #expect(report.verdict == (test.dtype.map { .cast($0) } ?? .identical))
+    #expect(report.verdict == test.verdict)
     let certificate = try Certificate.decode(pair.bytes).certificate
+    let isInBlocks = test.dtype?.isBlock == true
+    // Beside blocks, norms become single precision.
     #expect(certificate.casts.isEmpty == (test.dtype == nil))
+    #expect(certificate.quantizations.isEmpty != isInBlocks)
     #expect(certificate.a.rules.count > 5 && certificate.b.rules.count > 5)
     #expect((certificate.a.rules == certificate.b.rules) == (test.dialect == nil))
     #expect(!certificate.outputs.isEmpty && certificate.machine.toolVersion == "1.2.3")
     let isSharded = certificate.b.files.contains { $0.role == .index }
-    #expect(isSharded == (test.shardSize != nil))
+    #expect(isSharded == (test.shardSize != nil && !isInBlocks))
+    let weights = certificate.b.files.count { $0.role == .weights }
+    #expect((weights > 1) == (test.shardSize != nil))
   }
 
   @Test(arguments: CertifiedCase.all)
@@ -147,6 +162,27 @@ struct CertifiedCase: Sendable, CustomTestStringConvertible {
       .joined(separator: ", ") + "))"
     #expect(rules.contains(expected))
     #expect(Set(rules).count == rules.count)
+  }
+
+  @Test func `one code that is another, or another error, is noticed`() throws {
+    let pair = try CertifiedPair(CertifiedCase.quantised, to: "b.gguf") {
+      ($0.dialect, $0.dtype, $0.allowsLoss) = ("gguf", .q80, true)
+    }
+    var certificate = try Certificate.decode(pair.bytes).certificate
+    certificate.quantizations[3].error += 1e-9
+    let path = certificate.quantizations[3].weight
+    let report = try Certificate.decode(Array(certificate.text.utf8))
+      .check(Model(pair.a), Model(pair.b))
+    #expect(report.failures == ["quantised \(path)"])
+    certificate.quantizations.remove(at: 3)
+    let less = try Certificate.decode(Array(certificate.text.utf8))
+      .check(Model(pair.a), Model(pair.b))
+    #expect(less.failures == ["weight \(path)"])
+    // The last bytes of the file are those of a norm or of blocks; either way a weight is not A's any more.
+    pair.flip(pair.b, fromEnd: 2_000)
+    let failures = try pair.failures()
+    #expect(failures.contains { $0.hasPrefix("weight ") || $0.hasPrefix("quantised ") })
+    #expect(failures.contains("verdict") && failures.contains("B id"))
   }
 
   @Test func `models that differ are not certified`() throws {

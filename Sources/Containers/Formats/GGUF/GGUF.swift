@@ -6,11 +6,20 @@ extension ContainerFormat {
   ///
   /// A magic number, a version, key-values of thirteen types, descriptions of the tensors, and their bytes, each
   /// from a multiple of the alignment on. Version 3 may be big-endian.
-  public static let gguf = ContainerFormat(
-    name: "gguf", fileExtension: "gguf", canShard: false,
-    matches: { $0.begins(with: GGUF.magic) ? .exact : nil },
-    read: { file throws(CheckpointError) in try GGUFHeader(of: file).contents(in: file) },
-    layout: { contents throws(CheckpointError) in try GGUFLayout(contents) })
+  public static let gguf = gguf(isBigEndian: false)
+
+  /// The same, whose files are written in an order of bytes; read they are in either.
+  public static func gguf(isBigEndian: Bool) -> ContainerFormat {
+    ContainerFormat(
+      name: "gguf", fileExtension: "gguf", canShard: false, numbersShards: true,
+      overhead: Overhead(
+        head: { GGUFLayout.overhead($0) }, tensor: { GGUFLayout.overhead($0) }),
+      matches: { $0.begins(with: GGUF.magic) ? .exact : nil },
+      read: { file throws(CheckpointError) in try GGUFHeader(of: file).contents(in: file) },
+      layout: { contents throws(CheckpointError) in
+        try GGUFLayout(contents, isBigEndian: isBigEndian)
+      })
+  }
 }
 
 /// What the format lays down.

@@ -27,7 +27,10 @@ public struct GGUFKeyValues: Sendable {
 
   /// The same with another value of a key, in its place or at the end.
   public func setting(_ key: String, _ value: JSONValue) -> GGUFKeyValues {
-    guard let value = GGUFValue(value) else { return self }
+    GGUFValue(value).map { setting(key, $0) } ?? self
+  }
+
+  private func setting(_ key: String, _ value: GGUFValue) -> GGUFKeyValues {
     var values = self
     if let position = positions[TensorName(key)] {
       values.entries[position].value = value
@@ -35,6 +38,11 @@ public struct GGUFKeyValues: Sendable {
       _ = values.append(key, value)
     }
     return values
+  }
+
+  /// The same with a list of bytes as the value of a key.
+  public func setting(_ key: String, bytes: [UInt8]) -> GGUFKeyValues {
+    setting(key, .list(of: .uint8, count: bytes.count, bytes: bytes))
   }
 
   /// The keys.

@@ -1,6 +1,6 @@
 import TensorCore
 
-/// A GGUF file to be, version 3 and little-endian: key-values, and the tensors in the order given, each aligned.
+/// A GGUF file to be, version 3, in either order of bytes: key-values, and the tensors in the order given, each aligned.
 struct GGUFLayout: FileLayout {
   let byteCount: Int
   private let head: [UInt8]
@@ -9,16 +9,13 @@ struct GGUFLayout: FileLayout {
   /// Lays a file out.
   ///
   /// - Throws: `CheckpointError` if GGUF cannot hold a tensor.
-  init(_ contents: Contents) throws(CheckpointError) {
-    tensors = contents.tensors
-    let values = contents.valuesToWrite
-    var head = GGUF.magic + UInt32(3).littleEndianBytes
-    head += UInt64(tensors.count).littleEndianBytes
-    head += UInt64(values.entries.count).littleEndianBytes
-    for (key, value) in values.entries { head += GGUFValue.encoded(key) + value.encoded }
+  init(_ contents: Contents, isBigEndian: Bool) throws(CheckpointError) {
+    let tensors = contents.tensors
+    let order = ByteOrder(isBigEndian: isBigEndian)
+    var head = Self.beginning(contents, order)
     var position = 0
     for tensor in tensors {
-      head += try Self.entry(tensor, at: position)
+      head += try Self.entry(tensor, at: position, order)
       guard let end = position.addedIfFits(tensor.byteCount),
         let next = GGUF.aligned(end, to: GGUF.alignment)
       else { throw CheckpointError(.overflow("the size of the file"), tensor: tensor.name) }
@@ -33,10 +30,53 @@ struct GGUFLayout: FileLayout {
       throw CheckpointError(.overflow("the size of the file"))
     }
     self.head = head
+    self.tensors = try tensors.map { tensor throws(CheckpointError) in
+      isBigEndian ? try Self.bigEndian(tensor) : tensor
+    }
     byteCount = total
   }
 
-  private static func entry(_ tensor: Tensor, at offset: Int) throws(CheckpointError) -> [UInt8] {
+  /// What stands before the tensors' descriptions.
+  private static func beginning(_ contents: Contents, _ order: ByteOrder) -> [UInt8] {
+    let values = contents.valuesToWrite
+    var head = GGUF.magic + order.bytes(UInt32(3))
+    head += order.bytes(UInt64(contents.tensors.count))
+    head += order.bytes(UInt64(values.entries.count))
+    for (key, value) in values.entries { head += order.bytes(key) + order.bytes(value) }
+    return head
+  }
+
+  /// The bytes that a file has beside its tensors and what is said of each.
+  static func overhead(_ contents: Contents) -> Int {
+    beginning(contents, ByteOrder()).count + GGUF.alignment
+  }
+
+  /// The bytes that a file has beside a tensor's own.
+  static func overhead(_ tensor: Tensor) -> Int {
+    8 + tensor.name.text.utf8.count + 4 + 8 * tensor.shape.count + 4 + 8 + GGUF.alignment
+  }
+
+  /// A tensor as a big-endian file has it.
+  private static func bigEndian(_ tensor: Tensor) throws(CheckpointError) -> Tensor {
+    let bytes: any TensorBytes
+    if tensor.dtype.isBlock {
+      do {
+        bytes = try SwappedBlocks(tensor.bytes, tensor.dtype)
+      } catch {
+        throw CheckpointError(
+          .unsupported("blocks of \(tensor.dtype) are not written to big-endian files"),
+          tensor: tensor.name, advice: "--dequantize writes plain numbers")
+      }
+    } else {
+      let unit = tensor.dtype.byteOrderUnit
+      bytes = unit == 1 ? tensor.bytes : SwappedBytes(bytes: tensor.bytes, unit: unit)
+    }
+    return Tensor(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, bytes: bytes)
+  }
+
+  private static func entry(
+    _ tensor: Tensor, at offset: Int, _ order: ByteOrder
+  ) throws(CheckpointError) -> [UInt8] {
     guard let number = GGUF.number(of: tensor.dtype) else {
       throw CheckpointError(
         .refused("GGUF has no type \(tensor.dtype)"), tensor: tensor.name,
@@ -51,10 +91,10 @@ struct GGUFLayout: FileLayout {
       throw CheckpointError(
         .refused("names in GGUF are shorter than \(GGUF.name) bytes"), tensor: tensor.name)
     }
-    var bytes = GGUFValue.encoded(tensor.name.text)
-    bytes += UInt32(tensor.shape.count).littleEndianBytes
-    for extent in tensor.shape.reversed() { bytes += UInt64(extent).littleEndianBytes }
-    return bytes + number.littleEndianBytes + UInt64(offset).littleEndianBytes
+    var bytes = order.bytes(tensor.name.text)
+    bytes += order.bytes(UInt32(tensor.shape.count))
+    for extent in tensor.shape.reversed() { bytes += order.bytes(UInt64(extent)) }
+    return bytes + order.bytes(number) + order.bytes(UInt64(offset))
   }
 
   /// The zeros that fill up to the alignment.
@@ -75,14 +115,22 @@ struct GGUFLayout: FileLayout {
 }
 
 extension Contents {
-  /// The key-values that are there, and the texts beside them, without what is true of the old file alone.
+  /// The key-values that are there, and the texts beside them, without what is true of the old file alone. Of several
+  /// files only the first one has them, and each says its place.
   fileprivate var valuesToWrite: GGUFKeyValues {
+    var values = (place?.number ?? 0) == 0 ? valuesOfModel : GGUFKeyValues()
+    for (key, value) in place?.values ?? [] { _ = values.append(key, value) }
+    return values
+  }
+
+  private var valuesOfModel: GGUFKeyValues {
     var values = GGUFKeyValues()
-    let gone = [GGUF.alignmentKey, "split.no", "split.count", "split.tensors.count"]
+    let gone = [GGUF.alignmentKey] + GGUFPlace.keys
     for (key, value) in belongings.keyValues?.entries ?? [] where !gone.contains(key) {
       _ = values.append(key, value)
     }
-    for entry in metadata?.entries ?? [] where !entry.key.isEmpty && values[entry.key] == nil {
+    for entry in metadata?.entries ?? []
+    where !entry.key.isEmpty && !gone.contains(entry.key) && values[entry.key] == nil {
       _ = values.append(entry.key, .text(entry.value))
     }
     return values

@@ -24,9 +24,6 @@ struct GGUFSplitName: Equatable {
 
   /// The name of another file of the same model.
   func sibling(_ number: Int) -> String {
-    func padded(_ number: Int) -> String {
-      String(repeating: "0", count: 5 - min(5, String(number).count)) + String(number)
-    }
     return "\(prefix)-\(padded(number))-of-\(padded(count)).gguf"
   }
 
@@ -40,22 +37,47 @@ struct GGUFSplitName: Equatable {
   }
 }
 
-/// What the key-values say about the file's place among several.
-private struct GGUFPlace {
+/// A file's place among those that a model is split into, as its own key-values say it.
+struct GGUFPlace: Sendable {
+  /// From 0 on.
   let number: Int
   let count: Int
+  /// How many tensors all files have together, if that is said.
   let tensorCount: Int?
+
+  /// The keys that are a file's own (llama.cpp, `LLM_KV_SPLIT_…`).
+  static let (numberKey, countKey, tensorCountKey) = (
+    "split.no", "split.count", "split.tensors.count"
+  )
+  static let keys = [numberKey, countKey, tensorCountKey]
+  /// The most files, as numbers of 16 bits count them.
+  static let most = Int(UInt16.max)
+
+  init(number: Int, count: Int, tensorCount: Int) {
+    (self.number, self.count, self.tensorCount) = (number, count, tensorCount)
+  }
 
   /// - Throws: `CheckpointError` if the numbers make no sense.
   init?(_ values: GGUFKeyValues?) throws(CheckpointError) {
-    guard let count = values?["split.count"]?.int, count > 1 else { return nil }
-    guard let number = values?["split.no"]?.int, (0..<count).contains(number), count <= 99_999
+    guard let count = values?[Self.countKey]?.int, count > 1 else { return nil }
+    guard let number = values?[Self.numberKey]?.int, (0..<count).contains(number), count <= 99_999
     else {
       throw CheckpointError(.malformed("split.no and split.count are no place among several files"))
     }
     (self.number, self.count) = (number, count)
-    tensorCount = values?["split.tensors.count"]?.int
+    tensorCount = values?[Self.tensorCountKey]?.int
   }
+
+  /// The key-values that say it, of the types that llama.cpp gives them.
+  var values: [(key: String, value: GGUFValue)] {
+    [
+      (Self.numberKey, .unsigned(UInt64(number), .uint16)),
+      (Self.countKey, .unsigned(UInt64(count), .uint16)),
+      (Self.tensorCountKey, .integer(Int64(tensorCount ?? 0), .int32)),
+    ]
+  }
+
+  var words: String { "file \(number + 1) of \(count)" }
 }
 
 extension GGUFValue {
@@ -76,57 +98,121 @@ extension Contents {
   func joined(from file: InputFile) throws(CheckpointError) -> (
     contents: Contents, files: [FilePath]
   ) {
-    let place = try naming(file) { () throws(CheckpointError) in
-      try GGUFPlace(belongings.keyValues)
-    }
-    guard let place else { return (self, [file.path]) }
+    guard let place = try place(in: file) else { return (self, [file.path]) }
     guard let name = GGUFSplitName(file.path.lastComponent), name.number == place.number + 1,
       name.count == place.count
     else {
       throw CheckpointError(
         .malformed(
-          "is file \(place.number + 1) of \(place.count) by its metadata, and is not called so:"
-            + " …-00001-of-0000\(min(9, place.count)).gguf"), file: file.name)
+          "is \(place.words) by its metadata, and is not called so:"
+            + " …-\(padded(place.number + 1))-of-\(padded(place.count)).gguf"), file: file.name)
     }
-    var whole = Contents(tensors: [])
-    var files: [FilePath] = []
-    for number in 0..<place.count {
-      let path = file.path.removingLastComponent().appending(name.sibling(number + 1))
-      let part = number == place.number ? self : try Self.part(path, number, of: place)
-      if number == 0 { whole = part } else { whole.tensors += part.tensors }
-      files.append(path)
+    let folder = file.path.removingLastComponent()
+    let names = (1...place.count).map { name.sibling($0) }
+    try requireAll(names, in: folder, place, file)
+    var parts = GGUFParts()
+    for (number, name) in names.enumerated() {
+      let isNamed = number == place.number
+      let part = isNamed ? file : try InputFile(folder.appending(name))
+      let contents = isNamed ? self : try ContainerFormat.gguf.contents(of: part)
+      do throws(CheckpointError) {
+        try parts.append(contents, called: name, number, of: place)
+      } catch {
+        throw error.inFile(part.name)
+      }
     }
-    if let expected = place.tensorCount, expected != whole.tensors.count {
+    if let expected = place.tensorCount, expected != parts.whole.tensors.count {
       throw CheckpointError(
-        .malformed("split.tensors.count is \(expected), the files have \(whole.tensors.count)"),
+        .malformed(
+          "\(GGUFPlace.tensorCountKey) is \(expected), the files have \(parts.whole.tensors.count)"),
         file: file.name)
     }
-    return (whole, files)
+    return (parts.whole, names.map { folder.appending($0) })
   }
 
-  private static func part(
-    _ path: FilePath, _ number: Int, of place: GGUFPlace
-  ) throws(CheckpointError) -> Contents {
-    let file = try InputFile(path)
-    let contents = try ContainerFormat.gguf.contents(of: file)
-    let own = try naming(file) { () throws(CheckpointError) in
-      try GGUFPlace(contents.belongings.keyValues)
+  /// The place of the file that the contents are of.
+  private func place(in file: InputFile) throws(CheckpointError) -> GGUFPlace? {
+    do throws(CheckpointError) {
+      return try GGUFPlace(belongings.keyValues)
+    } catch {
+      throw error.inFile(file.name)
     }
-    guard let own, own.number == number, own.count == place.count else {
-      throw CheckpointError(
-        .malformed("is not file \(number + 1) of \(place.count) by its metadata"), file: file.name)
-    }
-    return contents
+  }
+
+  private func requireAll(
+    _ names: [String], in folder: FilePath, _ place: GGUFPlace, _ file: InputFile
+  ) throws(CheckpointError) {
+    let missing = names.filter { folder.appending($0).linkStatus == nil }
+    guard !missing.isEmpty else { return }
+    let shown = missing.prefix(3).map { "\"\($0)\"" }.joined(separator: ", ")
+    let rest = missing.count > 3 ? " and \(missing.count - 3) more" : ""
+    throw CheckpointError(
+      .malformed(
+        "is \(place.words) of a model, and \(shown)\(rest)"
+          + " \(missing.count == 1 ? "is" : "are") not beside it"), file: file.name,
+      advice: "fetch the files that are not there")
   }
 }
 
-/// Does something; errors name the file.
-private func naming<Result>(
-  _ file: InputFile, _ body: () throws(CheckpointError) -> Result
-) throws(CheckpointError) -> Result {
-  do {
-    return try body()
-  } catch {
-    throw error.inFile(file.name)
+/// The files of a model put together, one after the other.
+private struct GGUFParts {
+  /// What the first one says, and the tensors of all.
+  var whole = Contents(tensors: [])
+  private var first: GGUFPlace?
+  private var files: [TensorName: String] = [:]
+
+  /// Adds the next file.
+  ///
+  /// - Throws: `CheckpointError` if it is not the one of that number, is another model's than the first, or has a
+  ///   tensor that one before it has.
+  mutating func append(
+    _ part: Contents, called name: String, _ number: Int, of place: GGUFPlace
+  ) throws(CheckpointError) {
+    let own = try GGUFPlace(part.belongings.keyValues)
+    guard let own, own.number == number, own.count == place.count else {
+      throw CheckpointError(
+        .malformed(
+          "is \(own.map { "\($0.words)" } ?? "no file of several") by its metadata, and not file"
+            + " \(number + 1) of \(place.count)"))
+    }
+    if let first { try compare(own, with: first) }
+    for tensor in part.tensors {
+      if let other = files.updateValue(name, forKey: tensor.name) {
+        throw CheckpointError(
+          .malformed("\"\(displayed(FilePath(other)))\" has a tensor of this name, too"),
+          tensor: tensor.name)
+      }
+    }
+    guard files.count <= Limits.tensors else {
+      throw CheckpointError(
+        .limitExceeded("the number of tensors", limit: Limits.tensors, found: files.count))
+    }
+    if first != nil {
+      try compare(part.belongings.keyValues)
+      whole.tensors += part.tensors
+    } else {
+      (whole, first) = (part, own)
+    }
+  }
+
+  private func compare(_ own: GGUFPlace, with first: GGUFPlace) throws(CheckpointError) {
+    guard let count = own.tensorCount, let expected = first.tensorCount, count != expected else {
+      return
+    }
+    throw CheckpointError(
+      .malformed(
+        "\(GGUFPlace.tensorCountKey) is \(count), in the first file \(expected):"
+          + " these are files of two models"))
+  }
+
+  /// What a later file says of the model must be what the first one says.
+  private func compare(_ values: GGUFKeyValues?) throws(CheckpointError) {
+    for (key, value) in values?.entries ?? []
+    where !GGUFPlace.keys.contains(key) && key != GGUF.alignmentKey {
+      if let other = whole.belongings.keyValues?[key], other != value {
+        throw CheckpointError(
+          .malformed("key \"\(key)\" differs from the first file's: these are files of two models"))
+      }
+    }
   }
 }

@@ -114,7 +114,7 @@ extension GGUFCursor {
       if kind == .bool, let odd = stored.first(where: { $0 > 1 }) {
         throw CheckpointError(.malformed("\(odd) is neither true nor false"), offset: offset)
       }
-      target += isBigEndian ? swapped(stored, width) : Array(stored)
+      target += isBigEndian ? swappedNumbers(stored, width) : Array(stored)
       return
     }
     guard depth <= GGUFValue.mostDepth else {
@@ -136,34 +136,9 @@ extension GGUFCursor {
 }
 
 /// Numbers of `width` bytes, each with its bytes the other way round.
-private func swapped(_ bytes: ArraySlice<UInt8>, _ width: Int) -> [UInt8] {
+func swappedNumbers(_ bytes: ArraySlice<UInt8>, _ width: Int) -> [UInt8] {
   stride(from: bytes.startIndex, to: bytes.endIndex, by: width).flatMap {
     bytes[$0..<$0 + width].reversed()
-  }
-}
-
-// MARK: Writing
-
-extension GGUFValue {
-  /// The value with its type before it, as a little-endian file has it.
-  var encoded: [UInt8] { kind.rawValue.littleEndianBytes + content }
-
-  private var content: [UInt8] {
-    switch self {
-    case .integer(let value, let kind): Array(value.littleEndianBytes.prefix(kind.width ?? 8))
-    case .unsigned(let value, let kind): Array(value.littleEndianBytes.prefix(kind.width ?? 8))
-    case .float(let value, .float32): Float(value).bitPattern.littleEndianBytes
-    case .float(let value, _): value.bitPattern.littleEndianBytes
-    case .bool(let value): [value ? 1 : 0]
-    case .text(let text): Self.encoded(text)
-    case .list(let kind, let count, let bytes):
-      kind.rawValue.littleEndianBytes + UInt64(count).littleEndianBytes + bytes
-    }
-  }
-
-  /// A text: its length, and its bytes.
-  static func encoded(_ text: String) -> [UInt8] {
-    UInt64(text.utf8.count).littleEndianBytes + Array(text.utf8)
   }
 }
 

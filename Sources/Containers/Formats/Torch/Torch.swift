@@ -10,7 +10,8 @@ extension ContainerFormat {
     folderName: "pytorch_model.bin",
     // In the pickle, before and behind the storage, and in the directory.
     overhead: Overhead(
-      file: 1024, tensor: { 700 + $0.name.text.utf8.count + 20 * $0.shape.count }),
+      head: { $0.metadataBound + 1024 },
+      tensor: { 700 + $0.name.text.utf8.count + 20 * $0.shape.count }),
     matches: { glimpse in
       switch glimpse.zip {
       case .torch, .torchScript: return .exact

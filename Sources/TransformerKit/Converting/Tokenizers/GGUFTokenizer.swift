@@ -1,16 +1,22 @@
 import Containers
 import TensorCore
 
-/// The words of a tokenizer.json that pairs bytes or characters (BPE), as the key-values of a GGUF file say them.
+/// The words of a tokenizer.json, as the key-values of a GGUF file say them.
 ///
 /// Keys: gguf-py 0.19, `constants.py`, `Keys.Tokenizer`; what they hold: llama.cpp, conversion/base.py, `get_vocab_base`
 /// and `_create_vocab_sentencepiece`; gguf-py, `vocab.py`, `SpecialVocab`.
 struct GGUFTokenizer {
   /// The key-values.
-  private(set) var values: [JSONValue.Member] = []
+  var values: [JSONValue.Member] = []
+  /// The table of characters that SentencePiece writes otherwise (`tokenizer.ggml.precompiled_charsmap`), if there is one.
+  var characterMap: [UInt8] = []
 
-  private var words: [String]
-  private var kinds: [WordKind]
+  var words: [String]
+  var kinds: [WordKind]
+  /// The scores of the words that have one of their own.
+  var scores: [Double] = []
+  /// Words with a place of their own that tokenizer.json names: `cls`.
+  var usualMarks: [String: String] = [:]
 
   /// - Parameters:
   ///   - tokenizer: tokenizer.json.
@@ -25,19 +31,33 @@ struct GGUFTokenizer {
   ) {
     words = (0..<count).map(padWord)
     kinds = [WordKind](repeating: .unused, count: count)
-    guard let model = tokenizer["model"], model["type"]?.string == "BPE",
-      let merges = Self.merges(model["merges"]), take(model["vocab"]),
-      takeAdded(tokenizer["added_tokens"], unknown: model["unk_token"]?.string)
-    else { return nil }
-    if model["byte_fallback"]?.bool == true {
-      guard addPieces(merges, tokenizer) else { return nil }
-    } else {
-      guard let way = TextCutting(of: tokenizer) else { return nil }
-      addPairs(merges, way)
-    }
+    guard let model = tokenizer["model"], add(model, tokenizer) else { return nil }
     addMarks(tokenizer, settings, config)
     if let text = settings?["chat_template"]?.string ?? template {
       values.append(.init("tokenizer.chat_template", .string(text)))
+    }
+  }
+
+  /// Says what kind of tokenizer it is; `false` if it is none that can be said.
+  private mutating func add(_ model: JSONValue, _ tokenizer: JSONValue) -> Bool {
+    let added = tokenizer["added_tokens"]
+    let unknown = model["unk_token"]?.string
+    switch model["type"]?.string {
+    case "BPE":
+      guard let merges = Self.merges(model["merges"]), take(model["vocab"]),
+        takeAdded(added, unknown: unknown)
+      else { return false }
+      if model["byte_fallback"]?.bool == true { return addPieces(merges, tokenizer) }
+      guard let way = TextCutting(of: tokenizer) else { return false }
+      addPairs(merges, way)
+      return true
+    case "WordPiece":
+      return take(model["vocab"]) && takeAdded(added, unknown: unknown)
+        && addWordPieces(model, tokenizer)
+    case "Unigram":
+      guard takeScored(model), let unknown = kinds.firstIndex(of: .unknown) else { return false }
+      return takeAdded(added, unknown: words[unknown]) && addScoredPieces(tokenizer)
+    default: return false
     }
   }
 
@@ -74,7 +94,7 @@ struct GGUFTokenizer {
       || word.hasPrefix("<unused") && word.hasSuffix(">")
   }
 
-  private mutating func addWords(model: String, way: String) {
+  mutating func addWords(model: String, way: String, _ words: [String]) {
     values = [
       .init("tokenizer.ggml.model", .string(model)), .init("tokenizer.ggml.pre", .string(way)),
       .init("tokenizer.ggml.tokens", .array(words.map { .string($0) })),
@@ -86,7 +106,7 @@ struct GGUFTokenizer {
   private mutating func addPairs(_ merges: [(String, String)], _ way: TextCutting) {
     // Only tokenizers of pieces have a kind of its own for it.
     for id in kinds.indices where kinds[id] == .unknown { kinds[id] = .control }
-    addWords(model: "gpt2", way: way.names[0])
+    addWords(model: "gpt2", way: way.names[0], words)
     // A space in a word is written as another character there.
     let lines = merges.map { pair -> JSONValue in
       .string(
@@ -107,7 +127,7 @@ struct GGUFTokenizer {
     }
     let pieces = words.indices.filter { kinds[$0] == .normal }.map { (text: words[$0], id: $0) }
     guard let scores = PieceMerges.scores(of: merges, pieces) else { return false }
-    addWords(model: "llama", way: "default")
+    addWords(model: "llama", way: "default", words)
     let numbers = kinds.indices.map { id -> JSONValue in
       switch kinds[id] {
       case .unused: .double(-10000)
@@ -125,8 +145,13 @@ struct GGUFTokenizer {
     _ tokenizer: JSONValue, _ settings: JSONValue?, _ config: JSONValue
   ) {
     var texts: [String: String] = [:]
+    func name(_ mark: String) -> String? {
+      settings?["\(mark)_token"].flatMap { $0["content"]?.string ?? $0.string } ?? usualMarks[mark]
+    }
+    // What begins and ends a text may be called for classes and separators alone.
+    let others = ["bos": "cls", "eos": "sep"]
     for mark in MarkName.all {
-      let named = settings?["\(mark.usual)_token"].flatMap { $0["content"]?.string ?? $0.string }
+      let named = name(mark.usual) ?? others[mark.usual].flatMap { name($0) }
       texts[mark.usual] = named
       let value = config["\(mark.usual)_token_id"]
       let found = named.flatMap { text in

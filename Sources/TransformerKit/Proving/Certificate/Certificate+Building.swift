@@ -21,14 +21,15 @@ extension Certificate {
     toolVersion: String, names: [FilePath: FilePath] = [:]
   ) throws(CheckpointError) {
     guard let verdict = Verdict(report.verdict) else { return nil }
-    let survey = try WeightSurvey(a.graph, b.graph)
-    guard castType(of: survey.weights) == verdict.dtype else {
+    let survey = try WeightSurvey(a.graph, b)
+    guard RoundedWeights(survey.weights) == verdict.change else {
       throw CheckpointError(.changedWhileRead, file: displayed(b.checkpoint.path))
     }
     self.verdict = verdict
     self.a = try Side(a, id: survey.idA)
     self.b = try Side(b, id: survey.idB, names: names)
     casts = survey.casts
+    quantizations = survey.quantizations
     configDifferences = report.configDifferences
     self.probe = probe
     self.precision = precision

@@ -1,3 +1,4 @@
+import Codecs
 public import TensorCore
 
 extension Certificate {
@@ -36,16 +37,17 @@ extension Certificate {
       keys: [
         "verdict", "dtype", "a", "b", "casts", "config_differences", "probe", "precision",
         "outputs", "tool", "machine", "checksum",
-      ])
+      ], optional: ["quantised"])
+    let quantizations = try readQuantizations(predicate)
     let certificate = Certificate(
-      verdict: try readVerdict(predicate), a: try readSide(predicate, "a"),
+      verdict: try readVerdict(predicate, quantizations), a: try readSide(predicate, "a"),
       b: try readSide(predicate, "b"),
-      casts: try predicate.array("casts", readLedger),
+      casts: try predicate.array("casts", readLedger), quantizations: quantizations,
       configDifferences: try predicate.strings("config_differences"),
       probe: try readProbe(predicate), precision: try predicate.choice("precision", Precision.self),
       outputs: try predicate.array("outputs", readOutput), machine: try readMachine(predicate))
     try checkSubject(statement, certificate.b.files)
-    try checkPaths(certificate.casts)
+    try checkPaths(certificate)
     let checksum = try StrictObject(
       predicate["checksum"], at: predicate.place("checksum"), keys: ["sha256"])
     return Decoded(certificate: certificate, checksum: try checksum.digest("sha256"))
@@ -73,8 +75,18 @@ private func checkVersion(_ value: JSONValue) throws(CheckpointError) {
   }
 }
 
-private func readVerdict(_ predicate: StrictObject) throws(CheckpointError) -> Certificate.Verdict {
+/// The verdict. What blocks are of which types is said of each weight alone.
+private func readVerdict(
+  _ predicate: StrictObject, _ quantizations: [Certificate.Quantization]
+) throws(CheckpointError) -> Certificate.Verdict {
   let name = try predicate.string("verdict")
+  if !quantizations.isEmpty {
+    guard name == "quantised", predicate["dtype"] == .null else {
+      throw predicate.fault(
+        "verdict", "is \"\(name)\", with weights in blocks it must be quantised")
+    }
+    return .quantized(quantizations.types)
+  }
   if predicate["dtype"] == .null {
     guard name == "identical" else {
       throw predicate.fault("verdict", "is \"\(name)\", without a dtype it must be identical")
@@ -140,6 +152,34 @@ private func readLedger(_ value: JSONValue, at path: String) throws(CheckpointEr
     to: try readDType(cast, "to"), loss: loss)
 }
 
+/// The weights in blocks, which are not named at all where there are none.
+private func readQuantizations(
+  _ predicate: StrictObject
+) throws(CheckpointError) -> [Certificate.Quantization] {
+  guard predicate["quantised"] != .null else { return [] }
+  let list = try predicate.array("quantised") { value, path throws(CheckpointError) in
+    let weight = try StrictObject(value, at: path, keys: ["weight", "from", "to", "error"])
+    let type = try weight.choice("to", DType.self)
+    guard type.quantizationProof != nil else {
+      throw weight.fault("to", "must be a type of blocks that can be proven")
+    }
+    return Certificate.Quantization(
+      weight: try weight.string("weight"), from: try readDType(weight, "from"), to: type,
+      error: try weight.magnitude("error"))
+  }
+  guard !list.isEmpty else { throw predicate.fault("quantised", "must not be empty") }
+  return list
+}
+
+extension [Certificate.Quantization] {
+  /// The types of the blocks, each once.
+  fileprivate var types: [DType] {
+    reduce(into: []) { types, weight in
+      if !types.contains(weight.to) { types.append(weight.to) }
+    }
+  }
+}
+
 private func readProbe(_ predicate: StrictObject) throws(CheckpointError) -> Certificate.Probe {
   let place = predicate.place("probe")
   if predicate["probe"]["seed"] != nil {
@@ -198,9 +238,13 @@ private func checkSubject(
   }
 }
 
-private func checkPaths(_ casts: [CastLedger]) throws(CheckpointError) {
+private func checkPaths(_ certificate: Certificate) throws(CheckpointError) {
   var seen: Set<TensorName> = []
-  for cast in casts where !seen.insert(cast.name).inserted {
+  for cast in certificate.casts where !seen.insert(cast.name).inserted {
     throw StrictObject.fault("predicate.casts", "has the weight \"\(cast.name)\" twice")
+  }
+  for weight in certificate.quantizations.map(\.weight)
+  where !seen.insert(TensorName(weight)).inserted {
+    throw StrictObject.fault("predicate.quantised", "has the weight \"\(weight)\" once more")
   }
 }

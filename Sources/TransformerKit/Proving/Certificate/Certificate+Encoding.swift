@@ -39,12 +39,19 @@ extension Certificate {
       Member("dtype", verdict.dtype.map { .string($0.name) } ?? .null),
       Member("a", a.json), Member("b", b.json),
       Member("casts", .array(casts.map(\.certified))),
+    ] + quantised + [
       Member("config_differences", .array(configDifferences.map { .string($0) })),
       Member("probe", probe.json), Member("precision", .string(precision.rawValue)),
       Member("outputs", .array(outputs.map(\.json))),
       Member("tool", ["name": "tfkit", "version": .string(machine.toolVersion)]),
       Member("machine", machine.json),
     ]
+  }
+
+  /// The weights in blocks; a certificate that has none does not name them.
+  private var quantised: [Member] {
+    if quantizations.isEmpty { return [] }
+    return [Member("quantised", .array(quantizations.map(\.json)))]
   }
 }
 
@@ -58,6 +65,7 @@ extension Certificate.Verdict {
     switch self {
     case .identical: "identical"
     case .cast: "cast"
+    case .quantized: "quantised"
     }
   }
 
@@ -93,6 +101,15 @@ extension Certificate.Probe {
     case .inputs(let digest, let size):
       ["inputs": ["sha256": .string(digest), "size": .number(size)]]
     }
+  }
+}
+
+extension Certificate.Quantization {
+  fileprivate var json: JSONValue {
+    [
+      "weight": .string(weight), "from": .string(from.name), "to": .string(to.name),
+      "error": .number(error),
+    ]
   }
 }
 

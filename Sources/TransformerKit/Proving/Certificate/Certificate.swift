@@ -11,6 +11,8 @@ public struct Certificate: Equatable, Sendable {
     case identical
     /// Every weight of B is A's, rounded to nearest even in that type; nothing else differs.
     case cast(DType)
+    /// Some weights of B are A's, quantised to blocks of these types; the others are A's, or cast.
+    case quantized([DType])
   }
 
   /// A model.
@@ -47,6 +49,18 @@ public struct Certificate: Equatable, Sendable {
     case f64
   }
 
+  /// A weight that B has in blocks.
+  public struct Quantization: Equatable, Sendable {
+    /// Its canonical path.
+    public var weight: String
+    /// A's type.
+    public var from: DType
+    /// The type of the blocks.
+    public var to: DType
+    /// The root of the mean square of the differences, relative to that of A's numbers.
+    public var error: Double
+  }
+
   /// An output of both models.
   public struct Output: Equatable, Sendable {
     /// Its name.
@@ -77,6 +91,8 @@ public struct Certificate: Equatable, Sendable {
   public var b: Side
   /// What the cast did to each weight that is not bit for bit A's; tied weights once.
   public var casts: [CastLedger]
+  /// The weights that B has in blocks; tied weights once.
+  public var quantizations: [Quantization] = []
   /// What differs in the mathematics without showing in any output.
   public var configDifferences: [String]
   /// What the models ran on.
@@ -114,6 +130,8 @@ extension Certificate.Verdict {
     switch self {
     case .identical: "identical"
     case .cast(let type): "B is A cast to \(type)"
+    case .quantized(let types):
+      "B is A quantised to \(types.map(\.name).joined(separator: ", "))"
     }
   }
 
@@ -122,7 +140,17 @@ extension Certificate.Verdict {
     switch verdict {
     case .identical: self = .identical
     case .cast(let type): self = .cast(type)
-    case .quantized, .different: return nil
+    case .quantized(let types): self = .quantized(types)
+    case .different: return nil
+    }
+  }
+
+  /// What must have become of the weights.
+  var change: RoundedWeights? {
+    switch self {
+    case .identical: nil
+    case .cast(let type): .cast(type)
+    case .quantized(let types): .quantized(types)
     }
   }
 }

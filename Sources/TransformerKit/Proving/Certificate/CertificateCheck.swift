@@ -26,7 +26,7 @@ extension Certificate.Decoded {
       try VerificationMemory(comparing: a.graph, b.graph, inputs: modelInputs, Double.self)
         .keep(memory)
     }
-    let survey = try WeightSurvey(a.graph, b.graph)
+    let survey = try WeightSurvey(a.graph, b)
     var claims = [
       Claim("certificate", expected: checksum, found: certificate.checksum, note: "not edited")
     ]
@@ -112,22 +112,27 @@ extension Certificate.Decoded {
 
   // MARK: Weights
 
-  /// That each weight is A's, or its cast where the ledger says so; and each line of the ledger.
+  /// That each weight is A's, or its cast, or in blocks, where the certificate says so; and each line of both lists.
   private func weightClaims(_ survey: WeightSurvey, ties: [String: String]) -> [Claim] {
-    var ledgers: [TensorName: CastLedger] = [:]
-    for cast in certificate.casts { ledgers[cast.name] = cast }
+    var changes: [TensorName: WeightRelation] = [:]
+    for cast in certificate.casts { changes[cast.name] = .cast(from: cast.from, to: cast.to) }
+    for weight in certificate.quantizations {
+      changes[TensorName(weight.weight)] =
+        .quantized(from: weight.from, to: weight.to, error: weight.error)
+    }
     let wrong = survey.weights.compactMap { weight -> Claim? in
-      let owner = ties[weight.path] ?? weight.path
-      let expected = ledgers[TensorName(owner)].map {
-        WeightRelation.cast(from: $0.from, to: $0.to)
-      }
-      let relation = expected ?? .identical
-      if weight.relation == relation { return nil }
+      let relation = changes[TensorName(ties[weight.path] ?? weight.path)] ?? .identical
+      if weight.relation.isSame(as: relation) { return nil }
       return .fails(
         "weight \(weight.path)", expected: relation.text, found: weight.relation.text)
     }
+    return (wrong.isEmpty ? [.holds("weights", "\(survey.weights.count) compared")] : wrong)
+      + castClaims(survey.casts) + quantizationClaims(survey.quantizations)
+  }
+
+  private func castClaims(_ casts: [CastLedger]) -> [Claim] {
     var found: [TensorName: CastLedger] = [:]
-    for cast in survey.casts { found[cast.name] = cast }
+    for cast in casts { found[cast.name] = cast }
     let miscounted = certificate.casts.compactMap { cast -> Claim? in
       if found[cast.name] == cast { return nil }
       return .fails(
@@ -135,10 +140,41 @@ extension Certificate.Decoded {
         found: found[cast.name]?.summary ?? "no such cast")
     }
     let count = certificate.casts.count
-    return (wrong.isEmpty ? [.holds("weights", "\(survey.weights.count) compared")] : wrong)
-      + (miscounted.isEmpty
-        ? [.holds("casts", count == 0 ? "none" : "\(count) counted")] : miscounted)
+    return miscounted.isEmpty
+      ? [.holds("casts", count == 0 ? "none" : "\(count) counted")] : miscounted
   }
+
+  /// Where no weights are in blocks, none are claimed.
+  private func quantizationClaims(_ weights: [Certificate.Quantization]) -> [Claim] {
+    if certificate.quantizations.isEmpty { return [] }
+    var found: [TensorName: Certificate.Quantization] = [:]
+    for weight in weights { found[TensorName(weight.weight)] = weight }
+    let wrong = certificate.quantizations.compactMap { weight -> Claim? in
+      let other = found[TensorName(weight.weight)]
+      if other == weight { return nil }
+      return .fails(
+        "quantised \(weight.weight)", expected: weight.summary,
+        found: other?.summary ?? "no such blocks")
+    }
+    return wrong.isEmpty
+      ? [.holds("quantised", "\(certificate.quantizations.count) proven")] : wrong
+  }
+}
+
+extension WeightRelation {
+  /// Whether both say the same; how large errors are, their own claims say.
+  fileprivate func isSame(as other: WeightRelation) -> Bool {
+    if case .quantized(let from, let to, _) = self,
+      case .quantized(let otherFrom, let otherTo, _) = other
+    {
+      return from == otherFrom && to == otherTo
+    }
+    return self == other
+  }
+}
+
+extension Certificate.Quantization {
+  fileprivate var summary: String { "\(from) to \(to), relative error \(error)" }
 }
 
 // MARK: Models and their files

@@ -8,12 +8,16 @@ struct WeightSurvey {
   private(set) var weights: [PairReport.Weight] = []
   /// What was done to the weights that are cast; of tied ones the first alone.
   private(set) var casts: [CastLedger] = []
+  /// The weights that B has in blocks which are A's, quantised; of tied ones the first alone.
+  private(set) var quantizations: [Certificate.Quantization] = []
   /// The ids.
   let idA: ModelID
   let idB: ModelID
 
   /// - Throws: `CheckpointError` when weights cannot be read.
-  init(_ a: WeightGraph, _ b: WeightGraph) throws(CheckpointError) {
+  init(_ a: WeightGraph, _ model: Model) throws(CheckpointError) {
+    let b = model.graph
+    let blocks = try QuantizedWeights(a, model).relations
     var (digestsA, digestsB): ([String: String], [String: String]) = ([:], [:])
     var known: [[String]: WeightPair] = [:]
     for slot in a.slots {
@@ -24,12 +28,17 @@ struct WeightSurvey {
         continue
       }
       let owners = [a, b].map { $0.ties[slot.path] ?? slot.path }
-      let pair = if let pair = known[owners] { pair } else { try WeightPair(left, right) }
+      let tie = owners[0] == owners[1] ? owners[0] : slot.path
+      let pair =
+        if let pair = known[owners] { pair } else { try WeightPair(left, right, blocks[tie]) }
       known[owners] = pair
       (digestsA[slot.path], digestsB[slot.path]) = (pair.digestA, pair.digestB)
       weights.append(PairReport.Weight(path: slot.path, relation: pair.relation))
       if a.ties[slot.path] == nil, let ledger = pair.ledger {
         casts.append(ledger.named(TensorName(slot.path)))
+      }
+      if a.ties[slot.path] == nil, case .quantized(let from, let to, let error) = pair.relation {
+        quantizations.append(.init(weight: slot.path, from: from, to: to, error: error))
       }
     }
     for slot in b.slots where digestsB[slot.path] == nil {
@@ -53,9 +62,10 @@ private struct WeightPair {
   /// What the cast did, if B's is one of A's.
   let ledger: CastLedger?
 
-  init(_ a: Tensor, _ b: Tensor) throws(CheckpointError) {
-    guard a.shape == b.shape else {
-      relation = .misshapen(a.shape, b.shape)
+  /// - Parameter blocks: what B's blocks are to A's numbers, if it has blocks.
+  init(_ a: Tensor, _ b: Tensor, _ blocks: WeightRelation?) throws(CheckpointError) {
+    guard a.shape == b.shape, blocks == nil else {
+      relation = blocks ?? .misshapen(a.shape, b.shape)
       (digestA, digestB) = (try SHA256.digest(of: a), try SHA256.digest(of: b))
       ledger = nil
       return
