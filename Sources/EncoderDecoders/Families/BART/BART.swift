@@ -11,7 +11,7 @@ extension Family {
     ],
     dialects: [
       .huggingFaceBART(OriginalBART.self), .huggingFaceBART(MBART.self),
-      .huggingFaceBART(Marian.self), .huggingFaceBART(Pegasus.self),
+      .huggingFaceBART(Marian.self), .marianNMT, .huggingFaceBART(Pegasus.self),
       .huggingFaceBART(M2M100.self),
     ])
 }
