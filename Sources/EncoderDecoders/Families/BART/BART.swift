@@ -10,7 +10,7 @@ extension Family {
       BART<M2M100>.self,
     ],
     dialects: [
-      .huggingFaceBART(OriginalBART.self), .huggingFaceBART(MBART.self),
+      .huggingFaceBART(OriginalBART.self), .fairseqBART, .huggingFaceBART(MBART.self),
       .huggingFaceBART(Marian.self), .marianNMT, .huggingFaceBART(Pegasus.self),
       .huggingFaceBART(M2M100.self),
     ])
