@@ -25,9 +25,14 @@ struct Run: Verb {
 
       With --beams the likeliest text of a beam search is given in place of that (as transformers 5 \
       searches): tokens' log-probabilities are added up and divided by their number to the power of \
-      --length-penalty. Of the settings of generation in config.json only the tokens that it forces and \
-      forbids are followed, with and without --beams, and none of generation_config.json. \
-      "sequences_scores" has the score of each text.
+      --length-penalty. "sequences_scores" has the score of each text.
+
+      What generation_config.json says of generation is followed, or where it is not there config.json, as \
+      transformers 5 does it: eos_token_id, pad_token_id, forced_bos_token_id, forced_eos_token_id, \
+      bad_words_ids, min_length, min_new_tokens, no_repeat_ngram_size, repetition_penalty, suppress_tokens, \
+      begin_suppress_tokens, and without --beams num_beams, length_penalty and early_stopping. Other settings \
+      that change tokens are named on standard error. --ignore-generation-settings follows those alone that \
+      config.json has of end tokens, forced and forbidden ones. How long a text becomes --generate says.
 
       With --temperature tokens are drawn instead, with the probabilities softmax(scores / temperature); the \
       same --seed draws the same ones. With --draft a smaller model over the same vocabulary proposes tokens, \
@@ -116,6 +121,10 @@ struct Run: Verb {
   @Flag(help: "Search no longer when as many continuations have ended as there are beams.")
   var earlyStopping = false
 
+  @Flag(
+    help: "Follow no settings of generation but config.json's end, forced and forbidden tokens.")
+  var ignoreGenerationSettings = false
+
   @Option(
     help: ArgumentHelp("Draw tokens from softmax(scores / t), not the likeliest.", valueName: "t"))
   var temperature: Double?
@@ -161,6 +170,9 @@ struct Run: Verb {
     }
     guard beams != nil || lengthPenalty == nil && !earlyStopping else {
       throw ValidationError("--length-penalty and --early-stopping go with --beams")
+    }
+    guard generate != nil || !ignoreGenerationSettings else {
+      throw ValidationError("--ignore-generation-settings goes with --generate")
     }
     guard let generate else {
       guard draft == nil, temperature == nil, beams == nil else {
@@ -272,10 +284,9 @@ struct Run: Verb {
   ) throws {
     let report = RunReport(
       file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer)
-    if let beams {
-      let settings = BeamSettings(
-        beams: beams, lengthPenalty: lengthPenalty ?? 1, stopsEarly: earlyStopping)
-      return try search(count, model, inputs, settings, report, Scalar.self)
+    let settings = try settings(of: model)
+    if let search = search(settings) {
+      return try self.search(count, model, inputs, search, settings, report, Scalar.self)
     }
     let choice =
       temperature.map { TokenChoice.drawn(temperature: $0, seed: seed ?? 0) } ?? .likeliest
@@ -284,14 +295,16 @@ struct Run: Verb {
     try memory.keep(
       VerificationMemory(generating: count, graphs, prompt: inputs, Scalar.self), for: self.model)
     guard let draft else {
-      var generator = try Generator<Scalar>(model.graph, prompt: inputs, choice: choice)
+      var generator = try Generator<Scalar>(
+        model.graph, prompt: inputs, choice: choice, settings: settings)
       try generator.generate(count)
       try write([Tensor(name: "sequences", ids: generator.sequences)], besides: [model])
       return try report.print(sequences: generator.sequences)
     }
     var generator = try SpeculativeGenerator<Scalar>(
-      model.graph, draft: draft.graph, prompt: inputs, draftTokens: draftTokens ?? 5, choice: choice
-    )
+      model.graph, draft: draft.graph, prompt: inputs, draftTokens: draftTokens ?? 5,
+      choice: choice,
+      settings: settings)
     try generator.generate(count)
     try write([Tensor(name: "sequences", ids: generator.sequences)], besides: [model, draft])
     try report.print(
@@ -301,15 +314,38 @@ struct Run: Verb {
         accepted: generator.record.accepted))
   }
 
+  /// What the model's files say, and a line for each setting that is not followed.
+  private func settings(of model: Model) throws -> GenerationSettings {
+    if ignoreGenerationSettings { return GenerationSettings() }
+    let settings = try GenerationSettings(of: model)
+    var unfollowed = settings.unfollowed
+    if beams == nil, settings.beams > 1, draft != nil || temperature != nil {
+      unfollowed.append("num_beams is \(settings.beams)")
+    }
+    for setting in unfollowed {
+      standardError("note: \(settings.file ?? ""): \(escaped(setting)), which is not followed")
+    }
+    return settings
+  }
+
+  /// The beam search that is asked for here, or by the model's files.
+  private func search(_ settings: GenerationSettings) -> BeamSettings? {
+    guard let beams else { return draft == nil && temperature == nil ? settings.search : nil }
+    return BeamSettings(
+      beams: beams, lengthPenalty: lengthPenalty ?? settings.lengthPenalty,
+      stopsEarly: earlyStopping || settings.stopsEarly)
+  }
+
   private func search<Scalar: ComputeScalar>(
     _ count: Int, _ model: Model, _ inputs: ModelInputs, _ settings: BeamSettings,
-    _ report: RunReport, _: Scalar.Type
+    _ following: GenerationSettings, _ report: RunReport, _: Scalar.Type
   ) throws {
     try memory.keep(
       VerificationMemory(
         generating: count, [model.graph], prompt: settings.prompt(inputs), Scalar.self),
       for: self.model)
-    var search = try BeamSearch<Scalar>(model.graph, prompt: inputs, settings: settings)
+    var search = try BeamSearch<Scalar>(
+      model.graph, prompt: inputs, settings: settings, following: following)
     try search.generate(count)
     let scores = NDArray(shape: [search.scores.count], elements: search.scores)
     try write(

@@ -20,6 +20,8 @@ public struct Dialect: Sendable {
   let otherEndings: [(other: String, usual: String)]
   /// Weights that a model may be stored without.
   let omissible: OmissibleWeights?
+  /// Tensors that files hold and nobody reads, with the reason; `{i}` is any layer's number.
+  let unread: [(stored: String, reason: String)]
   /// The ecosystem's own config file, if it has one.
   package let nativeConfig: NativeConfig?
   /// What the ecosystem's own code computes whatever a config says.
@@ -62,7 +64,7 @@ public struct Dialect: Sendable {
   package init(
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
-    omissible: OmissibleWeights? = nil,
+    omissible: OmissibleWeights? = nil, unread: [(stored: String, reason: String)] = [],
     nativeConfig: NativeConfig? = nil, limits: [Limit] = [],
     evidence: [Evidence], ownFiles: OwnFiles? = nil, fileNames: [String: String] = [:],
     division: @escaping @Sendable (String, [Int], JSONValue?) -> Division? = { _, _, _ in nil }
@@ -74,6 +76,7 @@ public struct Dialect: Sendable {
     self.prefixes = prefixes
     self.otherEndings = otherEndings
     self.omissible = omissible
+    self.unread = unread
     self.nativeConfig = nativeConfig
     self.limits = limits
     self.evidence = evidence
@@ -136,6 +139,8 @@ package struct Rule: Sendable {
   var mayBePadded = false
   /// Other stored names that hold the same: read if the tensor is missing, else they must equal it.
   var copies: [String] = []
+  /// Whether the copies are written, too.
+  var writesCopies = false
 
   /// When a tensor is written although its weights are tied to others.
   package enum TieWriting: Sendable {
@@ -160,12 +165,12 @@ extension [Rule] {
   /// A stored tensor of any layout.
   package static func tensor(
     _ stored: String, _ layouts: Layout..., writesTie: Rule.TieWriting = .never,
-    mayBePadded: Bool = false, copies: [String] = []
+    mayBePadded: Bool = false, copies: [String] = [], writesCopies: Bool = false
   ) -> [Rule] {
     [
       Rule(
         stored: stored, layouts: layouts, writesTie: writesTie, mayBePadded: mayBePadded,
-        copies: copies)
+        copies: copies, writesCopies: writesCopies)
     ]
   }
 
@@ -234,13 +239,13 @@ package struct Evidence: Sendable {
   var shape: @Sendable ([Int]) -> Bool
   /// Whether the name must be spelled so: without its prefix it is that of other architectures, too.
   var isWhole: Bool
-  /// A stored name that must not be there: of another architecture, which has all the names of this one.
-  var lacking: String?
+  /// Stored names that must not be there: of others that have all the names of this one.
+  var lacking: [String]
 
   /// Describes a sign.
   package init(
     stored: String, shape: @escaping @Sendable ([Int]) -> Bool = { _ in true },
-    isWhole: Bool = false, lacking: String? = nil
+    isWhole: Bool = false, lacking: [String] = []
   ) {
     self.stored = stored
     self.shape = shape
@@ -260,8 +265,8 @@ package struct Evidence: Sendable {
     Evidence(stored: stored)
   }
 
-  /// The name where another one is not there.
-  package static func name(_ stored: String, without lacking: String) -> Evidence {
+  /// The name where others are not there.
+  package static func name(_ stored: String, without lacking: String...) -> Evidence {
     Evidence(stored: stored, lacking: lacking)
   }
 
@@ -275,9 +280,16 @@ package struct Evidence: Sendable {
 package struct OmissibleWeights: Sendable {
   let roles: Set<WeightRole>
   let origin: WeightOrigin
+  /// Those of no role that have no place at all.
+  var paths: Set<String> = []
 
   /// A model may have no bias at all: then all are zero.
   package static let biases = OmissibleWeights(roles: [.bias, .normBias], origin: .zeros)
+
+  /// Weights that are never stored, and zero.
+  package static func zeros(_ paths: String...) -> OmissibleWeights {
+    OmissibleWeights(roles: [], origin: .zeros, paths: Set(paths))
+  }
 }
 
 extension Dialect {
@@ -294,6 +306,14 @@ extension Dialect {
       }
     }
     return name
+  }
+
+  /// Why a tensor of that name is left out, if nobody reads it.
+  func reason(forUnread name: String) -> String? {
+    if unread.isEmpty { return nil }
+    let parts = name.split(separator: ".").map { Int($0) == nil ? String($0) : "{i}" }
+    let open = TensorName(parts.joined(separator: "."))
+    return unread.first { spellings(of: $0.stored).contains(open) }?.reason
   }
 
   /// Every spelling of a stored name that is read, the usual one first.
@@ -314,7 +334,7 @@ extension Dialect {
   /// Whether the tensors in `table` are those of this dialect.
   func isShown(by table: TensorTable) -> Bool {
     evidence.contains { evidence in
-      if let other = evidence.lacking, table[TensorName(other)] != nil { return false }
+      if evidence.lacking.contains(where: { table[TensorName($0)] != nil }) { return false }
       return evidence.names.contains { stored in
         (evidence.isWhole ? [TensorName(stored)] : spellings(of: stored)).contains { name in
           table[name].map { evidence.shape($0.shape) } ?? false

@@ -27,6 +27,8 @@ package indirect enum Layout: Sendable {
   case interleavedHeads(Layout, axis: Int, size: String)
   /// With a number added to each element, which only a whole tensor has: the outermost case.
   case plus(Layout, Double)
+  /// Without the last element along an axis before which all others are 1, which is zero: the outermost case.
+  case withoutLast(Layout, axis: Int)
 
   /// The paths of the weights in it, with `{i}`.
   package var paths: [String] {
@@ -34,7 +36,8 @@ package indirect enum Layout: Sendable {
     case .weight(let path): [path]
     case .transposed(let inner), .permuted(let inner, _), .stacked(let inner, _, _),
       .repeated(let inner, _), .unit(let inner, _), .divided(let inner, _, _),
-      .merged(let inner, _), .interleavedHeads(let inner, _, _), .plus(let inner, _):
+      .merged(let inner, _), .interleavedHeads(let inner, _, _), .plus(let inner, _),
+      .withoutLast(let inner, _):
       inner.paths
     case .joined(let parts, _): parts.flatMap(\.paths)
     }
@@ -47,7 +50,7 @@ package indirect enum Layout: Sendable {
     case .stacked(let inner, let hole, _): inner.stackedHoles.union([hole])
     case .transposed(let inner), .permuted(let inner, _), .repeated(let inner, _),
       .unit(let inner, _), .divided(let inner, _, _), .merged(let inner, _),
-      .interleavedHeads(let inner, _, _), .plus(let inner, _):
+      .interleavedHeads(let inner, _, _), .plus(let inner, _), .withoutLast(let inner, _):
       inner.stackedHoles
     case .joined(let parts, _): parts.reduce([]) { $0.union($1.stackedHoles) }
     }
@@ -56,6 +59,11 @@ package indirect enum Layout: Sendable {
   /// What is added to each element.
   var addend: Double {
     if case .plus(_, let number) = self { number } else { 0 }
+  }
+
+  /// The axis along which a zero is not stored.
+  var axisWithoutLast: Int? {
+    if case .withoutLast(_, let axis) = self { axis } else { nil }
   }
 
   /// The layout in words: `transposed`, `joined along 0`.
@@ -76,6 +84,7 @@ package indirect enum Layout: Sendable {
     case .merged(let inner, let axis): joined("axes \(axis) and \(axis + 1) merged", inner)
     case .interleavedHeads(let inner, _, _): joined("heads interleaved", inner)
     case .plus(let inner, let number): joined("plus \(number)", inner)
+    case .withoutLast(let inner, let axis): joined("without the last along \(axis)", inner)
     }
   }
 

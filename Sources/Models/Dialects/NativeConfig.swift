@@ -22,6 +22,8 @@ package struct NativeConfig: Sendable {
   let usual: @Sendable (JSONValue, TensorTable) throws(CheckpointError) -> JSONValue
   /// The file for facts under Hugging Face's keys, or `nil` if it is not written.
   let native: @Sendable (JSONValue) -> JSONValue?
+  /// The tensor that it stands in, if it does.
+  var tensorName: String?
   /// The tensors that a container holds beside the weights for facts under Hugging Face's keys.
   let tensors: @Sendable (JSONValue) -> [Tensor]
 
@@ -39,13 +41,17 @@ package struct NativeConfig: Sendable {
   }
 
   /// What a container says of its model, written whenever the config is the model's.
+  ///
+  /// - Parameter tensorName: the tensor that says it, where one does.
   package init(
-    inside container: String, recognizes: @escaping @Sendable (JSONValue, TensorTable) -> Bool,
+    inside container: String, tensorName: String? = nil,
+    recognizes: @escaping @Sendable (JSONValue, TensorTable) -> Bool,
     usual: @escaping @Sendable (JSONValue, TensorTable) throws(CheckpointError) -> JSONValue,
     native: @escaping @Sendable (JSONValue) -> JSONValue?,
     tensors: @escaping @Sendable (JSONValue) -> [Tensor]
   ) {
     place = .container(container)
+    self.tensorName = tensorName
     self.tensors = tensors
     self.recognizes = recognizes
     self.usual = usual

@@ -89,12 +89,12 @@ struct Placing {
       let names = found.map { escaped($0.name.text) }.joined(separator: " and ")
       faults.append("ambiguous    \(form.paths.joined(separator: ", ")): \(names)")
     }
-    let fitting = form.forms.first { $0.shape == tensor.shape }
+    let fitting = form.forms.first { $0.storedShape == tensor.shape }
     let isPadded = fitting == nil ? try dropPadding(of: tensor, form) : false
     let layout = fitting ?? form.forms[0]
     if fitting == nil && !isPadded {
-      misshapen.append((tensor.shape, form.forms[0].shape))
-      let shapes = form.forms.map { describe(shape: $0.shape) }.joined(separator: " or ")
+      misshapen.append((tensor.shape, form.forms[0].storedShape))
+      let shapes = form.forms.map { describe(shape: $0.storedShape) }.joined(separator: " or ")
       faults.append("misshapen    \(name): is \(describe(shape: tensor.shape)), must be \(shapes)")
       return unfit.formUnion(form.paths)
     }
@@ -103,7 +103,8 @@ struct Placing {
       faults.append("wrong dtype  \(name): is \(tensor.dtype), must be F16, BF16, F32 or F64")
       return unfit.formUnion(form.paths)
     }
-    let stored = layout.addend == 0 ? tensor : tensor.adding(-layout.addend)
+    var stored = layout.addend == 0 ? tensor : tensor.adding(-layout.addend)
+    if layout.axisWithoutLast != nil { stored = try stored.endingInZeros(shape: layout.shape) }
     for (path, piece) in layout.pieces {
       let placement = WeightGraph.Placement(stored: stored, piece: piece, layout: layout.text)
       if let first = placements[path], fitting != nil {
@@ -196,7 +197,9 @@ struct Placing {
   /// A model that is stored without any of the weights that the dialect may omit has them all the same.
   private mutating func assumeOmitted() {
     guard let omissible = dialect.omissible else { return }
-    let omitted = slots.filter { omissible.roles.contains($0.role) }
+    let omitted = slots.filter {
+      omissible.roles.contains($0.role) || omissible.paths.contains($0.path)
+    }
     guard omitted.allSatisfy({ placements[$0.path] == nil && !unfit.contains($0.path) }) else {
       return
     }
@@ -264,7 +267,8 @@ struct Placing {
       guard isAbsent else { continue }
       let name = dialect.writtenName(form.name, head: head)
       missing.append(name)
-      faults.append("missing      \(escaped(name)) \(describe(shape: form.forms[0].shape))")
+      let shape = describe(shape: form.forms[0].storedShape)
+      faults.append("missing      \(escaped(name)) \(shape)")
     }
     for (path, reason) in forms.homeless where isMissing(path) {
       faults.append("no place     \(path): \(reason)")
@@ -286,7 +290,15 @@ struct Placing {
     var comparisons = givesHints ? 200_000 : -1
     for tensor in table.tensors where !used.contains(tensor.name) {
       let name = tensor.name.text
+      if name == dialect.nativeConfig?.tensorName {
+        dropped.append(WeightGraph.Dropped(name: tensor.name, reason: "the config"))
+        continue
+      }
       let shape = describe(shape: tensor.shape)
+      if let reason = dialect.reason(forUnread: name) {
+        dropped.append(WeightGraph.Dropped(name: tensor.name, reason: reason))
+        continue
+      }
       if isTrainingState(name, in: table) {
         if options.dropsTrainingState {
           dropped.append(WeightGraph.Dropped(name: tensor.name, reason: "training state"))
@@ -307,6 +319,19 @@ struct Placing {
       let hint = near.map { ": did you mean \(escaped($0))?" } ?? ""
       faults.append("unexpected   \(escaped(name)) \(shape)\(hint)")
     }
+  }
+}
+
+extension Tensor {
+  /// The tensor with zeros behind its elements.
+  ///
+  /// - Parameter shape: its shape then, in which it comes first.
+  /// - Throws: `CheckpointError` if that are too many bytes to count.
+  fileprivate func endingInZeros(shape: [Int]) throws(CheckpointError) -> Tensor {
+    guard let count = dtype.byteCount(shape: shape), count >= byteCount,
+      let joined = JoinedBytes([bytes, ZeroBytes(count: count - byteCount)])
+    else { throw CheckpointError(.overflow("the size with a zero more"), tensor: name) }
+    return Tensor(name: name, dtype: dtype, shape: shape, bytes: joined)
   }
 }
 

@@ -46,6 +46,7 @@ extension Layout {
     case .interleavedHeads(let inner, let axis, let size):
       "interleave\(axis)(\(inner.expression), \(size))"
     case .plus(let inner, let number): "add(\(inner.expression), \(number))"
+    case .withoutLast(let inner, let axis): "withoutLast\(axis)(\(inner.expression))"
     }
   }
 }

@@ -8,8 +8,18 @@ package struct StoredForm: Sendable {
     package let pieces: [(path: String, piece: Piece)]
     /// What is added to each element.
     let addend: Double
+    /// The axis of which the last element is zero and not stored, if there is one.
+    let axisWithoutLast: Int?
     /// The layout in words.
     let text: String
+
+    /// The shape in a file: without the zero that is not stored.
+    var storedShape: [Int] {
+      guard let axisWithoutLast else { return shape }
+      var shape = shape
+      shape[axisWithoutLast] -= 1
+      return shape
+    }
   }
 
   /// The name in the dialect's table, without prefixes removed or added.
@@ -107,8 +117,17 @@ package struct StoredForms: Sendable {
     guard isPartition(pieces.map(\.piece), of: arrangement.shape.reduce(1, *)) else {
       throw Arrangement.Misfit(reason: "the parts do not fill it exactly")
     }
+    if let axis = layout.axisWithoutLast {
+      guard arrangement.shape.indices.contains(axis), arrangement.shape[axis] > 0,
+        arrangement.shape[..<axis].allSatisfy({ $0 == 1 })
+      else {
+        throw Arrangement.Misfit(
+          reason: "\(describe(shape: arrangement.shape)) does not end with axis \(axis)")
+      }
+    }
     return StoredForm.Form(
-      shape: arrangement.shape, pieces: pieces, addend: layout.addend, text: layout.text)
+      shape: arrangement.shape, pieces: pieces, addend: layout.addend,
+      axisWithoutLast: layout.axisWithoutLast, text: layout.text)
   }
 
   /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.
@@ -162,7 +181,7 @@ package struct StoredForms: Sendable {
       return try arrange(inner, numbers).divided(axis: axis, size: try dimension(name))
     case .merged(let inner, let axis):
       return try arrange(inner, numbers).merged(axis: axis)
-    case .plus(let inner, _):
+    case .plus(let inner, _), .withoutLast(let inner, _):
       return try arrange(inner, numbers)
     case .interleavedHeads(let inner, let axis, let name):
       let size = try dimension(name)

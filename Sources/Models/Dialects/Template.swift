@@ -2,14 +2,14 @@
 package typealias HoleNumbers = [Character: Int]
 
 /// A template with those holes filled whose numbers are given: `{i}` with the number as it is, `{iii}`
-/// with at least three digits.
+/// with at least three digits, `{i+1}` with the next number.
 func filled(_ template: String, _ numbers: HoleNumbers) -> String {
   if numbers.isEmpty { return template }
   var (result, rest): ([UInt8], _) = ([], template.utf8[...])
   while let hole = firstHole(of: rest) {
     result += rest[..<hole.range.lowerBound]
     if let number = numbers[hole.name] {
-      let digits = "\(number)".utf8
+      let digits = "\(number + hole.addend)".utf8
       result += [UInt8](repeating: UInt8(ascii: "0"), count: max(0, hole.width - digits.count))
       result += digits
     } else {
@@ -36,14 +36,18 @@ func beginning(of template: String) -> String {
   filled(template, HoleNumbers(holes(of: template).map { ($0, 0) }) { first, _ in first })
 }
 
-/// A letter in braces, once or several times.
+/// A letter in braces, once or several times, perhaps with a 1 that is added.
 private func firstHole(
   of text: Substring.UTF8View
-) -> (name: Character, width: Int, range: Range<String.Index>)? {
+) -> (name: Character, width: Int, addend: Int, range: Range<String.Index>)? {
   guard let open = text.firstIndex(of: UInt8(ascii: "{")),
     let close = text[open...].firstIndex(of: UInt8(ascii: "}"))
   else { return nil }
   let inside = text[text.index(after: open)..<close]
   guard let name = inside.first else { return nil }
-  return (Character(Unicode.Scalar(name)), inside.count, open..<text.index(after: close))
+  let isNext = inside.dropFirst().elementsEqual("+1".utf8)
+  return (
+    Character(Unicode.Scalar(name)), isNext ? 1 : inside.count, isNext ? 1 : 0,
+    open..<text.index(after: close)
+  )
 }

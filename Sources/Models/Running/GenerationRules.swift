@@ -7,9 +7,9 @@ public struct GenerationRules: Sendable {
   /// Its padding mask.
   public let mask: String
   /// The tokens after which a text is finished.
-  public let endTokens: [Int]
+  public private(set) var endTokens: [Int]
   /// What finished texts are filled up with.
-  public let padToken: Int?
+  public private(set) var padToken: Int?
   /// The longest text, if there is a limit.
   public let longest: Int?
   /// The length, padding included, beyond which a text is computed anew once, because what was kept of it no
@@ -19,7 +19,7 @@ public struct GenerationRules: Sendable {
   /// must be computed one by one.
   public let dependsOnLength: Bool
   /// What is forced and forbidden.
-  public let limits: TokenLimits
+  public private(set) var limits: TokenLimits
 
   /// Rules.
   package init(
@@ -31,6 +31,13 @@ public struct GenerationRules: Sendable {
     self.renewedBeyond = renewedBeyond
     self.dependsOnLength = dependsOnLength
     self.limits = limits
+  }
+
+  /// The same rules with other tokens and limits.
+  public func with(endTokens: [Int], padToken: Int?, limits: TokenLimits) -> GenerationRules {
+    var rules = self
+    (rules.endTokens, rules.padToken, rules.limits) = (endTokens, padToken, limits)
+    return rules
   }
 
   /// What finished texts are filled up with: the padding token, else the first end token.

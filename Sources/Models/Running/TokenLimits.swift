@@ -10,6 +10,19 @@ public struct TokenLimits: Sendable, Equatable {
   public var last: [Int]
   /// Sequences of tokens that do not come up.
   public var forbidden: [[Int]]
+  /// How many tokens a text has before it may end, the prompt included.
+  public var leastLength = 0
+  /// How many tokens are added before it may end.
+  public var leastAdded = 0
+  /// No sequence of so many tokens comes twice; 0 for none.
+  public var unrepeated = 0
+  /// What the scores of tokens that have come are divided by, or multiplied with where they are negative (Keskar et al.,
+  /// arXiv 1909.05858, §4.1).
+  public var penalty = 1.0
+  /// Tokens that never come.
+  public var suppressed: [Int] = []
+  /// Tokens that are not the first one added; where that is forced, not the second.
+  public var suppressedFirst: [Int] = []
 
   /// Limits; nothing given means none.
   public init(first: Int? = nil, last: [Int] = [], forbidden: [[Int]] = []) {
@@ -18,26 +31,68 @@ public struct TokenLimits: Sendable, Equatable {
     self.forbidden = forbidden
   }
 
-  /// Scores of the token behind a text, where what must not come is −∞, and so is all but what must.
+  /// Scores of the token behind a text, where what must not come is −∞, and so is all but what must: in the order of
+  /// `GenerationMixin._get_logits_processor` (generation/utils.py, 5.x).
   ///
   /// - Parameters:
   ///   - scores: one for each word.
   ///   - text: the tokens so far.
+  ///   - added: how many of them were added.
+  ///   - padding: how many of them, at the beginning, are none that have come.
+  ///   - endTokens: those after which a text ends.
   ///   - isLast: whether it is the last token that is added.
   public func applied<Scalar: ComputeScalar>(
-    to scores: ArraySlice<Scalar>, behind text: ArraySlice<Int>, isLast: Bool
+    to scores: ArraySlice<Scalar>, behind text: ArraySlice<Int>, added: Int, padding: Int = 0,
+    endTokens: [Int], isLast: Bool
   ) -> ArraySlice<Scalar> {
-    if isLast, !last.isEmpty { return certain(last, among: scores) }
-    if let first, text.count == 1 { return certain([first], among: scores) }
     var scores = scores
+    func forbid(_ tokens: some Sequence<Int>) {
+      for token in tokens where (0..<scores.count).contains(token) {
+        scores[scores.startIndex + token] = -.infinity
+      }
+    }
+    if penalty != 1 {
+      let factor = Scalar(penalty)
+      for token in Set(text.dropFirst(padding)) where (0..<scores.count).contains(token) {
+        let place = scores.startIndex + token
+        scores[place] = scores[place] < 0 ? scores[place] * factor : scores[place] / factor
+      }
+    }
+    forbid(repeating(text))
+    forbid(ending(text))
+    if text.count < leastLength || added < leastAdded { forbid(endTokens) }
+    if isLast, !last.isEmpty {
+      scores = certain(last, among: scores)
+    } else if let first, text.count == 1 {
+      scores = certain([first], among: scores)
+    }
+    forbid(suppressed)
+    let isForced = first != nil && text.count - added == 1
+    if added == (isForced ? 1 : 0) { forbid(suppressedFirst) }
+    return scores
+  }
+
+  /// The tokens after which the text would have a sequence twice.
+  private func repeating(_ text: ArraySlice<Int>) -> [Int] {
+    guard unrepeated > 0, text.count >= unrepeated else { return [] }
+    let end = text.suffix(unrepeated - 1)
+    return (text.startIndex...text.endIndex - unrepeated).compactMap { start in
+      let place = start + unrepeated - 1
+      return text[start..<place].elementsEqual(end) ? text[place] : nil
+    }
+  }
+
+  /// The tokens after which the text would end with a forbidden sequence.
+  private func ending(_ text: ArraySlice<Int>) -> [Int] {
+    var tokens: [Int] = []
     for sequence in forbidden {
-      guard let token = sequence.last, (0..<scores.count).contains(token),
+      guard let token = sequence.last,
         sequence.count == 1 || sequence.count <= text.count,
         text.suffix(sequence.count - 1).elementsEqual(sequence.dropLast())
       else { continue }
-      scores[scores.startIndex + token] = -.infinity
+      tokens.append(token)
     }
-    return scores
+    return tokens
   }
 
   private func certain<Scalar: ComputeScalar>(

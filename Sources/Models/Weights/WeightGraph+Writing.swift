@@ -13,6 +13,31 @@ extension WeightGraph.Translated {
   }
 }
 
+extension WeightGraph.Translated {
+  /// The same tensor under another name.
+  fileprivate func renamed(_ name: String) -> WeightGraph.Translated {
+    var copy = self
+    copy.tensor = tensor.renamed(TensorName(name))
+    return copy
+  }
+
+  /// Leaves out what stands behind the elements of a shape, which must be zero.
+  ///
+  /// - Returns: what is wrong if it is not.
+  fileprivate mutating func endBeforeZeros(shape: [Int]) throws(CheckpointError) -> String? {
+    let count = tensor.dtype.byteCount(of: shape.reduce(1, *))
+    let rest = try tensor.bytes.read(count..<tensor.byteCount)
+    guard rest.allSatisfy({ $0 == 0 }) else {
+      return
+        "\(tensor.name): the last of \(describe(shape: tensor.shape)) is not stored there, and not zero"
+    }
+    tensor = Tensor(
+      name: tensor.name, dtype: tensor.dtype, shape: shape,
+      bytes: ByteRange(of: tensor.bytes, start: 0, count: count))
+    return nil
+  }
+}
+
 extension WeightGraph {
   /// A tensor of another dialect, and where its parts come from.
   public struct Translated: Sendable {
@@ -56,7 +81,8 @@ extension WeightGraph {
       named: name, of: type(of: architecture).name, among: families)
     let forms = StoredForms(dialect, slots: ownSlots, dimensions: architecture.dimensions)
     var faults = forms.conflicts.map { "impossible   \($0)" }
-    for (path, reason) in forms.homeless where ties[path] == nil {
+    for (path, reason) in forms.homeless where ties[path] == nil && !isComputed(path) {
+      if dialect.omissible?.paths.contains(path) == true, try isZero(path) { continue }
       faults.append("no place     \(path): \(reason)")
     }
     var result: [Translated] = []
@@ -65,6 +91,18 @@ extension WeightGraph {
         result.append(try translated(form, dialect))
       } catch {
         faults.append("impossible   \(form.name): \(error.reason)")
+        continue
+      }
+      if form.rule.writesCopies, let whole = result.last {
+        result += form.copies.map {
+          whole.renamed(dialect.writtenName($0, head: architecture.head))
+        }
+      }
+      if form.forms[0].axisWithoutLast != nil {
+        let last = result.count - 1
+        if let fault = try result[last].endBeforeZeros(shape: form.forms[0].storedShape) {
+          faults.append("no place     \(fault)")
+        }
         continue
       }
       let addend = form.forms[0].addend
@@ -148,6 +186,24 @@ extension WeightGraph {
   /// others have.
   public func isSingle(_ tensor: Tensor, of dialect: String, in container: String) -> Bool {
     written(dialect)?.isSingle(tensor.name, rank: tensor.shape.count, in: container) ?? false
+  }
+
+  /// Whether all elements of a weight are zero.
+  private func isZero(_ path: String) throws(CheckpointError) -> Bool {
+    guard let slot = slots.first(where: { $0.path == path }),
+      let bytes = placement(at: path)?.weight(shape: slot.shape).bytes
+    else { return false }
+    for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
+      let piece = try bytes.read(start..<min(start + 1 << 20, bytes.count))
+      if piece.contains(where: { $0 != 0 }) { return false }
+    }
+    return true
+  }
+
+  /// Whether a formula gives the weight, and so whoever reads it.
+  private func isComputed(_ path: String) -> Bool {
+    guard case .computed? = slots.first(where: { $0.path == path })?.origin else { return false }
+    return true
   }
 
   private func written(_ dialect: String) -> Dialect? {

@@ -47,14 +47,17 @@ public struct BeamSearch<Scalar: ComputeScalar> {
 
   /// Loads a model and computes the prompt, once for each beam.
   ///
-  /// - Parameter prompt: what is continued, filled in as for `Generator`.
+  /// - Parameters:
+  ///   - prompt: what is continued, filled in as for `Generator`.
+  ///   - following: what is followed beside what the config says of tokens.
   /// - Throws: `CheckpointError` as `Generator` does.
   public init(
-    _ graph: WeightGraph, prompt: ModelInputs, settings: BeamSettings
+    _ graph: WeightGraph, prompt: ModelInputs, settings: BeamSettings,
+    following: GenerationSettings = GenerationSettings()
   ) throws(CheckpointError) {
     // What is wrong with a prompt is said of it, and not of its repetition.
     if graph.architecture.generation != nil { _ = try graph.architecture.prompt(prompt) }
-    model = try Continuation(graph, prompt: settings.prompt(prompt))
+    model = try Continuation(graph, prompt: settings.prompt(prompt), settings: following)
     let texts = model.texts
     sequences = texts.selectingRows(
       Array(stride(from: 0, to: texts.rows, by: settings.beams)))
@@ -76,8 +79,9 @@ public struct BeamSearch<Scalar: ComputeScalar> {
       for text in searches.indices {
         let first = text * settings.beams
         let rows = (first..<first + settings.beams).map { row in
-          model.rules.limits.applied(
-            to: logProbabilities(model.last.row(row)), behind: model.texts.row(row), isLast: isLast)
+          model.limited(
+            logProbabilities(model.last.row(row)), row, behind: model.texts.row(row), isLast: isLast
+          )
         }
         let endTokens = isLast ? nil : model.rules.endTokens
         if searches[text].extend(by: rows, endTokens: endTokens, of: model.rules.endTokens.count) {

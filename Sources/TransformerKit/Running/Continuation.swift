@@ -25,6 +25,10 @@ struct Continuation<Scalar: ComputeScalar> {
   private var whole: ModelInputs?
   private var steps: [Stage<Scalar>.Step] = []
   private let reserve: Int
+  /// How long the prompt is.
+  private let promptLength: Int
+  /// How much of each text of it is padding at its beginning.
+  private let padding: [Int]
 
   /// Loads a model and computes the prompt.
   ///
@@ -32,9 +36,13 @@ struct Continuation<Scalar: ComputeScalar> {
   ///   - prompt: what is continued. A mask, positions and the decoder's start are filled in as Hugging Face's
   ///     `generate` does.
   ///   - reserve: how many tokens it must be possible to take back at a time.
+  ///   - settings: what is followed beside what the architecture says.
   /// - Throws: `CheckpointError` if the head does not continue texts, the model cannot take the
   ///   prompt, or weights cannot be read.
-  init(_ graph: WeightGraph, prompt: ModelInputs, reserve: Int = 0) throws(CheckpointError) {
+  init(
+    _ graph: WeightGraph, prompt: ModelInputs, reserve: Int = 0,
+    settings: GenerationSettings = GenerationSettings()
+  ) throws(CheckpointError) {
     let architecture = graph.architecture
     guard let rules = architecture.generation else {
       let classes = graph.generatingClasses.joined(separator: " or ")
@@ -46,9 +54,14 @@ struct Continuation<Scalar: ComputeScalar> {
     }
     inputs = try architecture.prompt(prompt)
     guard let ids = inputs[rules.ids] else { preconditionFailure("a prompt has no ids") }
-    self.rules = rules
+    self.rules = settings.applied(to: rules)
     self.reserve = reserve
     texts = ids
+    promptLength = ids.width
+    let mask = inputs[rules.mask]
+    padding = (0..<ids.rows).map { row in
+      mask.flatMap { $0.rows == ids.rows ? Array($0.row(row)).firstIndex { $0 != 0 } : nil } ?? 0
+    }
     present = ids.width
     states = States(inputs: inputs, keepsKeysAndValues: true, reserve: reserve)
     let prepared = inputs
@@ -64,6 +77,20 @@ struct Continuation<Scalar: ComputeScalar> {
       }
     }
     scores = try states.value(of: "logits").array()
+  }
+
+  /// The scores of what follows a text as they stand once all limits are kept.
+  ///
+  /// - Parameters:
+  ///   - row: which of the texts it is.
+  ///   - text: its tokens.
+  ///   - isLast: whether it is the last token that is added.
+  func limited<Number: ComputeScalar>(
+    _ scores: ArraySlice<Number>, _ row: Int, behind text: ArraySlice<Int>, isLast: Bool
+  ) -> ArraySlice<Number> {
+    rules.limits.applied(
+      to: scores, behind: text, added: text.count - promptLength, padding: padding[row],
+      endTokens: rules.endTokens, isLast: isLast)
   }
 
   /// How many words there are.

@@ -19,12 +19,14 @@ public struct Generator<Scalar: ComputeScalar> {
   ///   - prompt: what is continued. A mask, positions and the decoder's start are filled in
   ///     as Hugging Face's `generate` does.
   ///   - choice: how tokens are chosen.
+  ///   - settings: what is followed beside what the config says of tokens.
   /// - Throws: `CheckpointError` if the head does not continue texts, the model cannot take the
   ///   prompt, or weights cannot be read.
   public init(
-    _ graph: WeightGraph, prompt: ModelInputs, choice: TokenChoice = .likeliest
+    _ graph: WeightGraph, prompt: ModelInputs, choice: TokenChoice = .likeliest,
+    settings: GenerationSettings = GenerationSettings()
   ) throws(CheckpointError) {
-    model = try Continuation(graph, prompt: prompt)
+    model = try Continuation(graph, prompt: prompt, settings: settings)
     sequences = model.texts
     isFinished = Array(repeating: false, count: sequences.rows)
     self.choice = choice
@@ -56,8 +58,8 @@ public struct Generator<Scalar: ComputeScalar> {
       let scores = logits
       var tokens = (0..<sequences.rows).map { text in
         choice.token(
-          from: model.rules.limits.applied(
-            to: scores.row(text), behind: sequences.row(text), isLast: step == count - 1))
+          from: model.limited(
+            scores.row(text), text, behind: sequences.row(text), isLast: step == count - 1))
       }
       for text in tokens.indices {
         if isFinished[text] { tokens[text] = model.rules.filler ?? tokens[text] }

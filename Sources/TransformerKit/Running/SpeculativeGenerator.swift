@@ -37,14 +37,15 @@ public struct SpeculativeGenerator<Scalar: ComputeScalar> {
   ///   - prompt: one text.
   ///   - draftTokens: how many tokens are proposed at a time.
   ///   - choice: how tokens are chosen.
+  ///   - settings: what is followed beside what the config says of tokens.
   /// - Throws: `CheckpointError` if one of them does not continue texts or cannot take the prompt, if they do
   ///   not go together, or weights cannot be read.
   public init(
     _ graph: WeightGraph, draft: WeightGraph, prompt: ModelInputs, draftTokens: Int,
-    choice: TokenChoice = .likeliest
+    choice: TokenChoice = .likeliest, settings: GenerationSettings = GenerationSettings()
   ) throws(CheckpointError) {
     precondition(draftTokens > 0, "nothing is proposed")
-    model = try Continuation(graph, prompt: prompt, reserve: draftTokens)
+    model = try Continuation(graph, prompt: prompt, reserve: draftTokens, settings: settings)
     guard model.texts.rows == 1 else {
       throw CheckpointError(
         .unsupported("a draft goes with one text at a time, not with \(model.texts.rows)"))
@@ -56,7 +57,8 @@ public struct SpeculativeGenerator<Scalar: ComputeScalar> {
     }
     guard model.rules.limits == TokenLimits() else {
       throw CheckpointError(
-        .unsupported("a draft does not go with tokens that the config forces or forbids"))
+        .unsupported("a draft does not go with tokens that the config forces or forbids"),
+        advice: "--ignore-generation-settings goes without those that are followed beside them")
     }
     let ids = model.rules.ids
     let words = (graph.architecture.words(of: ids), draft.architecture.words(of: ids))

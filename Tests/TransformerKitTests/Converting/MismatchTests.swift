@@ -11,7 +11,10 @@ import TransformerKit
 /// Fixtures whose weights and outputs an ecosystem's own code made, except those of gguf's names, which
 /// nobody ran there.
 private let native = goldenCases.filter { name in
-  ["/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta", "/litgpt", "/mlx"].contains {
+  [
+    "/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta", "/litgpt", "/mlx",
+    "/marian_npz",
+  ].contains {
     name.contains($0)
   }
 }

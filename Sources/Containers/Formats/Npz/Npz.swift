@@ -27,9 +27,14 @@ private func readNpz(_ file: any ByteSource) throws(CheckpointError) -> Contents
   for (number, member) in archive.members.enumerated() {
     tensors.append(try tensor(of: archive, number, member, isOurs: comment != nil))
   }
-  return Contents(
+  var contents = Contents(
     tensors: tensors, metadata: try comment?.metadata(in: archive.members),
     keepsOrder: comment != nil)
+  if let config = try NpzSettings.config(in: tensors) {
+    contents.belongings.files = [config]
+    contents.hasDerivedConfig = true
+  }
+  return contents
 }
 
 private func tensor(

@@ -26,10 +26,50 @@ extension Dialect {
         }
       ],
       evidence: [
-        .name("model.shared.weight"), .name("model.encoder.embed_tokens.weight"),
-        .name("model.decoder.embed_tokens.weight"),
+        .name("model.shared.weight"),
+        .name(
+          "model.encoder.embed_tokens.weight", without: "decoder.version",
+          "decoder.output_projection.weight"),
+        .name(
+          "model.decoder.embed_tokens.weight", without: "decoder.version",
+          "decoder.output_projection.weight"),
       ])
   }
+
+  /// BART as fairseq stores it (fairseq 0.12: models/bart/model.py, models/transformer), one table of words under three
+  /// names; transformers' convert_bart_original_pytorch_checkpoint_to_pytorch.py says what they mean.
+  static let fairseqBART = Dialect(
+    name: "fairseq",
+    architecture: OriginalBART.name,
+    rules: [
+      .tensor(
+        "model.encoder.embed_tokens.weight", .weight("embeddings.word.weight"),
+        copies: ["model.decoder.embed_tokens.weight", "model.decoder.output_projection.weight"],
+        writesCopies: true),
+      stack("encoder"), stack("decoder"),
+      attention("decoder", "encoder_attn", "cross_attention"),
+      .rename("model.classification_heads.mnli.dense", "classification_head.dense"),
+      .rename("model.classification_heads.mnli.out_proj", "classification_head.output"),
+    ],
+    prefixes: [OptionalPrefix(text: "model.") { _ in false }],
+    omissible: .zeros("lm_head.bias"),
+    unread: unreadByFairseq,
+    evidence: [.name("model.decoder.output_projection.weight"), .name("model.decoder.version")])
+
+  /// Versions, and what the encoder's layers hold a second time for a faster pass.
+  private static let unreadByFairseq: [(stored: String, reason: String)] = {
+    var tensors: [(stored: String, reason: String)] = []
+    for stack in ["encoder", "decoder"] {
+      tensors.append(("model.\(stack).version", "a version"))
+    }
+    for name in ["in_proj", "out_proj", "fc1", "fc2"] {
+      for ending in ["weight", "bias"] {
+        let stored = "model.encoder.layers.{i}.\(name)_\(ending)"
+        tensors.append((stored, "a copy for fairseq's fast path"))
+      }
+    }
+    return tensors
+  }()
 
   private static var words: [Rule] {
     let (encoder, decoder) = ("encoder.embeddings.word.weight", "decoder.embeddings.word.weight")

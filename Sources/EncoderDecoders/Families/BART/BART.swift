@@ -10,8 +10,8 @@ extension Family {
       BART<M2M100>.self,
     ],
     dialects: [
-      .huggingFaceBART(OriginalBART.self), .huggingFaceBART(MBART.self),
-      .huggingFaceBART(Marian.self), .huggingFaceBART(Pegasus.self),
+      .huggingFaceBART(OriginalBART.self), .fairseqBART, .huggingFaceBART(MBART.self),
+      .huggingFaceBART(Marian.self), .marianNMT, .huggingFaceBART(Pegasus.self),
       .huggingFaceBART(M2M100.self),
     ])
 }

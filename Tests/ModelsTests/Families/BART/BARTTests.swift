@@ -81,7 +81,9 @@ import Testing
   @Test func `tokens are forced and forbidden`() {
     let limits = TokenLimits(first: 2, last: [0], forbidden: [[1], [3, 2], [3, 3, 3]])
     func scores(_ text: [Int], isLast: Bool = false) -> [Double] {
-      Array(limits.applied(to: [1.0, 2, 3, 4][...], behind: text[...], isLast: isLast))
+      Array(
+        limits.applied(
+          to: [1.0, 2, 3, 4][...], behind: text[...], added: 1, endTokens: [], isLast: isLast))
     }
     let none = -Double.infinity
     #expect(scores([3]) == [none, none, 0, none])

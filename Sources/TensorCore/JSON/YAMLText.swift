@@ -1,11 +1,9 @@
-import TensorCore
-
 extension JSONValue {
   /// The value as a YAML document: an object a member a line, what is inside of it as in JSON.
   ///
   /// JSON is YAML but for one thing, since readers of YAML 1.1 take a number with an exponent and no point for a
   /// text (yaml.org/type/float.html).
-  var yamlDocument: String {
+  package var yamlDocument: String {
     guard case .object(let members) = self, !members.isEmpty else { return yaml + "\n" }
     return members.map { "\($0.key): \($0.value.yaml)\n" }.joined()
   }
