@@ -46,6 +46,7 @@ extension Family {
     .starCoder2,
     .t5,
     .xglm,
+    .xlnet,
   ]
 }
 
