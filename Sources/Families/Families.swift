@@ -49,6 +49,7 @@ extension Family {
     .t5,
     .vit,
     .xglm,
+    .xlnet,
   ]
 }
 

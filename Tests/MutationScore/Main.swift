@@ -55,7 +55,7 @@ struct MutationScore {
     "albert/groups", "albert/pretraining",
     "mpnet/base", "modernbert/base", "modernbert/sequence_classification_mean",
     "nomicbert/masked_lm",
-    "roformer/masked_lm",
+    "roformer/masked_lm", "xlnet/base_memories", "xlnet/lm",
     "gpt2/lm", "gpt2/openai", "gpt2/nanogpt", "gpt2/gguf_names", "gpt2/lm_untied",
     "gpt2/twelve_layers",
     "nemotron/lm", "nemotron/biases", "nemotron/gguf_names", "persimmon/lm",

@@ -17,9 +17,11 @@ extension Stage {
 
   /// `logits`: one score for each choice of a question, of a vector for each; batch and choices were merged on
   /// the way in.
-  package static func choice(of state: String, width: Int) -> Stage {
-    Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
-      let classifier = try Linear(scope.module("classifier", .linear), in: width, out: 1)
+  package static func choice(
+    _ name: String = "classifier", of state: String, width: Int
+  ) -> Stage {
+    Stage(name, outputs: [.final("logits")]) { scope throws(CheckpointError) in
+      let classifier = try Linear(scope.module(name, .linear), in: width, out: 1)
       return { states throws(CheckpointError) in
         let scores = classifier(states[state])  // [batch × choices, 1]
         let choices = states.inputs.choices

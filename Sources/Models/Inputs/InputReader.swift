@@ -92,6 +92,7 @@ struct InputReader {
 
   private mutating func numbers(_ slot: InputSlot) {
     guard let shape = inputs.numbers[slot.name]?.shape else {
+      if slot.mayBeMissing { return }
       faults.append("\(slot.name) is missing")
       return
     }
@@ -111,7 +112,8 @@ struct InputReader {
   private mutating func bind(_ slot: InputSlot, _ shape: [Int]) {
     let axes = slot.axes.filter { if case .choices = $0 { false } else { true } }
     let known = axes.map { extents[$0] }
-    if let leader = (known.last ?? nil)?.name {
+    // The batch may be any axis but, where a length is known beside it, the first.
+    if let leader = known.dropFirst().last(where: { $0 != nil })??.name {
       let expected = zip(known, shape).map { $0?.size ?? $1 }
       if expected != shape {
         faults.append(

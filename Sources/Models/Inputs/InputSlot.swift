@@ -15,6 +15,10 @@ public struct InputSlot: Sendable {
     case length
     /// The length of what a decoder beside an encoder reads.
     case decoderLength
+    /// How many places of a text are predicted.
+    case predictions
+    /// The length of what is remembered of earlier texts.
+    case memory
     case size(Int)
   }
 
@@ -150,6 +154,11 @@ public struct InputSlot: Sendable {
   package static func numbers(_ name: String, _ axes: [Axis]) -> InputSlot {
     InputSlot(name: name, axes: axes, content: .numbers, absence: .fault)
   }
+
+  /// Numbers that may be missing.
+  package static func optionalNumbers(_ name: String, _ axes: [Axis]) -> InputSlot {
+    InputSlot(name: name, axes: axes, content: .numbers, absence: .nothing)
+  }
 }
 
 extension Architecture {
@@ -179,6 +188,9 @@ extension InputSlot {
     }
   }
 
+  /// Whether a model understands that it is not given.
+  var mayBeMissing: Bool { if case .nothing = absence { true } else { false } }
+
   /// The shape in words: `[batch, length] or [batch, choices, length]`.
   public var shapeText: String {
     func text(_ axes: [Axis]) -> String {
@@ -196,6 +208,8 @@ extension InputSlot.Axis {
     case .batch: "batch"
     case .choices: "choices"
     case .length, .decoderLength: "length"
+    case .predictions: "predictions"
+    case .memory: "memory"
     case .size(let size): "\(size)"
     }
   }

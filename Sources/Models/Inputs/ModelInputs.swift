@@ -39,6 +39,13 @@ public struct ModelInputs: Sendable, Equatable {
     return NDArray(shape: array.shape, elements: array.elements.map { Scalar($0) })
   }
 
+  /// The numbers of that name, in the type of the forward pass; `nil` if they are not given.
+  package func optionalNumbers<Scalar: ComputeScalar>(
+    _ name: String, as type: Scalar.Type
+  ) -> NDArray<Scalar>? {
+    self.numbers[name] == nil ? nil : numbers(name, as: type)
+  }
+
   /// A padding mask: anything but zero allows. `nil` if it is not given, which allows all.
   package func mask(_ name: String) -> NDArray<Bool>? {
     arrays[name].map { NDArray(shape: $0.shape, elements: $0.elements.map { $0 != 0 }) }

@@ -36,7 +36,7 @@ struct ProbeMaker {
 
   /// Inputs that show as many mistakes as inputs can: padded, every type, ids from the whole vocabulary.
   mutating func probe(_ slots: [InputSlot], _ extents: Extents) -> ModelInputs {
-    inputs(slots, extents) { maker, slot, length in
+    inputs(slots, extents, isWhole: true) { maker, slot, length in
       switch slot.content {
       case .types(let types):
         maker.segments(batch: extents.batch, length: length, types: types)
@@ -47,14 +47,14 @@ struct ProbeMaker {
     }
   }
 
-  /// Random ids and numbers without padding.
+  /// Random ids and numbers without padding, and without what may be missing.
   mutating func sample(_ slots: [InputSlot], _ extents: Extents) -> ModelInputs {
-    inputs(slots, extents) { _, _, _ in nil }
+    inputs(slots, extents, isWhole: false) { _, _, _ in nil }
   }
 
   /// What decides the extents is random; `companion` makes the rest, or leaves it out.
   private mutating func inputs(
-    _ slots: [InputSlot], _ extents: Extents,
+    _ slots: [InputSlot], _ extents: Extents, isWhole: Bool,
     companion: (inout ProbeMaker, InputSlot, Int) -> NDArray<Int>?
   ) -> ModelInputs {
     var inputs = ModelInputs([:])
@@ -62,6 +62,7 @@ struct ProbeMaker {
     for slot in slots {
       let length = slot.axes.last.map { extents[$0] } ?? extents.length
       if case .numbers = slot.content {
+        guard isWhole || !slot.mayBeMissing else { continue }
         inputs.numbers[slot.name] = numbers(slot.axes.map { extents[$0] })
         continue
       }
@@ -116,6 +117,7 @@ extension ProbeMaker.Extents {
     case .choices: 1
     case .length: length
     case .decoderLength: decoderLength
+    case .predictions, .memory: max(1, length / 4)
     case .size(let size): size
     }
   }

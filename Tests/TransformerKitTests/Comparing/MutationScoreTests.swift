@@ -44,7 +44,7 @@ import TransformerKit
       "modernbert/base",
       "mpnet/base", "nomicbert/base", "bart/pegasus", "roberta/base", "roberta/camembert",
       "roberta/data2vec", "roberta/pre_norm",
-      "roberta/xl", "roberta/xlm_roberta", "roformer/base",
+      "roberta/xl", "roberta/xlm_roberta", "roformer/base", "xlnet/base_memories",
     ]
     + Dictionary(grouping: generatedCases) { name in
       (try? openModel(name).graph.architecture).map { type(of: $0).name } ?? ""
