@@ -6,7 +6,7 @@ package import TensorCore
 ///
 /// Keys and values may be more than what is looked from: memories of earlier texts stand before it.
 ///
-/// Dai et al.: "Transformer-XL", arXiv 1901.02860, §3.3 and appendix B; the comparison of kinds: Yang et al.: "XLNet",
+/// Dai et al.: "Transformer-XL", arXiv 1901.02860, §3.3 and appendix B; the comparison of kinds: Yang et al.,
 /// arXiv 1906.08237, §2.5.
 public struct RelativeAttention<Scalar: ComputeScalar> {
   private let query: Linear<Scalar>
