@@ -44,7 +44,7 @@ extension ImageEncoder {
 
 extension ImageEncoderForm {
   /// All tokens of all pictures.
-  fileprivate var work: @Sendable (ModelInputs) -> StageWork {
+  var work: @Sendable (ModelInputs) -> StageWork {
     let tokens = embedding.tokens
     return { inputs in
       let batch = inputs.numbers["pixel_values"]?.shape.first ?? 1

@@ -68,8 +68,16 @@ extension ImageEncoderForm {
   /// Shi et al., arXiv 1609.05158, §2.2, eq. 4: what a patch's channels become, row by row.
   private func reconstruction<Scalar: ComputeScalar>() -> Stage<Scalar> {
     let (side, channels) = (head.stride, embedding.channels)
-    return Stage("picture_head", outputs: [.final("reconstruction")]) {
-      scope throws(CheckpointError) in
+    return Stage(
+      "picture_head", outputs: [.final("reconstruction")],
+      work: { inputs in
+        var work = work(inputs)
+        // Of what fits: a config may say more than can be multiplied.
+        let pictures = inputs.numbers["pixel_values"]?.shape.first ?? 1
+        work.gives = pictures * embedding.patches * channels * side * side
+        return work
+      }
+    ) { scope throws(CheckpointError) in
       let head = try Linear(
         scope.module("picture_head", .linear), in: width, out: channels * side * side)
       return { states throws(CheckpointError) in

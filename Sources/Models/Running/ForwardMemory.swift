@@ -31,7 +31,8 @@ public struct ForwardMemory: Sendable {
       let scores = block * shapes.width + 2 * tokens * block
       let tiles = Parallel.workers * AttentionTile.queries * min(work.length, AttentionTile.keys)
       stage = max(stage, size * (shapes.weights + tokens * computed + scores + tiles))
-      outputs += size * tokens * shapes.outputCount * max(shapes.words, shapes.width, width)
+      let widest = max(shapes.words, shapes.width, width)
+      outputs += size * max(tokens * shapes.outputCount * widest, work.gives)
       weights += size * (shapes.weights + shapes.tables)
       perToken += size * computed
     }

@@ -8,6 +8,8 @@ public struct StageWork: Sendable, Equatable {
   public var length: Int
   /// How many numbers it leaves for later stages, beside the stream.
   public var leaves: Int
+  /// How many numbers its outputs have, where they are wider than the stream and what its weights read.
+  public var gives = 0
 
   /// Describes a stage's work.
   public init(positions: Int, length: Int, leaves: Int = 0) {

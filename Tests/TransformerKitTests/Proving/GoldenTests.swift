@@ -60,7 +60,7 @@ private struct MadeGolden {
   @Test(
     arguments: [
       (#"{"precision": "exact-f64"}"#, 1e-10), (#"{"precision": "f64"}"#, 1e-5),
-      (#"{"precision": "f32"}"#, 1e-5), (nil, 1e-5), ("{}", 1e-5),
+      (#"{"precision": "f32"}"#, 1e-5), (nil, 1e-5),
       (#"{"precision": "f16"}"#, 0x1p-7), (#"{"precision": "bf16"}"#, 0x1p-4),
     ] as [(String?, Double)])
   func `the label decides the limit`(_ label: String?, _ limit: Double) throws {
@@ -69,6 +69,17 @@ private struct MadeGolden {
     let far = try report(label, off: limit * 1.01)
     #expect(!far.isVerified)
     #expect(far.lines.filter { !$0.isWithin }.map(\.name) == ["last_hidden_state"])
+  }
+
+  @Test(arguments: [
+    "{}", "3", "null", #"["exact-f64"]"#, #"{"precision": 3}"#, #"{"precison": "f64"}"#,
+    #"{"precision": "exact-f99"}"#,
+  ])
+  func `a label without a precision that is known decides nothing`(_ label: String) throws {
+    var golden = try MadeGolden("base")
+    golden.label(label)
+    let error = #expect(throws: CheckpointError.self) { try golden.read() }
+    #expect(error?.category == .failed && error?.description.contains("__golden__") == true)
   }
 
   @Test func `what outputs take is told before they are read`() throws {
