@@ -133,7 +133,15 @@ extension Subject {
 
   private func askGolden(_ wrong: Model, _ outcome: inout Outcome) throws {
     // What no output holds is looked for in vain, and for long.
-    let report = try wrong.check(golden, explaining: !outcome.mutant.golden.isEmpty)
+    let report: GoldenReport
+    do {
+      report = try wrong.check(golden, explaining: !outcome.mutant.golden.isEmpty)
+    } catch {
+      // The golden's inputs are none of the wrong model's: said as an error, and nothing is verified.
+      outcome.isCaughtByGolden = true
+      outcome.goldenLines = [error.description]
+      return
+    }
     outcome.isCaughtByGolden = !report.isVerified
     outcome.goldenLines = [report.explanation].compactMap(\.self)
     let blamed = wrong.graph.weightsByStage.filter { report.suspects.contains($0.stage) }

@@ -55,7 +55,7 @@ struct MutationScore {
     "albert/groups", "albert/pretraining",
     "mpnet/base", "modernbert/base", "modernbert/sequence_classification_mean",
     "nomicbert/masked_lm",
-    "roformer/masked_lm",
+    "roformer/masked_lm", "xlnet/base", "xlnet/lm_untied",
     "dinov2/base", "dinov2/swiglu", "dinov2/registers", "dinov2/classification", "vit/base",
     "vit/masked",
     "vit/deit_teacher",
