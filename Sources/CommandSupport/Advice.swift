@@ -6,17 +6,25 @@ internal import TensorCore
 package func advice(_ root: CommandDefinition, _ words: [String]) -> String {
   let line = TypedLine(root, words)
   let command = ([root.name] + [line.verb].compactMap(\.self)).joined(separator: " ")
-  let near = line.wrongValues.lazy.compactMap { nearestName(to: $0.value, among: $0.known) }.first
+  let wrong = line.wrongValues + line.unknownOptions.map { ($0, line.optionNames) }
+  let near = wrong.lazy.compactMap { nearestName(to: $0.0, among: $0.1) }.first
   return (near.map { "did you mean \(escaped($0))? " } ?? "") + "see \(command) --help"
 }
 
-/// Ends the command if its first word is neither a verb nor the name of a file, but nearly a verb.
+/// Ends the command if its first word is neither a verb nor the name of a file, but nearly a verb, or if help is asked
+/// for about what is no verb.
 ///
 /// - Throws: `CheckpointError` that names the verb.
 func refuseMisspeltVerb(
   _ root: any ParsableCommand.Type, _ words: [String]
 ) throws(CheckpointError) {
   let verbs = root.configuration.subcommands.map { $0._commandName } + ["help"]
+  if words.count > 1, words[0] == "help", !words[1].hasPrefix("-"), !verbs.contains(words[1]) {
+    let near = nearestName(to: words[1], among: verbs).map { "; did you mean \($0)?" }
+    throw CheckpointError(
+      .malformed(
+        "\"\(words[1])\" is no verb\(near ?? "; there are \(verbs.joined(separator: ", "))")"))
+  }
   guard let word = words.first, !word.hasPrefix("-"), !word.contains("/"), !verbs.contains(word),
     let verb = nearestName(to: word, among: verbs), let path = FilePath(argument: word),
     (try? path.stat()) == nil

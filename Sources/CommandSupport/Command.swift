@@ -100,10 +100,21 @@ private func finish<Root: ParsableCommand>(
     terminate(.success)
   }
   if let status = ExitStatus(rawValue: code.rawValue), error is ExitCode { terminate(status) }
-  let lines = Root.message(for: error).split(separator: "\n").map { escaped(String($0)) }
+  // What may have been meant is said below, from what this verb has.
+  let message = withoutGuess(Root.message(for: error))
+  let lines = message.split(separator: "\n").map { escaped(String($0)) }
   standardError("\(command): \(lines.joined(separator: " "))")
   standardError(CommandDefinition(Root.self).map { advice($0, words) } ?? "see \(command) --help")
   terminate(.failed)
+}
+
+/// A message of ArgumentParser without its own guess, which is made for short words as for long ones.
+private func withoutGuess(_ message: String) -> String {
+  guard message.hasPrefix("Unknown option"), let end = message.firstRange(of: ". Did you mean")
+  else {
+    return message
+  }
+  return String(message[..<end.lowerBound])
 }
 
 /// How many faults of a mapping an error lists.

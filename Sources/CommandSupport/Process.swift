@@ -16,13 +16,19 @@ public func standardOutput(_ text: String, terminator: String = "\n") {
   let problem = write(text + terminator, to: STDOUT_FILENO)
   if problem == 0 { return }
   if problem == EPIPE { terminate(.success) }
-  standardError("cannot write to standard output: " + systemMessage(problem))
+  standardError(
+    "\(escaped(commandName)): cannot write to standard output: " + systemMessage(problem))
   terminate(.failed)
 }
 
 /// Writes a line to standard error.
 public func standardError(_ text: String, terminator: String = "\n") {
   _ = write(text + terminator, to: STDERR_FILENO)
+}
+
+/// What the process was called as, without folders.
+private var commandName: String {
+  CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "tfkit"
 }
 
 /// Whether standard output is a terminal.

@@ -71,19 +71,31 @@ public struct Table {
   }
 }
 
-/// A text in lines of at most that many characters, divided at spaces; a longer word has a line of its own.
-public func wrapped(_ text: String, width: Int?) -> [String] {
+/// A text in lines of at most that many characters, divided at spaces; a longer word has a line of its own. What begins
+/// with spaces stays indented.
+///
+/// - Parameter hanging: by how much all lines but the first are indented, where that is more.
+public func wrapped(_ text: String, width: Int?, hanging: Int = 0) -> [String] {
   guard let width, text.count > width else { return [text] }
-  let indentation = String(text.prefix { $0 == " " })
-  var (lines, line) = ([String](), "")
-  for word in text.split(separator: " ") {
-    if !line.isEmpty, indentation.count + line.count + 1 + word.count > width {
-      lines.append(indentation + line)
-      line = ""
+  let own = text.prefix { $0 == " " }.count
+  let indentation = String(repeating: " ", count: max(own, hanging))
+  var lines: [String] = []
+  var (line, isEmpty) = (String(text.prefix(own)), true)
+  var gap = ""
+  for word in text.dropFirst(own).split(separator: " ", omittingEmptySubsequences: false) {
+    // Columns keep what is between them, unless a line ends there.
+    if word.isEmpty {
+      gap += " "
+      continue
     }
-    line += (line.isEmpty ? "" : " ") + word
+    if !isEmpty, line.count + gap.count + word.count > width {
+      lines.append(line)
+      (line, isEmpty) = (indentation, true)
+    }
+    line += (isEmpty ? "" : gap) + word
+    (isEmpty, gap) = (false, " ")
   }
-  return lines + [indentation + line]
+  return isEmpty ? lines : lines + [line]
 }
 
 private func trimmed(_ line: String) -> String {

@@ -29,6 +29,16 @@ extension [Family] {
   /// The architectures of all of them.
   public var architectures: [any Architecture.Type] { flatMap(\.members) }
 
+  /// The architecture of a name. The types of families behind its own are not made.
+  package func architecture(named name: String) -> (any Architecture.Type)? {
+    family(of: name)?.members.first { $0.name == name }
+  }
+
+  /// The one family that has an architecture.
+  private func family(of architecture: String) -> Family? {
+    first { $0.members.contains { $0.name == architecture } }
+  }
+
   /// The dialects of all of them.
   public var dialects: [Dialect] { flatMap(\.dialects) }
 
@@ -62,7 +72,6 @@ extension [Family] {
 
   /// The dialects of an architecture.
   package func dialects(of architecture: String) -> [Dialect] {
-    filter { $0.members.contains { $0.name == architecture } }.dialects
-      .filter { $0.architecture == architecture }
+    (family(of: architecture)?.dialects ?? []).filter { $0.architecture == architecture }
   }
 }

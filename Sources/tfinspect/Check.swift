@@ -48,7 +48,7 @@ struct Check: Verb {
     } else if common.quiet {
       standardOutput(lines: report.faults.map { "\($0.group.rawValue): \(text($0))" })
     } else {
-      standardOutput(lines: lines(report))
+      standardOutput(lines: lines(report).flatMap { wrapped($0, width: outputWidth, hanging: 4) })
     }
     if !report.isReadable { return .failed }
     return report.faults.isEmpty ? .success : .negative

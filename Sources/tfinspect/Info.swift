@@ -43,8 +43,13 @@ struct Info: Verb {
       standardOutput(model?.graph.architecture.head ?? checkpoint.format.name)
     } else {
       var table = Table([("", .left), ("", .left)])
-      for row in facts.rows(isWhole: common.verbose) { table.add([row.0, row.1]) }
-      standardOutput(lines: table.lines(headings: false, width: nil))
+      let rows = facts.rows(isWhole: common.verbose)
+      for row in rows { table.add([row.0, row.1]) }
+      let column = (rows.map(\.0.count).max() ?? 0) + 2
+      standardOutput(
+        lines: table.lines(headings: false, width: nil).flatMap {
+          wrapped($0, width: outputWidth, hanging: column)
+        })
     }
     return .success
   }

@@ -145,7 +145,7 @@ struct Run: Verb {
 
   func validate() throws {
     guard [inputs != nil, text != nil, textFile != nil].count(where: \.self) < 2 else {
-      throw ValidationError("--inputs, --text and --text-file are one or the other")
+      throw ValidationError("of --inputs, --text and --text-file only one can be had")
     }
     guard pair == nil || text != nil || textFile != nil else {
       throw ValidationError("--pair goes with --text")
@@ -160,7 +160,7 @@ struct Run: Verb {
       throw ValidationError("--top must be from 1 to 1000")
     }
     guard top == nil || generate == nil else {
-      throw ValidationError("--top and --generate are one or the other")
+      throw ValidationError("of --top and --generate only one can be had")
     }
     guard draft != nil || draftTokens == nil else {
       throw ValidationError("--draft-tokens goes with --draft")

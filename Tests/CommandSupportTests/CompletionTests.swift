@@ -55,15 +55,17 @@ import Testing
 
   private func completion(_ words: String..., current: String) throws -> Completion {
     let root = try #require(CommandDefinition(Toy.self))
-    return Completion(root, after: words, current) { source in
+    return Completion(root, after: words, current) { _, source in
       source == "m" ? ["h.0.weight", "h.1.weight", "wte"] : []
     }
   }
 
   private func texts(_ words: String..., current: String) throws -> [String] {
     let root = try #require(CommandDefinition(Toy.self))
-    return Completion(root, after: words, current) { $0 == "m" ? ["h.0.weight", "wte"] : [] }
-      .candidates.map(\.text)
+    let completion = Completion(root, after: words, current) { _, source in
+      source == "m" ? ["h.0.weight", "wte"] : []
+    }
+    return completion.candidates.map(\.text)
   }
 
   @Test func `the first word is a verb or what the main form takes`() throws {

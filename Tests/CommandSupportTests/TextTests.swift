@@ -23,6 +23,10 @@ import Testing
     #expect(wrapped("  one two three", width: 9) == ["  one two", "  three"])
     #expect(wrapped("one two", width: nil) == ["one two"])
     #expect(wrapped("incomprehensible", width: 4) == ["incomprehensible"])
+    #expect(
+      wrapped("key    one two three", width: 12, hanging: 7)
+        == ["key    one", "       two", "       three"])
+    #expect(wrapped("  incomprehensible", width: 4, hanging: 1) == ["  incomprehensible"])
   }
 
   @Test(arguments: [8, 12, 20, 40, 60, 80])

@@ -8,6 +8,25 @@ package struct Completion: Equatable {
     package let note: String
   }
 
+  /// What is in a checkpoint and has a name.
+  package enum Named {
+    case tensors
+    case classes
+    case prompts
+
+    init?(_ argument: CommandDefinition.Argument) {
+      if ["tensor", "glob"].contains(argument.valueName) {
+        self = .tensors
+      } else if argument.names.contains("--class") {
+        self = .classes
+      } else if argument.names.contains("--prompt") {
+        self = .prompts
+      } else {
+        return nil
+      }
+    }
+  }
+
   package private(set) var candidates: [Candidate] = []
   /// Whether the names of files may stand there too.
   package private(set) var hasFiles = false
@@ -18,18 +37,18 @@ package struct Completion: Equatable {
   ///   - root: the command.
   ///   - words: what stands before the word, after the command's name.
   ///   - current: the word, as far as it stands before the cursor.
-  ///   - tensors: the names of the tensors of a checkpoint.
+  ///   - names: the names of something in a checkpoint.
   package init(
     _ root: CommandDefinition, after words: [String], _ current: String,
-    tensors: (String) -> [String]
+    names: (Named, String) -> [String]
   ) {
     let line = TypedLine(root, words)
     if let option = line.pending {
-      addValues(of: option, current, line, tensors)
+      addValues(of: option, current, line, names)
     } else if !line.isAfterOptions, current.hasPrefix("--"), let end = current.firstIndex(of: "=") {
       guard let option = line.option(String(current[..<end])) else { return }
       let start = current[...end]
-      addValues(of: option, String(current.dropFirst(start.count)), line, tensors)
+      addValues(of: option, String(current.dropFirst(start.count)), line, names)
       candidates = candidates.map { Candidate(text: start + $0.text, note: $0.note) }
     } else if !line.isAfterOptions, current.hasPrefix("-") {
       addOptions(current, line)
@@ -41,7 +60,7 @@ package struct Completion: Equatable {
         let verbs = root.verbs.filter { $0.name != "help" }
         add(verbs.map { Candidate(text: $0.name, note: $0.abstract) }, current)
       } else if let argument = line.next {
-        addValues(of: argument, current, line, tensors)
+        addValues(of: argument, current, line, names)
       }
     }
   }
@@ -64,16 +83,15 @@ package struct Completion: Equatable {
 
   private mutating func addValues(
     of argument: CommandDefinition.Argument, _ current: String, _ line: TypedLine,
-    _ tensors: (String) -> [String]
+    _ names: (Named, String) -> [String]
   ) {
     switch argument.values {
     case .list(let values): add(values.map { Candidate(text: $0, note: "") }, current)
     case .files: hasFiles = true
     case .any:
-      // Names and patterns are of the tensors of what the command is about.
-      guard ["tensor", "glob"].contains(argument.valueName), let source = line.positionals.first
-      else { return }
-      add(tensors(source).map { Candidate(text: $0, note: "") }, current)
+      // Names and patterns are of what is in the checkpoint that the command is about.
+      guard let named = Named(argument), let source = line.positionals.first else { return }
+      add(names(named, source).map { Candidate(text: $0, note: "") }, current)
     }
   }
 }

@@ -39,7 +39,7 @@ struct CompletionRequest {
 
   /// The answer.
   func answer(_ root: CommandDefinition) -> String {
-    let completion = Completion(root, after: words, current) { tensorNames(of: $0) }
+    let completion = Completion(root, after: words, current) { names(of: $0, in: $1) }
     let lines = completion.candidates.map { candidate in
       shell == "bash"
         ? quotedForShell(String(candidate.text.dropFirst(kept)))
@@ -48,12 +48,24 @@ struct CompletionRequest {
     return ([completion.hasFiles ? "files" : "words"] + lines).joined(separator: "\n")
   }
 
+  private func names(of named: Completion.Named, in source: String) -> [String] {
+    switch named {
+    case .tensors: tensorNames(of: source)
+    case .classes: model(source)?.graph.classes ?? []
+    case .prompts: model(source)?.sentences?.prompts.map(\.name) ?? []
+    }
+  }
+
+  private func checkpoint(_ source: String) -> Checkpoint? {
+    FilePath(argument: expandingHome(source)).flatMap { try? Checkpoint.open($0) }
+  }
+
+  private func model(_ source: String) -> Model? { checkpoint(source).flatMap { try? Model($0) } }
+
   /// What the tensors of a checkpoint are called: in the file, and if it is a known model, by meaning where
   /// no name in the file begins like that.
   private func tensorNames(of source: String) -> [String] {
-    guard let path = FilePath(argument: expandingHome(source)),
-      let checkpoint = try? Checkpoint.open(path)
-    else { return [] }
+    guard let checkpoint = checkpoint(source) else { return [] }
     let names = checkpoint.tensors.tensors.map(\.name.text).filter { escaped($0) == $0 }
     if names.contains(where: { $0.hasPrefix(current) }) { return names }
     return (try? Model(checkpoint))?.graph.slots.map(\.path) ?? []

@@ -12,6 +12,8 @@ struct TypedLine {
   private(set) var options: [(option: CommandDefinition.Argument, value: String?)] = []
   /// The option whose value comes next.
   private(set) var pending: CommandDefinition.Argument?
+  /// What begins as an option does, and is none.
+  private(set) var unknownOptions: [String] = []
   /// Whether `--` ended the options.
   private(set) var isAfterOptions = false
 
@@ -34,7 +36,9 @@ struct TypedLine {
       isAfterOptions = true
     } else if word.hasPrefix("--") {
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let option = option(String(parts[0])) else { return }
+      guard let option = option(String(parts[0])) else {
+        return unknownOptions.append(String(parts[0]))
+      }
       add(option, parts.count > 1 ? String(parts[1]) : nil)
     } else if let option = option(String(word.prefix(2))) {
       let rest = String(word.dropFirst(2))
@@ -49,6 +53,9 @@ struct TypedLine {
       options.append((option, value))
     }
   }
+
+  /// The names of all options.
+  var optionNames: [String] { command.arguments.flatMap(\.names) }
 
   /// The option of that name, `--sort` or `-o`.
   func option(_ name: String) -> CommandDefinition.Argument? {

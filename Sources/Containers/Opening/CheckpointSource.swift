@@ -135,11 +135,15 @@ struct WeightsInFolder {
       return try CheckpointSource.weights(at: folder.appending(first), format: format)
     }
     if let parts = try NumberedParts(choices, in: folder) { return .parts(parts) }
+    if let shards = LooseShards(choices) { throw shards.error(in: folder) }
     if choices.count > 1 {
-      let list = choices.map { "\"\(displayed(FilePath($0)))\"" }.joined(separator: ", ")
+      let first = choices.prefix(5).map { "\"\(displayed(FilePath($0)))\"" }
+      let more = choices.count > 5 ? " and \(choices.count - 5) more" : ""
       throw CheckpointError(
-        .malformed("the folder has several containers: \(list); name one of them"),
-        file: displayed(folder))
+        .malformed(
+          "the folder has several containers: \(first.joined(separator: ", "))\(more); name one of them"
+        ),
+        file: displayed(folder), advice: "name one of the containers")
     }
     if let only = choices.first {
       return try CheckpointSource.weights(at: folder.appending(only), format: format)

@@ -35,6 +35,7 @@ struct ModuleRoom {
         .limitExceeded("the size", limit: Limits.config, found: source.size), file: source.name)
     }
     let bytes = try source.head(source.size)
+    if let problem = notJSON(bytes) { throw CheckpointError(problem, file: source.name) }
     do {
       return try JSONValue(parsing: bytes, grammar: .python)
     } catch {

@@ -1,4 +1,4 @@
-import TensorCore
+public import TensorCore
 
 /// What is found where a file should be, and is not the file: told for weights, configs and indices
 /// alike.
@@ -74,10 +74,16 @@ struct Substitute: Equatable {
   }
 }
 
+/// Why bytes that should be a file's cannot be, if they are what is found instead of files: a pointer, a web page, a
+/// server's answer, nothing.
+public func notTheFile(_ bytes: [UInt8]) -> CheckpointError.Problem? {
+  Substitute(head: Array(bytes.prefix(Glimpse.headSize)), size: bytes.count)?.problem
+}
+
 /// Why bytes that should be JSON text cannot be, if that can be told before reading them as such.
-func notJSON(_ bytes: [UInt8]) -> CheckpointError.Problem? {
-  let head = Array(bytes.prefix(Glimpse.headSize))
-  if let substitute = Substitute(head: head, size: bytes.count) { return substitute.problem }
+public func notJSON(_ bytes: [UInt8]) -> CheckpointError.Problem? {
+  if let problem = notTheFile(bytes) { return problem }
+  let head = bytes.prefix(3)
   if head.starts(with: [0xEF, 0xBB, 0xBF]) {
     return .malformed("begins with a byte order mark, which JSON must not have: save it without")
   }

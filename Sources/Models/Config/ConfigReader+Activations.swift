@@ -19,8 +19,7 @@ extension ConfigReader {
     ) { value in
       guard let name = value.string else { return .fault("must be a string, is \(value.text())") }
       if let activation = meaning[name] ?? Activation(name: name) { return .value(activation) }
-      return .unsupported(
-        "\(place) \"\(name)\" is not known; known are \(names.joined(separator: ", "))")
+      return .unsupported(unknownName(name, at: place, known: names))
     }
   }
 }

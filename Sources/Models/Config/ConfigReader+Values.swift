@@ -153,8 +153,7 @@ extension ConfigReader {
     ) { value in
       guard let name = value.string else { return .fault("must be a string, is \(value.text())") }
       if let choice = aliases[name] ?? Choice(rawValue: name) { return .value(choice) }
-      return .unsupported(
-        "\(place) \"\(name)\" is not known; known are \(names.joined(separator: ", "))")
+      return .unsupported(unknownName(name, at: place, known: names))
     }
   }
 
@@ -182,8 +181,7 @@ extension ConfigReader {
           return .fault("must be a list of \(count) names, has \(element.text())")
         }
         guard let choice = Choice(rawValue: name) else {
-          return .unsupported(
-            "\(place) \"\(name)\" is not known; known are \(names.joined(separator: ", "))")
+          return .unsupported(unknownName(name, at: place, known: names))
         }
         choices.append(choice)
       }
@@ -231,4 +229,11 @@ extension ConfigReader {
     guard faults.isEmpty, !width.isMultiple(of: heads) else { return }
     reject("\(key) \(width) is not a multiple of \(headsKey) \(heads)")
   }
+}
+
+/// That a name is none of those that a key may have.
+func unknownName(_ name: String, at place: String, known: [String]) -> String {
+  let near = nearestName(to: name, among: known).map { "; did you mean \($0)?" }
+  return "\(place) \"\(name)\" is not known"
+    + (near ?? "; known are \(known.joined(separator: ", "))")
 }

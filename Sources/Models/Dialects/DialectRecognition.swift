@@ -6,15 +6,16 @@ import TensorCore
 func recognizedArchitecture(
   _ config: JSONValue?, _ table: TensorTable, named name: String?, among families: [Family]
 ) throws(CheckpointError) -> any Architecture.Type {
-  let architectures = families.architectures
   if let found = name ?? config?["model_type"]?.string {
-    if let type = architectures.first(where: { $0.name == found }) { return type }
-    // A config's name may be that of another model, and no mistake.
+    if let type = families.architecture(named: found) { return type }
+    // A config's name may be that of another model, and no mistake, unless the tensors say otherwise.
+    let shown = families.dialects.filter { $0.isShown(by: table) }.map(\.architecture)
+    let known = name == nil ? shown : families.architectures.map { $0.name }
     throw CheckpointError(
       .unsupported(
         "the architecture \"\(found)\" is not supported"
           + (missingPieces[found].map { ": \($0) missing" } ?? "")),
-      advice: name.flatMap { didYouMean($0, architectures.map { $0.name }) } ?? listOfArchitectures)
+      advice: didYouMean(found, known) ?? listOfArchitectures)
   }
   let dialects = families.dialects.filter { $0.isShown(by: table) }
   // A config of an ecosystem's own may say more than names do.
@@ -28,7 +29,7 @@ func recognizedArchitecture(
       advice: "pass --config FILE, if it is another one; \(listOfArchitectures)")
   }
   let shown = Set((named.isEmpty ? dialects : named).map(\.architecture))
-  let candidates = architectures.filter { shown.contains($0.name) }
+  let candidates = families.architectures.filter { shown.contains($0.name) }
   if candidates.count == 1 { return candidates[0] }
   if let config, let type = architecture(ofClassIn: config, among: candidates) { return type }
   if let prefix = UnknownPrefix(of: table, hiding: families.dialects) { throw prefix.error }

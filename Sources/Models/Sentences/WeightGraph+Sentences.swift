@@ -55,6 +55,12 @@ extension WeightGraph {
     return own + (sentences.map { $0.stack.stages(on: $0.state, Scalar.self) } ?? [])
   }
 
+  /// The weights of the modules, by folder and name: `2_Dense/linear.weight`.
+  public var moduleWeights: [Tensor] {
+    guard let sentences else { return [] }
+    return sentences.stack.declared.declared.slots.compactMap { tensor(at: $0.path) }
+  }
+
   /// What the model reads: what its architecture does, and how long a prompt is if that matters.
   public var inputs: [InputSlot] {
     architecture.inputs + (sentences == nil ? [] : [.lengths(PoolingForm.promptLength)])

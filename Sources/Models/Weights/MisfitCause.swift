@@ -112,13 +112,19 @@ struct MisfitCause {
       }
     }
     let counts = trial.reader.facts.map(counting)
+    // What the config does not say may be what another number stands in for.
+    let unsaid = counts.filter { $0.mayBeNull && $0.value == .null && $0.bearing != .nothing }
     for (actual, wanted) in extents(of: trial.placing) {
       for fact in counts {
         guard let own = fact.value.int, own > 0, wanted.isMultiple(of: own),
           actual.isMultiple(of: wanted / own)
         else { continue }
-        add(fact, actual / (wanted / own))
+        for fact in [fact] + unsaid { add(fact, actual / (wanted / own)) }
       }
+    }
+    for extent in unexpectedExtents(trial.placing) { for fact in unsaid { add(fact, extent) } }
+    for fact in counts where fact.mayBeNull && fact.value != .null && fact.bearing == .weights {
+      if !trial.placing.missing.isEmpty, !trial.placing.unexpected.isEmpty { add(fact, .null) }
     }
     for number in layerCounts(trial.placing) {
       for fact in counts where fact.countsLayers { add(fact, number) }
@@ -146,6 +152,8 @@ struct MisfitCause {
       says = "where the config says \(own)"
     } else if fact.path.last == "num_labels", names != nil {
       says = "where id2label has \(own)"
+    } else if fact.value == .null {
+      says = "where the config says \(config.value(at: fact.path) == nil ? "nothing" : own)"
     } else {
       says = "where the config says nothing and \(own) is assumed"
     }
@@ -165,13 +173,24 @@ struct MisfitCause {
     return order.sorted { counts[$0, default: 0] > counts[$1, default: 0] }.map { ($0[0], $0[1]) }
   }
 
+  /// The extents of tensors that are there for nothing, each once; of many the first.
+  private func unexpectedExtents(_ placing: Placing) -> [Int] {
+    var extents: [Int] = []
+    for name in placing.unexpected.prefix(64) where extents.count < 8 {
+      for extent in table[TensorName(name)]?.shape ?? [] where !extents.contains(extent) {
+        extents.append(extent)
+      }
+    }
+    return extents
+  }
+
   /// How many layers there may be: up to the first of which something is missing, or to the last of which
   /// something is there for nothing.
   private func layerCounts(_ placing: Placing) -> [Int] {
     let missing = placing.missing.compactMap { layerNumber($0) }.min()
     let unexpected = placing.unexpected.compactMap { layerNumber($0) }.max().map { $0 + 1 }
-    // No more layers than tensors.
-    return [missing, unexpected].compactMap(\.self).filter { $0 <= table.count }
+    // No more layers than tensors; a model without any explains nothing.
+    return [missing, unexpected].compactMap(\.self).filter { (1...table.count).contains($0) }
   }
 
   /// The first number in a name.

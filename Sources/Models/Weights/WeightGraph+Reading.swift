@@ -7,7 +7,7 @@ public struct RecognitionOptions: Sendable {
   /// The dialect, instead of what the names show.
   public var dialect: String?
   /// The families that a checkpoint may be of.
-  public var families: [Family]
+  public var families: [Family] { makeFamilies() }
   /// The model's class, instead of the one that the config names.
   public var className: String?
   /// Whether optimiser slots and step counters are left out instead of refused.
@@ -17,17 +17,21 @@ public struct RecognitionOptions: Sendable {
   /// Whether to look for the numbers of the config that are wrong where tensors do not fit it.
   public var explainsMisfit = false
 
-  /// Options; nothing given but the families means: recognise it. All families are the module `Families`'.
+  private let makeFamilies: @Sendable () -> [Family]
+
+  /// Options; nothing given but the families means: recognise it. All families are the module `Families`', and are made
+  /// when they are asked for: what only reads tensors needs none.
   public init(
     architecture: String? = nil, dialect: String? = nil, className: String? = nil,
-    dropsTrainingState: Bool = false, allowsExtra: Bool = false, families: [Family]
+    dropsTrainingState: Bool = false, allowsExtra: Bool = false,
+    families: @autoclosure @escaping @Sendable () -> [Family]
   ) {
     self.architecture = architecture
     self.dialect = dialect
     self.className = className
     self.dropsTrainingState = dropsTrainingState
     self.allowsExtra = allowsExtra
-    self.families = families
+    makeFamilies = families
   }
 }
 
@@ -110,16 +114,19 @@ extension WeightGraph {
 }
 
 extension WeightGraph {
+  /// The classes of the architecture.
+  public var classes: [String] {
+    for case .modelClass(let names) in facts.map(\.kind) { return names }
+    return []
+  }
+
   /// The classes of the architecture that continue texts, as far as the config can be one of theirs.
   public var generatingClasses: [String] {
-    for case .modelClass(let names) in facts.map(\.kind) {
-      return names.filter { name in
-        var reader = ConfigReader(config.naming(class: name))
-        let model = type(of: architecture).init(config: &reader) { tensor(at: $0) != nil }
-        return (try? reader.check()) != nil && model.generation != nil
-      }
+    classes.filter { name in
+      var reader = ConfigReader(config.naming(class: name))
+      let model = type(of: architecture).init(config: &reader) { tensor(at: $0) != nil }
+      return (try? reader.check()) != nil && model.generation != nil
     }
-    return []
   }
 }
 

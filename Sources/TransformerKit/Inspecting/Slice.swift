@@ -1,7 +1,8 @@
 import Models
 public import TensorCore
 
-/// Parts of tensors, as numpy writes them: `0:2,:`.
+/// Parts of tensors, as numpy writes them: `0:2,:`. What begins beyond the end, or ends before it begins, is
+/// nothing to numpy and an error here.
 public enum Slice {
   /// The range of each axis that `text` names; axes that it leaves out are whole.
   ///
@@ -51,10 +52,10 @@ public enum Slice {
       return (index, index + 1)
     }
     guard ends.count == 2, let start = position(ends[0], default: 0),
-      let stop = position(ends[1], default: extent), (0...extent).contains(start), stop >= 0
+      let stop = position(ends[1], default: extent), start <= extent, stop >= 0
     else { return nil }
-    // As in numpy, a range may end behind the last element.
-    return (start, min(stop, extent))
+    // As in numpy, a range may begin before the first element, and end behind the last.
+    return (max(0, start), min(stop, extent))
   }
 }
 

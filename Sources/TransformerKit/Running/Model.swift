@@ -100,6 +100,13 @@ public struct Model: Sendable {
   public init(
     _ checkpoint: Checkpoint, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) {
+    try self.init(checkpoint, config: checkpoint.config?.value, options: options)
+  }
+
+  /// Understands an opened checkpoint by a config, which may be that of another one.
+  init(
+    _ checkpoint: Checkpoint, config: JSONValue?, options: OpenOptions
+  ) throws(CheckpointError) {
     self.checkpoint = checkpoint
     if let part = checkpoint.part {
       throw CheckpointError(part.problem, file: displayed(checkpoint.path))
@@ -108,8 +115,7 @@ public struct Model: Sendable {
     recognition.explainsMisfit = true
     do {
       plain = try PlainTable(
-        checkpoint.tensors, config: checkpoint.config?.value, families: recognition.families)
-      let config = checkpoint.config?.value
+        checkpoint.tensors, config: config, families: recognition.families)
       let found = options.readsModules ? try SentenceFolder(checkpoint) : nil
       if let found {
         let under = try Self.graph(under: found, plain.tensors, config, recognition)

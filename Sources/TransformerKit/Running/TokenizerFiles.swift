@@ -31,6 +31,8 @@ public struct FoundTokenizer: Sendable {
     case wordsAndMerges
     case wordPieces
     case ranks
+
+    var isJSON: Bool { self == .json || self == .wordsAndMerges }
   }
 
   /// The tokenizer that lies beside a model's weights, that a file has in it, or that a file is.
@@ -117,6 +119,9 @@ public struct FoundTokenizer: Sendable {
     let name = "tokenizer_config.json"
     guard room.has(name) else { return nil }
     let bytes = try room.read(name, limit: 1 << 20)
+    if let problem = notJSON(bytes) {
+      throw CheckpointError(problem, file: displayed(room.path(of: name)))
+    }
     do {
       return try JSONValue(parsing: bytes, grammar: .python)
     } catch {
@@ -131,6 +136,9 @@ public struct FoundTokenizer: Sendable {
     let path = room.path(of: name)
     do throws(CheckpointError) {
       let bytes = try room.read(name, limit: Tokenizer.largestFile)
+      if let problem = reading.isJSON ? notJSON(bytes) : notTheFile(bytes) {
+        throw CheckpointError(problem)
+      }
       switch reading {
       case .json: return FoundTokenizer(try Tokenizer(tokenizerJSON: bytes), path)
       // Some have their ranks in a file of this name.

@@ -87,14 +87,14 @@ struct OverviewSection {
   // MARK: Figures
 
   private var figures: [Markup] {
-    let tensors = report.checkpoint.tensors
-    let elements = tensors.tensors.reduce(0) { $0 + $1.elementCount }
+    let tensors = report.tensors
+    let elements = tensors.reduce(0) { $0 + $1.elementCount }
     let parameters = report.model?.graph.parameterCount
     return [
       figure(
         describe(count: parameters ?? elements), parameters == nil ? "elements" : "parameters"),
       figure("\(tensors.count)", tensors.count == 1 ? "tensor" : "tensors"),
-      figure(describe(bytes: tensors.byteCount), "to load"),
+      figure(describe(bytes: tensors.reduce(0) { $0 + $1.byteCount }), "to load"),
       figure(types, "types"),
       faults(report.check, "faults"),
     ]
@@ -107,7 +107,7 @@ struct OverviewSection {
   /// The types, those with the most bytes first.
   private var types: String {
     var bytes: [DType: Int] = [:]
-    for tensor in report.checkpoint.tensors.tensors {
+    for tensor in report.tensors {
       bytes[tensor.dtype, default: 0] += tensor.byteCount
     }
     let order = bytes.sorted { ($1.value, $0.key.name) < ($0.value, $1.key.name) }.map(\.key.name)

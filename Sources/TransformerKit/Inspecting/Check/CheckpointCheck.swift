@@ -31,7 +31,8 @@ public func check(
   let graph = report.checkModel(checkpoint, options)
   var tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
   report.tensorCount = tensors.count
-  if let graph, selection.isEverything { tensors += furtherWeights(graph, checkpoint) }
+  if checkpoint.tensors.count == 0 { report.add(.structure, nil, "has no tensor in it") }
+  if let graph, selection.isEverything { tensors += graph.weights(notOf: checkpoint.tensors) }
   let total = tensors.reduce(0) { $0 + $1.byteCount }
   let found: [TensorStatistics]
   do throws(CheckpointError) {
@@ -46,10 +47,12 @@ public func check(
   return report
 }
 
-/// Weights that are no tensors of the file: those of modules, and numbers that are decoded.
-private func furtherWeights(_ graph: WeightGraph, _ checkpoint: Checkpoint) -> [Tensor] {
-  graph.slots.filter { graph.ties[$0.path] == nil }.compactMap { graph.tensor(at: $0.path) }
-    .filter { checkpoint.tensors[$0.name] == nil }
+extension WeightGraph {
+  /// Weights that are no tensors of the file: those of modules, and numbers that are decoded.
+  func weights(notOf table: TensorTable) -> [Tensor] {
+    slots.filter { ties[$0.path] == nil }.compactMap { tensor(at: $0.path) }
+      .filter { table[$0.name] == nil }
+  }
 }
 
 /// The checkpoint, or `nil` if the report says why it cannot be opened.
@@ -165,8 +168,9 @@ extension CheckReport {
         take(adviceOf: error, on: .weights)
       case .unsupported: note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .failed:
-        isReadable = false
-        let group: Group = error.isOfConfig ? .config : .structure
+        let group: Group = error.isOfConfig(of: checkpoint) ? .config : .structure
+        // A config that says what cannot be was read, and is the fault.
+        isReadable = group == .config
         add(group, nil, error.description)
         for detail in error.details { add(group, nil, detail) }
       }
@@ -209,11 +213,13 @@ extension CheckReport {
 
 extension CheckpointError {
   /// Whether it is the config's: the tensors' files have been opened when a model is made of them, so that
-  /// what cannot be, and is none of them, stands in the config.
-  fileprivate var isOfConfig: Bool {
+  /// what cannot be, and is none of them nor of a module's files, stands in the config.
+  fileprivate func isOfConfig(of checkpoint: Checkpoint) -> Bool {
+    let paths = [checkpoint.path, checkpoint.config?.path].compactMap(\.self).map { displayed($0) }
+    guard file.map(paths.contains) ?? true else { return false }
     switch problem {
-    case .malformed, .overflow, .limitExceeded: tensor == nil
-    default: false
+    case .malformed, .overflow, .limitExceeded: return tensor == nil
+    default: return false
     }
   }
 }

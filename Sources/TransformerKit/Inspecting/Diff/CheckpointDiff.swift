@@ -134,11 +134,7 @@ private func graphs(
 ) -> (WeightGraph, WeightGraph)? {
   func graph(_ checkpoint: Checkpoint, _ other: Checkpoint) -> WeightGraph? {
     let config = (checkpoint.config ?? other.config)?.value
-    guard
-      let plain = try? PlainTable(
-        checkpoint.tensors, config: config, families: open.recognition.families)
-    else { return nil }
-    return try? WeightGraph(plain.tensors, config: config, options: open.recognition)
+    return try? Model(checkpoint, config: config, options: open).graph
   }
   guard let x = graph(a, b), let y = graph(b, a),
     type(of: x.architecture).name == type(of: y.architecture).name

@@ -37,9 +37,11 @@ public struct ComparisonReport: Sendable {
     progress: @escaping (Int) -> Void = { _ in }
   ) throws(CheckpointError) {
     checkpoint = b
-    let chosen = b.tensors.tensors.filter { selection.contains($0.name) }
-    check = try Examination(b, chosen, options, progress: progress).check
     (model, obstacle) = ModelReport.understood(b, options)
+    let chosen =
+      b.tensors.tensors.filter { selection.contains($0.name) }
+      + ModelReport.moduleWeights(of: model, selection)
+    check = try Examination(b, chosen, options, progress: progress).check
     let done = chosen.reduce(0) { $0 + $1.byteCount }
     diff = try TransformerKit.diff(
       a, b, open: options, options: DiffOptions(selection: selection)

@@ -12,9 +12,11 @@ public struct ModelReport: Sendable {
   public let obstacle: CheckpointError?
   /// What is wrong.
   public let check: CheckReport
-  /// The statistics of the chosen tensors, in the order of the files.
+  /// The chosen tensors, in the order of the files; after them the weights of modules.
+  public let tensors: [Tensor]
+  /// Their statistics.
   public let statistics: [TensorStatistics]
-  /// What each of them is for.
+  /// What each tensor is for.
   public let kinds: [TensorKind]
   /// Which of them do the same in different layers.
   public let roles: [TensorRole]
@@ -41,12 +43,12 @@ public struct ModelReport: Sendable {
     progress: @escaping (Int) -> Void = { _ in }
   ) throws(CheckpointError) {
     let chosen = try checkpoint.choosing(selection, options: options)
-    let tensors = chosen.tensors.tensors
+    (model, obstacle) = Self.understood(checkpoint, options)
+    tensors = chosen.tensors.tensors + Self.moduleWeights(of: model, selection)
     let examination = try Examination(
       checkpoint, tensors, options, StatisticsOptions(bars: Self.bars), progress: progress)
     (check, statistics) = (examination.check, examination.statistics)
     let graph = examination.graph
-    (model, obstacle) = Self.understood(checkpoint, options)
     self.checkpoint = chosen
     let known = graph.map { TensorKind.kinds(of: $0) } ?? [:]
     kinds = tensors.map { tensor in
@@ -57,6 +59,11 @@ public struct ModelReport: Sendable {
       graph.map { ModelOutline($0) }
       ?? ModelOutline(NameTree(tensors), name: "")
     spectra = try Spectra(tensors, statistics, roles: roles)
+  }
+
+  /// The weights of modules, which lie in files of their own: nobody selects them by name.
+  static func moduleWeights(of model: Model?, _ selection: TensorSelection) -> [Tensor] {
+    selection.isEverything ? model?.graph.moduleWeights ?? [] : []
   }
 
   /// The model that a checkpoint holds, or why it is not known.
