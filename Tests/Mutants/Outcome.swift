@@ -150,12 +150,31 @@ extension Subject {
       outcome.mutant.weights.isEmpty || blamed.contains { outcome.mutant.weights[$0] != nil }
   }
 
-  /// Whether outputs stay the same if what the mistake changes is no number at all.
+  /// Whether outputs stay the same if what the mistake changes is no number at all, or is a thousandth more or less: a
+  /// unit that is off for all inputs hands on what is no number, and nothing else.
   private func isUnreached(_ mutant: Mutant) throws -> Bool {
     let nothing = try mutant.weights.mapValues { tensor in
       try Elements(tensor).mapped { _, _ in .nan }
     }
-    let graph = model.graph.replacing(nothing)
+    if try isWithoutEffect(nothing) { return true }
+    return try [0.999, 1.001].allSatisfy { factor in
+      var nudged: [String: Tensor] = [:]
+      for (path, tensor) in mutant.weights {
+        guard let right = model.graph.tensor(at: path), right.shape == tensor.shape else {
+          return false
+        }
+        let (old, new) = (try Elements(right), try Elements(tensor))
+        nudged[path] = old.mapped { place, value in
+          old.bytes[place] == new.bytes[place] ? value : value * factor
+        }
+      }
+      return try isWithoutEffect(nudged)
+    }
+  }
+
+  /// Whether no output changes at all.
+  private func isWithoutEffect(_ weights: [String: Tensor]) throws -> Bool {
+    let graph = model.graph.replacing(weights)
     return try [golden.inputs, model.graph.architecture.probe].allSatisfy {
       try largestChange(graph, $0) { _ in true } == 0
     }
