@@ -86,6 +86,8 @@ struct MutationScore {
     "t5/gguf_names", "t5/untied_scaled", "t5/mt5", "t5/umt5",
     "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus",
     "bart/m2m100",
+    "bert/cross_attention", "gpt2/cross_attention", "encoderdecoderpair/bert_bert",
+    "encoderdecoderpair/bert_gpt2", "encoderdecoderpair/roberta_roberta",
   ]
 
   func run() throws {
