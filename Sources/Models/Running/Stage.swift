@@ -178,10 +178,14 @@ public struct States<Scalar: ComputeScalar>: Sendable {
     return value
   }
 
+  /// The state of that name, if an earlier stage has set it.
+  package func stateIfSet(_ name: String) -> NDArray<Scalar>? {
+    values[prefix + name] == nil ? nil : self[name]
+  }
+
   /// The state of that name, or else the numbers that are given under it, if they are.
   func stateOrInput(_ name: String) -> NDArray<Scalar>? {
-    values[prefix + name] == nil
-      ? inputs.optionalNumbers(name, as: Scalar.self) : self[name]
+    stateIfSet(name) ?? inputs.optionalNumbers(name, as: Scalar.self)
   }
 
   /// Sets a state to what may be computed later.
