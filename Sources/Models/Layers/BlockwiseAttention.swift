@@ -3,7 +3,7 @@ package import TensorCore
 
 /// How far attention that goes by blocks of a text sees, and what it sees of the rest.
 ///
-/// Guo et al.: "LongT5", arXiv 2112.07916, §3.1; Ainslie et al.: "ETC", arXiv 2004.08483, §3.
+/// Guo et al., arXiv 2112.07916, §3.1; Ainslie et al.: "ETC", arXiv 2004.08483, §3.
 public struct BlockwiseForm: Sendable, Equatable {
   /// How many positions to either side a query sees.
   public var radius: Int
@@ -21,7 +21,7 @@ public struct BlockwiseForm: Sendable, Equatable {
 
 /// Attention of each position to those near it, and to sums of stretches of the text, with biases for distances.
 ///
-/// As in Hugging Face's models/longt5/modeling_longt5.py (5.x) each block of queries has scores for the keys of three
+/// As in Hugging Face's code (transformers 5.x) each block of queries has scores for the keys of three
 /// blocks, those beyond the text included, which are zero, and for the sums; what is not seen scores 10¹⁰ less. So a
 /// query that is padding, which sees nothing, weighs all of these by their scores, if no sum is empty.
 public struct BlockwiseAttention<Scalar: ComputeScalar> {
