@@ -15,6 +15,10 @@ public protocol CausalDecoder: Architecture {
 }
 
 extension CausalDecoder {
+  public static func className(as part: ModelPart) -> String? {
+    part == .words ? classes.first { $0.head == .languageModel }?.name : nil
+  }
+
   public var head: String {
     Self.classes.first { $0.head == form.head.task }?.name ?? Self.name
   }
@@ -52,6 +56,9 @@ extension CausalDecoder {
       slots.append(.positions("position_ids", below: .max - sinusoids.offset))
     } else if !form.rotaries.isEmpty {
       slots.append(.positions("position_ids"))
+    }
+    if form.blocks.contains(where: { $0.cross != nil }) {
+      slots += InputSlot.statesOfEncoder(width: form.width)
     }
     return isChoice ? slots + [.places("mc_token_ids")] : slots
   }

@@ -24,7 +24,23 @@ extension [Rule] {
         "intermediate.dense": "feed_forward.up", "output.dense": "feed_forward.down",
       ])
     rules += encoderBlocks("\(model)encoder.layer.{i}.", norms)
+    rules += huggingFaceCrossAttention(model, norms: norms)
     return rules + rename("\(model)pooler.dense", "pooler")
+  }
+
+  /// Attention to another text, whose modules are called as those of attention are.
+  private static func huggingFaceCrossAttention(_ model: String, norms: ModuleNames) -> [Rule] {
+    var rules = encoderBlocks(
+      "\(model)encoder.layer.{i}.crossattention.",
+      [
+        "self.query": "cross_attention.query", "self.key": "cross_attention.key",
+        "self.value": "cross_attention.value", "output.dense": "cross_attention.output",
+      ])
+    for (stored, path) in norms where path == "attention_norm" {
+      rules += encoderBlocks(
+        "\(model)encoder.layer.{i}.", ["cross" + stored: "cross_attention_norm"])
+    }
+    return rules
   }
 
   /// Tables, their normalisation, and the numbers that files of older versions store beside them.

@@ -15,6 +15,8 @@ public struct EncoderSizes: Sendable, Equatable {
   public var positions: Int
   /// Whether no position sees what comes after it.
   public var isCausal: Bool
+  /// Attention to what an encoder made of another text, if there is some.
+  public var cross: CrossAttentionForm?
   public var isTied: Bool
 
   /// What stands for what a config does not say.
@@ -31,6 +33,8 @@ public struct EncoderSizes: Sendable, Equatable {
     var sharesBlocks = false
     /// Whether a config can say that no position sees what comes after it.
     var mayBeCausal = true
+    /// Whether it can say that positions see another text then, too.
+    var mayCross = false
   }
 
   /// How many numbers a head has.
@@ -43,12 +47,13 @@ public struct EncoderSizes: Sendable, Equatable {
     _ arrangement: BlockForm.Arrangement, count: Int? = nil, rotary: RotaryPart? = nil,
     hasDistanceBias: Bool = false
   ) -> [BlockForm] {
-    let block = BlockForm(
+    var block = BlockForm(
       attention: SelfAttentionForm(
         shape: AttentionShape(heads: heads, headSize: headSize, rotary: rotary),
         hasDistanceBias: hasDistanceBias, seesAhead: !isCausal),
       feedForward: FeedForwardForm(hidden: feedForward, activation: activation),
       arrangement: arrangement, norm: norm)
+    block.cross = cross
     return Array(repeating: block, count: count ?? layers)
   }
 }
@@ -59,7 +64,7 @@ extension ConfigReader {
   /// - Parameter usual: what stands for what is absent.
   public mutating func encoderSizes(_ usual: EncoderSizes.Defaults) -> EncoderSizes {
     disregard(["attention_probs_dropout_prob", "hidden_dropout_prob"])
-    let sizes = EncoderSizes(
+    var sizes = EncoderSizes(
       vocabulary: count("vocab_size", default: usual.vocabulary, on: .weights),
       width: count("hidden_size", default: usual.width, on: .weights),
       layers: count(
@@ -70,22 +75,38 @@ extension ConfigReader {
       activation: activation("hidden_act", default: usual.activation),
       norm: .layer(epsilon: epsilon("layer_norm_eps", default: usual.epsilon)),
       positions: count("max_position_embeddings", default: usual.positions, on: .weights),
-      isCausal: usual.mayBeCausal ? attentionIsCausal() : false,
+      isCausal: usual.mayBeCausal ? attentionIsCausal(mayCross: usual.mayCross) : false,
       isTied: flag("tie_word_embeddings", default: true, on: .weights))
+    if usual.mayCross {
+      sizes.cross = crossAttention(
+        heads: sizes.heads, headSize: sizes.headSize, isCausal: sizes.isCausal)
+    }
     require("position_embedding_type", "absolute")
     rejectUndivided(sizes.width, "hidden_size", by: sizes.heads, "num_attention_heads")
     return sizes
   }
 
   /// Whether the config says that no position sees what comes after it. Attention to another text beside it
-  /// is refused.
-  mutating func attentionIsCausal() -> Bool {
-    require(
-      "add_cross_attention", false,
-      otherwise: "cross-attention (add_cross_attention) is not supported")
+  /// is refused, unless there may be some.
+  mutating func attentionIsCausal(mayCross: Bool = false) -> Bool {
+    if !mayCross {
+      require(
+        "add_cross_attention", false,
+        otherwise: "cross-attention (add_cross_attention) is not supported")
+    }
     return flag(
       "is_decoder", default: false, on: .outputs(as: "attention"),
       named: (no: "bidirectional", yes: "causal"))
+  }
+
+  /// Attention to what an encoder made of another text, which `add_cross_attention` says there is, where no position
+  /// sees what comes after it.
+  mutating func crossAttention(heads: Int, headSize: Int, isCausal: Bool) -> CrossAttentionForm? {
+    let crosses = flag("add_cross_attention", default: false, on: .weights)
+    if crosses && !isCausal {
+      reject("add_cross_attention is true, but is_decoder, which it needs, is not")
+    }
+    return crosses ? .ofGivenStates(heads: heads, headSize: max(1, headSize)) : nil
   }
 
   /// The head of an encoder: its class and labels.

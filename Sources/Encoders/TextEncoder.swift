@@ -15,6 +15,10 @@ public protocol TextEncoder: Architecture {
 }
 
 extension TextEncoder {
+  public static func className(as part: ModelPart) -> String? {
+    classes.first { $0.head == (part == .states ? .base : .causalLM) }?.name
+  }
+
   public var head: String {
     Self.classes.first { $0.head == form.head.task }?.name ?? Self.name
   }
@@ -49,6 +53,9 @@ extension TextEncoder {
         } ?? InputSlot.positions(name, below: table.rows))
     } else if !form.rotaries.isEmpty {
       slots.append(.positions("position_ids", below: form.rotaryRows))
+    }
+    if form.blocks.contains(where: { $0.cross != nil }) {
+      slots += InputSlot.statesOfEncoder(width: form.width)
     }
     return slots
   }

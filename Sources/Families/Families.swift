@@ -19,6 +19,7 @@ extension Family {
     .dinov2,
     .distilBERT,
     .electra,
+    .encoderDecoderPair,
     .esm,
     .falcon,
     .gemma,
@@ -51,6 +52,16 @@ extension Family {
     .xglm,
     .xlnet,
   ]
+}
+
+extension Family {
+  /// Pairs of an encoder and a decoder of any of them.
+  private static let encoderDecoderPair = Family.pairs(of: AllFamilies.self)
+}
+
+/// What a model inside another one may be of.
+public enum AllFamilies: FamilyList {
+  public static var families: [Family] { Family.all }
 }
 
 extension RecognitionOptions {

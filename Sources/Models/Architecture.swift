@@ -17,6 +17,9 @@ public protocol Architecture: Sendable, Equatable {
   ///     the config leaves open: the head, and a pooler.
   init(config: inout ConfigReader, isStored: (String) -> Bool)
 
+  /// The class that it has as a part of a larger model, if it can be that part of one.
+  static func className(as part: ModelPart) -> String?
+
   /// What the model computes, as its framework's class.
   var head: String { get }
 
@@ -64,6 +67,14 @@ public protocol Architecture: Sendable, Equatable {
   func completing(_ inputs: ModelInputs) -> ModelInputs
 }
 
+/// What a model is for in a larger one.
+public enum ModelPart: Sendable {
+  /// It gives the states of a text, as `last_hidden_state`.
+  case states
+  /// It gives the scores of the words of a text that becomes, as `logits`.
+  case words
+}
+
 /// What a framework computes instead of a model.
 public struct FrameworkDeviation: Sendable {
   /// What would compute that, with the same weights.
@@ -81,6 +92,9 @@ extension Architecture {
   /// Whether the other one is of the same kind and has read the same from its config, so that the same
   /// weights give the same outputs.
   public func isSame(as other: any Architecture) -> Bool { other as? Self == self }
+
+  /// None, unless an architecture says so.
+  public static func className(as part: ModelPart) -> String? { nil }
 
   public var expectsTies: Bool { true }
 

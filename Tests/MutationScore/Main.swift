@@ -84,8 +84,11 @@ struct MutationScore {
     "mixtral/olmoe_base", "mixtral/olmoe_clip",
     "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",
     "t5/gguf_names", "t5/untied_scaled", "t5/mt5", "t5/umt5",
+    "t5/longt5", "t5/longt5_global",
     "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus",
     "bart/m2m100",
+    "bert/cross_attention", "gpt2/cross_attention", "encoderdecoderpair/bert_bert",
+    "encoderdecoderpair/bert_gpt2", "encoderdecoderpair/roberta_roberta",
   ]
 
   func run() throws {

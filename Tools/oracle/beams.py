@@ -1,11 +1,13 @@
 """Texts that transformers continues by beam search, for models that other scripts have made.
 
-    python Tools/oracle/beams.py
+    python Tools/oracle/beams.py [CASE ...]
 
 The prompts are those of the folder's `generated.npz`, or `continued.npz`. Passes are in true float64; transformers
 takes the logarithms of probabilities in float32 all the same. Writes `Fixtures/FAMILY/CASE/beams.npz`: the inputs,
 and for each of the settings below `sequences` and `sequences_scores`, numbered.
 """
+
+import sys
 
 import numpy as np
 import torch
@@ -23,6 +25,8 @@ CASES = {
     "gpt2/generate_left_padded": ("GPT2LMHeadModel", "generated.npz", {}),
     "llama/mistral_generate": ("MistralForCausalLM", "generated.npz", {}),
     "bloom/generate": ("BloomForCausalLM", "generated.npz", {}),
+    "encoderdecoderpair/bert_bert_generate": ("EncoderDecoderModel", "generated.npz", {}),
+    "encoderdecoderpair/bert_gpt2_generate": ("EncoderDecoderModel", "generated.npz", {}),
 }
 
 
@@ -55,5 +59,5 @@ def write(name):
 
 
 if __name__ == "__main__":
-    for name in CASES:
+    for name in sys.argv[1:] or CASES:
         write(name)

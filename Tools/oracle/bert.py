@@ -83,6 +83,20 @@ def every_position(random, config):
     return with_mask(random, config, np.arange(length) < np.array([[length], [length * 3 // 4]]))
 
 
+def states_of_encoder(random, config):
+    """What an encoder made of texts of other lengths, the last of which is padding alone."""
+    states = random.standard_normal((3, 5, config.hidden_size))
+    mask = (np.arange(5) < np.array([[5], [3], [0]])).astype(np.int64)
+    given = {"encoder_hidden_states": states, "encoder_attention_mask": mask}
+    return right_padded(random, config) | given
+
+
+def states_without_mask(random, config):
+    inputs = states_of_encoder(random, config)
+    del inputs["encoder_attention_mask"]
+    return inputs
+
+
 # --- Edits: turn what save_pretrained wrote into what others write ---------------------------
 
 
@@ -105,6 +119,11 @@ def with_prefix(folder):
 
 def without_architectures(folder):
     rewrite_config(folder, lambda config: {k: v for k, v in config.items() if k != "architectures"})
+
+
+def crossing_encoder(folder):
+    """What transformers does not make."""
+    rewrite_config(folder, lambda config: config | {"add_cross_attention": True})
 
 
 def of_446(folder):
@@ -192,6 +211,8 @@ def tie_bias(model):
     model.cls.predictions.decoder.bias.data.copy_(model.cls.predictions.bias.data)
 
 
+CROSSING = {"is_decoder": True, "add_cross_attention": True, "num_hidden_layers": 1}
+
 CASES = {
     # Head classes
     "base": Case(BertModel),
@@ -254,11 +275,15 @@ CASES = {
         inputs=every_position,
         keep=("last_hidden_state", "pooler_output"),
     ),
+    # Attention to an encoder's states, which are given, or not
+    "cross_attention": Case(BertLMHeadModel, CROSSING, inputs=states_of_encoder),
+    "cross_attention_base": Case(
+        BertModel, CROSSING, inputs=states_without_mask, keep=("last_hidden_state",)
+    ),
+    "cross_attention_alone": Case(BertLMHeadModel, CROSSING, keep=("logits",)),
     # To be refused
-    "cross_attention": Case(
-        BertLMHeadModel,
-        {"is_decoder": True, "add_cross_attention": True, "num_hidden_layers": 1},
-        inputs=None,
+    "cross_attention_of_encoder": Case(
+        BertModel, {"num_hidden_layers": 1}, edit=crossing_encoder, inputs=None
     ),
     "bad_position_ids": Case(
         BertForMaskedLM, {"num_hidden_layers": 1}, edit=of_2019_with_wrong_positions, inputs=None

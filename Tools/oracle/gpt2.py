@@ -101,6 +101,19 @@ def left_padded_prompt(random, config):
     return with_mask(random, config, np.arange(5) >= np.array([[0], [2]]))
 
 
+def states_of_encoder(random, config, inputs=right_padded):
+    """What an encoder made of texts of other lengths, the last of which is padding alone."""
+    inputs = inputs(random, config)
+    rows = len(inputs["input_ids"])
+    inputs["encoder_hidden_states"] = random.standard_normal((rows, 5, config.n_embd))
+    inputs["encoder_attention_mask"] = (np.arange(5) < np.array([[5], [3], [0]])[:rows]).astype(np.int64)
+    return inputs
+
+
+def states_and_prompt(random, config):
+    return states_of_encoder(random, config, prompt)
+
+
 def every_position(random, config):
     length = config.n_positions
     return with_mask(random, config, np.arange(length) < np.array([[length], [length * 3 // 4]]))
@@ -140,6 +153,17 @@ def with_masks(folder, dtype, masked_bias=False, prefix="transformer."):
             if masked_bias:
                 weights[f"{attention}masked_bias"] = torch.tensor(-10000.0)
         return weights
+
+    rewrite_weights(folder, change)
+
+
+def with_cross_buffers(folder):
+    """The mask and the number in layers that look at another text, too, which need neither."""
+
+    def change(weights):
+        triangle = torch.ones(1, 1, SIZES["n_positions"], SIZES["n_positions"]).tril().to(torch.uint8)
+        layer = "transformer.h.0.crossattention."
+        return weights | {layer + "bias": triangle, layer + "masked_bias": torch.tensor(-10000.0)}
 
     rewrite_weights(folder, change)
 
@@ -264,11 +288,23 @@ CASES = {
         inputs=every_position,
         keep=("last_hidden_state",),
     ),
+    # Attention to an encoder's states
+    "cross_attention": Case(
+        GPT2LMHeadModel,
+        {"add_cross_attention": True, "scale_attn_by_inverse_layer_idx": True},
+        inputs=states_of_encoder,
+        keep=SOME,
+    ),
+    "cross_attention_generate": Case(
+        GPT2LMHeadModel,
+        ONE_LAYER | {"add_cross_attention": True},
+        inputs=states_and_prompt,
+        edit=with_cross_buffers,
+        keep=("logits",),
+        generate=6,
+    ),
     # To be refused
     "lm_bad_buffer": Case(GPT2LMHeadModel, ONE_LAYER, edit=with_wrong_mask, inputs=None),
-    "cross_attention": Case(
-        GPT2LMHeadModel, ONE_LAYER | {"add_cross_attention": True}, inputs=None
-    ),
 }
 
 

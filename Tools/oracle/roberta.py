@@ -15,17 +15,19 @@ from transformers import (
     RobertaForTokenClassification,
     RobertaModel,
     RobertaPreLayerNormConfig,
+    RobertaPreLayerNormForCausalLM,
     RobertaPreLayerNormForMaskedLM,
     RobertaPreLayerNormModel,
     XLMRobertaConfig,
     XLMRobertaForSequenceClassification,
     XLMRobertaXLConfig,
+    XLMRobertaXLForCausalLM,
     XLMRobertaXLForMaskedLM,
     XLMRobertaXLModel,
 )
 
 import encoders
-from bert import choices, explicit_positions, fully_masked, left_padded
+from bert import choices, explicit_positions, fully_masked, left_padded, states_of_encoder
 from encoders import ONE_LAYER, Case, of_2019, of_4, without_architectures
 
 # The padding id is among the random ids, so that positions skip it.
@@ -34,6 +36,8 @@ TIED = (
     ("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight"),
     ("lm_head.decoder.bias", "lm_head.bias"),
 )
+
+CROSSING = ONE_LAYER | {"is_decoder": True, "add_cross_attention": True}
 
 CASES = {
     # Head classes
@@ -48,6 +52,7 @@ CASES = {
     "token_classification": Case(RobertaForTokenClassification, ONE_LAYER | {"num_labels": 5}),
     "question_answering": Case(RobertaForQuestionAnswering, ONE_LAYER, keep=()),
     "multiple_choice": Case(RobertaForMultipleChoice, ONE_LAYER, inputs=choices),
+    "cross_attention": Case(RobertaForCausalLM, CROSSING, inputs=states_of_encoder),
     # Inputs
     "position_ids": Case(RobertaModel, ONE_LAYER, inputs=explicit_positions, keep=("pooler_output",)),
     "fully_masked_row": Case(RobertaForMaskedLM, ONE_LAYER, inputs=fully_masked),
@@ -65,6 +70,12 @@ CASES = {
     "pre_norm": Case(RobertaPreLayerNormModel, keep=(), sizes=RobertaPreLayerNormConfig),
     "pre_norm_masked_lm": Case(
         RobertaPreLayerNormForMaskedLM, ONE_LAYER, sizes=RobertaPreLayerNormConfig
+    ),
+    "pre_norm_cross_attention": Case(
+        RobertaPreLayerNormForCausalLM, CROSSING, inputs=states_of_encoder, sizes=RobertaPreLayerNormConfig
+    ),
+    "xl_cross_attention": Case(
+        XLMRobertaXLForCausalLM, CROSSING, inputs=states_of_encoder, sizes=XLMRobertaXLConfig
     ),
     "xl": Case(XLMRobertaXLModel, ONE_LAYER, keep=(), sizes=XLMRobertaXLConfig),
     "xl_masked_lm": Case(XLMRobertaXLForMaskedLM, ONE_LAYER, sizes=XLMRobertaXLConfig),

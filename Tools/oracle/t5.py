@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from transformers import (
+    LongT5EncoderModel,
+    LongT5ForConditionalGeneration,
+    LongT5Model,
     MT5ForConditionalGeneration,
     MT5ForTokenClassification,
     T5EncoderModel,
@@ -80,6 +83,14 @@ def fully_masked(random, config):
     """A row without any token, for encoder and cross attention; one padded on the left."""
     at = np.arange(9)
     return encoder(random, config, [at < 0, at >= 4, at < 7]) | prefix(random, config, 3, 7)
+
+
+def long_padded(random, config):
+    """Rows of 21 of which some blocks are padding alone: on the right, on both sides, and with a hole; a full one, and
+    one without any token."""
+    at = np.arange(21)
+    mask = [at >= 0, at < 10, (at >= 6) & (at < 15), (at < 3) | (at > 11), at < 0]
+    return encoder(random, config, mask) | prefix(random, config, 5, 4)
 
 
 def ended(random, config):
@@ -208,6 +219,10 @@ SHALLOW = {"num_layers": 1, "num_decoder_layers": 1}
 SOME = ("logits", "encoder_last_hidden_state", "decoder_hidden_states.1")
 LOGITS = ("logits",)
 
+LOCAL = {"num_layers": 2, "num_decoder_layers": 1, "local_radius": 3}
+GLOBAL = LOCAL | {"encoder_attention_type": "transient-global", "global_block_size": 4}
+GATED = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+
 CASES = {
     # Versions, and how the two generations of transformers spell their configs
     "v10": Case(T5, edit=config_of_4),
@@ -293,6 +308,36 @@ CASES = {
         edit=without_architectures,
         keep=LOGITS,
         reloads=False,
+    ),
+    # What is near, in blocks of four: texts that end in one, with one, and before the second
+    "longt5": Case(LongT5ForConditionalGeneration, LOCAL, inputs=long_padded, keep=SOME),
+    "longt5_base": Case(LongT5Model, LOCAL | GATED, inputs=of_length(24, 3), keep=()),
+    "longt5_generate": Case(
+        LongT5ForConditionalGeneration,
+        LOCAL | GATED | {"eos_token_id": 55},
+        inputs=start,
+        keep=LOGITS,
+        generate=6,
+    ),
+    # And sums of four
+    "longt5_global": Case(
+        LongT5ForConditionalGeneration, GLOBAL | GATED, inputs=long_padded, keep=SOME
+    ),
+    "longt5_global_far": Case(
+        LongT5Model, GLOBAL | {"relative_attention_num_buckets": 8, "relative_attention_max_distance": 9},
+        inputs=of_length(50, 3),
+        keep=("last_hidden_state", "encoder_last_hidden_state"),
+    ),
+    "longt5_global_short": Case(
+        LongT5EncoderModel, GLOBAL, inputs=of_encoder_length(3), keep=("last_hidden_state",)
+    ),
+    "longt5_global_generate": Case(
+        LongT5ForConditionalGeneration,
+        GLOBAL | {"eos_token_id": 55},
+        inputs=start,
+        edit=without_architectures,
+        keep=LOGITS,
+        generate=6,
     ),
     # Stored dtypes
     "f16_mixed": Case(T5, V11 | {"num_decoder_layers": 2}, adjust=half_but_wo, keep=SOME),

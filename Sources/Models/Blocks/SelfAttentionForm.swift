@@ -137,7 +137,7 @@ public struct AttentionBuffers: Sendable, Equatable {
     self.frequencies = frequencies
   }
 
-  fileprivate func declare<Scalar>(in scope: WeightScope<Scalar>, window: Int?) {
+  func declare<Scalar>(in scope: WeightScope<Scalar>, window: Int?) {
     if let count = causalMask {
       scope.constant("causal_mask", [count, count], .causalMask(count, window: window))
     }

@@ -52,16 +52,19 @@ public struct ConfigFact: Sendable, Equatable {
   public let text: String
   /// Whether null means something: none, or the usual.
   public let mayBeNull: Bool
+  /// The keys of the models inside of which it is one.
+  public let models: [String]
 
   package init(
     _ path: [String], _ kind: Kind, _ bearing: Bearing, value: JSONValue, text: String? = nil,
-    mayBeNull: Bool = false
+    mayBeNull: Bool = false, models: [String] = []
   ) {
     self.path = path
     self.kind = kind
     self.bearing = bearing
     self.value = value
     self.mayBeNull = mayBeNull
+    self.models = models
     self.text = text ?? Self.text(of: value)
   }
 
@@ -70,7 +73,8 @@ public struct ConfigFact: Sendable, Equatable {
 
   /// Its name in the model's id, if it is a part of that.
   public var name: String? {
-    if case .outputs(let name) = bearing { name ?? path.last } else { nil }
+    guard case .outputs(let name) = bearing, let own = name ?? path.last else { return nil }
+    return (models + [own]).joined(separator: ".")
   }
 
   private static func text(of value: JSONValue) -> String {

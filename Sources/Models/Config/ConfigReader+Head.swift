@@ -19,6 +19,10 @@ extension ConfigReader {
   public mutating func head<Head: Equatable>(
     _ classes: [(name: String, head: Head)], aliases: [String: Head] = [:], shown: () -> Head
   ) -> Head {
+    if let givenClass, let given = classes.first(where: { $0.name == givenClass }) {
+      disregard(["architectures"])
+      return given.head
+    }
     let names = classes.map(\.name)
     func name(of head: Head) -> String { classes.first { $0.head == head }?.name ?? "" }
     var unknown: String?

@@ -22,6 +22,10 @@ public struct ConfigReader {
   public private(set) var unsupported: [String] = []
   /// The keys of the objects in which is being read.
   private var scope: [String] = []
+  /// Those of the objects that describe models inside of which is being read.
+  private var models: [String] = []
+  /// The class that a model inside another one has, whatever its config says.
+  private(set) var givenClass: String?
   private var known: Set<[String]> = []
   /// The keys that are null and were read as what cannot be, and those of which somebody asked whether they are.
   private var nulls: Set<[String]> = [], meaningfulNulls: Set<[String]> = []
@@ -65,6 +69,22 @@ public struct ConfigReader {
     scope.append(key)
     defer { scope.removeLast() }
     return read(&self)
+  }
+
+  /// Reads the object `key` as the config of a model inside this one, of that class.
+  mutating func withinModel<Value>(
+    _ key: String, as className: String, _ read: (inout ConfigReader) -> Value
+  ) -> Value {
+    let outer = (models, givenClass)
+    defer { (models, givenClass) = outer }
+    models.append(key)
+    givenClass = className
+    return within(key, read)
+  }
+
+  /// A sentence about the model inside of which is being read.
+  private func ofModel(_ sentence: String) -> String {
+    models.isEmpty ? sentence : models.joined(separator: ".") + ": " + sentence
   }
 
   /// Goes on as if the config said what it does not say, and would be wrong to take for the usual.
@@ -113,7 +133,7 @@ public struct ConfigReader {
     record(
       ConfigFact(
         scope + [key], kind, bearing, value: json(result), text: text.map { $0(result) },
-        mayBeNull: mayBeNull))
+        mayBeNull: mayBeNull, models: models))
     return result
   }
 
@@ -139,12 +159,12 @@ public struct ConfigReader {
 
   /// Records a fault that involves more than one key.
   public mutating func reject(_ reason: String) {
-    faults.append(reason)
+    faults.append(ofModel(reason))
   }
 
   /// Records something that is fine but that we cannot do.
   public mutating func refuse(_ reason: String) {
-    unsupported.append(reason)
+    unsupported.append(ofModel(reason))
   }
 
   /// The keys that nobody read and nobody said to be without effect, as a person writes them. Of an object

@@ -14,10 +14,12 @@ public struct Dialect: Sendable {
   public let variant: String?
   /// What each stored tensor is made of.
   package private(set) var rules: [Rule]
+  /// The models inside the one that a config describes, whose rules are those of their own dialects.
+  private var parts: (@Sendable (JSONValue) -> [DialectPart])?
   /// Prefixes that may stand before a stored name, or be missing there.
   let prefixes: [OptionalPrefix]
   /// Endings that other versions of the ecosystem wrote, and what the rules call them.
-  let otherEndings: [(other: String, usual: String)]
+  private(set) var otherEndings: [(other: String, usual: String)]
   /// Weights that a model may be stored without.
   let omissible: OmissibleWeights?
   /// Tensors that files hold and nobody reads, with the reason; `{i}` is any layer's number.
@@ -63,7 +65,8 @@ public struct Dialect: Sendable {
 
   package init(
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
-    prefixes: [OptionalPrefix] = [], otherEndings: [(other: String, usual: String)] = [],
+    parts: (@Sendable (JSONValue) -> [DialectPart])? = nil, prefixes: [OptionalPrefix] = [],
+    otherEndings: [(other: String, usual: String)] = [],
     omissible: OmissibleWeights? = nil, unread: [(stored: String, reason: String)] = [],
     nativeConfig: NativeConfig? = nil, limits: [Limit] = [],
     evidence: [Evidence], ownFiles: OwnFiles? = nil, fileNames: [String: String] = [:],
@@ -73,6 +76,7 @@ public struct Dialect: Sendable {
     self.architecture = architecture
     self.variant = variant
     self.rules = rules.flatMap(\.self)
+    self.parts = parts
     self.prefixes = prefixes
     self.otherEndings = otherEndings
     self.omissible = omissible
@@ -88,6 +92,16 @@ public struct Dialect: Sendable {
   /// Whether the ecosystem's own program wants a tensor in single precision in this container.
   func isSingle(_ tensor: TensorName, rank: Int, in container: String) -> Bool {
     ownFiles.map { $0.container == container && $0.isSingle(tensor.text, rank) } ?? false
+  }
+
+  /// The same dialect with the rules of the models inside the one that a config describes.
+  func filled(for config: JSONValue) -> Dialect {
+    guard let found = parts?(config) else { return self }
+    var dialect = self
+    dialect.parts = nil
+    dialect.rules += found.flatMap(\.rules)
+    dialect.otherEndings += found.flatMap(\.dialect.otherEndings)
+    return dialect
   }
 
   /// The same dialect with other rules.

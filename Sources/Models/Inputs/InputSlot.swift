@@ -15,6 +15,8 @@ public struct InputSlot: Sendable {
     case length
     /// The length of what a decoder beside an encoder reads.
     case decoderLength
+    /// The length of what an encoder made of another text.
+    case sourceLength
     /// How many places of a text are predicted.
     case predictions
     /// The length of what is remembered of earlier texts.
@@ -161,6 +163,43 @@ public struct InputSlot: Sendable {
   }
 }
 
+extension InputSlot {
+  /// What decoders that are not said what encoder they look at call its states, and
+  package static let encoderStates = "encoder_hidden_states"
+  /// the mask of what is no padding of its text.
+  package static let encoderMask = "encoder_attention_mask"
+
+  /// An encoder's states and their mask, for a decoder of that width that looks at them where they are given.
+  package static func statesOfEncoder(width: Int) -> [InputSlot] {
+    [
+      .optionalNumbers(encoderStates, [.batch, .sourceLength, .size(width)]),
+      .mask(encoderMask, over: .sourceLength),
+    ]
+  }
+
+  /// The input of a model inside another one that has an encoder beside it, which reads inputs of the same names: all
+  /// names begin with `prefix`, and its texts have a length of their own.
+  package func ofDecoder(named prefix: String) -> InputSlot {
+    InputSlot(
+      name: prefix + name, axes: axes.map { $0 == .length ? .decoderLength : $0 },
+      content: content, absence: absence.ofDecoder(named: prefix), onlyOneRow: onlyOneRow,
+      longest: longest)
+  }
+}
+
+extension InputSlot.Absence {
+  fileprivate func ofDecoder(named prefix: String) -> InputSlot.Absence {
+    switch self {
+    case .fault, .nothing, .zeros, .counted: self
+    case .countedAmong(let mask): .countedAmong(mask: prefix + mask)
+    case .countedBehind(let padToken, let ids):
+      .countedBehind(padToken: padToken, ids: prefix + ids)
+    case .made(let make, let reason):
+      .made({ make($0.ofDecoder(named: prefix)) }, otherwise: reason)
+    }
+  }
+}
+
 extension Architecture {
   /// How many ids an input may have the values of: the words of a vocabulary. `nil` if it has no ids.
   package func words(of input: String) -> Int? {
@@ -178,6 +217,12 @@ extension InputSlot {
     guard case .positions(let limit) = content, limit != .max else { return nil }
     guard case .countedBehind(let padToken, _) = absence else { return limit }
     return limit - padToken - 1
+  }
+
+  /// How many positions there are, those that no text reaches included, if it has positions and that has a limit.
+  package var positionCount: Int? {
+    guard case .positions(let limit) = content, limit != .max else { return nil }
+    return limit
   }
 
   /// Whether other inputs of the same shape follow its extents.
@@ -207,7 +252,7 @@ extension InputSlot.Axis {
     switch self {
     case .batch: "batch"
     case .choices: "choices"
-    case .length, .decoderLength: "length"
+    case .length, .decoderLength, .sourceLength: "length"
     case .predictions: "predictions"
     case .memory: "memory"
     case .size(let size): "\(size)"

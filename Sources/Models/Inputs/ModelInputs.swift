@@ -17,6 +17,18 @@ public struct ModelInputs: Sendable, Equatable {
     self.numbers = numbers
   }
 
+  /// Those whose names begin with `prefix`, without it.
+  package func ofDecoder(named prefix: String) -> ModelInputs {
+    func own<Value>(_ values: [String: Value]) -> [String: Value] {
+      Dictionary(
+        values.compactMap { name, value in
+          name.hasPrefix(prefix) ? (String(name.dropFirst(prefix.count)), value) : nil
+        }
+      ) { first, _ in first }
+    }
+    return ModelInputs(own(arrays), numbers: own(numbers))
+  }
+
   /// The names of all inputs, sorted.
   public var names: [String] { (Array(arrays.keys) + numbers.keys).sorted() }
 

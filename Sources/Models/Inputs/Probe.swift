@@ -41,7 +41,8 @@ struct ProbeMaker {
       case .types(let types):
         maker.segments(batch: extents.batch, length: length, types: types)
       // What a decoder beside an encoder reads is seen whole.
-      case .mask where slot.axes.last == .length: maker.mask(batch: extents.batch, length: length)
+      case .mask where slot.axes.last == .length || slot.axes.last == .sourceLength:
+        maker.mask(batch: extents.batch, length: length)
       default: nil
       }
     }
@@ -115,7 +116,7 @@ extension ProbeMaker.Extents {
     switch axis {
     case .batch: batch
     case .choices: 1
-    case .length: length
+    case .length, .sourceLength: length
     case .decoderLength: decoderLength
     case .predictions, .memory: max(1, length / 4)
     case .size(let size): size

@@ -6,6 +6,12 @@ public struct GenerationRules: Sendable {
   public let ids: String
   /// Its padding mask.
   public let mask: String
+  /// The inputs that go on with it where they are given: positions, and
+  public let positions: String
+  /// types of tokens.
+  public let types: String
+  /// The state that has the scores of words.
+  public let scores: String
   /// The tokens after which a text is finished.
   public private(set) var endTokens: [Int]
   /// What finished texts are filled up with.
@@ -23,10 +29,13 @@ public struct GenerationRules: Sendable {
 
   /// Rules.
   package init(
-    ids: String, mask: String, endTokens: [Int], padToken: Int?, longest: Int? = nil,
+    ids: String, mask: String, positions: String = "position_ids",
+    types: String = "token_type_ids", scores: String = "logits", endTokens: [Int], padToken: Int?,
+    longest: Int? = nil,
     renewedBeyond: Int? = nil, dependsOnLength: Bool = false, limits: TokenLimits = TokenLimits()
   ) {
     (self.ids, self.mask) = (ids, mask)
+    (self.positions, self.types, self.scores) = (positions, types, scores)
     (self.endTokens, self.padToken, self.longest) = (endTokens, padToken, longest)
     self.renewedBeyond = renewedBeyond
     self.dependsOnLength = dependsOnLength
@@ -58,7 +67,7 @@ extension ModelInputs {
       let rows = (0..<batch).flatMap { Array(mask.row($0)) + ones }
       return NDArray(shape: [batch, mask.width + count], elements: rows)
     }
-    for (name, step) in [("position_ids", 1), ("token_type_ids", 0)] {
+    for (name, step) in [(rules.positions, 1), (rules.types, 0)] {
       inputs[name] = self[name].map { array in
         let ids = (0..<batch).flatMap { row in
           let last = array.elements[(row + 1) * array.width - 1]
@@ -78,7 +87,7 @@ extension ModelInputs {
         shape: [mask.rows, mask.width - count],
         elements: (0..<mask.rows).flatMap { mask.row($0).dropLast(count) })
     }
-    for (name, step) in [("position_ids", 1), ("token_type_ids", 0)] {
+    for (name, step) in [(rules.positions, 1), (rules.types, 0)] {
       inputs[name] = self[name].map { array in
         let last = (0..<array.rows).map {
           array.elements[($0 + 1) * array.width - 1] - count * step
@@ -93,7 +102,7 @@ extension ModelInputs {
   public func joined(with next: ModelInputs, _ rules: GenerationRules) -> ModelInputs {
     // The next step's mask is that of the whole text.
     var inputs = next
-    for name in [rules.ids, "position_ids", "token_type_ids"] {
+    for name in [rules.ids, rules.positions, rules.types] {
       guard let (first, last) = self[name].flatMap({ first in next[name].map { (first, $0) } })
       else { continue }
       inputs[name] = NDArray(

@@ -39,9 +39,12 @@ extension Stage {
   /// The stage as a part of a larger model: its weights, ties included, and its states stand under
   /// `model.`. Its outputs stay the model's own unless others are named.
   ///
-  /// - Parameter rename: the larger model's name of an output, or `nil` if it is none there.
+  /// - Parameters:
+  ///   - rename: the larger model's name of an output, or `nil` if it is none there.
+  ///   - inputs: its inputs among those of the larger model.
   package func inside(
-    _ model: String, rename: (StageOutput) -> String? = { $0.name }
+    _ model: String, rename: (StageOutput) -> String? = { $0.name },
+    inputs: @escaping @Sendable (ModelInputs) -> ModelInputs = { $0 }
   ) -> Stage {
     let outputs = outputs.compactMap { output in
       rename(output).map {
@@ -49,11 +52,33 @@ extension Stage {
           name: $0, state: model + "." + output.state, isHiddenState: output.isHiddenState)
       }
     }
+    let work: @Sendable (ModelInputs) -> StageWork = { [work] in work(inputs($0)) }
     return Stage(model + "." + name, outputs: outputs, runsOnce: runsOnce, work: work) {
       scope throws(CheckpointError) in
       let step = try load(scope.innerModel(model))
-      return { states throws(CheckpointError) in try states.within(model, step) }
+      return { states throws(CheckpointError) in try states.within(model, inputs, step) }
     }
+  }
+
+  /// The weights of a stage of a part of a larger model, of which nothing reads what it makes, so that files may lack
+  /// them.
+  package func unread(inside model: String) -> Stage {
+    Stage(model + "." + name, runsOnce: true) { scope throws(CheckpointError) in
+      _ = try load(scope.innerModel(model).passengers)
+      return { _ throws(CheckpointError) in }
+    }
+  }
+
+  /// The same stage, whose text does not grow.
+  package var onlyOnce: Stage {
+    Stage(name, outputs: outputs, runsOnce: true, work: work, load: load)
+  }
+
+  /// The same stage, which works with more than it knows.
+  package func working(_ more: @escaping @Sendable (ModelInputs, StageWork) -> StageWork) -> Stage {
+    Stage(
+      name, outputs: outputs, runsOnce: runsOnce, work: { [work] in more($0, work($0)) }, load: load
+    )
   }
 
   /// What the stage asks for, and what its layers are.
@@ -153,18 +178,30 @@ public struct States<Scalar: ComputeScalar>: Sendable {
     return value
   }
 
+  /// The state of that name, if an earlier stage has set it.
+  package func stateIfSet(_ name: String) -> NDArray<Scalar>? {
+    values[prefix + name] == nil ? nil : self[name]
+  }
+
+  /// The state of that name, or else the numbers that are given under it, if they are.
+  func stateOrInput(_ name: String) -> NDArray<Scalar>? {
+    stateIfSet(name) ?? inputs.optionalNumbers(name, as: Scalar.self)
+  }
+
   /// Sets a state to what may be computed later.
   package mutating func set(_ name: String, to value: StateValue<Scalar>) {
     values[prefix + name] = value
   }
 
-  /// Runs a step of an inner model, whose states have names of their own.
+  /// Runs a step of an inner model, whose states have names of their own, and its inputs others.
   mutating func within(
-    _ model: String, _ step: (inout States) throws(CheckpointError) -> Void
+    _ model: String, _ inner: (ModelInputs) -> ModelInputs,
+    _ step: (inout States) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
-    let outer = prefix
+    let outer = (prefix, inputs)
     prefix += model + "."
-    defer { prefix = outer }
+    inputs = inner(inputs)
+    defer { (prefix, inputs) = outer }
     try step(&self)
   }
 }

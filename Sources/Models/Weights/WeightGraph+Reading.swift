@@ -66,7 +66,8 @@ extension WeightGraph {
   ) throws(CheckpointError) {
     let (type, dialect) = try recognized(table, config, options)
     guard let config else { return }
-    _ = try read(usualConfig(config, table, dialect, options), table, as: type, in: dialect)
+    let usual = try usualConfig(config, table, dialect, options)
+    _ = try read(usual, table, as: type, in: dialect.filled(for: usual))
   }
 
   /// Places the tensors of a checkpoint whose architecture and dialect are known.
@@ -74,9 +75,10 @@ extension WeightGraph {
     _ table: TensorTable, config: JSONValue, as type: any Architecture.Type, in dialect: Dialect,
     options: RecognitionOptions
   ) throws(CheckpointError) {
+    let usual = try usualConfig(config, table, dialect, options)
     try self.init(
-      table, usualConfig: usualConfig(config, table, dialect, options), as: type, in: dialect,
-      options: options, isExplained: options.explainsMisfit)
+      table, usualConfig: usual, as: type, in: dialect.filled(for: usual), options: options,
+      isExplained: options.explainsMisfit)
   }
 
   /// Places the tensors of a checkpoint whose config has Hugging Face's keys.
@@ -141,9 +143,10 @@ extension WeightGraph {
     let (type, dialect) = try recognized(table, config, options)
     guard let config else { return nil }
     let usual = try usualConfig(config, table, dialect, options)
+    let filled = dialect.filled(for: usual)
     func reading(_ config: JSONValue) -> (ConfigReader, any Architecture) {
       var reader = ConfigReader(config)
-      let model = type.init(config: &reader) { dialect.stores($0, in: table) }
+      let model = type.init(config: &reader) { filled.stores($0, in: table) }
       return (reader, model)
     }
     for case .modelClass(let names) in reading(usual).0.facts.map(\.kind) {

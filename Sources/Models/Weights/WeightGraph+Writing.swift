@@ -78,7 +78,8 @@ extension WeightGraph {
     to name: String, as dtype: DType? = nil, in container: String? = nil, allowsLoss: Bool = false
   ) throws(CheckpointError) -> [Translated] {
     let dialect = try writtenDialect(
-      named: name, of: type(of: architecture).name, among: families)
+      named: name, of: type(of: architecture).name, among: families
+    ).filled(for: config)
     let forms = StoredForms(dialect, slots: ownSlots, dimensions: architecture.dimensions)
     var faults = forms.conflicts.map { "impossible   \($0)" }
     for (path, reason) in forms.homeless where ties[path] == nil && !isComputed(path) {

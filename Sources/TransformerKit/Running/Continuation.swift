@@ -76,7 +76,7 @@ struct Continuation<Scalar: ComputeScalar> {
         steps.append(step)
       }
     }
-    scores = try states.value(of: "logits").array()
+    scores = try states.value(of: rules.scores).array()
   }
 
   /// The scores of what follows a text as they stand once all limits are kept.
@@ -120,7 +120,7 @@ struct Continuation<Scalar: ComputeScalar> {
     }
     inputs = next
     for step in steps { try step(&states) }
-    let all = try states.value(of: "logits").array()
+    let all = try states.value(of: rules.scores).array()
     let before = all.shape[1] - tokens.width
     scores = before == 0 ? all : split(all, axis: 1, sizes: [before, tokens.width])[1]
   }
@@ -151,7 +151,7 @@ struct Continuation<Scalar: ComputeScalar> {
   /// How many more tokens have positions; `nil` if there is no limit.
   var room: Int? {
     guard let longest = rules.longest else { return nil }
-    guard let positions = inputs["position_ids"] else { return max(0, longest - texts.width) }
+    guard let positions = inputs[rules.positions] else { return max(0, longest - texts.width) }
     let last = (0..<positions.rows).map { positions.elements[($0 + 1) * positions.width - 1] }
     return max(0, longest - 1 - (last.max() ?? 0))
   }

@@ -76,14 +76,14 @@ import Testing
   @Test(
     arguments: [
       ("hidden_act", "swiglu"), ("position_embedding_type", "relative_key"),
-      ("add_cross_attention", true), ("architectures", ["BertForCoffee"]), ("model_type", "mamba"),
+      ("architectures", ["BertForCoffee"]), ("model_type", "mamba"),
     ] as [(String, JSONValue)])
   func `what is fine but unknown to us is not supported, and says what is`(
     _ key: String, _ value: JSONValue
   ) throws {
     let fault = try #require(failure(key, value))
     #expect(fault.category == .unsupported)
-    let name = value.string ?? value.elements?.first?.string ?? "cross-attention"
+    let name = try #require(value.string ?? value.elements?.first?.string)
     #expect(
       fault.description.contains(name) && fault.description.contains("support")
         || fault.description.contains("known"), "\(fault)")

@@ -45,6 +45,7 @@ import TransformerKit
       "mpnet/base", "nomicbert/base", "bart/pegasus", "roberta/base", "roberta/camembert",
       "roberta/data2vec", "roberta/pre_norm",
       "roberta/xl", "roberta/xlm_roberta", "roformer/base", "xlnet/base_memories",
+      "encoderdecoderpair/bert_gpt2",
       "dinov2/base", "dinov2/registers", "vit/base", "vit/deit_teacher",
     ]
     + Dictionary(grouping: generatedCases) { name in

@@ -8,7 +8,8 @@ import TransformerKit
 
 /// A fixture's texts, as transformers continues them (Tools/oracle/beams.py).
 private let cases = [
-  "bart/forced", "bloom/generate", "gpt2/generate_left_padded", "llama/mistral_generate",
+  "bart/forced", "bloom/generate", "encoderdecoderpair/bert_bert_generate",
+  "encoderdecoderpair/bert_gpt2_generate", "gpt2/generate_left_padded", "llama/mistral_generate",
   "t5/generate",
 ]
 

@@ -55,10 +55,13 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "t5/v10_config5"), StepCase(folder: "t5/gated_silu", prompt: 2),
   StepCase(folder: "t5/padding_left_right"), StepCase(folder: "t5/decoder_mask", prompt: 3),
   StepCase(folder: "t5/fully_masked"), StepCase(folder: "t5/untied_scaled"),
-  StepCase(folder: "t5/umt5", prompt: 2),
+  StepCase(folder: "t5/umt5", prompt: 2), StepCase(folder: "t5/longt5"),
+  StepCase(folder: "t5/longt5_global", prompt: 2),
   StepCase(folder: "bart/generation"), StepCase(folder: "bart/decoder_mask", prompt: 3),
   StepCase(folder: "bart/mbart", prompt: 2), StepCase(folder: "bart/marian_separate"),
-  StepCase(folder: "bart/pegasus", prompt: 4),
+  StepCase(folder: "bart/pegasus", prompt: 4), StepCase(folder: "gpt2/cross_attention", prompt: 2),
+  StepCase(folder: "encoderdecoderpair/bert_bert"),
+  StepCase(folder: "encoderdecoderpair/bert_gpt2", prompt: 3),
 ]
 
 @Suite struct GenerationTests {
@@ -107,7 +110,7 @@ private let stepCases: [StepCase] = [
     // The mask and the positions of the whole text are those that the steps should make up.
     let ids = try #require(inputs[rules.ids])
     var prompt = inputs
-    for name in [rules.ids, rules.mask, "position_ids"] {
+    for name in [rules.ids, rules.mask, rules.positions, rules.types] {
       prompt[name] = inputs[name].map { columns(0..<count, of: $0) }
     }
     var generator = try Generator<Double>(graph, prompt: prompt)

@@ -83,12 +83,12 @@ private func relativeError<Scalar: ComputeScalar>(
 }
 
 @Suite struct RefusedModelTests {
-  @Test func `cross-attention is not supported, and said so`() throws {
+  @Test func `cross-attention needs a decoder, and that is said`() throws {
     let error = try #require(throws: CheckpointError.self) {
-      try openModel("bert/cross_attention")
+      try openModel("bert/cross_attention_of_encoder")
     }
-    #expect(error.category == .unsupported)
-    #expect(error.description.contains("cross-attention (add_cross_attention)"))
+    #expect(error.category == .failed)
+    #expect(error.description.contains("add_cross_attention is true, but is_decoder, which it"))
   }
 
   @Test func `a position buffer that does not count is refused by name`() throws {

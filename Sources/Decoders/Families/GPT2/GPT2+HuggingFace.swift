@@ -14,10 +14,18 @@ extension Dialect {
       .rename("transformer.h.{i}.ln_2", "decoder.blocks.{i}.feed_forward_norm"),
       .tensor("transformer.h.{i}.attn.c_attn.weight", .transposed(.queryKeyValue(".weight"))),
       .tensor("transformer.h.{i}.attn.c_attn.bias", .queryKeyValue(".bias")),
-      gpt2CausalMask,
+      gpt2CausalMask, gpt2MaskedScore("attn", "attention"),
+      .rename("transformer.h.{i}.ln_cross_attn", "decoder.blocks.{i}.cross_attention_norm"),
+      conv1D("crossattention.q_attn", "cross_attention.query"),
       .tensor(
-        "transformer.h.{i}.attn.masked_bias", .weight(gpt2Attention + "masked_score"),
-        .unit(.weight(gpt2Attention + "masked_score"), axis: 0)),
+        "transformer.h.{i}.crossattention.c_attn.weight",
+        .transposed(.gpt2Parts("cross_attention", ["key", "value"], ".weight"))),
+      .tensor(
+        "transformer.h.{i}.crossattention.c_attn.bias",
+        .gpt2Parts("cross_attention", ["key", "value"], ".bias")),
+      conv1D("crossattention.c_proj", "cross_attention.output"),
+      gpt2CausalMask("crossattention", "cross_attention"),
+      gpt2MaskedScore("crossattention", "cross_attention"),
       conv1D("attn.c_proj", "attention.output"),
       conv1D("mlp.c_fc", "feed_forward.up"),
       conv1D("mlp.c_proj", "feed_forward.down"),
@@ -41,20 +49,30 @@ extension Dialect {
   }
 
   /// What older versions stored of the causal mask.
-  static let gpt2CausalMask: [Rule] = .tensor(
-    "transformer.h.{i}.attn.bias",
-    .unit(.unit(.weight(gpt2Attention + "causal_mask"), axis: 0), axis: 0),
-    .weight(gpt2Attention + "causal_mask"))
+  static let gpt2CausalMask = gpt2CausalMask("attn", "attention")
 
-  private static let gpt2Attention = "decoder.blocks.{i}.attention."
+  private static func gpt2CausalMask(_ stored: String, _ path: String) -> [Rule] {
+    let mask = Layout.weight("decoder.blocks.{i}.\(path).causal_mask")
+    return .tensor(
+      "transformer.h.{i}.\(stored).bias", .unit(.unit(mask, axis: 0), axis: 0), mask)
+  }
+
+  private static func gpt2MaskedScore(_ stored: String, _ path: String) -> [Rule] {
+    let score = Layout.weight("decoder.blocks.{i}.\(path).masked_score")
+    return .tensor("transformer.h.{i}.\(stored).masked_bias", score, .unit(score, axis: 0))
+  }
 }
 
 extension Layout {
   /// GPT-2's queries, keys and values, one block of features behind the other.
   static func queryKeyValue(_ ending: String) -> Layout {
-    .joined(
-      ["query", "key", "value"].map { .weight("decoder.blocks.{i}.attention.\($0)\(ending)") },
-      axis: 0)
+    .gpt2Parts("attention", ["query", "key", "value"], ending)
+  }
+
+  /// Some of an attention layer's matrices, one block of features behind the other.
+  fileprivate static func gpt2Parts(_ layer: String, _ parts: [String], _ ending: String) -> Layout
+  {
+    .joined(parts.map { .weight("decoder.blocks.{i}.\(layer).\($0)\(ending)") }, axis: 0)
   }
 }
 
@@ -70,6 +88,6 @@ extension Dialect {
   ]
 
   private static let gpt2Modules = FrameworkModules(
-    embeddings: ["wte", "wpe"], norms: ["ln_1", "ln_2", "ln_f"],
-    convolutions: ["c_attn", "c_proj", "c_fc"], missing: ["transformer.h.{i}.attn.bias"])
+    embeddings: ["wte", "wpe"], norms: ["ln_1", "ln_2", "ln_f", "ln_cross_attn"],
+    convolutions: ["c_attn", "c_proj", "c_fc", "q_attn"], missing: ["transformer.h.{i}.attn.bias"])
 }

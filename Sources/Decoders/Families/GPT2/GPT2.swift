@@ -52,13 +52,20 @@ public struct GPT2: CausalDecoder {
       "summary_activation", default: .linear, on: head.task == .doubleHeads ? .outputs : .nothing,
       mayBeNull: true)
     let scale = isScaled ? 1 / Double(width / heads).squareRoot() : 1
+    let crosses = config.flag("add_cross_attention", default: false, on: .weights)
+    let buffers = AttentionBuffers(causalMask: positions, maskedScore: -10000)
     let blocks = (0..<layers).map { layer in
-      BlockForm(
+      let scale = dividesByLayer ? scale / Double(layer + 1) : scale
+      var block = BlockForm(
         attention: SelfAttentionForm(
-          shape: AttentionShape(heads: heads, headSize: width / heads),
-          scale: dividesByLayer ? scale / Double(layer + 1) : scale,
-          buffers: AttentionBuffers(causalMask: positions, maskedScore: -10000)),
+          shape: AttentionShape(heads: heads, headSize: width / heads), scale: scale,
+          buffers: buffers),
         feedForward: FeedForwardForm(hidden: hidden, activation: activation), norm: norm)
+      if crosses {
+        block.cross = .ofGivenStates(
+          heads: heads, headSize: max(1, width / heads), scale: scale, buffers: buffers)
+      }
+      return block
     }
     form = DecoderForm(
       vocabulary: vocabulary, width: width,
@@ -72,9 +79,6 @@ public struct GPT2: CausalDecoder {
     if !form.width.isMultiple(of: heads) {
       config.reject("n_embd \(form.width) is not a multiple of n_head \(heads)")
     }
-    config.require(
-      "add_cross_attention", false,
-      otherwise: "cross-attention (add_cross_attention) is not supported for gpt2")
     let summary = ["summary_use_proj", "summary_proj_to_labels"]
     guard form.head.task == .doubleHeads else {
       return config.disregard(["summary_type"] + summary)

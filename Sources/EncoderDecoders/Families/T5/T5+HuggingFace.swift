@@ -1,7 +1,8 @@
 import Models
 
 extension Dialect {
-  /// T5 and its kin as Hugging Face transformers stores them (models/t5/modeling_t5.py, mt5, umt5, 5.x).
+  /// T5 and its kin as Hugging Face transformers stores them (models/t5/modeling_t5.py, mt5, umt5,
+  /// longt5, 5.x).
   ///
   /// Older files hold the embedding also, or only, under the names of the two stacks.
   static func huggingFaceT5<Member: T5Member>(_: Member.Type) -> Dialect {
@@ -32,7 +33,9 @@ extension Dialect {
             .map { $0.className(Member.className) }.contains($0)
         }
       ],
-      evidence: [.name("transformer.encoder.block.0.layer.0.SelfAttention.q.weight")])
+      evidence: ["SelfAttention", "LocalSelfAttention", "TransientGlobalSelfAttention"].map {
+        .name("transformer.encoder.block.0.layer.0.\($0).q.weight")
+      })
   }
 
   private static func hfStack(
@@ -44,16 +47,36 @@ extension Dialect {
       .rename("\(stored)DenseReluDense.\(name)", "\(path)feed_forward.\(part)")
     }
     let gate = "\(stack).blocks.0.feed_forward.gate.weight"
-    return hfAttention(stack, 0, "SelfAttention", "attention")
-      + .rename(
-        "transformer.\(stack).block.\(hasBiasInEachLayer ? "{i}" : "0").layer.0.SelfAttention"
-          + ".relative_attention_bias",
-        hasBiasInEachLayer ? path + "relative_bias" : "\(stack).relative_bias")
+    let biasLayer = hasBiasInEachLayer ? "{i}" : "0"
+    func attention(_ module: String) -> [Rule] {
+      hfAttention(stack, 0, module, "attention")
+        + .rename(
+          "transformer.\(stack).block.\(biasLayer).layer.0.\(module).relative_attention_bias",
+          hasBiasInEachLayer ? path + "relative_bias" : "\(stack).relative_bias")
+    }
+    let usual = attention("SelfAttention")
+    return (stack == "encoder" ? hfEncoderAttention(usual, attention) : usual)
       + .without(gate, dense("wi", "up"))
       + .with(gate, dense("wi_0", "gate"), dense("wi_1", "up"))
       + dense("wo", "down")
       + .rename("\(stored)layer_norm", "\(path)feed_forward_norm")
       + .rename("transformer.\(stack).final_layer_norm", "\(stack).norm")
+  }
+
+  /// The encoder's attention, whose modules are called otherwise where it sees not all.
+  private static func hfEncoderAttention(
+    _ usual: [Rule], _ attention: (String) -> [Rule]
+  ) -> [Rule] {
+    let global = "TransientGlobalSelfAttention"
+    let layer = "transformer.encoder.block.{i}.layer.0.\(global).global_input_layer_norm"
+    let first = "transformer.encoder.block.0.layer.0.\(global).global_relative_attention_bias"
+    return .lacking("local_block", usual)
+      + .having(
+        "local_block",
+        .without("encoder.global_relative_bias.weight", attention("LocalSelfAttention")),
+        .with("encoder.global_relative_bias.weight", attention(global)))
+      + .rename(layer, "encoder.blocks.{i}.attention.global_norm")
+      + .rename(first, "encoder.global_relative_bias")
   }
 
   private static func hfAttention(

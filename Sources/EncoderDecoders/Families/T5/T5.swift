@@ -5,10 +5,12 @@ import TensorCore
 extension Family {
   /// T5, its members and their dialects.
   package static let t5 = Family(
-    members: [T5.self, T5Architecture<MT5>.self, T5Architecture<UMT5>.self],
+    members: [
+      T5.self, T5Architecture<MT5>.self, T5Architecture<UMT5>.self, T5Architecture<LongT5>.self,
+    ],
     dialects: [
-      .huggingFaceT5(OriginalT5.self), .huggingFaceT5(MT5.self), .huggingFaceT5(UMT5.self), .t5x,
-      .t5xScanned, .meshTF,
+      .huggingFaceT5(OriginalT5.self), .huggingFaceT5(MT5.self), .huggingFaceT5(UMT5.self),
+      .huggingFaceT5(LongT5.self), .t5x, .t5xScanned, .meshTF,
     ] + Dialect.ggufT5 + Dialect.t5OfFrameworks)
 }
 
@@ -36,6 +38,8 @@ public struct T5Architecture<Member: T5Member>: Architecture {
   let epsilon: Double
   let activation: Activation
   let isGated: Bool
+  /// What the encoder's positions see, if not all of a text.
+  let blockwise: BlockwiseForm?
   /// Whether the decoder's states are divided by √width before the words are scored.
   let scalesOutputs: Bool
   /// A model that does not scale what goes into its head has one of its own, though transformers 5 writes
@@ -50,13 +54,24 @@ public struct T5Architecture<Member: T5Member>: Architecture {
 
   public var head: String { task.className(Member.className) }
 
-  public var dimensions: [String: Int] { ["head_size": headSize] }
+  public var dimensions: [String: Int] {
+    var dimensions = ["head_size": headSize]
+    if let blockwise {
+      dimensions["local_block"] = blockwise.block
+      dimensions["global_block"] = blockwise.globalBlock
+    }
+    return dimensions
+  }
+
+  public var reach: Reach { Reach(keys: blockwise?.block ?? 0) }
 
   public var hiddenWidth: Int? { width }
 
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     let usual = Member.defaults
-    let task = config.head(T5Head.classes(of: Member.className), aliases: Member.aliases) {
+    let task = config.head(
+      Member.heads.map { ($0.className(Member.className), $0) }, aliases: Member.aliases
+    ) {
       T5Head(isStored: isStored)
     }
     self.task = task
@@ -80,6 +95,7 @@ public struct T5Architecture<Member: T5Member>: Architecture {
     maxDistance = config.count(
       "relative_attention_max_distance", default: 128, usual: [64, 128, 256])
     epsilon = config.epsilon("layer_norm_epsilon", default: 1e-6)
+    blockwise = Member.blockwise(&config)
     (activation, isGated) = config.t5FeedForward(default: usual.projection)
     (scalesOutputs, expectsTies) = Member.head(
       &config, isLanguageModel: task == .conditionalGeneration)

@@ -11,11 +11,6 @@ public enum T5Head: String, Sendable, CaseIterable {
   case tokenClassification = "ForTokenClassification"
   case questionAnswering = "ForQuestionAnswering"
 
-  /// The classes whose names begin with `prefix`.
-  static func classes(of prefix: String) -> [(name: String, head: T5Head)] {
-    allCases.map { ($0.className(prefix), $0) }
-  }
-
   /// The name of the class among those that begin with `prefix`.
   package func className(_ prefix: String) -> String { prefix + rawValue }
 

@@ -11,6 +11,8 @@ public protocol T5Member: Sendable {
   static var defaults: T5Defaults { get }
   /// Whether each layer has relative biases of its own, and not a stack for all its layers.
   static var hasBiasInEachLayer: Bool { get }
+  /// What there are classes for.
+  static var heads: [T5Head] { get }
   /// Other names of classes.
   static var aliases: [String: T5Head] { get }
 
@@ -19,10 +21,17 @@ public protocol T5Member: Sendable {
   static func head(
     _ config: inout ConfigReader, isLanguageModel: Bool
   ) -> (isScaled: Bool, expectsTies: Bool)
+
+  /// What the encoder's positions see, if not all of a text.
+  static func blockwise(_ config: inout ConfigReader) -> BlockwiseForm?
 }
 
 extension T5Member {
   public static var hasBiasInEachLayer: Bool { false }
+
+  public static var heads: [T5Head] { T5Head.allCases }
+
+  public static func blockwise(_ config: inout ConfigReader) -> BlockwiseForm? { nil }
 
   public static var aliases: [String: T5Head] { [:] }
 }
@@ -55,6 +64,45 @@ public enum OriginalT5: T5Member {
       "scale_decoder_outputs", default: wasTied, on: isLanguageModel ? .outputs : .nothing)
     return (isScaled, wasTied && isScaled)
   }
+}
+
+/// LongT5: T5 v1.1 with an encoder that sees what is near, and perhaps sums of the rest. Guo et al., arXiv 2112.07916.
+public enum LongT5: T5Member {
+  public static let name = "longt5"
+  public static let className = "LongT5"
+  public static let defaults = T5Defaults(
+    vocabulary: 32128, feedForward: 2048, layers: 6, heads: 8, projection: "relu", startToken: nil)
+  public static let heads: [T5Head] = [.base, .conditionalGeneration, .encoder]
+
+  public static func head(
+    _ config: inout ConfigReader, isLanguageModel: Bool
+  ) -> (isScaled: Bool, expectsTies: Bool) {
+    OriginalT5.head(&config, isLanguageModel: isLanguageModel)
+  }
+
+  /// What the encoder's positions see.
+  private enum EncoderAttention: String, CaseIterable {
+    case local
+    case transientGlobal = "transient-global"
+  }
+
+  public static func blockwise(_ config: inout ConfigReader) -> BlockwiseForm? {
+    let kind = config.choice(
+      "encoder_attention_type", default: EncoderAttention.local, on: .weights)
+    let radius = config.count(
+      "local_radius", default: 127, limit: mostRadius, usual: [63, 127, 128, 255])
+    let isGlobal = kind == .transientGlobal
+    let block = config.count(
+      "global_block_size", default: 16, usual: [8, 16, 32], on: isGlobal ? .outputs : .nothing)
+    // Where blocks begin is counted in fractions, which are exact then.
+    if isGlobal, block & (block - 1) != 0 {
+      config.refuse("global_block_size \(block) is not supported; powers of two are")
+    }
+    return BlockwiseForm(radius: radius, globalBlock: isGlobal ? block : nil)
+  }
+
+  /// More than any model has, few enough for the keys of three blocks.
+  private static let mostRadius = 1 << 12
 }
 
 /// mT5: T5 v1.1 for many languages. Xue et al., arXiv 2010.11934.

@@ -5,6 +5,8 @@ import TensorCore
 extension Stack {
   /// The state that has the biases of all blocks.
   fileprivate var bias: String { rawValue + "_bias" }
+  /// The state that has those for sums of the text.
+  fileprivate var globalBias: String { rawValue + "_global_bias" }
 }
 
 extension T5Architecture {
@@ -43,6 +45,10 @@ extension T5Architecture {
         .rows("weight", [vocabulary, width], .embedding)
       let module = scope.module(stack.rawValue, .sequence)
       let bias = Member.hasBiasInEachLayer ? nil : try relativeBias(module, stack)
+      let blockwise = stack == .encoder ? blockwise : nil
+      let globalBias = try blockwise?.globalBlock.map { _ throws(CheckpointError) in
+        try relativeBias(module, stack, named: "global_relative_bias")
+      }
       if stack == .decoder && !Member.hasBiasInEachLayer {
         // Early models were trained with a table for the cross-attention too; nothing reads it.
         _ = module.module("unused_cross_relative_bias", .embedding, isUnused: true)
@@ -51,16 +57,24 @@ extension T5Architecture {
       return { states throws(CheckpointError) in
         let ids = states.inputs.required(stack.ids)
         states[stack.state] = try word(ids)  // [batch, length, width]
-        if let bias { states[stack.bias] = distances(bias, stack, queries: ids.width, states) }
+        if let bias, let blockwise {
+          let (keys, sums) = (2 * blockwise.block, ids.width / (blockwise.globalBlock ?? 1))
+          states[stack.bias] = bias(queries: keys, keys: keys, firstQuery: 0)
+          if let globalBias {
+            states[stack.globalBias] = globalBias(queries: sums + 1, keys: sums + 1, firstQuery: 0)
+          }
+        } else if let bias {
+          states[stack.bias] = distances(bias, stack, queries: ids.width, states)
+        }
       }
     }
   }
 
   private func relativeBias<Scalar>(
-    _ scope: WeightScope<Scalar>, _ stack: Stack
+    _ scope: WeightScope<Scalar>, _ stack: Stack, named name: String = "relative_bias"
   ) throws(CheckpointError) -> RelativeBias<Scalar> {
     try RelativeBias(
-      scope.module("relative_bias", .embedding), buckets: buckets, heads: heads,
+      scope.module(name, .embedding), buckets: buckets, heads: heads,
       maxDistance: maxDistance, isBidirectional: stack == .encoder)
   }
 
@@ -83,7 +97,7 @@ extension T5Architecture {
       let scope = scope.module(stack.rawValue, .sequence).module("blocks", .sequence)
         .module("\(layer)", .block)
       let attentionNorm = try norm(scope, "attention_norm")
-      let attention = try attention(scope, "attention")
+      let attention = try selfAttention(scope, stack)
       let ownBias = Member.hasBiasInEachLayer ? try relativeBias(scope, stack) : nil
       let isDecoder = stack == .decoder
       let crossNorm = isDecoder ? try norm(scope, "cross_attention_norm") : nil
@@ -93,16 +107,10 @@ extension T5Architecture {
         scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
         activation: activation, isGated: isGated, bias: false)
       return { states throws(CheckpointError) in
-        let keys = KeyPlan(
-          allowed: states.inputs.mask(stack.mask), after: isDecoder ? 0 : nil,
-          firstQuery: isDecoder ? states.firstPosition : 0)
         var x = states[stack.state]
-        let queries = x.shape[1]
         let bias =
-          ownBias.map { distances($0, stack, queries: queries, states) } ?? states[stack.bias]
-        x = attention(
-          attentionNorm(x), keys: keys, bias: .distances(bias, queries: queries), adding: x, &states
-        )
+          ownBias.map { distances($0, stack, queries: x.shape[1], states) } ?? states[stack.bias]
+        x = attention(attentionNorm(x), bias, addedTo: x, &states)
         if let cross, let crossNorm {
           let keys = KeyPlan(allowed: states.inputs.mask(Stack.encoder.mask))
           let source = states[Stack.encoder.state]
@@ -126,6 +134,7 @@ extension T5Architecture {
       return { states throws(CheckpointError) in
         states[stack.state] = norm(states[stack.state])
         states.remove(stack.bias)
+        states.remove(stack.globalBias)
       }
     }
   }
@@ -136,6 +145,19 @@ extension T5Architecture {
     try RMSNorm(scope.module(name, .rmsNorm), width: width, epsilon: epsilon)
   }
 
+  private func selfAttention<Scalar>(
+    _ scope: WeightScope<Scalar>, _ stack: Stack
+  ) throws(CheckpointError) -> StackAttention<Scalar> {
+    guard stack == .encoder, let blockwise else {
+      return .whole(try attention(scope, "attention"), stack)
+    }
+    return .blockwise(
+      try BlockwiseAttention(
+        scope.module("attention", .attention), width: width,
+        shape: AttentionShape(heads: heads, headSize: headSize, hasHeadBias: true),
+        form: blockwise, epsilon: epsilon), stack)
+  }
+
   private func attention<Scalar>(
     _ scope: WeightScope<Scalar>, _ name: String, isCross: Bool = false
   ) throws(CheckpointError) -> Attention<Scalar> {
@@ -144,5 +166,36 @@ extension T5Architecture {
       shape: AttentionShape(
         heads: heads, headSize: headSize, isCross: isCross, hasHeadBias: !isCross),
       scale: 1, bias: false)
+  }
+}
+
+/// Attention of a stack to its own text.
+private enum StackAttention<Scalar: ComputeScalar> {
+  /// To all of it, or what comes before.
+  case whole(Attention<Scalar>, Stack)
+  /// To what is near, and perhaps sums.
+  case blockwise(BlockwiseAttention<Scalar>, Stack)
+
+  /// - Parameters:
+  ///   - x: `[batch, length, width]`, normalised.
+  ///   - bias: for each distance.
+  ///   - stream: what the result is added to.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, _ bias: NDArray<Scalar>, addedTo stream: NDArray<Scalar>,
+    _ states: inout States<Scalar>
+  ) -> NDArray<Scalar> {
+    switch self {
+    case .whole(let attention, let stack):
+      let isDecoder = stack == .decoder
+      let keys = KeyPlan(
+        allowed: states.inputs.mask(stack.mask), after: isDecoder ? 0 : nil,
+        firstQuery: isDecoder ? states.firstPosition : 0)
+      return attention(
+        x, keys: keys, bias: .distances(bias, queries: x.shape[1]), adding: stream, &states)
+    case .blockwise(let attention, let stack):
+      return attention(
+        x, allowed: states.inputs.mask(stack.mask), bias: bias,
+        globalBias: states.stateIfSet(stack.globalBias), adding: stream)
+    }
   }
 }

@@ -26,11 +26,17 @@ public struct BERT: Architecture {
   let activation: Activation
   let epsilon: Double
   let isDecoder: Bool
+  /// Attention to what an encoder made of another text, if there is some.
+  let cross: CrossAttentionForm?
   let isTied: Bool
   let labels: Int
   let task: BERTHead
   /// Whether the head computes the pooled state of the first token.
   let hasPooler: Bool
+
+  public static func className(as part: ModelPart) -> String? {
+    (part == .states ? BERTHead.base : .causalLM).rawValue
+  }
 
   public var head: String { task.rawValue }
 
@@ -52,6 +58,7 @@ public struct BERT: Architecture {
     isDecoder = config.flag(
       "is_decoder", default: false, on: .outputs(as: "attention"),
       named: (no: "bidirectional", yes: "causal"))
+    cross = config.crossAttention(heads: heads, headSize: width / heads, isCausal: isDecoder)
     isTied = config.flag("tie_word_embeddings", default: true, on: .weights)
     labels = config.labelCount()
     config.disregard(Self.withoutEffect)
@@ -71,9 +78,6 @@ public struct BERT: Architecture {
       config.reject("question answering has 2 labels, the config has \(labels)")
     }
     config.require("position_embedding_type", "absolute")
-    config.require(
-      "add_cross_attention", false,
-      otherwise: "cross-attention (add_cross_attention) is not supported for bert")
   }
 
   /// Settings of training, and of a pooler that only TensorFlow's multilingual configs describe.
@@ -132,6 +136,9 @@ public struct BERT: Architecture {
         shape: AttentionShape(heads: heads, headSize: width / heads))
       let attentionNorm = try LayerNorm(
         scope.module("attention_norm", .layerNorm), width: width, epsilon: epsilon)
+      let cross = try cross.map { cross throws(CheckpointError) in
+        try cross.load(scope, width: width, norm: .layer(epsilon: epsilon))
+      }
       let feedForward = try FeedForward(
         scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
         activation: activation)
@@ -144,6 +151,7 @@ public struct BERT: Architecture {
           firstQuery: states.firstPosition)
         var x = states["hidden"]
         x = attentionNorm(attention(x, keys: keys, adding: x, &states))
+        if let cross { x = cross(x, normsAfter: true, &states) }
         x = feedForwardNorm(feedForward(x, adding: x))
         states["hidden"] = x
       }

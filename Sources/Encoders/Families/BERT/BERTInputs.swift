@@ -11,7 +11,7 @@ extension BERT {
       .mask("attention_mask"),
       .types("token_type_ids", below: tokenTypes),
       .positions("position_ids", below: positions),
-    ]
+    ] + (cross == nil ? [] : InputSlot.statesOfEncoder(width: width))
   }
 
   /// A head on the pooled state sees the first position alone, and that sees no padding: positions that

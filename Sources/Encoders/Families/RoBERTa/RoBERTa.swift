@@ -31,7 +31,9 @@ public struct RoBERTa<Member: RoBERTaMember>: TextEncoder {
   public let form: EncoderForm
 
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
-    let sizes = config.encoderSizes(Member.defaults)
+    var usual = Member.defaults
+    usual.mayCross = true
+    let sizes = config.encoderSizes(usual)
     let types = config.count("type_vocab_size", default: Member.tokenTypes, on: .weights)
     let head = config.encoderHead(
       Self.classes,

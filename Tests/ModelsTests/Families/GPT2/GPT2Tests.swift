@@ -74,7 +74,6 @@ func fault(_ body: () throws -> Void) -> CheckpointError? {
 
   @Test(
     arguments: [
-      ("add_cross_attention", true, "cross-attention"),
       ("activation_function", "gelu_3", "\"gelu_3\" is not known"),
       ("summary_type", "mean", "summary_type \"mean\" is not supported"),
       ("summary_use_proj", false, "summary_use_proj false"),

@@ -62,7 +62,7 @@ import Testing
       ("pad_token_id", 11, "pad_token_id 11 is no position before others of"),
       ("pad_token_id", -1, "pad_token_id -1 is no position before others of"),
       ("pad_token_id", .null, "pad_token_id null is no position before others of"),
-      ("add_cross_attention", true, "cross-attention (add_cross_attention) is not supported"),
+      ("add_cross_attention", true, "add_cross_attention is true, but is_decoder, which it needs"),
       ("position_embedding_type", "relative_key", "position_embedding_type"),
     ] as [(String, JSONValue, String)])
   func `what cannot be is refused`(_ key: String, _ value: JSONValue, _ expected: String) throws {
