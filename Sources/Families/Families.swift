@@ -17,6 +17,7 @@ extension Family {
     .deberta,
     .deepSeek,
     .dinov2,
+    .dinov3,
     .distilBERT,
     .electra,
     .esm,

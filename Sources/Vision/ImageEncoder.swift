@@ -52,12 +52,26 @@ extension ImageEncoderForm {
     }
   }
 
+  /// The same, with the table of the angles that it leaves.
+  private var embeddingWork: @Sendable (ModelInputs) -> StageWork {
+    let (work, turned) = (work, embedding.tokens * (embedding.rotary?.size ?? 0))
+    return { inputs in
+      var work = work(inputs)
+      work.leaves = turned
+      return work
+    }
+  }
+
   fileprivate func embeddings<Scalar: ComputeScalar>() -> Stage<Scalar> {
-    Stage("embeddings", outputs: [.hidden(0, from: "hidden")], work: work) {
+    Stage("embeddings", outputs: [.hidden(0, from: "hidden")], work: embeddingWork) {
       scope throws(CheckpointError) in
-      let embedding = try embedding.load(scope.module("embeddings", .embedding), width: width)
+      let loaded = try embedding.load(scope.module("embeddings", .embedding), width: width)
       return { states throws(CheckpointError) in
-        states["hidden"] = embedding(states.inputs)  // [batch, tokens, width]
+        states["hidden"] = loaded(states.inputs)  // [batch, tokens, width]
+        if let rotary = embedding.rotary {
+          states[SelfAttentionForm.rotaryState(0)] = rotary.table(
+            grid: embedding.grid, leading: embedding.leading, of: Scalar.self)
+        }
       }
     }
   }
@@ -92,14 +106,14 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
   let weight: NDArray<Scalar>
   let bias: NDArray<Scalar>
   let leading: [NDArray<Scalar>]
-  let position: NDArray<Scalar>
+  let position: NDArray<Scalar>?
   let mask: NDArray<Scalar>?
 
   /// `[batch, tokens, width]`
   func callAsFunction(_ inputs: ModelInputs) -> NDArray<Scalar> {
     let pixels = inputs.numbers("pixel_values", as: Scalar.self)
     let batch = pixels.shape[0]
-    let width = position.shape[1]
+    let width = weight.shape[0]
     let rows = convolve(
       pixels, weight: weight, bias: bias, vertical: ConvolutionAxis(stride: form.patch[0]),
       horizontal: ConvolutionAxis(stride: form.patch[1]))
@@ -112,6 +126,7 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
         shape: [batch, token.shape[0], width],
         elements: (0..<batch).flatMap { _ in token.elements })
     }
+    guard let position else { return join(tokens + [patches], axis: 1) }
     // Positions are those of class tokens, then of patches.
     let positions = position.reshaped([1, position.shape[0], width])
     let parts = split(
@@ -151,8 +166,11 @@ extension ImageEmbeddingForm {
     }
     var leading: [NDArray<Scalar>] = []
     for name in ["class", "distillation"].prefix(classTokens) { leading.append(try token(name)) }
-    if registers > 0 { leading.append(try token("registers", rows: registers)) }
-    let position = try token("position", rows: classTokens + patches)
+    if let registers {
+      let tokens = try token("registers", rows: registers)
+      if registers > 0 { leading.append(tokens) }
+    }
+    let position = hasPositions ? try token("position", rows: classTokens + patches) : nil
     let mask: NDArray<Scalar>?
     switch masking {
     case .none: mask = nil

@@ -46,20 +46,27 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   /// How many tokens stand before the patches and have positions: one for the class, or a second one for what
   /// distillation teaches. Touvron et al., arXiv 2012.12877, §4.
   public var classTokens = 1
-  /// How many tokens without positions stand behind those. Darcet et al., arXiv 2309.16588, §2.2.
-  public var registers = 0
+  /// How many tokens without positions stand behind those; `nil` if files have no tensor for them, which may be empty.
+  /// Darcet et al., arXiv 2309.16588, §2.2.
+  public var registers: Int?
+  /// Whether learned vectors are added to class tokens and patches.
+  public var hasPositions = true
+  /// What turns the queries and keys of patches; those of the tokens before them are not turned.
+  public var rotary: PlaneRotary?
   /// What becomes of patches that an input masks.
   public var masking: PatchMasking
 
   /// Describes embeddings.
   public init(
-    channels: Int, image: [Int], patch: [Int], classTokens: Int = 1, registers: Int = 0,
-    masking: PatchMasking = .none
+    channels: Int, image: [Int], patch: [Int], classTokens: Int = 1, registers: Int? = nil,
+    hasPositions: Bool = true, rotary: PlaneRotary? = nil, masking: PatchMasking = .none
   ) {
     self.channels = channels
     (self.image, self.patch) = (image, patch)
     self.classTokens = classTokens
     self.registers = registers
+    self.hasPositions = hasPositions
+    self.rotary = rotary
     self.masking = masking
   }
 
@@ -68,7 +75,7 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   /// How many patches a picture has.
   public var patches: Int { grid.reduce(1, *) }
   /// How many tokens stand before them.
-  public var leading: Int { classTokens + registers }
+  public var leading: Int { classTokens + (registers ?? 0) }
   /// How many tokens there are.
   public var tokens: Int { leading + patches }
 }

@@ -35,6 +35,14 @@ extension [Rule] {
   static func imageBlocks(_ prefix: String, _ names: ModuleNames) -> [Rule] {
     names.flatMap { rename(prefix + $0.key, "encoder.blocks.{i}." + $0.value) }
   }
+
+  /// What the results of each block's layers are multiplied by, as DINO's code names it.
+  static func imageScales(_ prefix: String) -> [Rule] {
+    tensor(
+      "\(prefix)layer_scale1.lambda1", .weight("encoder.blocks.{i}.attention_scale.weight"))
+      + tensor(
+        "\(prefix)layer_scale2.lambda1", .weight("encoder.blocks.{i}.feed_forward_scale.weight"))
+  }
 }
 
 extension Layout {

@@ -16,8 +16,13 @@ struct ImageSizes {
 
   /// What stands for what a config does not say.
   struct Defaults {
+    var width = 768
+    var heads = 12
     var epsilon = 1e-12
     var patch = 16
+    var activation = Activation.gelu
+    /// Whether a config says that queries, keys and values have a bias; else they have.
+    var saysBias = true
   }
 
   /// How many numbers a head has.
@@ -37,17 +42,17 @@ struct ImageSizes {
 extension ConfigReader {
   /// The extents of an encoder under the keys that most configs have for them.
   mutating func imageSizes(_ usual: ImageSizes.Defaults) -> ImageSizes {
-    disregard(["attention_probs_dropout_prob", "hidden_dropout_prob"])
+    if usual.saysBias { disregard(["attention_probs_dropout_prob", "hidden_dropout_prob"]) }
     let sizes = ImageSizes(
-      width: count("hidden_size", default: 768, on: .weights),
+      width: count("hidden_size", default: usual.width, on: .weights),
       layers: count(
         "num_hidden_layers", default: 12, limit: Self.mostLayers, minimum: 0, on: .weights),
-      heads: count("num_attention_heads", default: 12, on: .outputs(as: "heads")),
+      heads: count("num_attention_heads", default: usual.heads, on: .outputs(as: "heads")),
       channels: count("num_channels", default: 3, limit: 1 << 20, on: .weights),
       image: extents("image_size", default: 224, on: .outputs(as: "image")),
       patch: extents("patch_size", default: usual.patch, on: .weights),
-      hasBias: flag("qkv_bias", default: true, on: .weights),
-      activation: activation("hidden_act", default: .gelu),
+      hasBias: usual.saysBias ? flag("qkv_bias", default: true, on: .weights) : true,
+      activation: activation("hidden_act", default: usual.activation),
       norm: .layer(epsilon: epsilon("layer_norm_eps", default: usual.epsilon)))
     rejectUndivided(sizes.width, "hidden_size", by: sizes.heads, "num_attention_heads")
     if faults.isEmpty, zip(sizes.image, sizes.patch).contains(where: { $0 < $1 }) {

@@ -45,7 +45,7 @@ import TransformerKit
       "mpnet/base", "nomicbert/base", "bart/pegasus", "roberta/base", "roberta/camembert",
       "roberta/data2vec", "roberta/pre_norm",
       "roberta/xl", "roberta/xlm_roberta", "roformer/base", "xlnet/base_memories",
-      "dinov2/base", "dinov2/registers", "vit/base", "vit/deit_teacher",
+      "dinov2/base", "dinov2/registers", "dinov3/base", "vit/base", "vit/deit_teacher",
     ]
     + Dictionary(grouping: generatedCases) { name in
       (try? openModel(name).graph.architecture).map { type(of: $0).name } ?? ""

@@ -59,7 +59,7 @@ public struct DINOv2<Member: DINOv2Member>: ImageEncoder {
       width: sizes.width,
       embedding: ImageEmbeddingForm(
         channels: sizes.channels, image: sizes.image, patch: sizes.patch,
-        registers: registers ?? 0,
+        registers: registers,
         masking: !hasMask ? .none : head.task == .base ? .token : .unread),
       blocks: sizes.blocks(
         FeedForwardForm(
