@@ -3,6 +3,7 @@ import EncoderDecoders
 import Encoders
 public import Models
 public import TensorCore
+import Towers
 import Vision
 
 extension Family {
@@ -12,6 +13,7 @@ extension Family {
     .bart,
     .bert,
     .bloom,
+    .clip,
     .codeGen,
     .cohere,
     .deberta,
@@ -45,6 +47,7 @@ extension Family {
     .phi,
     .roberta,
     .roFormer,
+    .siglip,
     .stableLM,
     .starCoder2,
     .t5,

@@ -24,25 +24,31 @@ extension ImageEncoder {
 
   public var hiddenWidth: Int? { form.width }
 
-  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
-    [form.embeddings()] + form.blocks.indices.map(form.block) + [form.finish()]
-      + form.headStages()
-  }
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] { form.stages() }
 
-  public var inputs: [InputSlot] {
-    let embedding = form.embedding
-    let pixels = InputSlot.numbers(
-      "pixel_values",
-      [.batch, .size(embedding.channels), .size(embedding.image[0]), .size(embedding.image[1])])
-    guard embedding.masking == .token else { return [pixels] }
-    return [
-      pixels,
-      .types("bool_masked_pos", below: 2, axes: [.batch, .size(embedding.patches)]),
-    ]
-  }
+  public var inputs: [InputSlot] { form.inputs() }
 }
 
 extension ImageEncoderForm {
+  /// The forward pass in order.
+  package func stages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    [embeddings()] + blocks.indices.map(block) + [finish()] + headStages() + passengerStages()
+  }
+
+  /// What the encoder reads.
+  ///
+  /// - Parameter batch: the axis of the pictures.
+  package func inputs(batch: InputSlot.Axis = .batch) -> [InputSlot] {
+    let pixels = InputSlot.numbers(
+      "pixel_values",
+      [batch, .size(embedding.channels), .size(embedding.image[0]), .size(embedding.image[1])])
+    guard embedding.masking == .token else { return [pixels] }
+    return [
+      pixels,
+      .types("bool_masked_pos", below: 2, axes: [batch, .size(embedding.patches)]),
+    ]
+  }
+
   /// All tokens of all pictures.
   var work: @Sendable (ModelInputs) -> StageWork {
     let tokens = embedding.tokens
@@ -89,11 +95,14 @@ extension ImageEncoderForm {
     }
   }
 
-  /// The normalisation after the last block. Hidden states are those before it.
+  /// The normalisation after the last block, unless it is the pooler's. Hidden states are those before it.
   fileprivate func finish<Scalar: ComputeScalar>() -> Stage<Scalar> {
     let outputs: [StageOutput] =
-      head.task == .base ? [.final("last_hidden_state", from: "normalised")] : []
+      head.givesStates ? [.final("last_hidden_state", from: "normalised")] : []
     return Stage("encoder.norm", outputs: outputs, work: work) { scope throws(CheckpointError) in
+      guard !normsPooled else {
+        return { states throws(CheckpointError) in states["normalised"] = states["hidden"] }
+      }
       let norm = try Norm(scope.module("encoder", .sequence), "norm", norm, width: width)
       return { states throws(CheckpointError) in states["normalised"] = norm(states["hidden"]) }
     }
@@ -104,13 +113,18 @@ extension ImageEncoderForm {
 private struct ImageEmbedding<Scalar: ComputeScalar> {
   let form: ImageEmbeddingForm
   let weight: NDArray<Scalar>
-  let bias: NDArray<Scalar>
+  let bias: NDArray<Scalar>?
+  let norm: Norm<Scalar>?
   let leading: [NDArray<Scalar>]
   let position: NDArray<Scalar>?
   let mask: NDArray<Scalar>?
 
   /// `[batch, tokens, width]`
   func callAsFunction(_ inputs: ModelInputs) -> NDArray<Scalar> {
+    norm.applied(to: tokens(inputs))
+  }
+
+  private func tokens(_ inputs: ModelInputs) -> NDArray<Scalar> {
     let pixels = inputs.numbers("pixel_values", as: Scalar.self)
     let batch = pixels.shape[0]
     let width = weight.shape[0]
@@ -160,7 +174,10 @@ extension ImageEmbeddingForm {
   ) throws(CheckpointError) -> ImageEmbedding<Scalar> {
     let projection = scope.module("patch", .linear)
     let weight = try projection.weight("weight", [width, channels] + patch, .linear)
-    let bias = try projection.weight("bias", [width], .bias)
+    let bias = hasBias ? try projection.weight("bias", [width], .bias) : nil
+    if mayHoldPlaces {
+      scope.constant("position_ids", [classTokens + patches], .positions)
+    }
     func token(_ name: String, rows: Int = 1) throws(CheckpointError) -> NDArray<Scalar> {
       try scope.module(name, .embedding).weight("weight", [rows, width], .embedding)
     }
@@ -171,6 +188,9 @@ extension ImageEmbeddingForm {
       if registers > 0 { leading.append(tokens) }
     }
     let position = hasPositions ? try token("position", rows: classTokens + patches) : nil
+    let norm = try norm.map { norm throws(CheckpointError) in
+      try Norm(scope, "norm", norm, width: width)
+    }
     let mask: NDArray<Scalar>?
     switch masking {
     case .none: mask = nil
@@ -181,6 +201,7 @@ extension ImageEmbeddingForm {
         "weight", [1, width], .embedding, origin: .passenger)
     }
     return ImageEmbedding(
-      form: self, weight: weight, bias: bias, leading: leading, position: position, mask: mask)
+      form: self, weight: weight, bias: bias, norm: norm, leading: leading, position: position,
+      mask: mask)
   }
 }

@@ -7,7 +7,7 @@
 /// Rotary positions of the patches of a picture: half of a head's pairs are turned by how far down a patch is, the
 /// other half by how far to the right.
 ///
-/// Siméoni et al.: "DINOv3", arXiv 2508.10104, §3.2; positions are those of the patches' centres between −1 and 1, so
+/// Siméoni et al., arXiv 2508.10104, §3.2; positions are those of the patches' centres between −1 and 1, so
 /// that they are the same for pictures of any size.
 public struct PlaneRotary: Sendable, Equatable {
   /// The base of the periods.

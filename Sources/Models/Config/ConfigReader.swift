@@ -22,6 +22,8 @@ public struct ConfigReader {
   public private(set) var unsupported: [String] = []
   /// The keys of the objects in which is being read.
   private var scope: [String] = []
+  /// What stands before the names that facts have in the model's id, where it is a part's that is being read.
+  private var part = ""
   private var known: Set<[String]> = []
   /// The keys that are null and were read as what cannot be, and those of which somebody asked whether they are.
   private var nulls: Set<[String]> = [], meaningfulNulls: Set<[String]> = []
@@ -65,6 +67,20 @@ public struct ConfigReader {
     scope.append(key)
     defer { scope.removeLast() }
     return read(&self)
+  }
+
+  /// Reads what is in the object `key`, a part of the model, whose facts have `part.` before their names in the
+  /// model's id.
+  package mutating func part<Value>(
+    _ part: String, in key: String, _ read: (inout ConfigReader) -> Value
+  ) -> Value {
+    let outer = self.part
+    self.part += part + "."
+    defer { self.part = outer }
+    return within(key) { reader in
+      reader.disregardCommonKeys()
+      return read(&reader)
+    }
   }
 
   /// Goes on as if the config said what it does not say, and would be wrong to take for the usual.
@@ -112,7 +128,8 @@ public struct ConfigReader {
     }
     record(
       ConfigFact(
-        scope + [key], kind, bearing, value: json(result), text: text.map { $0(result) },
+        scope + [key], kind, bearing.inside(part, key: key), value: json(result),
+        text: text.map { $0(result) },
         mayBeNull: mayBeNull))
     return result
   }

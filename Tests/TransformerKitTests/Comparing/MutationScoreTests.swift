@@ -46,6 +46,7 @@ import TransformerKit
       "roberta/data2vec", "roberta/pre_norm",
       "roberta/xl", "roberta/xlm_roberta", "roformer/base", "xlnet/base_memories",
       "dinov2/base", "dinov2/registers", "dinov3/base", "vit/base", "vit/deit_teacher",
+      "clip/base", "clip/text", "clip/vision", "siglip/base", "siglip/text", "siglip/vision",
     ]
     + Dictionary(grouping: generatedCases) { name in
       (try? openModel(name).graph.architecture).map { type(of: $0).name } ?? ""

@@ -46,7 +46,7 @@ public struct DINOv2<Member: DINOv2Member>: ImageEncoder {
     let hasMask =
       registers != nil || config.flag("use_mask_token", default: true, on: .weights)
     var head = config.imageHead(Self.classes, isStored: isStored)
-    head.readsPatches = true
+    head.summary = .firstAndPatches
     // What is no count of units is no network, and a config that says so has faults already or gets one.
     let product = Double(sizes.width) * ratio
     let whole = (1...Double(1 << 40)).contains(product) ? Int(product) : 0
