@@ -60,10 +60,11 @@ extension ImageEncoderForm {
 
   /// The same, with the table of the angles that it leaves.
   private var embeddingWork: @Sendable (ModelInputs) -> StageWork {
-    let (work, turned) = (work, embedding.tokens * (embedding.rotary?.size ?? 0))
+    let (work, tokens, size) = (work, embedding.tokens, embedding.rotary?.size ?? 0)
     return { inputs in
       var work = work(inputs)
-      work.leaves = turned
+      // Of what fits: a config may say more than can be multiplied.
+      work.leaves = tokens * size
       return work
     }
   }

@@ -46,5 +46,6 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    sizes = {"hidden_size": 8, "intermediate_size": 5, "num_register_tokens": 3}
+    # Heads of 8: two frequencies in each direction, of which the second depends on the base.
+    sizes = {"hidden_size": 16, "intermediate_size": 5, "num_register_tokens": 3}
     images.main("dinov3", DINOv3ViTConfig, CASES, SIZES | sizes)

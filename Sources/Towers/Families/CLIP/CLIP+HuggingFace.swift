@@ -14,7 +14,7 @@ extension Dialect {
         .tensor("logit_scale", .weight("similarity.scale")),
         .rename("classifier", "vision.classifier"),
       ],
-      evidence: [.name("logit_scale", without: "logit_bias")])
+      evidence: [.name("logit_scale", without: "logit_bias", "visual.class_embedding")])
   }
 
   /// The encoder of texts.

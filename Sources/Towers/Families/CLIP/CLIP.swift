@@ -7,7 +7,8 @@ extension Family {
   /// CLIP, its two towers alone, and their dialects.
   package static let clip = Family(
     members: [CLIP.self, CLIPText.self, CLIPVision.self],
-    dialects: [.huggingFaceCLIP, .huggingFaceCLIPText, .huggingFaceCLIPVision])
+    configNames: ["open_clip_config.json"],
+    dialects: [.huggingFaceCLIP, .openCLIP, .huggingFaceCLIPText, .huggingFaceCLIPVision])
 }
 
 /// CLIP: texts and pictures that are compared, or a classifier of pictures on its encoder of them.

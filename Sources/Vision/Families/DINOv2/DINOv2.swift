@@ -6,7 +6,9 @@ extension Family {
   /// DINOv2 with and without registers, and their dialects.
   package static let dinov2 = Family(
     members: [DINOv2<PlainDINOv2>.self, DINOv2<DINOv2WithRegisters>.self],
-    dialects: [.huggingFace(PlainDINOv2.self), .huggingFace(DINOv2WithRegisters.self)])
+    dialects: [
+      .huggingFace(PlainDINOv2.self), .timmDINOv2, .huggingFace(DINOv2WithRegisters.self),
+    ])
 }
 
 /// What members of the family differ in.
