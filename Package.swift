@@ -77,8 +77,8 @@ let package = Package(
     .target(name: "Codecs", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
       name: "Kernels", dependencies: ["TensorCore", "CBLAS", "CVector"], swiftSettings: optimized),
-    // Models: what all are built with, the three houses of families, and the list of the families. A house a
-    // target, so that a change to one family compiles no other house again.
+    // Models: what all are built with, the houses of families, and the list of the families. A house a
+    // target, so that a change to one family compiles no other house again; towers are of two houses' parts.
     .target(name: "Models", dependencies: ["TensorCore", "Kernels"], swiftSettings: strict),
     .target(
       name: "Decoders", dependencies: ["Models", "TensorCore", "Kernels"], swiftSettings: strict),
@@ -90,8 +90,13 @@ let package = Package(
     .target(
       name: "Vision", dependencies: ["Models", "TensorCore", "Kernels"], swiftSettings: strict),
     .target(
+      name: "Towers", dependencies: ["Encoders", "Vision", "Models", "TensorCore", "Kernels"],
+      swiftSettings: strict),
+    .target(
       name: "Families",
-      dependencies: ["Decoders", "Encoders", "EncoderDecoders", "Vision", "Models", "TensorCore"],
+      dependencies: [
+        "Decoders", "Encoders", "EncoderDecoders", "Vision", "Towers", "Models", "TensorCore",
+      ],
       swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
@@ -149,8 +154,8 @@ let package = Package(
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Families", "Decoders", "Encoders", "EncoderDecoders", "Models", "Kernels", "TensorCore",
-        "TestSupport",
+        "Families", "Decoders", "Encoders", "EncoderDecoders", "Vision", "Towers", "Models",
+        "Kernels", "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

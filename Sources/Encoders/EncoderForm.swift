@@ -34,6 +34,10 @@ public struct EncoderForm: Sendable, Equatable {
   public var norm: NormForm?
   /// What the model makes of the first position's state beside its head, if it does.
   public var pooler: PoolerUse = .none
+  /// What the model makes of one state of a text, and gives beside those of all positions; `nil` for nothing.
+  public var summary: TextSummary?
+  /// Whether the last hidden state is that before the last normalisation.
+  public var showsStateBeforeNorm = false
   /// Layers that files have and no output depends on.
   public var passengers: [PassengerLayer]
   /// What stands on it.
@@ -91,6 +95,19 @@ public enum PoolerUse: Sendable, Equatable {
   case summary
   /// Nothing reads it: files may have kept it.
   case passenger
+}
+
+/// One state of a text that stands for it.
+public struct TextSummary: Sendable, Equatable {
+  /// Which one.
+  public var pooling: EncoderHeadForm.Pooling
+  /// The width of what a linear layer makes of it; `nil` if it stays as it is.
+  public var width: Int?
+
+  /// Describes a summary.
+  public init(_ pooling: EncoderHeadForm.Pooling, width: Int? = nil) {
+    (self.pooling, self.width) = (pooling, width)
+  }
 }
 
 /// A convolution of a text as it was before the first block, which is added to what the block makes of it; what is

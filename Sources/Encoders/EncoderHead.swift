@@ -14,6 +14,7 @@ public enum EncoderHead: Sendable, CaseIterable {
   case multipleChoice
   case tokenClassification
   case questionAnswering
+  case projection
 
   /// The classes of an architecture as Hugging Face usually names them: `…Model`, `…ForMaskedLM`, …
   ///
@@ -37,7 +38,13 @@ public enum EncoderHead: Sendable, CaseIterable {
     case .multipleChoice: "ForMultipleChoice"
     case .tokenClassification: "ForTokenClassification"
     case .questionAnswering: "ForQuestionAnswering"
+    case .projection: "ModelWithProjection"
     }
+  }
+
+  /// What the stored weights of an encoder show that has one class without a head and one with a projection.
+  package init(isStored: (String) -> Bool) {
+    self = isStored("text_projection.weight") ? .projection : .base
   }
 
   /// What the stored weights show.
@@ -84,6 +91,17 @@ public struct EncoderHeadForm: Sendable, Equatable {
   public var pairOutput = "seq_relationship_logits"
   /// How many scores that has.
   public var pairLabels = 2
+  /// The width of what a linear layer makes of a text's summary.
+  public var projection = 1
+
+  /// Describes a head that scores neither words nor labels.
+  public init(task: EncoderHead, norm: NormForm, projection: Int = 1) {
+    self.init(
+      task: task, labels: 1,
+      words: WordScoring(width: 1, activation: .linear, norm: norm, isTied: false),
+      summary: .pooler)
+    self.projection = projection
+  }
 
   /// Describes a head.
   public init(task: EncoderHead, labels: Int, words: WordScoring, summary: Summary) {
@@ -116,7 +134,14 @@ public struct EncoderHeadForm: Sendable, Equatable {
     case firstAllowed
     /// The mean of all that are no padding.
     case mean
+    /// That of the first position with this id; of the first position, where none has it.
+    case firstOf(Int)
+    /// That of the first position whose id is the largest.
+    case largestID
   }
+
+  /// Whether the states of all positions are outputs of the model.
+  var givesStates: Bool { [.base, .projection].contains(task) }
 
   /// The state that positions are classified by.
   fileprivate var positionState: String {
@@ -181,10 +206,11 @@ extension EncoderForm {
     case .nextSentence: [pairScores(as: "logits")]
     case .replacedTokens: [replacedTokens()]
     case .sequenceClassification:
-      summaries() + [.classifier(of: "pooler_output", width: width, labels: head.labels)]
-    case .multipleChoice: summaries() + [.choice(of: "pooler_output", width: width)]
+      classified() + [.classifier(of: "pooler_output", width: width, labels: head.labels)]
+    case .multipleChoice: classified() + [.choice(of: "pooler_output", width: width)]
     case .tokenClassification:
       transforms() + [.classifier(of: head.positionState, width: width, labels: head.labels)]
+    case .projection: [projected()]
     case .questionAnswering:
       transforms() + [.questionAnswering(of: head.positionState, width: width)]
     }
@@ -210,14 +236,13 @@ extension EncoderForm {
       let norm = try Norm(scope, "classifier_norm", norm, width: width)
       return { states throws(CheckpointError) in
         let x = states["hidden"]
-        let allowed = states.inputs.mask("attention_mask")
-        states[output] = norm(dense(pooling.map { $0.pooled(x, allowed) } ?? x))
+        states[output] = norm(dense(pooling.map { $0.pooled(x, states.inputs) } ?? x))
       }
     }
   }
 
   /// What a text is classified by, unless the pooler has made it.
-  private func summaries<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+  private func classified<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
     switch head.summary {
     case .pooler: []
     case .dense(let name, let activation):
@@ -231,12 +256,24 @@ extension EncoderForm {
         Stage("summary") { _ throws(CheckpointError) in
           return { states throws(CheckpointError) in
             states["pooler_output"] = pooling.pooled(
-              states["hidden"], states.inputs.mask("attention_mask"))
+              states["hidden"], states.inputs)
           }
         }
       ]
     case .normalised(let activation, let norm, let hasBias, let pooling):
       [normalised(activation, norm, hasBias: hasBias, to: "pooler_output", pooling: pooling)]
+    }
+  }
+
+  /// `text_embeds`: a linear layer on what stands for a text.
+  private func projected<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    Stage("text_projection", outputs: [.final("text_embeds")]) { scope throws(CheckpointError) in
+      let projection = try Linear(
+        scope.module("text_projection", .linear), in: summary?.width ?? width,
+        out: head.projection, bias: false)
+      return { states throws(CheckpointError) in
+        states["text_embeds"] = projection(states["pooler_output"])
+      }
     }
   }
 
@@ -298,12 +335,17 @@ extension EncoderHeadForm.Pooling {
   ///
   /// - Parameters:
   ///   - x: `[batch, length, width]`
-  ///   - allowed: `[batch, length]`, what is no padding; `nil` if nothing is.
+  ///   - inputs: the ids, and the mask that says what is no padding.
   /// - Returns: `[batch, width]`
-  fileprivate func pooled<Scalar: ComputeScalar>(
-    _ x: NDArray<Scalar>, _ allowed: NDArray<Bool>?
+  func pooled<Scalar: ComputeScalar>(
+    _ x: NDArray<Scalar>, _ inputs: ModelInputs
   ) -> NDArray<Scalar> {
+    let allowed = inputs.mask("attention_mask")
     switch self {
+    case .firstOf(let token):
+      return selectPositions(places(in: inputs) { $0.firstIndex(of: token) }, of: x)
+    case .largestID:
+      return selectPositions(places(in: inputs) { $0.firstIndex(of: $0.max() ?? 0) }, of: x)
     case .first: return position(0, of: x)
     case .last: return position(x.shape[1] - 1, of: x)
     case .mean: return mean(x, allowed)
@@ -315,6 +357,26 @@ extension EncoderHeadForm.Pooling {
       return row.firstIndex(of: true).map { $0 - row.startIndex } ?? 0
     }
     return selectPositions(places, of: x)
+  }
+
+  /// The id whose state it is, if that is decided by ids and words have it.
+  func token(below vocabulary: Int) -> Int? {
+    switch self {
+    case .firstOf(let token): (0..<vocabulary).contains(token) ? token : nil
+    case .largestID: vocabulary - 1
+    case .first, .last, .firstAllowed, .mean: nil
+    }
+  }
+
+  /// For each text the place of one of its ids, or the first place.
+  private func places(
+    in inputs: ModelInputs, _ find: (ArraySlice<Int>) -> Int?
+  ) -> [Int] {
+    let ids = inputs.required("input_ids")
+    return (0..<ids.rows).map { text in
+      let row = ids.row(text)
+      return find(row).map { $0 - row.startIndex } ?? 0
+    }
   }
 
   private func mean<Scalar: ComputeScalar>(

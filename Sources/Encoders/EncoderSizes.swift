@@ -21,20 +21,36 @@ public struct EncoderSizes: Sendable, Equatable {
 
   /// What stands for what a config does not say.
   public struct Defaults: Sendable {
-    var vocabulary = 30522
-    var width = 768
-    var layers = 12
-    var heads = 12
-    var feedForward = 3072
-    var positions = 512
-    var activation = Activation.gelu
-    var epsilon = 1e-12
+    let vocabulary: Int
+    let width: Int
+    let layers: Int
+    let heads: Int
+    let feedForward: Int
+    let positions: Int
+    let activation: Activation
+    let epsilon: Double
     /// Whether the number of blocks does not show in that of their weights.
-    var sharesBlocks = false
+    let sharesBlocks: Bool
     /// Whether a config can say that no position sees what comes after it.
-    var mayBeCausal = true
+    let mayBeCausal: Bool
     /// Whether it can say that positions see another text then, too.
-    var mayCross = false
+    var mayCross: Bool
+
+    /// What most have, unless told otherwise.
+    package init(
+      vocabulary: Int = 30522, width: Int = 768, layers: Int = 12, heads: Int = 12,
+      feedForward: Int = 3072, positions: Int = 512, activation: Activation = .gelu,
+      epsilon: Double = 1e-12, sharesBlocks: Bool = false, mayBeCausal: Bool = true,
+      mayCross: Bool = false
+    ) {
+      (self.vocabulary, self.width) = (vocabulary, width)
+      (self.layers, self.heads) = (layers, heads)
+      self.feedForward = feedForward
+      self.positions = positions
+      (self.activation, self.epsilon) = (activation, epsilon)
+      (self.sharesBlocks, self.mayBeCausal) = (sharesBlocks, mayBeCausal)
+      self.mayCross = mayCross
+    }
   }
 
   /// How many numbers a head has.
@@ -43,7 +59,7 @@ public struct EncoderSizes: Sendable, Equatable {
   /// Blocks whose attention sees all of a text, or what comes before, normalised as said.
   ///
   /// - Parameter count: how many there are, if not as many as layers.
-  func blocks(
+  package func blocks(
     _ arrangement: BlockForm.Arrangement, count: Int? = nil, rotary: RotaryPart? = nil,
     hasDistanceBias: Bool = false
   ) -> [BlockForm] {

@@ -29,36 +29,11 @@ extension TextEncoder {
 
   public var hiddenWidth: Int? { form.width }
 
-  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
-    [form.embeddings()] + form.blocks.indices.map(form.block) + form.finish() + form.poolers()
-      + form.headStages() + form.passengerStages()
-  }
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] { form.stages() }
 
-  public var inputs: [InputSlot] {
-    let isChoice = form.head.task == .multipleChoice
-    var slots: [InputSlot] = [
-      .ids(
-        "input_ids", below: form.vocabulary,
-        axes: isChoice ? [.batch, .choices(isOptional: false), .length] : [.batch, .length]),
-      .mask("attention_mask"),
-    ]
-    if let types = form.embedding.tokenTypes {
-      slots.append(.types("token_type_ids", below: types))
-    }
-    if let table = form.embedding.positions {
-      let name = "position_ids"
-      slots.append(
-        table.padToken.map {
-          InputSlot.positions(name, below: table.rows, behind: $0, of: "input_ids")
-        } ?? InputSlot.positions(name, below: table.rows))
-    } else if !form.rotaries.isEmpty {
-      slots.append(.positions("position_ids", below: form.rotaryRows))
-    }
-    if form.blocks.contains(where: { $0.cross != nil }) {
-      slots += InputSlot.statesOfEncoder(width: form.width)
-    }
-    return slots
-  }
+  public var inputs: [InputSlot] { form.inputs }
+
+  public func completing(_ inputs: ModelInputs) -> ModelInputs { form.completing(inputs) }
 
   public var reach: Reach {
     Reach(
@@ -93,6 +68,53 @@ extension TextEncoder {
 }
 
 extension EncoderForm {
+  /// The forward pass in order.
+  package func stages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    [embeddings()] + blocks.indices.map(block) + finish() + poolers() + summaries()
+      + headStages() + passengerStages()
+  }
+
+  /// What the encoder reads.
+  package var inputs: [InputSlot] {
+    let isChoice = head.task == .multipleChoice
+    var slots: [InputSlot] = [
+      .ids(
+        "input_ids", below: vocabulary,
+        axes: isChoice ? [.batch, .choices(isOptional: false), .length] : [.batch, .length]),
+      .mask("attention_mask"),
+    ]
+    if let types = embedding.tokenTypes {
+      slots.append(.types("token_type_ids", below: types))
+    }
+    if let table = embedding.positions {
+      let name = "position_ids"
+      slots.append(
+        table.padToken.map {
+          InputSlot.positions(name, below: table.rows, behind: $0, of: "input_ids")
+        } ?? InputSlot.positions(name, below: table.rows))
+    } else if !rotaries.isEmpty {
+      slots.append(.positions("position_ids", below: rotaryRows))
+    }
+    if blocks.contains(where: { $0.cross != nil }) {
+      slots += InputSlot.statesOfEncoder(width: width)
+    }
+    return slots
+  }
+
+  /// Texts with the token that stands for them, if one does, where the last allowed id is.
+  package func completing(_ inputs: ModelInputs) -> ModelInputs {
+    guard let token = summary?.pooling.token(below: vocabulary), var ids = inputs["input_ids"]
+    else { return inputs }
+    let mask = inputs.mask("attention_mask")
+    for text in 0..<ids.rows {
+      let allowed = mask?.row(text).lastIndex(of: true) ?? (text + 1) * ids.width - 1
+      ids.elements[allowed] = token
+    }
+    var inputs = inputs
+    inputs["input_ids"] = ids
+    return inputs
+  }
+
   /// What words become, and for all blocks the angles of the positions and the biases of the distances.
   fileprivate func embeddings<Scalar: ComputeScalar>() -> Stage<Scalar> {
     Stage("embeddings", outputs: hiddenOutputs(0), work: embeddingWork) {
@@ -177,10 +199,11 @@ extension EncoderForm {
   /// Hidden state `index`; the last one, once it is normalised if it is, is also the base model's output.
   private func hiddenOutputs(_ index: Int, isNormalised: Bool = false) -> [StageOutput] {
     let isLast = index == blocks.count
-    if isLast && norm != nil && !isNormalised { return [] }
     let hidden = StageOutput.hidden(index, from: "hidden")
-    guard head.task == .base && isLast else { return [hidden] }
-    return [hidden, .final("last_hidden_state", from: "hidden")]
+    if isLast && norm != nil && !isNormalised { return showsStateBeforeNorm ? [hidden] : [] }
+    guard head.givesStates && isLast else { return [hidden] }
+    let last = StageOutput.final("last_hidden_state", from: "hidden")
+    return isNormalised && showsStateBeforeNorm ? [last] : [hidden, last]
   }
 
   fileprivate func block<Scalar: ComputeScalar>(_ layer: Int) -> Stage<Scalar> {
@@ -215,6 +238,23 @@ extension EncoderForm {
       Stage("encoder.norm", outputs: outputs) { scope throws(CheckpointError) in
         let norm = try Norm(scope.module("encoder", .sequence), "norm", norm, width: width)
         return { states throws(CheckpointError) in states["hidden"] = norm(states["hidden"]) }
+      }
+    ]
+  }
+
+  /// `pooler_output`, what stands for a text, where something does.
+  private func summaries<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    guard let summary else { return [] }
+    let outputs: [StageOutput] = head.task == .base ? [.final("pooler_output")] : []
+    return [
+      Stage("pooler", outputs: outputs) { scope throws(CheckpointError) in
+        let dense = try summary.width.map { output throws(CheckpointError) in
+          try Linear(scope.module("pooler", .linear), in: width, out: output)
+        }
+        return { states throws(CheckpointError) in
+          let pooled = summary.pooling.pooled(states["hidden"], states.inputs)
+          states["pooler_output"] = dense.map { $0(pooled) } ?? pooled
+        }
       }
     ]
   }

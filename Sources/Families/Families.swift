@@ -3,6 +3,7 @@ import EncoderDecoders
 import Encoders
 public import Models
 public import TensorCore
+import Towers
 import Vision
 
 extension Family {
@@ -12,11 +13,13 @@ extension Family {
     .bart,
     .bert,
     .bloom,
+    .clip,
     .codeGen,
     .cohere,
     .deberta,
     .deepSeek,
     .dinov2,
+    .dinov3,
     .distilBERT,
     .electra,
     .encoderDecoderPair,
@@ -45,6 +48,7 @@ extension Family {
     .phi,
     .roberta,
     .roFormer,
+    .siglip,
     .stableLM,
     .starCoder2,
     .t5,

@@ -24,25 +24,31 @@ extension ImageEncoder {
 
   public var hiddenWidth: Int? { form.width }
 
-  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
-    [form.embeddings()] + form.blocks.indices.map(form.block) + [form.finish()]
-      + form.headStages()
-  }
+  public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] { form.stages() }
 
-  public var inputs: [InputSlot] {
-    let embedding = form.embedding
-    let pixels = InputSlot.numbers(
-      "pixel_values",
-      [.batch, .size(embedding.channels), .size(embedding.image[0]), .size(embedding.image[1])])
-    guard embedding.masking == .token else { return [pixels] }
-    return [
-      pixels,
-      .types("bool_masked_pos", below: 2, axes: [.batch, .size(embedding.patches)]),
-    ]
-  }
+  public var inputs: [InputSlot] { form.inputs() }
 }
 
 extension ImageEncoderForm {
+  /// The forward pass in order.
+  package func stages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    [embeddings()] + blocks.indices.map(block) + [finish()] + headStages() + passengerStages()
+  }
+
+  /// What the encoder reads.
+  ///
+  /// - Parameter batch: the axis of the pictures.
+  package func inputs(batch: InputSlot.Axis = .batch) -> [InputSlot] {
+    let pixels = InputSlot.numbers(
+      "pixel_values",
+      [batch, .size(embedding.channels), .size(embedding.image[0]), .size(embedding.image[1])])
+    guard embedding.masking == .token else { return [pixels] }
+    return [
+      pixels,
+      .types("bool_masked_pos", below: 2, axes: [batch, .size(embedding.patches)]),
+    ]
+  }
+
   /// All tokens of all pictures.
   var work: @Sendable (ModelInputs) -> StageWork {
     let tokens = embedding.tokens
@@ -52,12 +58,27 @@ extension ImageEncoderForm {
     }
   }
 
+  /// The same, with the table of the angles that it leaves.
+  private var embeddingWork: @Sendable (ModelInputs) -> StageWork {
+    let (work, tokens, size) = (work, embedding.tokens, embedding.rotary?.size ?? 0)
+    return { inputs in
+      var work = work(inputs)
+      // Of what fits: a config may say more than can be multiplied.
+      work.leaves = tokens * size
+      return work
+    }
+  }
+
   fileprivate func embeddings<Scalar: ComputeScalar>() -> Stage<Scalar> {
-    Stage("embeddings", outputs: [.hidden(0, from: "hidden")], work: work) {
+    Stage("embeddings", outputs: [.hidden(0, from: "hidden")], work: embeddingWork) {
       scope throws(CheckpointError) in
-      let embedding = try embedding.load(scope.module("embeddings", .embedding), width: width)
+      let loaded = try embedding.load(scope.module("embeddings", .embedding), width: width)
       return { states throws(CheckpointError) in
-        states["hidden"] = embedding(states.inputs)  // [batch, tokens, width]
+        states["hidden"] = loaded(states.inputs)  // [batch, tokens, width]
+        if let rotary = embedding.rotary {
+          states[SelfAttentionForm.rotaryState(0)] = rotary.table(
+            grid: embedding.grid, leading: embedding.leading, of: Scalar.self)
+        }
       }
     }
   }
@@ -75,11 +96,14 @@ extension ImageEncoderForm {
     }
   }
 
-  /// The normalisation after the last block. Hidden states are those before it.
+  /// The normalisation after the last block, unless it is the pooler's. Hidden states are those before it.
   fileprivate func finish<Scalar: ComputeScalar>() -> Stage<Scalar> {
     let outputs: [StageOutput] =
-      head.task == .base ? [.final("last_hidden_state", from: "normalised")] : []
+      head.givesStates ? [.final("last_hidden_state", from: "normalised")] : []
     return Stage("encoder.norm", outputs: outputs, work: work) { scope throws(CheckpointError) in
+      guard !normsPooled else {
+        return { states throws(CheckpointError) in states["normalised"] = states["hidden"] }
+      }
       let norm = try Norm(scope.module("encoder", .sequence), "norm", norm, width: width)
       return { states throws(CheckpointError) in states["normalised"] = norm(states["hidden"]) }
     }
@@ -90,16 +114,21 @@ extension ImageEncoderForm {
 private struct ImageEmbedding<Scalar: ComputeScalar> {
   let form: ImageEmbeddingForm
   let weight: NDArray<Scalar>
-  let bias: NDArray<Scalar>
+  let bias: NDArray<Scalar>?
+  let norm: Norm<Scalar>?
   let leading: [NDArray<Scalar>]
-  let position: NDArray<Scalar>
+  let position: NDArray<Scalar>?
   let mask: NDArray<Scalar>?
 
   /// `[batch, tokens, width]`
   func callAsFunction(_ inputs: ModelInputs) -> NDArray<Scalar> {
+    norm.applied(to: tokens(inputs))
+  }
+
+  private func tokens(_ inputs: ModelInputs) -> NDArray<Scalar> {
     let pixels = inputs.numbers("pixel_values", as: Scalar.self)
     let batch = pixels.shape[0]
-    let width = position.shape[1]
+    let width = weight.shape[0]
     let rows = convolve(
       pixels, weight: weight, bias: bias, vertical: ConvolutionAxis(stride: form.patch[0]),
       horizontal: ConvolutionAxis(stride: form.patch[1]))
@@ -112,6 +141,7 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
         shape: [batch, token.shape[0], width],
         elements: (0..<batch).flatMap { _ in token.elements })
     }
+    guard let position else { return join(tokens + [patches], axis: 1) }
     // Positions are those of class tokens, then of patches.
     let positions = position.reshaped([1, position.shape[0], width])
     let parts = split(
@@ -145,14 +175,23 @@ extension ImageEmbeddingForm {
   ) throws(CheckpointError) -> ImageEmbedding<Scalar> {
     let projection = scope.module("patch", .linear)
     let weight = try projection.weight("weight", [width, channels] + patch, .linear)
-    let bias = try projection.weight("bias", [width], .bias)
+    let bias = hasBias ? try projection.weight("bias", [width], .bias) : nil
+    if mayHoldPlaces {
+      scope.constant("position_ids", [classTokens + patches], .positions)
+    }
     func token(_ name: String, rows: Int = 1) throws(CheckpointError) -> NDArray<Scalar> {
       try scope.module(name, .embedding).weight("weight", [rows, width], .embedding)
     }
     var leading: [NDArray<Scalar>] = []
     for name in ["class", "distillation"].prefix(classTokens) { leading.append(try token(name)) }
-    if registers > 0 { leading.append(try token("registers", rows: registers)) }
-    let position = try token("position", rows: classTokens + patches)
+    if let registers {
+      let tokens = try token("registers", rows: registers)
+      if registers > 0 { leading.append(tokens) }
+    }
+    let position = hasPositions ? try token("position", rows: classTokens + patches) : nil
+    let norm = try norm.map { norm throws(CheckpointError) in
+      try Norm(scope, "norm", norm, width: width)
+    }
     let mask: NDArray<Scalar>?
     switch masking {
     case .none: mask = nil
@@ -163,6 +202,7 @@ extension ImageEmbeddingForm {
         "weight", [1, width], .embedding, origin: .passenger)
     }
     return ImageEmbedding(
-      form: self, weight: weight, bias: bias, leading: leading, position: position, mask: mask)
+      form: self, weight: weight, bias: bias, norm: norm, leading: leading, position: position,
+      mask: mask)
   }
 }

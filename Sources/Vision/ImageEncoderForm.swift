@@ -15,6 +15,8 @@ public struct ImageEncoderForm: Sendable, Equatable {
   public var blocks: [BlockForm]
   /// The normalisation after the last block.
   public var norm: NormForm
+  /// Whether it is that of what the pooler reads alone, and the states stay as they are.
+  public var normsPooled = false
   /// What else the base model makes of the first token; `nil` for nothing.
   public var pooler: ImagePooler?
   /// What stands on it.
@@ -46,20 +48,33 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   /// How many tokens stand before the patches and have positions: one for the class, or a second one for what
   /// distillation teaches. Touvron et al., arXiv 2012.12877, §4.
   public var classTokens = 1
-  /// How many tokens without positions stand behind those. Darcet et al., arXiv 2309.16588, §2.2.
-  public var registers = 0
+  /// How many tokens without positions stand behind those; `nil` if files have no tensor for them, which may be empty.
+  /// Darcet et al., arXiv 2309.16588, §2.2.
+  public var registers: Int?
+  /// Whether the linear layer of the patches has a bias.
+  public var hasBias = true
+  /// The normalisation of all tokens before the first block; `nil` for none.
+  public var norm: NormForm?
+  /// Whether files may hold the numbers of the positions.
+  public var mayHoldPlaces = false
+  /// Whether learned vectors are added to class tokens and patches.
+  public var hasPositions = true
+  /// What turns the queries and keys of patches; those of the tokens before them are not turned.
+  public var rotary: PlaneRotary?
   /// What becomes of patches that an input masks.
   public var masking: PatchMasking
 
   /// Describes embeddings.
   public init(
-    channels: Int, image: [Int], patch: [Int], classTokens: Int = 1, registers: Int = 0,
-    masking: PatchMasking = .none
+    channels: Int, image: [Int], patch: [Int], classTokens: Int = 1, registers: Int? = nil,
+    hasPositions: Bool = true, rotary: PlaneRotary? = nil, masking: PatchMasking = .none
   ) {
     self.channels = channels
     (self.image, self.patch) = (image, patch)
     self.classTokens = classTokens
     self.registers = registers
+    self.hasPositions = hasPositions
+    self.rotary = rotary
     self.masking = masking
   }
 
@@ -68,7 +83,7 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   /// How many patches a picture has.
   public var patches: Int { grid.reduce(1, *) }
   /// How many tokens stand before them.
-  public var leading: Int { classTokens + registers }
+  public var leading: Int { classTokens + (registers ?? 0) }
   /// How many tokens there are.
   public var tokens: Int { leading + patches }
 }
@@ -83,12 +98,15 @@ public enum PatchMasking: Sendable, Equatable {
   case unread
 }
 
-/// What a base model makes of the first token beside the states of all.
+/// What a base model makes of a picture beside the states of all tokens, of the first one unless it says otherwise.
 public enum ImagePooler: Sendable, Equatable {
   /// Its state as it is.
   case state
   /// A linear layer to that width, and an activation.
   case dense(width: Int, Activation)
+  /// What a learned vector sees in the states of all, and a feed-forward network behind it. Zhai et al., arXiv
+  /// 2106.04560, §3.3.
+  case attention(AttentionShape, FeedForwardForm)
 }
 
 /// What stands on an encoder of pictures.
@@ -97,6 +115,7 @@ public enum ImageHead: Sendable, CaseIterable {
   case classification
   case classificationWithTeacher
   case maskedImage
+  case projection
 
   /// The classes of an architecture as Hugging Face usually names them: `…Model`, `…ForImageClassification`, …
   public static func classes(
@@ -111,6 +130,7 @@ public enum ImageHead: Sendable, CaseIterable {
     case .classification: "ForImageClassification"
     case .classificationWithTeacher: "ForImageClassificationWithTeacher"
     case .maskedImage: "ForMaskedImageModeling"
+    case .projection: "ModelWithProjection"
     }
   }
 
@@ -122,6 +142,8 @@ public enum ImageHead: Sendable, CaseIterable {
       self = .classification
     } else if isStored("picture_head.weight") {
       self = .maskedImage
+    } else if isStored("visual_projection.weight") {
+      self = .projection
     } else {
       self = .base
     }
@@ -134,16 +156,30 @@ public struct ImageHeadForm: Sendable, Equatable {
   public var task: ImageHead
   /// The number of labels.
   public var labels: Int
-  /// Whether a picture is classified by the mean of its patches, too, behind the first token.
-  public var readsPatches = false
+  /// What a picture is classified by.
+  public var summary = Summary.first
   /// How many pixels high and wide what a head makes of each patch is.
   public var stride = 1
+  /// The width of what a linear layer makes of a picture's summary.
+  public var projection = 1
 
   /// Describes a head.
-  public init(task: ImageHead, labels: Int, readsPatches: Bool = false, stride: Int = 1) {
+  public init(task: ImageHead, labels: Int, stride: Int = 1) {
     self.task = task
     self.labels = labels
-    self.readsPatches = readsPatches
     self.stride = stride
+  }
+
+  /// Whether the states of all tokens are outputs of the model.
+  var givesStates: Bool { [.base, .projection].contains(task) }
+
+  /// What a picture is classified by.
+  public enum Summary: Sendable, Equatable {
+    /// The first token.
+    case first
+    /// The first token, and behind it the mean of the patches.
+    case firstAndPatches
+    /// The mean of the patches.
+    case patches
   }
 }

@@ -10,37 +10,88 @@ extension ImageEncoderForm {
     case .classification: [classifier()]
     case .classificationWithTeacher: [classifiers()]
     case .maskedImage: [reconstruction()]
+    case .projection: (pooler.map { [pooled(by: $0)] } ?? []) + [projected()]
     }
   }
 
   /// `pooler_output`
   private func pooled<Scalar: ComputeScalar>(by pooler: ImagePooler) -> Stage<Scalar> {
-    Stage("pooler", outputs: [.final("pooler_output")]) { scope throws(CheckpointError) in
-      let dense: Linear<Scalar>?
+    let outputs: [StageOutput] = head.task == .base ? [.final("pooler_output")] : []
+    return Stage("pooler", outputs: outputs, work: work) { scope throws(CheckpointError) in
       switch pooler {
-      case .state: dense = nil
+      case .state:
+        let norm = try pooledNorm(scope)
+        return { states throws(CheckpointError) in
+          // [batch, width]
+          states["pooler_output"] = norm.applied(to: position(0, of: states["normalised"]))
+        }
       case .dense(let output, let activation):
-        dense = try Linear(
+        let dense = try Linear(
           scope.module("pooler", .linear), in: width, out: output, activation: activation)
-      }
-      return { states throws(CheckpointError) in
-        let first = position(0, of: states["normalised"])  // [batch, width]
-        states["pooler_output"] = dense.map { $0(first) } ?? first
+        return { states throws(CheckpointError) in
+          states["pooler_output"] = dense(position(0, of: states["normalised"]))
+        }
+      case .attention(let shape, let feedForward):
+        let pooler = try AttentionPooler(
+          scope.module("pooler", .head), width: width, shape, feedForward, norm)
+        return { states throws(CheckpointError) in
+          states["pooler_output"] = pooler(states["normalised"], &states)
+        }
       }
     }
   }
 
-  /// `logits`: of the first token, and of the mean of the patches if they are read.
+  /// The last normalisation, where it is that of what the pooler reads.
+  private func pooledNorm<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>
+  ) throws(CheckpointError) -> Norm<Scalar>? {
+    normsPooled ? try Norm(scope.module("encoder", .sequence), "norm", norm, width: width) : nil
+  }
+
+  /// Layers that files have beside a head and no output depends on.
+  func passengerStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    guard !head.givesStates, let pooler else { return [] }
+    return [
+      Stage("pooler", work: { _ in StageWork(positions: 0, length: 0) }) {
+        scope throws(CheckpointError) in
+        let scope = scope.passengers
+        _ = try pooledNorm(scope)
+        if case .attention(let shape, let feedForward) = pooler {
+          _ = try AttentionPooler(
+            scope.module("pooler", .head), width: width, shape, feedForward, norm)
+        }
+        return { _ throws(CheckpointError) in }
+      }
+    ]
+  }
+
+  /// `image_embeds`: a linear layer on what stands for a picture.
+  private func projected<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    Stage("visual_projection", outputs: [.final("image_embeds")]) {
+      scope throws(CheckpointError) in
+      let projection = try Linear(
+        scope.module("visual_projection", .linear), in: width, out: head.projection, bias: false)
+      return { states throws(CheckpointError) in
+        states["image_embeds"] = projection(states["pooler_output"])
+      }
+    }
+  }
+
+  /// `logits`: of the first token, the mean of the patches, or both.
   private func classifier<Scalar: ComputeScalar>() -> Stage<Scalar> {
     Stage("classifier", outputs: [.final("logits")]) { scope throws(CheckpointError) in
       let classifier = try Linear(
-        scope.module("classifier", .linear), in: head.readsPatches ? 2 * width : width,
-        out: head.labels)
+        scope.module("classifier", .linear),
+        in: head.summary == .firstAndPatches ? 2 * width : width, out: head.labels)
       return { states throws(CheckpointError) in
         let x = states["normalised"]
-        let first = position(0, of: x)
-        states["logits"] = classifier(
-          head.readsPatches ? join([first, meanOfPatches(x)], axis: 1) : first)
+        let summary: NDArray<Scalar> =
+          switch head.summary {
+          case .first: position(0, of: x)
+          case .firstAndPatches: join([position(0, of: x), meanOfPatches(x)], axis: 1)
+          case .patches: meanOfPatches(x)
+          }
+        states["logits"] = classifier(summary)
       }
     }
   }

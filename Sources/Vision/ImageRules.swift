@@ -35,6 +35,56 @@ extension [Rule] {
   static func imageBlocks(_ prefix: String, _ names: ModuleNames) -> [Rule] {
     names.flatMap { rename(prefix + $0.key, "encoder.blocks.{i}." + $0.value) }
   }
+
+  /// What the results of each block's layers are multiplied by, as DINO's code names it.
+  static func imageScales(_ prefix: String) -> [Rule] {
+    tensor(
+      "\(prefix)layer_scale1.lambda1", .weight("encoder.blocks.{i}.attention_scale.weight"))
+      + tensor(
+        "\(prefix)layer_scale2.lambda1", .weight("encoder.blocks.{i}.feed_forward_scale.weight"))
+  }
+}
+
+extension [Rule] {
+  /// Embeddings, blocks and the last normalisation as timm names them: `blocks.0.attn.qkv`, part by part.
+  static func timmImageEncoder() -> [Rule] {
+    func joined(_ parts: [String], _ ending: String) -> Layout {
+      .joined(parts.map { .weight("encoder.blocks.{i}.\($0)\(ending)") }, axis: 0)
+    }
+    let block = "blocks.{i}."
+    let gate = "encoder.blocks.{i}.feed_forward.gate.weight"
+    let attention = ["attention.query", "attention.key", "attention.value"]
+    let fed = ["feed_forward.gate", "feed_forward.up"]
+    var rules = rename("patch_embed.proj", "embeddings.patch")
+    rules += tensor("cls_token", .leading("embeddings.class.weight", axes: 1))
+    rules += tensor("dist_token", .leading("embeddings.distillation.weight", axes: 1))
+    rules += tensor("pos_embed", .leading("embeddings.position.weight", axes: 1))
+    rules += imageBlocks(
+      block,
+      [
+        "norm1": "attention_norm", "norm2": "feed_forward_norm", "attn.proj": "attention.output",
+        "mlp.fc2": "feed_forward.down",
+      ])
+    for ending in [".weight", ".bias"] {
+      rules += tensor("\(block)attn.qkv\(ending)", joined(attention, ending))
+      rules += with(gate, tensor("\(block)mlp.fc1\(ending)", joined(fed, ending)))
+    }
+    rules += without(gate, imageBlocks(block, ["mlp.fc1": "feed_forward.up"]))
+    for (stored, layer) in [("ls1", "attention"), ("ls2", "feed_forward")] {
+      rules += tensor(
+        "\(block)\(stored).gamma", .weight("encoder.blocks.{i}.\(layer)_scale.weight"))
+    }
+    return rules + rename("norm", "encoder.norm")
+  }
+}
+
+extension Evidence {
+  /// An encoder of pictures of timm's, whose layers are not scaled.
+  static func timmImageEncoder(without token: String) -> Evidence {
+    .name(
+      "patch_embed.proj.weight", without: token, "blocks.0.ls1.gamma", "reg_token",
+      "attn_pool.latent", "norm_pre.weight")
+  }
 }
 
 extension Layout {

@@ -39,6 +39,8 @@ CASES = {
         Dinov2WithRegistersForImageClassification,
         ONE_LAYER | {"num_register_tokens": 1, "num_labels": 4},
     ),
+    # The tensor is there, and has no element.
+    "no_registers": registers(Dinov2WithRegistersModel, ONE_LAYER | {"num_register_tokens": 0}),
 }
 
 if __name__ == "__main__":

@@ -244,7 +244,8 @@ public struct FeedForwardForm: Sendable, Equatable {
     self.hasBias = hasBias
   }
 
-  func load<Scalar: ComputeScalar>(
+  /// Asks for the network's weights.
+  package func load<Scalar: ComputeScalar>(
     _ scope: WeightScope<Scalar>, width: Int
   ) throws(CheckpointError) -> FeedForward<Scalar> {
     try FeedForward(

@@ -13,6 +13,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var softcap: Double?
   /// Whether queries, keys and values have a bias.
   public var hasBias = true
+  /// Whether keys have one, and values, if not as the queries.
+  public var hasKeyBias: Bool?, hasValueBias: Bool?
   /// Whether the output has one.
   public var hasOutputBias = true
   /// How queries and keys are normalised.
@@ -93,7 +95,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
       self,
       try Attention(
         scope, width: width, shape: shape, scale: scale, softcap: softcap, bias: hasBias,
-        outputBias: hasOutputBias, norm: norm, bound: bound, hasSinks: hasSinks))
+        keyBias: hasKeyBias, valueBias: hasValueBias, outputBias: hasOutputBias,
+        norm: norm, bound: bound, hasSinks: hasSinks))
   }
 }
 

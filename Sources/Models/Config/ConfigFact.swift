@@ -37,6 +37,12 @@ public struct ConfigFact: Sendable, Equatable {
 
     /// Outputs depend on it, and shapes do not show it.
     public static var outputs: Bearing { .outputs(as: nil) }
+
+    /// The same of a part of a model.
+    func inside(_ part: String, key: String) -> Bearing {
+      guard case .outputs(let name) = self, !part.isEmpty else { return self }
+      return .outputs(as: part + (name ?? key))
+    }
   }
 
   /// The key, and before it those of the objects around it.

@@ -26,6 +26,8 @@ public struct ConfigReader {
   private var models: [String] = []
   /// The class that a model inside another one has, whatever its config says.
   private(set) var givenClass: String?
+  /// What stands before the names that facts have in the model's id, where it is a part's that is being read.
+  private var part = ""
   private var known: Set<[String]> = []
   /// The keys that are null and were read as what cannot be, and those of which somebody asked whether they are.
   private var nulls: Set<[String]> = [], meaningfulNulls: Set<[String]> = []
@@ -87,6 +89,20 @@ public struct ConfigReader {
     models.isEmpty ? sentence : models.joined(separator: ".") + ": " + sentence
   }
 
+  /// Reads what is in the object `key`, a part of the model, whose facts have `part.` before their names in the
+  /// model's id.
+  package mutating func part<Value>(
+    _ part: String, in key: String, _ read: (inout ConfigReader) -> Value
+  ) -> Value {
+    let outer = self.part
+    self.part += part + "."
+    defer { self.part = outer }
+    return within(key) { reader in
+      reader.disregardCommonKeys()
+      return read(&reader)
+    }
+  }
+
   /// Goes on as if the config said what it does not say, and would be wrong to take for the usual.
   package mutating func assume(_ key: String, _ value: JSONValue) {
     guard scope.isEmpty, present(key) == nil, let members = config.members else { return }
@@ -132,8 +148,8 @@ public struct ConfigReader {
     }
     record(
       ConfigFact(
-        scope + [key], kind, bearing, value: json(result), text: text.map { $0(result) },
-        mayBeNull: mayBeNull, models: models))
+        scope + [key], kind, bearing.inside(part, key: key), value: json(result),
+        text: text.map { $0(result) }, mayBeNull: mayBeNull, models: models))
     return result
   }
 

@@ -284,9 +284,9 @@ package struct Evidence: Sendable {
     Evidence(stored: stored, lacking: lacking)
   }
 
-  /// The name with its prefix.
-  package static func wholeName(_ stored: String) -> Evidence {
-    Evidence(stored: stored, isWhole: true)
+  /// The name with its prefix, where others are not there.
+  package static func wholeName(_ stored: String, without lacking: String...) -> Evidence {
+    Evidence(stored: stored, isWhole: true, lacking: lacking)
   }
 }
 

@@ -9,6 +9,8 @@ public struct InputSlot: Sendable {
   /// An extent of an input. Those of the same name are the same in all inputs of a model.
   public enum Axis: Hashable, Sendable {
     case batch
+    /// How many pictures there are, where they are another number than texts.
+    case pictures
     /// The choices of a question, which are merged with the batch; optional, the axis may be left out.
     case choices(isOptional: Bool)
     /// The length of the texts.
@@ -251,6 +253,7 @@ extension InputSlot.Axis {
   fileprivate var text: String {
     switch self {
     case .batch: "batch"
+    case .pictures: "pictures"
     case .choices: "choices"
     case .length, .decoderLength, .sourceLength: "length"
     case .predictions: "predictions"

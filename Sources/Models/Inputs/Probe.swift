@@ -115,6 +115,8 @@ extension ProbeMaker.Extents {
   subscript(axis: InputSlot.Axis) -> Int {
     switch axis {
     case .batch: batch
+    // One more, so that what confuses them is seen.
+    case .pictures: batch + 1
     case .choices: 1
     case .length, .sourceLength: length
     case .decoderLength: decoderLength

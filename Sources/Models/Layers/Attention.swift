@@ -25,13 +25,15 @@ public struct Attention<Scalar: ComputeScalar> {
   ///   - softcap: the bound of scores. See `Scores`.
   ///   - bias: whether queries, keys and values have one.
   ///   - keyBias: whether keys have one, if not as the others.
+  ///   - valueBias: whether values have one, if not as the others.
   ///   - outputBias: whether the output has one; as the queries if not given.
   ///   - norm: how queries and keys are normalised.
   ///   - bound: of queries, keys and values, once they are normalised.
   ///   - hasSinks: whether each head has a sink. See `Scores`.
   package init(
     _ scope: WeightScope<Scalar>, width: Int, shape: AttentionShape, scale: Double? = nil,
-    softcap: Double? = nil, bias: Bool = true, keyBias: Bool? = nil, outputBias: Bool? = nil,
+    softcap: Double? = nil, bias: Bool = true, keyBias: Bool? = nil, valueBias: Bool? = nil,
+    outputBias: Bool? = nil,
     norm: QueryKeyNorm? = nil, bound: Double? = nil, hasSinks: Bool = false
   ) throws(CheckpointError) {
     query = try Linear(
@@ -39,7 +41,7 @@ public struct Attention<Scalar: ComputeScalar> {
     key = try Linear(
       scope.module("key", .linear), in: width, out: shape.keyWidth, bias: keyBias ?? bias)
     value = try Linear(
-      scope.module("value", .linear), in: width, out: shape.valueWidth, bias: bias)
+      scope.module("value", .linear), in: width, out: shape.valueWidth, bias: valueBias ?? bias)
     output = try Linear(
       scope.module("output", .linear), in: shape.resultWidth, out: width, bias: outputBias ?? bias)
     norms = try norm.map { norm throws(CheckpointError) in

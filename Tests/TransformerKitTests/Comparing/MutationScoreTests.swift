@@ -46,7 +46,8 @@ import TransformerKit
       "roberta/data2vec", "roberta/pre_norm",
       "roberta/xl", "roberta/xlm_roberta", "roformer/base", "xlnet/base_memories",
       "encoderdecoderpair/bert_gpt2",
-      "dinov2/base", "dinov2/registers", "vit/base", "vit/deit_teacher",
+      "dinov2/base", "dinov2/registers", "dinov3/base", "vit/base", "vit/deit_teacher",
+      "clip/base", "clip/text", "clip/vision", "siglip/base", "siglip/text", "siglip/vision",
     ]
     + Dictionary(grouping: generatedCases) { name in
       (try? openModel(name).graph.architecture).map { type(of: $0).name } ?? ""

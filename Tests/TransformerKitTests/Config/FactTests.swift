@@ -92,8 +92,9 @@ import TransformerKit
         }
       }
     }
-    // Heads and an activation at least; and what decides how a text goes on, or a tie.
-    #expect(others >= 3 && same >= 1)
+    // Heads and an activation at least; and what decides how a text goes on, or a tie, where there is any such.
+    let mayBeSame = graph.facts.contains { $0.bearing == .nothing }
+    #expect(others >= 3 && (same >= 1 || !mayBeSame))
   }
 
   @Test(arguments: goldenCases)

@@ -12,7 +12,7 @@ import TransformerKit
 private let foreignCases = goldenCases.filter { name in
   [
     "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "flax", "tensorflow",
-    "litgpt", "mlx", "fairseq", "marian_npz",
+    "litgpt", "mlx", "fairseq", "marian_npz", "timm", "openclip",
   ].contains { name.contains("/\($0)") }
 }
 

@@ -13,7 +13,7 @@ import TransformerKit
 private let native = goldenCases.filter { name in
   [
     "/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta", "/litgpt", "/mlx",
-    "/marian_npz",
+    "/marian_npz", "/timm", "/openclip",
   ].contains {
     name.contains($0)
   }
@@ -125,6 +125,9 @@ private let linearHalf: JSONValue = [
       ("llama/lm", "gguf", "rope_parameters", linear, nil),
       ("llama/lm", "gguf", "hidden_act", "gelu", "activation is gelu in the config, and silu in"),
       ("llama/mistral_no_window", "gguf", "sliding_window", 3, "sliding_window is 3 in"),
+      ("vit/google", "google-vit", "layer_norm_eps", .number(1e-5), "and 1e-06 in the code"),
+      ("vit/timm/huggingface", "timm", "hidden_act", "relu", "activation is relu"),
+      ("dinov2/timm", "timm", "layer_norm_eps", .number(1e-5), "and 1e-06 in the code"),
       ("gpt2/mlx", "mlx", "activation_function", "gelu", "and gelu_new in the code of mlx"),
       ("gptneox/mlx", "mlx", "hidden_act", "gelu", "and gelu_new in the code of mlx"),
       ("gptneox/litgpt", "litgpt", "hidden_act", "gelu_new", nil),
@@ -189,6 +192,8 @@ private let linearHalf: JSONValue = [
   @Test(
     arguments: [
       ("gpt2/lm_untied", "nanogpt", "the head is a matrix of its own"),
+      ("clip/base", "openclip", "what stands for a text is the state of id 15 in the config"),
+      ("vit/deit_classification", "timm", "the head is of the first token alone"),
       ("gpt2/base", "nanogpt", "the head is no part of the model"),
       ("gpt2/inner", "nanogpt", "n_inner is 40 in the config, and 4 × n_embd, 96, in the code"),
       ("gpt2/inner", "openai-gpt2", "n_inner is 40 in the config, and 4 × n_embd, 96, in the code"),

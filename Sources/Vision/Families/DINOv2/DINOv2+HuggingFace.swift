@@ -8,6 +8,8 @@ extension Dialect {
     let blocks = "\(model)encoder.layer.{i}."
     let gate = "encoder.blocks.{i}.feed_forward.gate.weight"
     let scale = "\(blocks)layer_scale1.lambda1"
+    // What stands here under a module of its own is DINOv3's.
+    let embeddings = "embeddings.patch_embeddings."
     let registers = "\(model)embeddings.register_tokens"
     return Dialect(
       name: "huggingface",
@@ -15,9 +17,7 @@ extension Dialect {
       rules: [
         .huggingFaceImageEncoder(
           model, norms: ["norm1": "attention_norm", "norm2": "feed_forward_norm"], maskAxes: 1),
-        .tensor(scale, .weight("encoder.blocks.{i}.attention_scale.weight")),
-        .tensor(
-          "\(blocks)layer_scale2.lambda1", .weight("encoder.blocks.{i}.feed_forward_scale.weight")),
+        .imageScales(blocks),
         .without(
           gate,
           .imageBlocks(blocks, ["mlp.fc1": "feed_forward.up", "mlp.fc2": "feed_forward.down"])),
@@ -27,7 +27,10 @@ extension Dialect {
         .rename("classifier", "classifier"),
       ],
       prefixes: [OptionalPrefix(text: model) { $0 != "\(Member.prefix)Model" }],
-      evidence: [Member.registers == nil ? .name(scale, without: registers) : .name(registers)])
+      evidence: [
+        Member.registers == nil
+          ? .name(scale, without: registers) : .name(registers, without: "\(embeddings)weight")
+      ])
   }
 }
 

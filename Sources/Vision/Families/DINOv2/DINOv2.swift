@@ -6,7 +6,9 @@ extension Family {
   /// DINOv2 with and without registers, and their dialects.
   package static let dinov2 = Family(
     members: [DINOv2<PlainDINOv2>.self, DINOv2<DINOv2WithRegisters>.self],
-    dialects: [.huggingFace(PlainDINOv2.self), .huggingFace(DINOv2WithRegisters.self)])
+    dialects: [
+      .huggingFace(PlainDINOv2.self), .timmDINOv2, .huggingFace(DINOv2WithRegisters.self),
+    ])
 }
 
 /// What members of the family differ in.
@@ -46,7 +48,7 @@ public struct DINOv2<Member: DINOv2Member>: ImageEncoder {
     let hasMask =
       registers != nil || config.flag("use_mask_token", default: true, on: .weights)
     var head = config.imageHead(Self.classes, isStored: isStored)
-    head.readsPatches = true
+    head.summary = .firstAndPatches
     // What is no count of units is no network, and a config that says so has faults already or gets one.
     let product = Double(sizes.width) * ratio
     let whole = (1...Double(1 << 40)).contains(product) ? Int(product) : 0
@@ -59,7 +61,7 @@ public struct DINOv2<Member: DINOv2Member>: ImageEncoder {
       width: sizes.width,
       embedding: ImageEmbeddingForm(
         channels: sizes.channels, image: sizes.image, patch: sizes.patch,
-        registers: registers ?? 0,
+        registers: registers,
         masking: !hasMask ? .none : head.task == .base ? .token : .unread),
       blocks: sizes.blocks(
         FeedForwardForm(

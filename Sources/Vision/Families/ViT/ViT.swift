@@ -6,7 +6,11 @@ extension Family {
   /// The Vision Transformer, its members and their dialects.
   package static let vit = Family(
     members: [ViT<PlainViT>.self, ViT<DeiT>.self],
-    dialects: [.huggingFace(PlainViT.self), .huggingFace(DeiT.self)])
+    configNames: ["config.json"],
+    dialects: [
+      .huggingFace(PlainViT.self), .timm(PlainViT.self), .googleViT, .huggingFace(DeiT.self),
+      .timm(DeiT.self),
+    ])
 }
 
 /// What members of the family differ in.
