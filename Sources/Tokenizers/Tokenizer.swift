@@ -41,8 +41,23 @@ public struct Tokenizer: Sendable {
   public func encode(
     _ text: String, pair: String? = nil, addsSpecial: Bool = true
   ) throws(CheckpointError) -> TokenizedText {
-    var encodings = [try encode(text, sequence: 0)]
-    if let pair { encodings.append(try encode(pair, sequence: 1)) }
+    var memory = Memory()
+    return try encode(text, pair: pair, addsSpecial: addsSpecial, &memory)
+  }
+
+  /// What is kept of words from one text to the next: many short texts are encoded faster with it.
+  public struct Memory: Sendable {
+    var words = BytePairModel.Memory()
+
+    public init() {}
+  }
+
+  /// The same with what this tokenizer has kept of other texts.
+  public func encode(
+    _ text: String, pair: String? = nil, addsSpecial: Bool = true, _ memory: inout Memory
+  ) throws(CheckpointError) -> TokenizedText {
+    var encodings = [try encode(text, sequence: 0, &memory)]
+    if let pair { encodings.append(try encode(pair, sequence: 1, &memory)) }
     let added = addsSpecial ? postProcessor?.addedCount(isPair: pair != nil) ?? 0 : 0
     try truncation?.apply(&encodings, added: added)
     if let postProcessor {
@@ -61,7 +76,9 @@ public struct Tokenizer: Sendable {
     return whole
   }
 
-  private func encode(_ text: String, sequence: Int) throws(CheckpointError) -> TokenizedText {
+  private func encode(
+    _ text: String, sequence: Int, _ memory: inout Memory
+  ) throws(CheckpointError) -> TokenizedText {
     let bytes = Array(text.utf8)
     guard bytes.count <= Self.longestText else {
       throw CheckpointError(
@@ -70,7 +87,7 @@ public struct Tokenizer: Sendable {
     var text = CutText(bytes)
     try added.extract(from: &text, normalizer)
     try cut(&text)
-    return try tokens(text, sequence: Int8(sequence))
+    return try tokens(text, sequence: Int8(sequence), &memory.words)
   }
 
   /// Cuts a text into words. Where a word is bytes to the model, they are left as they are, instead of being
@@ -88,10 +105,11 @@ public struct Tokenizer: Sendable {
     try steps.last?.cutBytes(&text)
   }
 
-  private func tokens(_ text: CutText, sequence: Int8) throws(CheckpointError) -> TokenizedText {
+  private func tokens(
+    _ text: CutText, sequence: Int8, _ memory: inout BytePairModel.Memory
+  ) throws(CheckpointError) -> TokenizedText {
     var encoding = TokenizedText(tokens: [])
     encoding.tokens.reserveCapacity(text.text.bytes.count / 3)
-    var memory = BytePairModel.Memory()
     var symbols: [Symbol] = []
     var pieces: [UnigramModel.Piece] = []
     var word: Int32 = 0

@@ -69,7 +69,9 @@ struct Tokens: Verb {
       if common.json {
         report.printJSON()
       } else if common.quiet {
-        standardOutput(encoding.ids.map { "\($0)" }.joined(separator: " "))
+        var shown = ""
+        append(encoding.ids, to: &shown)
+        standardOutput(shown)
       } else {
         report.printTable()
       }
@@ -82,17 +84,33 @@ struct Tokens: Verb {
   private func encodeLines(_ text: String, _ found: FoundTokenizer) throws(CheckpointError) {
     var texts = text.utf8.split(separator: 10, omittingEmptySubsequences: false)
     if texts.last?.isEmpty == true { texts.removeLast() }
+    var memory = Tokenizer.Memory()
+    var shown = ""
+    defer { standardOutput(shown, terminator: "") }
     for line in texts {
       let line = String(Substring(line))
-      let encoding = try found.tokenizer.encode(line, addsSpecial: !noSpecial)
+      let encoding = try found.tokenizer.encode(line, addsSpecial: !noSpecial, &memory)
       if common.json {
         let report = TokensReport(
           tokenizer: found.tokenizer, file: displayed(found.file), encoding: encoding,
           texts: [line])
-        standardOutput(report.json.text())
+        shown += report.json.text()
       } else {
-        standardOutput(encoding.ids.map { "\($0)" }.joined(separator: " "))
+        append(encoding.ids, to: &shown)
       }
+      shown += "\n"
+      if shown.utf8.count > 1 << 16 {
+        standardOutput(shown, terminator: "")
+        shown = ""
+      }
+    }
+  }
+
+  /// Adds ids to a text, with a space between two.
+  private func append(_ ids: [Int], to text: inout String) {
+    for (index, id) in ids.enumerated() {
+      if index > 0 { text += " " }
+      text += String(id)
     }
   }
 }

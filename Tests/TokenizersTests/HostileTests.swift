@@ -105,6 +105,50 @@ import Tokenizers
     #expect(throws: CheckpointError.self) { try Tokenizer(ranks: Array(text.utf8), name: "gpt2") }
   }
 
+  @Test func `vocabularies of too many words, or bytes, are refused`() throws {
+    let most = 1 << 20
+    let lines = [UInt8](repeating: 10, count: most)
+    _ = try Tokenizer(wordPieces: lines, settings: nil)
+    let long = String(repeating: "a", count: 60_000)
+    let pieces = (0..<300).map { #"["\#(long)\#($0)",-1]"# }.joined(separator: ",")
+    let words = (0..<300).map { #""\#(long)\#($0)":\#($0)"# }.joined(separator: ",")
+    let added = (0..<300).map { #"{"id":\#($0),"content":"\#(long)\#($0)"}"# }
+    let refused: [() throws -> Void] = [
+      { _ = try Tokenizer(wordPieces: lines + [10], settings: nil) },
+      {
+        let word = String(repeating: "YWFh", count: 30_000)
+        _ = try Tokenizer(ranks: Array("\(word) 0".utf8), name: "gpt2")
+      },
+      {
+        let pairs = Array(String(repeating: "a a\n", count: 2 * most + 1).utf8)
+        _ = try Tokenizer(words: Array(#"{"a":0,"aa":1}"#.utf8), merges: pairs, settings: nil)
+      },
+      {
+        _ = try Tokenizer(
+          tokenizerJSON: file(model: #"{"type":"Unigram","unk_id":0,"vocab":[\#(pieces)]}"#))
+      },
+      {
+        _ = try Tokenizer(
+          tokenizerJSON: file(
+            model: #"{"type":"WordLevel","unk_token":"x","vocab":{\#(words)}}"#))
+      },
+      {
+        _ = try Tokenizer(
+          tokenizerJSON: file(#","added_tokens":[\#(added.joined(separator: ","))]"#))
+      },
+      {
+        let piece = [UInt8](long.utf8)
+        let length: [UInt8] = [0xE0, 0xD4, 0x03]
+        let field: [UInt8] = [0x0A, 0xE4, 0xD4, 0x03, 0x0A] + length + piece
+        _ = try Tokenizer(sentencePiece: Array(repeatElement(field, count: 300).joined()))
+      },
+    ]
+    for (index, read) in refused.enumerated() {
+      let error = #expect(throws: CheckpointError.self, "\(index)") { try read() }
+      #expect(error?.description.contains("the limit is") == true, "\(index)")
+    }
+  }
+
   @Test func `ranks without a known way to cut are not supported`() {
     let error = #expect(throws: CheckpointError.self) {
       try Tokenizer(ranks: Array("YQ== 0\n".utf8), name: "mine.tiktoken")

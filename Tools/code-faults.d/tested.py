@@ -3,6 +3,17 @@ the right code, the code with FAULT, and what the suites' names match. The right
 
 CERTIFICATE = "TransformerKit/Proving/Certificate/CertificateCheck.swift"
 
+SPLIT = "Containers/Formats/GGUF/GGUFSplit.swift"
+LAYOUT = "Containers/Formats/GGUF/GGUFLayout.swift"
+ORDER = "Containers/Formats/GGUF/GGUFByteOrder.swift"
+SWAPPED = "Containers/Formats/GGUF/SwappedBlocks.swift"
+PLAN = "Containers/Writing/WritePlan.swift"
+PIECES = "TransformerKit/Converting/Tokenizers/GGUFTokenizer+Pieces.swift"
+PIECES_BACK = "TransformerKit/Converting/Tokenizers/HuggingFaceTokenizer+Pieces.swift"
+SPLITS = "GGUFSplitTests"
+READING = "GGUFReadingTests"
+WORDS = "GGUFTokenizerTests"
+
 TESTED = [
     # Codecs.
     ("halves of a byte exchanged (MXFP4)", "Codecs/MXFP4.swift",
@@ -72,4 +83,84 @@ TESTED = [
     ("states of stages not compared", "TransformerKit/Comparing/PairCheck.swift",
      "let states = differingStates(passA.states, passB.states)",
      "let states = FAULT ? [] : differingStates(passA.states, passB.states)", "PairTests"),
+    # GGUF in several files.
+    ("files numbered backwards", PLAN, "number: number, count: shards.count,",
+     "number: FAULT ? shards.count - 1 - number : number, count: shards.count,", SPLITS),
+    ("a file's tensors counted for all", PLAN, "tensorCount: contents.tensors.count)\n    return shard",
+     "tensorCount: FAULT ? shard.tensors.count : contents.tensors.count)\n    return shard", SPLITS),
+    ("head of a file not counted", PLAN, "size = heads[min(1, shards.count)]",
+     "size = FAULT ? 0 : heads[min(1, shards.count)]", SPLITS),
+    ("largest file ignored", PLAN, "cost > limit - size {", "cost > limit - size && !FAULT {", SPLITS),
+    ("a model's key-values in each file", LAYOUT, "var values = (place?.number ?? 0) == 0 ?",
+     "var values = FAULT || (place?.number ?? 0) == 0 ?", SPLITS),
+    ("an old place kept", LAYOUT, "let gone = [GGUF.alignmentKey] + GGUFPlace.keys",
+     "let gone = [GGUF.alignmentKey] + (FAULT ? [] : GGUFPlace.keys)", SPLITS),
+    ("a tensor in two files", SPLIT, "if let other = files.updateValue(name, forKey: tensor.name) {",
+     "if let other = files.updateValue(name, forKey: tensor.name), !FAULT {", SPLITS),
+    ("tensors of all files not counted", SPLIT, "expected != parts.whole.tensors.count {",
+     "expected != parts.whole.tensors.count, !FAULT {", SPLITS),
+    ("files of two models by their count of tensors", SPLIT, "count != expected else {",
+     "count != expected, !FAULT else {", SPLITS),
+    ("files of two models by their key-values", SPLIT, "other != value {", "other != value, !FAULT {", SPLITS),
+    ("a file of another number", SPLIT, "guard let own, own.number == number,",
+     "guard let own, FAULT || own.number == number,", SPLITS),
+    ("a file of another count", SPLIT, "own.count == place.count else", "FAULT || own.count == place.count else", SPLITS),
+    ("files that are not there", SPLIT, "guard !missing.isEmpty else { return }",
+     "guard !missing.isEmpty, !FAULT else { return }", SPLITS),
+    # GGUF for big-endian machines.
+    ("tensors not turned round", LAYOUT, "bytes = unit == 1 ?", "bytes = unit == 1 || FAULT ?", READING),
+    ("narrow numbers not turned round", ORDER, "kind.width ?? 8))\n      return isBigEndian ?",
+     "kind.width ?? 8))\n      return isBigEndian && !FAULT ?", READING),
+    ("floats of 64 bits turned round twice", ORDER, "bytes(number.bitPattern)",
+     "bytes(FAULT ? number.bitPattern.byteSwapped : number.bitPattern)", READING),
+    ("numbers of lists not turned round", ORDER, "swappedNumbers(take(count * width, &rest), width)",
+     "FAULT ? Array(take(count * width, &rest)) : swappedNumbers(take(count * width, &rest), width)", READING),
+    ("lengths in lists not turned round", ORDER, "bytes(length) + take(", "bytes(FAULT ? length.byteSwapped : length) + take(",
+     READING),
+    ("minimum of a block not turned round (Q4_K)", SWAPPED, "case .q4k: [0, 2]", "case .q4k: FAULT ? [0] : [0, 2]", READING),
+    ("scale of a block not turned round (Q6_K)", SWAPPED, "case .q6k: [208]", "case .q6k: FAULT ? [] : [208]", READING),
+    ("scale of a block not turned round (Q8_0)", SWAPPED, "case .q10, .q40, .q80: [0]",
+     "case .q10, .q40, .q80: FAULT ? [] : [0]", READING),
+    # Tokenizers of BERT and T5 in GGUF.
+    ("the unknown word of BERT of a kind of its own", PIECES, "where kinds[id] == .unknown { kinds[id] = .control }",
+     "where kinds[id] == .unknown && !FAULT { kinds[id] = .control }", WORDS),
+    ("marks of what goes on kept", PIECES, "String(word.dropFirst(2))", "String(word.dropFirst(FAULT ? 0 : 2))", WORDS),
+    ("marks before control words", PIECES, "if kinds[id] == .control { return word }",
+     "if kinds[id] == .control, !FAULT { return word }", WORDS),
+    ("letters made small or not (to GGUF)", PIECES, ".bool(isSmall)))", ".bool(isSmall != FAULT)))", WORDS),
+    ("first and last word exchanged", PIECES, '"cls": around.first, "sep": around.last',
+     '"cls": FAULT ? around.last : around.first, "sep": FAULT ? around.first : around.last', WORDS),
+    ("another pre-tokenizer of BERT", PIECES, 'tokenizer["pre_tokenizer"]?["type"]?.string == "BertPreTokenizer",',
+     'FAULT || tokenizer["pre_tokenizer"]?["type"]?.string == "BertPreTokenizer",', WORDS),
+    ("controls not cleaned", PIECES, 'normalizer?["clean_text"]?.bool == true,',
+     'FAULT || normalizer?["clean_text"]?.bool == true,', WORDS),
+    ("Chinese characters not set apart", PIECES, 'normalizer?["handle_chinese_chars"]?.bool == true,',
+     'FAULT || normalizer?["handle_chinese_chars"]?.bool == true,', WORDS),
+    ("another mark of what goes on", PIECES, 'guard model["continuing_subword_prefix"]?.string == "##",',
+     'guard FAULT || model["continuing_subword_prefix"]?.string == "##",', WORDS),
+    ("bytes of Unigram lost", PIECES, 'model["byte_fallback"]?.bool != true', 'FAULT || model["byte_fallback"]?.bool != true',
+     WORDS),
+    ("scores lost", PIECES, "return .double(scores[id])", "return .double(FAULT ? 0 : scores[id])", WORDS),
+    ("space before a text or not (to GGUF)", PIECES, ".bool(cutting.hasSpaceBefore)", ".bool(cutting.hasSpaceBefore != FAULT)",
+     WORDS),
+    ("spaces removed or not (to GGUF)", PIECES, ".bool(cutting.removesSpaces)", ".bool(cutting.removesSpaces != FAULT)", WORDS),
+    ("table of characters lost (to GGUF)", PIECES, "characterMap = cutting.characterMap\n",
+     "characterMap = FAULT ? [] : cutting.characterMap\n", WORDS),
+    ("scheme of spaces not known", PIECES, "default: return nil\n    }\n  }\n\n  private static func steps",
+     "default: if !FAULT { return nil }\n    }\n  }\n\n  private static func steps", WORDS),
+    ("letters made small or not (from GGUF)", PIECES_BACK, '"lowercase": .bool(isSmall)', '"lowercase": .bool(isSmall != FAULT)',
+     WORDS),
+    # Tokenizers.
+    ("scores read to the nearest number", "Tokenizers/Files/VocabularyReader.swift",
+     "let score = serdeNumber(json.bytes[values[1]])",
+     "let score = FAULT ? Double(String(decoding: json.bytes[values[1]], as: UTF8.self)) : serdeNumber(json.bytes[values[1]])",
+     "TokenizersTests"),
+    ("an added token that begins in another one lost", "Tokenizers/Text/AddedTokens.swift",
+     "guard start < stop else { continue }", "guard start < stop, !FAULT || start >= done else { continue }", "TokenizersTests"),
+    ("words of a vocabulary not counted", "Tokenizers/Files/VocabularyLimit.swift", "words += 1", "words += FAULT ? 0 : 1",
+     "TokenizersTests"),
+    ("bytes of a vocabulary not counted", "Tokenizers/Files/VocabularyLimit.swift", "bytes += length", "bytes += FAULT ? 0 : length",
+     "TokenizersTests"),
+    ("merges not counted", "Tokenizers/Files/VocabularyReader.swift", "guard rank < most else", "guard FAULT || rank < most else",
+     "TokenizersTests"),
 ]

@@ -1,21 +1,26 @@
-"""Compares `tfinspect tokens` with tokenizers, or sentencepiece, on random texts.
+"""Compares `tfinspect tokens` with tokenizers, sentencepiece or tiktoken, on random texts.
 
-    python Tools/oracle/tokenizer_differential.py FILE... [--lines 1000] [--seed 1]
+    python Tools/oracle/tokenizer_differential.py FILE... [--lines 1000000] [--seed 1]
 
-FILE is a tokenizer.json, or a sentencepiece model. Texts are in sixty scripts, with emoji, controls, NUL, marks that
-stand alone, spaces of every kind, and the file's own words. Ids and offsets have to be equal. Needs the release
-build, tokenizers 0.23 and sentencepiece.
+FILE is a tokenizer.json, a sentencepiece model, or a list of ranks whose name says how texts are cut (gpt2, cl100k,
+o200k). Texts are lines in sixty scripts, with emoji, controls, NUL, marks that stand alone, spaces of every kind,
+and the files' own words; they depend on the files and the seed alone. The ids of every line have to be equal, and
+the offsets of every --offsets'th one (tiktoken has none); so have those of texts of forty lines, ends of lines
+among them. Needs the release build and what requirements-tokenizers.txt names.
 """
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-TFINSPECT = Path(__file__).resolve().parents[2] / ".build/release/tfinspect"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+BIN = Path(__file__).resolve().parents[2] / ".build/release"
+CHUNK, LONG, LONG_TEXTS = 20_000, 40, 2
 SCRIPTS = [
     (0x20, 0x7E), (0xA0, 0x24F), (0x300, 0x36F), (0x370, 0x3FF), (0x400, 0x52F), (0x530, 0x58F),
     (0x590, 0x5FF), (0x600, 0x6FF), (0x700, 0x74F), (0x780, 0x7BF), (0x7C0, 0x7FF), (0x900, 0x97F),
@@ -61,7 +66,7 @@ def text(words):
 
 
 def library(file):
-    """The words of a file, and a function from a text to ids and offsets."""
+    """The words of a file, and a function from a text to ids and offsets, and what offsets count."""
     if file.suffix == ".json":
         from tokenizers import Tokenizer
 
@@ -69,48 +74,105 @@ def library(file):
 
         def encode(line):
             e = tokenizer.encode(line)
-            return [[i, list(o)] for i, o in zip(e.ids, e.offsets)]
+            return e.ids, e.offsets
 
         return list(tokenizer.get_vocab()), encode, "characters"
+    if file.suffix == ".tiktoken":
+        return ranks(file)
     from sentencepiece import SentencePieceProcessor
 
     processor = SentencePieceProcessor(model_file=str(file))
 
     def encode_pieces(line):
         pieces = processor.encode(line, return_type="proto").pieces
-        return [[p.id, [p.begin, p.end]] for p in pieces]
+        return [p.id for p in pieces], [(p.begin, p.end) for p in pieces]
 
     return [processor.id_to_piece(i) for i in range(len(processor))], encode_pieces, "bytes"
 
 
-def differences(file, count):
-    words, encode, offsets = library(file)
-    lines = [text(words).replace("\n", " ") for _ in range(count)]
-    with tempfile.NamedTemporaryFile("wb", suffix=".txt") as corpus:
-        corpus.write("".join(line + "\n" for line in lines).encode())
-        corpus.flush()
-        command = [TFINSPECT, "tokens", file, "--text-file", corpus.name, "--lines", "--json"]
-        shown = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\n")
-    for line, given in zip(lines, shown, strict=False):
-        own = [[t["id"], t[offsets] or [0, 0]] for t in json.loads(given)["tokens"]]
-        if own != encode(line):
-            yield line, own, encode(line)
+def ranks(file):
+    import base64
+
+    import tiktoken
+    from tokenizer_files import CL100K, GPT2, O200K
+
+    cuts = {"gpt2": GPT2, "cl100k": CL100K, "o200k": O200K}
+    cut = next(cut for name, cut in cuts.items() if name in file.name)
+    lines = (line.split() for line in file.read_bytes().splitlines())
+    words = {base64.b64decode(word): int(rank) for word, rank in lines}
+    encoding = tiktoken.Encoding(file.name, pat_str=cut, mergeable_ranks=words, special_tokens={})
+    texts = [word.decode(errors="ignore") for word in words]
+    return texts, lambda line: (encoding.encode_ordinary(line), None), None
+
+
+def tokens(command, corpus, lines, *options):
+    """Starts the command, with a tokenizer, on some lines."""
+    corpus.write_bytes("".join(line + "\n" for line in lines).encode())
+    command = [*command, "--text-file", corpus, *options]
+    # What it prints may be more than a pipe holds while the library is still at work.
+    shown = open(corpus.with_suffix(".out"), "wb+")
+    return subprocess.Popen(command, stdout=shown), shown
+
+
+def printed(started):
+    process, shown = started
+    if process.wait():
+        raise SystemExit(f"tfinspect ended with {process.returncode}")
+    with shown:
+        shown.seek(0)
+        return shown.read().decode().split("\n")[:-1]
+
+
+def differences(file, tfinspect, corpus, every, scratch):
+    """Texts of which ids or offsets are not equal: the text, what is here and what is there."""
+    _, encode, counted = library(file)
+    command = [tfinspect, "tokens", file]
+    with open(corpus, encoding="utf-8", newline="\n") as lines:
+        lines = iter(lines)
+        while chunk := [line.rstrip("\n") for _, line in zip(range(CHUNK), lines, strict=False)]:
+            started = tokens(command, scratch / "lines.txt", chunk, "--lines", "-q")
+            theirs = [encode(line) for line in chunk]
+            some = range(0, len(chunk), every) if counted else range(0)
+            more = tokens(command, scratch / "some.txt", [chunk[i] for i in some], "--lines", "--json")
+            for line, given, (ids, _) in zip(chunk, printed(started), theirs, strict=True):
+                if given != " ".join(map(str, ids)):
+                    yield line, given, ids
+            for index, given in zip(some, printed(more), strict=True):
+                ids, offsets = theirs[index]
+                own = [(t["id"], tuple(t[counted] or (0, 0))) for t in json.loads(given)["tokens"]]
+                if own != list(zip(ids, map(tuple, offsets), strict=True)):
+                    yield chunk[index], own, list(zip(ids, offsets, strict=True))
+            for start in range(0, LONG * LONG_TEXTS, LONG):
+                text = "".join(line + "\n" for line in chunk[start : start + LONG])
+                given = printed(tokens(command, scratch / "text.txt", chunk[start : start + LONG], "-q"))
+                ids, _ = encode(text)
+                if given != [" ".join(map(str, ids))]:
+                    yield text, given, ids
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--lines", type=int, default=1000)
+    parser.add_argument("--offsets", type=int, default=10, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bin", type=Path, default=BIN, metavar="DIR")
     options = parser.parse_args()
     random.seed(options.seed)
     total = 0
-    for file in options.files:
-        found = list(differences(file, options.lines))
-        total += len(found)
-        print(f"{file}: {len(found)} of {options.lines} texts differ")
-        for line, own, theirs in found[:3]:
-            print(f"  {line!a}\n    here  {own}\n    there {theirs}")
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder, "corpus")
+        words = sorted({word for file in options.files for word in library(file)[0]})
+        with open(corpus, "w", encoding="utf-8", newline="\n") as lines:
+            for _ in range(options.lines):
+                lines.write(text(words).replace("\n", " ") + "\n")
+        for file in options.files:
+            found = list(
+                differences(file, options.bin / "tfinspect", corpus, options.offsets, Path(folder)))
+            total += len(found)
+            print(f"{file}: {len(found)} differences in {options.lines} texts", flush=True)
+            for line, own, theirs in found[:3]:
+                print(f"  {line!a}\n    here  {own}\n    there {theirs}", flush=True)
     return 1 if total else 0
 
 

@@ -10,6 +10,7 @@ differ from those that are committed, and then so do the expected tokens beside 
 
 import base64
 import json
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -248,6 +249,65 @@ def unigrams(charsmap):
     yield "unigram-bytes", Tokenizer.from_str(json.dumps(known))
 
 
+def overlaps():
+    """Added tokens that take spaces around them which are a part of others."""
+    tokenizer = Tokenizer(M.WordLevel({"<unk>": 0, "x": 1, "the": 2}, unk_token="<unk>"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = N.Replace("q", "qq"), P.WhitespaceSplit()
+    tokenizer.add_tokens([
+        AddedToken("foo", rstrip=True, normalized=False), AddedToken(" bar", normalized=False),
+        AddedToken("  ", normalized=False),
+        AddedToken("baz", lstrip=True, rstrip=True, normalized=False),
+        AddedToken("\t\t", single_word=True, normalized=False), AddedToken("q x", normalized=True),
+    ])
+    return tokenizer
+
+
+def overlaps_of(tokenizer):
+    parts = ["foo", " bar", "  ", "baz", " ", "\t\t", "x", "q", "q x", "the", "\n"]
+    source = random.Random(2)
+    for _ in range(60):
+        text = "".join(source.choices(parts, k=source.randint(2, 9)))
+        try:
+            e = tokenizer.encode(text)
+        except BaseException:  # the library panics where a token would end before it begins
+            continue
+        yield dict(text=text, pair=None, special=True, ids=e.ids, offsets=e.offsets,
+                   words=e.word_ids, types=e.type_ids, mask=e.special_tokens_mask,
+                   attention=e.attention_mask, tokens=e.tokens, decoded=tokenizer.decode(e.ids))
+
+
+TIES = 26
+
+
+def near_ties():
+    """Pieces of which two ways have nearly the same score: the last bit of a score, as tokenizers reads it from
+    the file, says which is taken. Each letter x has `x`, `xx` and a piece before them."""
+    source = random.Random(1)
+    vocab = [["<unk>", -30.0], ["▁", -3.0]]
+    for number in range(TIES):
+        letter, before = chr(ord("a") + number), chr(ord("A") + number)
+        while True:
+            first, one, two = (-source.uniform(4, 12) for _ in range(3))
+            if (first + one) + two != (first + two) + one:
+                break
+        vocab += [[before, first], [letter, one], [letter * 2, two]]
+    made = dict(
+        version="1.0", truncation=None, padding=None, added_tokens=[], normalizer=None,
+        pre_tokenizer=None, post_processor=None, decoder=None,
+        model=dict(type="Unigram", unk_id=0, vocab=vocab),
+    )
+    return json.dumps(made, ensure_ascii=False)
+
+
+def ties_of(tokenizer):
+    """Each text is one pair of ways; all of them together are the last."""
+    texts = [f"{chr(ord('A') + n)}{chr(ord('a') + n) * 3}" for n in range(TIES)]
+    for text in [*texts, "".join(texts)]:
+        e = tokenizer.encode(text)
+        yield dict(text=text, pair=None, special=True, ids=e.ids, offsets=e.offsets,
+                   decoded=tokenizer.decode(e.ids))
+
+
 def cases():
     for text in TEXTS:
         yield text, None, True
@@ -369,6 +429,12 @@ def main():
         lines = (f"{base64.b64encode(word).decode()} {rank}\n" for word, rank in ranks.items())
         (path / f"{name}.tiktoken").write_text("".join(lines))
         write(path, expected_of_ranks(encoding))
+    path = folder("added-overlaps")
+    (path / "tokenizer.json").write_text(overlaps().to_str(pretty=False))
+    write(path, overlaps_of(overlaps()))
+    path = folder("unigram-ties")
+    (path / "tokenizer.json").write_text(near_ties())
+    write(path, ties_of(Tokenizer.from_file(str(path / "tokenizer.json"))))
     old_files()
 
 

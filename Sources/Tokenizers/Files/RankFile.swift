@@ -33,12 +33,12 @@ extension Tokenizer {
   ///   - name: its name.
   /// - Throws: `CheckpointError`: malformed, or unsupported if it is not known how texts are cut.
   public init(ranks bytes: [UInt8], name: String) throws(CheckpointError) {
-    var words = WordTable(capacity: bytes.count / 16)
+    var words = WordTable(capacity: min(bytes.count / 16, VocabularyLimit.mostWords))
     var ranks: [Int32] = []
-    var position = 0
-    for line in bytes.split(separator: 10, omittingEmptySubsequences: false) {
-      defer { position += line.count + 1 }
-      guard !line.isEmpty, line != [13] else { continue }
+    var limit = VocabularyLimit()
+    try VocabularyReader.visitLines(bytes) { (range) throws(CheckpointError) in
+      let (line, position) = (bytes[range], range.lowerBound)
+      guard !line.isEmpty, line != [13] else { return }
       let parts = line.split(separator: 0x20)
       guard parts.count == 2, let word = decodeBase64(Array(parts[0])), !word.isEmpty,
         let rank = Int(String(decoding: parts[1].filter { $0 != 13 }, as: UTF8.self)),
@@ -47,6 +47,7 @@ extension Tokenizer {
         throw CheckpointError(
           .malformed("a line is no word in base64 with its rank"), offset: position)
       }
+      try limit.add(word.count, "word", position)
       guard words.add(word, id: rank) else {
         throw CheckpointError(.malformed("a word has two ranks"), offset: position)
       }

@@ -19,9 +19,6 @@ struct SentencePieceFile {
     var kind = Kind.normal
   }
 
-  /// The most pieces.
-  private static let mostPieces = 1 << 20
-
   private(set) var pieces: [Piece] = []
   /// 1 unigram, 2 byte pairs, 3 words, 4 characters.
   private(set) var algorithm = 1
@@ -37,16 +34,14 @@ struct SentencePieceFile {
   /// - Throws: `CheckpointError` if it is no such message.
   init(_ bytes: [UInt8]) throws(CheckpointError) {
     var reader = ProtobufReader(bytes, 0..<bytes.count)
+    var limit = VocabularyLimit()
     while let field = try reader.next() {
       guard case .bytes(let range) = field.value else { continue }
       switch field.number {
       case 1:
-        guard pieces.count < Self.mostPieces else {
-          throw CheckpointError(
-            .limitExceeded(
-              "the number of pieces", limit: Self.mostPieces, found: pieces.count + 1))
-        }
-        pieces.append(try Self.piece(bytes, range))
+        let piece = try Self.piece(bytes, range)
+        try limit.add(piece.text.count, "piece", range.lowerBound)
+        pieces.append(piece)
       case 2: try readTrainer(bytes, range)
       case 3: try readNormalizer(bytes, range)
       default: break
@@ -73,12 +68,6 @@ struct SentencePieceFile {
         piece.kind = kind
       default: break
       }
-    }
-    guard piece.text.count <= WordTable.longestWord else {
-      throw CheckpointError(
-        .limitExceeded(
-          "the length of a piece", limit: WordTable.longestWord, found: piece.text.count),
-        offset: range.lowerBound)
     }
     guard (try? UTF8Span(validating: piece.text.span)) != nil, !piece.score.isNaN else {
       throw CheckpointError(

@@ -113,6 +113,7 @@ struct TokenizerFile {
       return []
     }
     var tokens: [AddedToken] = []
+    var limit = VocabularyLimit()
     let isList = try json.visitElements(range) { (element) throws(CheckpointError) in
       let fields = FileFields(
         try Self.parse(json.bytes, element), "added_tokens[\(tokens.count)]")
@@ -123,9 +124,7 @@ struct TokenizerFile {
           .limitExceeded(
             "the number of added tokens", limit: Self.mostAdded, found: tokens.count + 1))
       }
-      guard content.utf8.count <= WordTable.longestWord else {
-        throw fields.fault("content", "is longer than \(WordTable.longestWord) bytes")
-      }
+      try limit.add(content.utf8.count, "added token", element.lowerBound)
       let special = try fields.bool("special", false)
       let id = try fields.count("id")
       tokens.append(

@@ -14,24 +14,17 @@ struct VocabularyReader {
 
   /// An object of words and their ids.
   func words(_ range: Range<Int>) throws(CheckpointError) -> WordTable {
-    var words = WordTable(capacity: range.count / 16)
+    var words = WordTable(capacity: min(range.count / 16, VocabularyLimit.mostWords))
+    var limit = VocabularyLimit()
     let isObject = try json.visitMembers(range) { (key, value) throws(CheckpointError) in
       guard let word = json.text(key), let id = number(value), id < Int(Int32.max) else {
         throw fault("a word's id is no number below \(Int32.max)", key.lowerBound)
       }
-      try check(word, key.lowerBound)
+      try limit.add(word.count, "word", key.lowerBound)
       words.add(word, id: id)
     }
     guard isObject else { throw fault("the vocabulary is no object", range.lowerBound) }
     return words
-  }
-
-  private func check(_ word: [UInt8], _ offset: Int) throws(CheckpointError) {
-    guard word.count <= WordTable.longestWord else {
-      throw CheckpointError(
-        .limitExceeded("the length of a word", limit: WordTable.longestWord, found: word.count),
-        offset: offset)
-    }
   }
 
   private func number(_ range: Range<Int>) -> Int? {
@@ -58,18 +51,13 @@ struct VocabularyReader {
     _ range: Range<Int>
   ) throws(CheckpointError) -> (pieces: [[UInt8]], scores: [Double]) {
     var (pieces, scores): ([[UInt8]], [Double]) = ([], [])
+    var limit = VocabularyLimit()
     let isList = try json.visitElements(range) { (element) throws(CheckpointError) in
       var values: [Range<Int>] = []
       guard try json.visitElements(element, { values.append($0) }), values.count == 2,
-        let piece = json.text(values[0]), let score = Double(String(json.bytes, values[1])),
-        score.isFinite
+        let piece = json.text(values[0]), let score = serdeNumber(json.bytes[values[1]])
       else { throw fault("a piece is no text with its score", element.lowerBound) }
-      try check(piece, element.lowerBound)
-      guard pieces.count < JSONScanner.maximumMembers else {
-        throw CheckpointError(
-          .limitExceeded(
-            "the number of pieces", limit: JSONScanner.maximumMembers, found: pieces.count + 1))
-      }
+      try limit.add(piece.count, "piece", element.lowerBound)
       pieces.append(piece)
       scores.append(score)
     }
@@ -81,9 +69,10 @@ struct VocabularyReader {
   func pairs(
     _ range: Range<Int>, _ words: WordTable, prefix: [UInt8]
   ) throws(CheckpointError) -> PairTable {
-    var pairs = PairTable(capacity: range.count / 16)
+    var pairs = PairTable(capacity: min(range.count / 16, PairTable.most))
     var rank: Int32 = 0
     let isList = try json.visitElements(range) { (element) throws(CheckpointError) in
+      try PairTable.check(rank, element.lowerBound)
       guard let (left, right) = two(element) ?? json.text(element).flatMap(Self.split) else {
         throw fault("a merge is no pair of words", element.lowerBound)
       }
@@ -96,6 +85,18 @@ struct VocabularyReader {
     return pairs
   }
 
+  /// Shows the lines of a text, without what ends them; behind the last end there is none.
+  static func visitLines(
+    _ bytes: [UInt8], _ visit: (_ line: Range<Int>) throws(CheckpointError) -> Void
+  ) throws(CheckpointError) {
+    var start = 0
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: 10) ?? bytes.count
+      try visit(start..<end)
+      start = end + 1
+    }
+  }
+
   /// The two words of a line.
   static func split(_ line: [UInt8]) -> ([UInt8], [UInt8])? {
     let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
@@ -104,6 +105,17 @@ struct VocabularyReader {
 }
 
 extension PairTable {
+  /// The most pairs of a file.
+  static let most = 1 << 21
+
+  /// - Throws: `CheckpointError` if a file has a pair of this rank, counted from 0, too many.
+  static func check(_ rank: Int32, _ offset: Int) throws(CheckpointError) {
+    guard rank < most else {
+      throw CheckpointError(
+        .limitExceeded("the number of merges", limit: most, found: Int(rank) + 1), offset: offset)
+    }
+  }
+
   /// Adds a pair of words.
   ///
   /// - Returns: `false` if one of them, or what they become, is not in the vocabulary.

@@ -9,16 +9,18 @@ extension Tokenizer {
   ///     `tokenize_chinese_chars` and the special tokens.
   /// - Throws: `CheckpointError` if it is not valid UTF-8.
   public init(wordPieces bytes: [UInt8], settings: JSONValue?) throws(CheckpointError) {
-    var words = WordTable(capacity: bytes.count / 8)
-    var lines = bytes.split(separator: 10, omittingEmptySubsequences: false)
-    if lines.last?.isEmpty == true { lines.removeLast() }
+    var words = WordTable(capacity: min(bytes.count / 8, VocabularyLimit.mostWords))
     guard (try? UTF8Span(validating: bytes.span)) != nil else {
       throw CheckpointError(.malformed("not valid UTF-8"))
     }
-    for (id, line) in lines.enumerated() {
-      var line = line
-      while let last = line.last, [9, 10, 11, 12, 13, 32].contains(last) { line = line.dropLast() }
-      words.add(Array(line), id: id)
+    var limit = VocabularyLimit()
+    var id = 0
+    try VocabularyReader.visitLines(bytes) { (line) throws(CheckpointError) in
+      var word = bytes[line]
+      while let last = word.last, last == 32 || (9...13).contains(last) { word.removeLast() }
+      try limit.add(word.count, "word", line.lowerBound)
+      words.add(Array(word), id: id)
+      id += 1
     }
     func name(_ key: String, _ fallback: String) -> String {
       settings?[key]?.string ?? settings?[key]?["content"]?.string ?? fallback
@@ -66,12 +68,13 @@ extension Tokenizer {
     }
     let words = try VocabularyReader(CheckedJSON(bytes: bytes)).words(
       bytes.startOfValue..<bytes.count)
-    var pairs = PairTable(capacity: merges.count / 8)
-    var (rank, position): (Int32, Int) = (0, 0)
-    for line in merges.split(separator: 10, omittingEmptySubsequences: false) {
-      defer { position += line.count + 1 }
-      let line = line.last == 13 ? line.dropLast() : line
-      guard !line.isEmpty, !line.starts(with: "#version".utf8) else { continue }
+    var pairs = PairTable(capacity: min(merges.count / 8, PairTable.most))
+    var rank: Int32 = 0
+    try VocabularyReader.visitLines(merges) { (range) throws(CheckpointError) in
+      let position = range.lowerBound
+      let line = merges[range].last == 13 ? merges[range].dropLast() : merges[range]
+      guard !line.isEmpty, !line.starts(with: "#version".utf8) else { return }
+      try PairTable.check(rank, position)
       guard let (left, right) = VocabularyReader.split(Array(line)) else {
         throw CheckpointError(
           .malformed("a line of merges.txt is no pair of words"), offset: position)

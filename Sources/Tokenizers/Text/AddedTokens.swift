@@ -130,7 +130,8 @@ struct AddedTokens: Sendable {
       if token.takesRight {
         while stop < range.upperBound, isSpace(bytes, stop) { stop += scalarLength(bytes[stop]) }
       }
-      guard start < stop, start >= done else { continue }
+      // Spaces that the one before took may be a part of this one, too: then both have them.
+      guard start < stop else { continue }
       if done < start { result.append((done..<start, nil)) }
       result.append((start..<stop, id))
       done = stop
