@@ -104,7 +104,7 @@ import Testing
     let lines = transcript.recorded.stdout.split(separator: "\n")
     #expect(lines.count > 5)
     for line in lines where line.count > 40 {
-      #expect(!line.dropFirst(2).contains(" "), "\(line)")
+      #expect(!line.drop { $0 == " " }.contains(" "), "\(line)")
     }
   }
 }

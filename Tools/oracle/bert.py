@@ -278,7 +278,10 @@ CASES = {
     # Attention to an encoder's states, which are given, or not
     "cross_attention": Case(BertLMHeadModel, CROSSING, inputs=states_of_encoder),
     "cross_attention_base": Case(
-        BertModel, CROSSING, inputs=states_without_mask, keep=("last_hidden_state",)
+        BertModel,
+        CROSSING,
+        inputs=states_without_mask,
+        keep=("last_hidden_state", "pooler_output"),
     ),
     "cross_attention_alone": Case(BertLMHeadModel, CROSSING, keep=("logits",)),
     # To be refused

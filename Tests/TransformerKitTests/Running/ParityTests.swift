@@ -8,8 +8,12 @@ import TransformerKit
 /// BERT's cases whose golden leaves hidden states out. (Of the other families most do.)
 private let abridged: Set = [
   "bert/gelu_new", "bert/relu", "bert/silu", "bert/legacy_names", "bert/no_prefix",
-  "bert/eleven_layers", "bert/long",
+  "bert/eleven_layers", "bert/long", "bert/cross_attention_base", "bert/cross_attention_alone",
 ]
+
+/// Those with texts that are padding alone, whose positions weigh what they do not see by scores that 10¹⁰ less
+/// swallows in single precision.
+private let exactOnly: Set = ["t5/longt5"]
 
 /// The model computes what the original framework did, in every output and hidden state.
 @Suite struct ParityTests {
@@ -21,7 +25,8 @@ private let abridged: Set = [
     try check(name, limit: 1e-11, Double.self)
   }
 
-  @Test(arguments: goldenCases) func `in single precision`(_ name: String) throws {
+  @Test(arguments: goldenCases.filter { !exactOnly.contains($0) })
+  func `in single precision`(_ name: String) throws {
     try check(name, limit: 2e-5, Float.self)
   }
 
