@@ -1,6 +1,7 @@
 internal import CMalloc
 internal import Containers
 internal import Kernels
+internal import Synchronization
 public import TensorCore
 
 #if canImport(Glibc)
@@ -11,11 +12,13 @@ public import TensorCore
 
 /// Writes text to standard output.
 ///
-/// A reader that has gone away (`| head`) ends the process quietly; any other failure is an error.
+/// After a reader has gone away (`| head`) nothing more is written, and the command goes on: its exit code says what it
+/// found, whoever reads. Any other failure is an error.
 public func standardOutput(_ text: String, terminator: String = "\n") {
+  if readerIsGone.load(ordering: .relaxed) { return }
   let problem = write(text + terminator, to: STDOUT_FILENO)
   if problem == 0 { return }
-  if problem == EPIPE { terminate(.success) }
+  if problem == EPIPE { return readerIsGone.store(true, ordering: .relaxed) }
   standardError(
     "\(escaped(commandName)): cannot write to standard output: " + systemMessage(problem))
   terminate(.failed)
@@ -25,6 +28,9 @@ public func standardOutput(_ text: String, terminator: String = "\n") {
 public func standardError(_ text: String, terminator: String = "\n") {
   _ = write(text + terminator, to: STDERR_FILENO)
 }
+
+/// Whether nobody reads standard output any more.
+private let readerIsGone = Atomic(false)
 
 /// What the process was called as, without folders.
 private var commandName: String {

@@ -165,7 +165,10 @@ struct ConversionReport {
     let removed = plan.removed.map {
       "\(isDryRun ? "would remove" : "removed") \(escaped($0.name)): \(escaped($0.what))"
     }
-    return listed + others + otherLines + removed + notes.map { "note: \(escaped($0))" }
+    let kept = plan.kept.prefix(20).map { "left as it was in the target: \(escaped($0.name))" }
+    let more = plan.kept.count > 20 ? ["and \(plan.kept.count - 20) more in the target"] : []
+    let rest = notes.map { "note: \(escaped($0))" }
+    return listed + others + otherLines + removed + kept + more + rest
   }
 
   /// What the source's container holds that is no tensor, by name as far as they are few.
@@ -281,6 +284,7 @@ struct ConversionReport {
         conversion.source.others.map { ["name": .string($0.name), "what": .string($0.what)] }),
       "files_left_out": .array(conversion.leftOut(by: plan).map { $0.json }),
       "removed": .array(plan.removed.map { $0.json }),
+      "kept": .array(plan.kept.map { $0.json }),
     ]
     return .object((report.members ?? []) + codedMembers)
   }

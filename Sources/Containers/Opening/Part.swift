@@ -131,7 +131,11 @@ struct LooseShards {
     let few = missing.prefix(5).map { "\($0)" }.joined(separator: ", ")
     let more = missing.count > 5 ? " and \(missing.count - 5) more" : ""
     let rest =
-      missing.isEmpty ? "" : "; of the shards \(few)\(more) of \(count) are not there either"
+      switch missing.count {
+      case 0: ""
+      case 1: "; shard \(few) is not there either"
+      default: "; shards \(few)\(more) are not there either"
+      }
     return CheckpointError(
       .malformed(
         "the folder has \(names.count) of \(count) shards (\"\(names[0])\" …) without the index that joins"

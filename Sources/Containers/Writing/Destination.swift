@@ -95,9 +95,29 @@ extension CheckpointWriter {
       if written.contains(path) { continue }
       if let words = try WeightsInFolder.claim(of: path) {
         removed.append(Surroundings.Item(name.bytes, words))
+      } else if name.string == "modules.json" {
+        removed.append(Surroundings.Item(name.bytes, "a list of modules on another model"))
       }
     }
     return removed
+  }
+
+  /// What lies in the target when it is replaced, and stays: files and folders that nothing is written to, and that are
+  /// not removed.
+  func remainder(
+    writing files: [FilePath], removing removed: [Surroundings.Item]
+  ) throws(CheckpointError) -> [Surroundings.Item] {
+    guard isFolder, overwrite, destination.linkStatus != nil else { return [] }
+    let gone = Set(removed.map(\.bytes))
+    let written = Set(
+      files.map { file in
+        var place = file
+        while place.components.count > destination.components.count + 1 { place = place.parent }
+        return place
+      })
+    return try names(in: destination)
+      .filter { !written.contains(destination.appending($0)) && !gone.contains($0.bytes) }
+      .map { Surroundings.Item($0.bytes, "left as it was") }
   }
 
   /// Why the target has no place for a file of the source, or `nil` if it has.

@@ -25,9 +25,11 @@ public struct WritePlan: Sendable {
   public private(set) var files: [File] = []
   /// Files of the source that have no place in the target.
   public private(set) var leftOut: [Surroundings.Item] = []
-  /// Files in the folder that is replaced that are not written anew, and go: weights, indices and
-  /// configs, which would be taken for those of the new checkpoint.
+  /// Files in the folder that is replaced that are not written anew, and go: weights, indices,
+  /// configs and lists of modules, which would be taken for those of the new checkpoint.
   public private(set) var removed: [Surroundings.Item] = []
+  /// What lies in the folder that is replaced, and stays as it was.
+  public private(set) var kept: [Surroundings.Item] = []
   /// The config beside a single file that has the right bytes already, or must not be there.
   private var untouchedConfig: (path: FilePath, bytes: [UInt8]?)?
 
@@ -72,6 +74,7 @@ public struct WritePlan: Sendable {
     }
     try writer.checkFiles(files.map(\.path), besides: others.compactMap(\.path))
     removed = try writer.removals(writing: files.map(\.path))
+    kept = try writer.remainder(writing: files.map(\.path), removing: removed)
   }
 
   /// Where the config beside a single file is.

@@ -204,6 +204,13 @@ public struct ConfigReader {
     return found
   }
 
+  /// The objects in which something was asked for, and what was asked for in them, sorted.
+  var askedPaths: [[String]] {
+    let inside = known.filter { $0.count > 1 }
+    return (Set(inside.map { Array($0.dropLast()) }).union(inside))
+      .sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
   /// Fails if anything was wrong.
   ///
   /// - Throws: `CheckpointError`: malformed with every fault, else unsupported.

@@ -14,6 +14,12 @@ public struct DoubtfulKey: Equatable, Sendable {
     text = "\(key) is not known: did you mean \(fact.key)\(instead)?"
   }
 
+  /// A key that is one letter away from one that was asked for, in an object or of one, and is not there.
+  fileprivate init(_ key: String, asked path: [String]) {
+    self.key = key
+    text = "\(key) is not known: did you mean \(path.joined(separator: "."))?"
+  }
+
   /// A key that is null where that means nothing.
   fileprivate init(null fact: ConfigFact) {
     key = fact.key
@@ -35,11 +41,17 @@ extension ConfigReader {
     let nulls = facts.filter { meaninglessNulls.contains($0.path) }.map { DoubtfulKey(null: $0) }
     return nulls
       + unknownPaths.compactMap { path in
-        let near = facts.first { fact in
-          fact.path.dropLast() == path.dropLast() && config.value(at: fact.path) == nil
-            && isOneEdit(path.last ?? "", from: fact.path.last ?? "")
+        let key = path.joined(separator: ".")
+        if let fact = facts.first(where: { isNear(path, $0.path) }) {
+          return DoubtfulKey(key, meant: fact)
         }
-        return near.map { DoubtfulKey(path.joined(separator: "."), meant: $0) }
+        return askedPaths.first { isNear(path, $0) }.map { DoubtfulKey(key, asked: $0) }
       }
+  }
+
+  /// Whether a path is one letter away from another one, which the config does not have.
+  private func isNear(_ path: [String], _ other: [String]) -> Bool {
+    other.dropLast() == path.dropLast() && config.value(at: other) == nil
+      && isOneEdit(path.last ?? "", from: other.last ?? "")
   }
 }

@@ -246,3 +246,13 @@ extension Dialect {
     }
   }
 }
+
+extension WeightGraph {
+  /// Whether the config says, of the model or of one in it, that words are not tied.
+  public var isUntied: Bool {
+    config["tie_word_embeddings"]?.bool == false
+      || facts.contains { fact in
+        fact.path.last == "tie_word_embeddings" && config.value(at: fact.path)?.bool == false
+      }
+  }
+}

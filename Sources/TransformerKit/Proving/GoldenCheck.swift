@@ -224,9 +224,13 @@ extension Model {
       if tensors.allSatisfy({ $0.dtype == type }) {
         return "all weights are \(type): a golden of the model before that cast is further away"
       }
-      var isHeld = true
-      for tensor in tensors where isHeld { isHeld = try tensor.holdsOnlyNumbers(of: type) }
-      if isHeld {
+      // What is no number, or all the same, was not rounded.
+      var (isHeld, isVaried) = (true, false)
+      for tensor in tensors where isHeld {
+        isHeld = try tensor.holdsOnlyNumbers(of: type)
+        if isHeld, !isVaried { isVaried = try !tensor.isConstant() }
+      }
+      if isHeld, isVaried {
         return "all weights hold numbers of \(type) in a wider type: they have been rounded before"
       }
     }

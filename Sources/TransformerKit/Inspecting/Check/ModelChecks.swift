@@ -5,9 +5,7 @@ extension CheckReport {
   /// Weights that the config ties, stored twice and different.
   mutating func checkTies(_ graph: WeightGraph) {
     // Where the config says that words are untied, weights that could be tied may differ.
-    guard graph.architecture.expectsTies, graph.config["tie_word_embeddings"]?.bool != false else {
-      return
-    }
+    guard graph.architecture.expectsTies, !graph.isUntied else { return }
     for slot in graph.slots {
       guard let partner = slot.tie, graph.ties[slot.path] == nil,
         let own = graph.tensor(at: slot.path), let other = graph.tensor(at: partner)
