@@ -43,7 +43,7 @@ import Testing
     static let cases = [
       ("tfconvert ft-", "finetuned"), ("tfconvert ft-finetuned/ ou", "tfile.npz"),
       ("tfverify ft-finetuned/ ot", "her.npz"), ("tfverify gol", "den"),
-      ("tfconvert a b --dialect goo", "gle-bert"), ("tfconvert a b --to safet", "ensors"),
+      ("tfconvert a b --dialect google-b", "ert"), ("tfconvert a b --to safet", "ensors"),
       ("tfconvert a b --dtype bf", "16"), ("tfinspect ls a --from-format tf", "z"),
       ("tfinspect ls a --from-dialect nanog", "pt"), ("tfinspect stats a --sort subn", "ormals"),
       ("tfinspect show ft-finetuned/ embeddings.tok", "en_type_embeddings.weight"),
