@@ -55,10 +55,10 @@ let package = Package(
     .systemLibrary(
       name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto",
       providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
-    .systemLibrary(
-      name: "CBLAS", path: "Sources/System/CBLAS", pkgConfig: "openblas",
-      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
     .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
+
+    // OpenBLAS, which is loaded when it is needed.
+    .target(name: "CBLAS", path: "Sources/System/CBLAS"),
 
     // What Swift has no words for: threads that start on a given processor, and loops that are compiled
     // for several instruction sets.

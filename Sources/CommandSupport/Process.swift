@@ -220,8 +220,13 @@ func argumentBytes(_ argument: String) -> [UInt8] {
 /// the kernels to use in the environment, which OpenBLAS reads only when it is loaded. So this comes
 /// before anything is read or written.
 ///
-/// - Throws: `CheckpointError` if products are wrong.
+/// - Throws: `CheckpointError` if there is no OpenBLAS, or products are wrong.
 public func prepareArithmetic() throws(CheckpointError) {
+  guard ArithmeticLibrary.isThere else {
+    throw CheckpointError(
+      .unsupported("OpenBLAS, which multiplies matrices, cannot be loaded"),
+      advice: "install it: libopenblas0 on Debian and Ubuntu, openblas elsewhere")
+  }
   if let core = neglectedBLASCore(), unsafe getenv(blasCoreVariable) == nil {
     unsafe setenv(blasCoreVariable, core, 1)
     startAgain()

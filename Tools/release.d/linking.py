@@ -22,6 +22,12 @@ ARCHIVES = {
     "openblas": "libopenblas.a",
 }
 
+# What the commands ask OpenBLAS for: they load it when they need it, unless it is linked into them.
+BLAS = [
+    "cblas_sgemm", "cblas_dgemm", "cblas_dsyrk", "dsyevd_", "openblas_set_num_threads",
+    "openblas_get_config", "openblas_get_corename", "blas_thread_shutdown_",
+]
+
 # What the commands may need at run time.
 SHARED = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "libstdc++.so.6", "libgcc_s.so.1"}
 
@@ -82,6 +88,11 @@ class Build:
             "--package-path", str(self.root), "--scratch-path", str(self.scratch),
             "-Xlinker", "--no-export-dynamic",
         ]
+        folder = self.scratch / "link"
+        for word in [f"--undefined={symbol}" for symbol in BLAS] + [
+            str(folder / "libopenblas.a"), str(folder / "libfortran.a"),
+        ]:
+            arguments += ["-Xlinker", word]
         for command in COMMANDS:
             subprocess.run([*arguments, "--product", command], env=environment, check=True)
         built = Path(output(*arguments, "--show-bin-path", env=environment).strip())
@@ -103,12 +114,10 @@ class Build:
                 (folder / name).unlink(missing_ok=True)
                 (folder / name).symlink_to(library.archive)
             flags = output("pkg-config", "--cflags", library.module).strip()
-            needed = " -lfortran" if library.module == "openblas" else ""
             version = output("pkg-config", "--modversion", library.module).strip()
             (folder / f"{library.module}.pc").write_text(
                 f"Name: {library.module}\nDescription: {name}\nVersion: {version}\n"
-                f"Cflags: {flags}\nLibs: -L{folder} -l{name.removeprefix('lib').removesuffix('.a')}"
-                f"{needed}\n"
+                f"Cflags: {flags}\nLibs: -L{folder} -l{name.removeprefix('lib').removesuffix('.a')}\n"
             )
         return folder
 

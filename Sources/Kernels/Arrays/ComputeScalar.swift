@@ -73,10 +73,9 @@ extension Float: ComputeScalar {
       return
     }
     // OpenBLAS refuses rows of no elements.
-    unsafe cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
-      blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(max(1, strideA)),
-      b, blasint(max(1, strideB)), accumulates ? 1 : 0, c, blasint(strideC))
+    unsafe tfkit_blas_multiply_single(
+      transposeB ? 1 : 0, Int32(rows), Int32(columns), Int32(inner), a, Int32(max(1, strideA)),
+      b, Int32(max(1, strideB)), accumulates ? 1 : 0, c, Int32(strideC))
   }
 
   public static func exp(_ x: Float) -> Float { expf(x) }
@@ -93,10 +92,9 @@ extension Double: ComputeScalar {
   ) {
     let start = ProductClock.start()
     // OpenBLAS refuses rows of no elements.
-    unsafe cblas_dgemm(
-      CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
-      blasint(rows), blasint(columns), blasint(inner), 1, a, blasint(max(1, strideA)),
-      b, blasint(max(1, strideB)), accumulates ? 1 : 0, c, blasint(strideC))
+    unsafe tfkit_blas_multiply_double(
+      transposeB ? 1 : 0, Int32(rows), Int32(columns), Int32(inner), a, Int32(max(1, strideA)),
+      b, Int32(max(1, strideB)), accumulates ? 1 : 0, c, Int32(strideC))
     ProductClock.stop(start)
   }
 

@@ -9,7 +9,7 @@ public let blasCoreVariable = "OPENBLAS_CORETYPE"
 /// several times slower. `nil` if it has chosen well, or there is nothing to choose.
 public func neglectedBLASCore() -> String? {
   guard let wanted = unsafe tfkit_blas_core_of_processor(),
-    let chosen = unsafe openblas_get_corename()
+    let chosen = unsafe tfkit_blas_core()
   else { return nil }
   let withoutVectors = [
     "Generic", "Katmai", "Coppermine", "Northwood", "Prescott", "Banias", "Core2", "Penryn",

@@ -52,7 +52,6 @@ private struct ProductCheck {
             guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else {
               return
             }
-            Parallel.prepare()
             unsafe Scalar.product(
               rows: rows, columns: columns, inner: inner, a: a, strideA: inner,
               b: b, strideB: transposed ? inner : columns, transposeB: transposed,

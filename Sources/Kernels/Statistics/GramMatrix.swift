@@ -19,25 +19,22 @@ public struct GramMatrix {
   /// Adds AᵀA of some rows of A: `[count, order]`, row after row.
   public mutating func add(rows: [Double], count: Int) {
     precondition(rows.count == count * order, "rows of another width")
-    add(rows, CblasTrans, inner: count, stride: order)
+    add(rows, transposed: true, inner: count, stride: order)
   }
 
   /// Adds A·Aᵀ of some columns of A: `[order, count]`, row after row.
   public mutating func add(columns: [Double], count: Int) {
     precondition(columns.count == count * order, "columns of another height")
-    add(columns, CblasNoTrans, inner: count, stride: count)
+    add(columns, transposed: false, inner: count, stride: count)
   }
 
-  private mutating func add(
-    _ part: [Double], _ transposition: CBLAS_TRANSPOSE, inner: Int, stride: Int
-  ) {
+  private mutating func add(_ part: [Double], transposed: Bool, inner: Int, stride: Int) {
     guard order > 0, inner > 0 else { return }
-    Parallel.prepare()
     unsafe part.withUnsafeBufferPointer { part in
       unsafe elements.withUnsafeMutableBufferPointer { sum in
-        unsafe cblas_dsyrk(
-          CblasRowMajor, CblasUpper, transposition, blasint(order), blasint(inner), 1,
-          part.baseAddress, blasint(stride), 1, sum.baseAddress, blasint(order))
+        unsafe tfkit_blas_gram(
+          transposed ? 1 : 0, Int32(order), Int32(inner), part.baseAddress, Int32(stride),
+          sum.baseAddress)
       }
     }
   }
@@ -56,21 +53,18 @@ public struct GramMatrix {
   /// LAPACK's status.
   private static func eigenvalues(
     of matrix: inout [Double], order: Int, into values: inout [Double]
-  ) -> blasint {
+  ) -> Int32 {
     if order == 0 { return 0 }
-    func solve(_ work: inout [Double], _ whole: inout [blasint], _ size: (Int, Int)) -> blasint {
-      var (n, status) = (blasint(order), blasint(0))
-      var (workSize, wholeSize) = (blasint(size.0), blasint(size.1))
-      unsafe dsyevd_(
-        "N", "L", &n, &matrix, &n, &values, &work, &workSize, &whole, &wholeSize, &status, 1, 1)
-      return status
+    func solve(_ work: inout [Double], _ whole: inout [Int32], _ size: (Int, Int)) -> Int32 {
+      unsafe tfkit_blas_eigenvalues(
+        Int32(order), &matrix, &values, &work, Int32(size.0), &whole, Int32(size.1))
     }
-    var (work, whole): ([Double], [blasint]) = ([0], [0])
+    var (work, whole): ([Double], [Int32]) = ([0], [0])
     // It says first what it would like to have.
     let status = solve(&work, &whole, (-1, -1))
     guard status == 0 else { return status }
     work = [Double](repeating: 0, count: Int(work[0]))
-    whole = [blasint](repeating: 0, count: max(1, Int(whole[0])))
+    whole = [Int32](repeating: 0, count: max(1, Int(whole[0])))
     return solve(&work, &whole, (work.count, whole.count))
   }
 }

@@ -50,15 +50,13 @@ public struct RankSketch {
     precondition(rows.count == count * columns, "rows of another width")
     guard count > 0, columns > 0 else { return }
     if isExact { return gram.add(rows: rows, count: count) }
-    Parallel.prepare()
     var images = [Double](repeating: 0, count: count * width)
     unsafe rows.withUnsafeBufferPointer { rows in
       unsafe directions.withUnsafeBufferPointer { directions in
         unsafe images.withUnsafeMutableBufferPointer { images in
-          unsafe cblas_dgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(count), blasint(width),
-            blasint(columns), 1, rows.baseAddress, blasint(columns), directions.baseAddress,
-            blasint(width), 0, images.baseAddress, blasint(width))
+          unsafe tfkit_blas_multiply_double(
+            0, Int32(count), Int32(width), Int32(columns), rows.baseAddress, Int32(columns),
+            directions.baseAddress, Int32(width), 0, images.baseAddress, Int32(width))
         }
       }
     }

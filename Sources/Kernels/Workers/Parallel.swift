@@ -28,21 +28,10 @@ public enum Parallel {
 
   private static let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
-  /// Keeps OpenBLAS to the calling thread, and ends its own ones.
-  private static let singleThreadedBLAS: Void = {
-    openblas_set_num_threads(1)
-    endIdleThreads()
-  }()
-
-  /// Ends the threads that OpenBLAS starts when it is loaded. Nothing uses them, and for their first
-  /// tenth of a second they spin, beside those that have work to do.
+  /// Ends the threads that an OpenBLAS starts which is linked into the program. Nothing uses them, and for their
+  /// first tenth of a second they spin, beside those that have work to do.
   public static func endIdleThreads() {
     tfkit_end_blas_threads()
-  }
-
-  /// Keeps OpenBLAS to the calling thread; before its first product.
-  static func prepare() {
-    singleThreadedBLAS
   }
 
   /// Calls `body` once for each index below `count`, on several cores, in no particular order.
@@ -56,7 +45,6 @@ public enum Parallel {
   package static func forEach<Scratch>(
     count: Int, scratch: () -> Scratch, _ body: (inout Scratch, Int) -> Void
   ) {
-    prepare()
     let workers = min(workers, count)
     if workers <= 1 {
       var scratch = scratch()
