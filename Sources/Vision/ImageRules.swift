@@ -6,10 +6,13 @@ extension [Rule] {
   ///
   /// - Parameters:
   ///   - model: what all names begin with, and a dot.
+  ///   - blocks: what the names of a block's modules begin with after that.
+  ///   - attention: what attention's layers are called there, and here.
   ///   - norms: what the blocks' normalisations are called there, and here.
   ///   - maskAxes: how many axes of one element stand before the mask token's.
   static func huggingFaceImageEncoder(
-    _ model: String, norms: ModuleNames, maskAxes: Int
+    _ model: String, blocks: String = "encoder.layer.{i}.",
+    attention: ModuleNames = imageAttention, norms: ModuleNames, maskAxes: Int
   ) -> [Rule] {
     let embeddings = "\(model)embeddings."
     var rules = rename("\(embeddings)patch_embeddings.projection", "embeddings.patch")
@@ -22,13 +25,25 @@ extension [Rule] {
       "\(embeddings)mask_token", .leading("embeddings.mask.weight", axes: maskAxes - 1))
     rules += tensor(
       "\(embeddings)position_embeddings", .leading("embeddings.position.weight", axes: 1))
-    let blocks = "\(model)encoder.layer.{i}."
-    let names: ModuleNames = [
+    rules += imageBlocks(model + blocks, attention) + imageBlocks(model + blocks, norms)
+    return rules + rename("\(model)layernorm", "encoder.norm")
+  }
+
+  /// What attention's layers are called in files.
+  static var imageAttention: ModuleNames {
+    [
       "attention.attention.query": "attention.query", "attention.attention.key": "attention.key",
       "attention.attention.value": "attention.value", "attention.output.dense": "attention.output",
     ]
-    rules += imageBlocks(blocks, names) + imageBlocks(blocks, norms)
-    return rules + rename("\(model)layernorm", "encoder.norm")
+  }
+
+  /// What they are called in transformers 5's own modules, and so by `state_dict()`: files have other names
+  /// (conversion_mapping.py).
+  static var imageAttentionModules: ModuleNames {
+    [
+      "attention.q_proj": "attention.query", "attention.k_proj": "attention.key",
+      "attention.v_proj": "attention.value", "attention.o_proj": "attention.output",
+    ]
   }
 
   /// Modules of each block.

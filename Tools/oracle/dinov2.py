@@ -11,6 +11,7 @@ from transformers import (
 
 import images
 from encoders import ONE_LAYER, without_architectures
+from fixture import as_modules_name_it
 from images import Case, masked_pictures
 
 
@@ -31,6 +32,11 @@ CASES = {
     "swiglu": case(Dinov2Model, ONE_LAYER | {"use_swiglu_ffn": True, "qkv_bias": False}),
     "classification": case(Dinov2ForImageClassification, {"num_labels": 3, "mlp_ratio": 1}),
     "no_architectures": case(Dinov2ForImageClassification, ONE_LAYER, edit=without_architectures),
+    "modules": case(
+        Dinov2ForImageClassification,
+        {"num_labels": 3, "use_swiglu_ffn": True},
+        edit=as_modules_name_it,
+    ),
     "registers": registers(Dinov2WithRegistersModel, inputs=masked_pictures),
     "registers_swiglu": registers(
         Dinov2WithRegistersModel, ONE_LAYER | {"use_swiglu_ffn": True, "mlp_ratio": 3}
@@ -38,6 +44,9 @@ CASES = {
     "registers_classification": registers(
         Dinov2WithRegistersForImageClassification,
         ONE_LAYER | {"num_register_tokens": 1, "num_labels": 4},
+    ),
+    "registers_modules": registers(
+        Dinov2WithRegistersModel, ONE_LAYER | {"mlp_ratio": 2}, edit=as_modules_name_it
     ),
     # The tensor is there, and has no element.
     "no_registers": registers(Dinov2WithRegistersModel, ONE_LAYER | {"num_register_tokens": 0}),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from exact import FIXTURES, exact_generation, exact_outputs, golden, write_golden
@@ -50,6 +51,15 @@ class Family:
 def rewrite_weights(folder, change):
     path = folder / "model.safetensors"
     save_file(change(load_file(path)), path, metadata={"format": "pt"})
+
+
+def as_modules_name_it(folder):
+    """The weights under the names of `state_dict()`, which are not those of `save_pretrained`."""
+    name = json.loads((folder / "config.json").read_text())["architectures"][0]
+    model = getattr(transformers, name).from_pretrained(folder)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    assert set(state) != set(load_file(folder / "model.safetensors"))
+    rewrite_weights(folder, lambda _: state)
 
 
 def rewrite_config(folder, change):

@@ -12,7 +12,7 @@ from transformers import (
 import encoders
 from bert import left_padded
 from encoders import ONE_LAYER, Case, without_architectures
-from fixture import rewrite_weights
+from fixture import as_modules_name_it, rewrite_weights
 
 SIZES = encoders.SIZES | {
     "hidden_size": 8,
@@ -49,6 +49,7 @@ CASES = {
         | {"rope_parameters": {"rope_type": "linear", "rope_theta": 50.0, "factor": 2.5}},
     ),
     "bf16": Case(NomicBertForMaskedLM, ONE_LAYER, dtype=torch.bfloat16),
+    "modules": Case(NomicBertForMaskedLM, {"tie_word_embeddings": False}, edit=as_modules_name_it),
     "of_2024": Case(NomicBertForMaskedLM, ONE_LAYER, edit=of_2024, reloads=False),
     "no_architectures": Case(
         NomicBertForSequenceClassification, ONE_LAYER, edit=without_architectures

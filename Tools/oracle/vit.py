@@ -14,7 +14,7 @@ from transformers import (
 
 import images
 from encoders import ONE_LAYER, without_architectures
-from fixture import rewrite_config
+from fixture import as_modules_name_it, rewrite_config
 from images import SIZES, Case, masked_pictures
 
 
@@ -57,6 +57,7 @@ CASES = {
     "no_mask": case(ViTForMaskedImageModeling, ONE_LAYER | {"encoder_stride": 3}),
     "no_architectures": case(ViTForImageClassification, ONE_LAYER, edit=without_architectures),
     "of_4": case(ViTModel, ONE_LAYER, edit=of_4),
+    "modules": case(ViTForImageClassification, {"num_labels": 3}, edit=as_modules_name_it),
     "deit": deit(DeiTModel),
     "deit_classification": deit(DeiTForImageClassification, ONE_LAYER | {"num_labels": 4}),
     "deit_teacher": deit(
@@ -68,6 +69,7 @@ CASES = {
         inputs=masked_pictures,
         keep=("reconstruction", "hidden_states.0"),
     ),
+    "deit_modules": deit(DeiTModel, ONE_LAYER, edit=as_modules_name_it),
     "deit_no_architectures": deit(
         DeiTForImageClassificationWithTeacher, ONE_LAYER, edit=without_architectures
     ),

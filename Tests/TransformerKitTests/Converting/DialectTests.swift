@@ -12,7 +12,8 @@ import TransformerKit
 private let foreignCases = goldenCases.filter { name in
   [
     "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "flax", "tensorflow",
-    "litgpt", "mlx", "fairseq", "marian_npz", "timm", "openclip",
+    "litgpt", "mlx", "fairseq", "marian_npz", "timm", "openclip", "modules", "deit_modules",
+    "registers_modules",
   ].contains { name.contains("/\($0)") }
 }
 

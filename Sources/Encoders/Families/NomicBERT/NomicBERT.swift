@@ -5,7 +5,8 @@ import TensorCore
 extension Family {
   /// NomicBERT and its dialects.
   package static let nomicBERT = Family(
-    members: [NomicBERT.self], dialects: [.huggingFaceNomicBERT, .ggufNomicBERT])
+    members: [NomicBERT.self],
+    dialects: [.huggingFaceNomicBERT, .huggingFaceNomicBERTModules, .ggufNomicBERT])
 }
 
 /// NomicBERT: a bidirectional Transformer encoder with post-normalisation, rotary positions and gated feed-forward

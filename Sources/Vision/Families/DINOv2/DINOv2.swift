@@ -7,7 +7,8 @@ extension Family {
   package static let dinov2 = Family(
     members: [DINOv2<PlainDINOv2>.self, DINOv2<DINOv2WithRegisters>.self],
     dialects: [
-      .huggingFace(PlainDINOv2.self), .timmDINOv2, .huggingFace(DINOv2WithRegisters.self),
+      .huggingFace(PlainDINOv2.self), .huggingFaceModules(PlainDINOv2.self), .timmDINOv2,
+      .huggingFace(DINOv2WithRegisters.self), .huggingFaceModules(DINOv2WithRegisters.self),
     ])
 }
 

@@ -8,8 +8,8 @@ extension Family {
     members: [ViT<PlainViT>.self, ViT<DeiT>.self],
     configNames: ["config.json"],
     dialects: [
-      .huggingFace(PlainViT.self), .timm(PlainViT.self), .googleViT, .huggingFace(DeiT.self),
-      .timm(DeiT.self),
+      .huggingFace(PlainViT.self), .huggingFaceModules(PlainViT.self), .timm(PlainViT.self),
+      .googleViT, .huggingFace(DeiT.self), .huggingFaceModules(DeiT.self), .timm(DeiT.self),
     ])
 }
 
