@@ -45,7 +45,7 @@ extension ConfigReader {
   private mutating func tower<Form>(
     _ tower: String, in key: String, _ read: (inout ConfigReader) -> Form
   ) -> Form {
-    part(tower, in: key) { reader in
+    withinModel(key, named: tower) { reader in
       // What old files have of all settings that there are.
       reader.disregard([
         "add_cross_attention", "cross_attention_hidden_size", "id2label", "initializer_factor",

@@ -37,12 +37,6 @@ public struct ConfigFact: Sendable, Equatable {
 
     /// Outputs depend on it, and shapes do not show it.
     public static var outputs: Bearing { .outputs(as: nil) }
-
-    /// The same of a part of a model.
-    func inside(_ part: String, key: String) -> Bearing {
-      guard case .outputs(let name) = self, !part.isEmpty else { return self }
-      return .outputs(as: part + (name ?? key))
-    }
   }
 
   /// The key, and before it those of the objects around it.
@@ -58,7 +52,7 @@ public struct ConfigFact: Sendable, Equatable {
   public let text: String
   /// Whether null means something: none, or the usual.
   public let mayBeNull: Bool
-  /// The keys of the models inside of which it is one.
+  /// What the models inside of which it is one are called in the id of the whole.
   public let models: [String]
 
   package init(

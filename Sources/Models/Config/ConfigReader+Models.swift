@@ -33,7 +33,6 @@ extension ConfigReader {
       return nil
     }
     return withinModel(key, as: className) { reader in
-      reader.disregardCommonKeys()
       _ = reader.fact(
         "model_type", .other, on: .outputs(as: "architecture"), default: name,
         json: { .string($0) }

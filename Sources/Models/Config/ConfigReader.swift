@@ -22,12 +22,11 @@ public struct ConfigReader {
   public private(set) var unsupported: [String] = []
   /// The keys of the objects in which is being read.
   private var scope: [String] = []
-  /// Those of the objects that describe models inside of which is being read.
-  private var models: [String] = []
+  /// The models inside of which is being read: the keys of the objects that describe them, and what they are
+  /// called in the id of the whole.
+  private var models: [(key: String, name: String)] = []
   /// The class that a model inside another one has, whatever its config says.
   private(set) var givenClass: String?
-  /// What stands before the names that facts have in the model's id, where it is a part's that is being read.
-  private var part = ""
   private var known: Set<[String]> = []
   /// The keys that are null and were read as what cannot be, and those of which somebody asked whether they are.
   private var nulls: Set<[String]> = [], meaningfulNulls: Set<[String]> = []
@@ -60,6 +59,9 @@ public struct ConfigReader {
     return stored(key) == .null
   }
 
+  /// The same, asked without giving it a meaning.
+  func holdsNull(_ key: String) -> Bool { stored(key) == .null }
+
   /// Reads what is in the object `key`, if there is one; else everything in it is absent.
   public mutating func within<Value>(
     _ key: String, _ read: (inout ConfigReader) -> Value
@@ -73,34 +75,28 @@ public struct ConfigReader {
     return read(&self)
   }
 
-  /// Reads the object `key` as the config of a model inside this one, of that class.
-  mutating func withinModel<Value>(
-    _ key: String, as className: String, _ read: (inout ConfigReader) -> Value
+  /// Reads the object `key` as the config of a model inside this one.
+  ///
+  /// - Parameters:
+  ///   - name: what stands before its facts' names in the id of the whole; the key if `nil`.
+  ///   - className: the class that it has, whatever its config says; `nil` if it has none of its own.
+  package mutating func withinModel<Value>(
+    _ key: String, named name: String? = nil, as className: String? = nil,
+    _ read: (inout ConfigReader) -> Value
   ) -> Value {
     let outer = (models, givenClass)
     defer { (models, givenClass) = outer }
-    models.append(key)
+    models.append((key, name ?? key))
     givenClass = className
-    return within(key, read)
-  }
-
-  /// A sentence about the model inside of which is being read.
-  private func ofModel(_ sentence: String) -> String {
-    models.isEmpty ? sentence : models.joined(separator: ".") + ": " + sentence
-  }
-
-  /// Reads what is in the object `key`, a part of the model, whose facts have `part.` before their names in the
-  /// model's id.
-  package mutating func part<Value>(
-    _ part: String, in key: String, _ read: (inout ConfigReader) -> Value
-  ) -> Value {
-    let outer = self.part
-    self.part += part + "."
-    defer { self.part = outer }
     return within(key) { reader in
       reader.disregardCommonKeys()
       return read(&reader)
     }
+  }
+
+  /// A sentence about the model inside of which is being read.
+  private func ofModel(_ sentence: String) -> String {
+    models.isEmpty ? sentence : models.map(\.key).joined(separator: ".") + ": " + sentence
   }
 
   /// Goes on as if the config said what it does not say, and would be wrong to take for the usual.
@@ -148,8 +144,8 @@ public struct ConfigReader {
     }
     record(
       ConfigFact(
-        scope + [key], kind, bearing.inside(part, key: key), value: json(result),
-        text: text.map { $0(result) }, mayBeNull: mayBeNull, models: models))
+        scope + [key], kind, bearing, value: json(result), text: text.map { $0(result) },
+        mayBeNull: mayBeNull, models: models.map(\.name)))
     return result
   }
 
@@ -216,7 +212,8 @@ public struct ConfigReader {
   /// - Throws: `CheckpointError`: malformed with every fault, else unsupported.
   public func check() throws(CheckpointError) {
     if !faults.isEmpty {
-      let faults = faults + doubtfulKeys.map(\.text)
+      // Settings of several types of layers may stand in one object, which is broken once.
+      let faults = faults.distinct + doubtfulKeys.map(\.text)
       throw CheckpointError(
         .malformed(Self.sentence("config", faults)), details: faults.count > 1 ? faults : [])
     }
