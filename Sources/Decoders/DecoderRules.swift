@@ -79,6 +79,11 @@ extension [Rule] {
     return splitsGate ? rules + blocks("blk.{i}.", gate) : rules
   }
 
+  /// A module of each block under its name in GGUF: `blk.0.attn_output`.
+  static func ggufBlock(_ stored: String, _ path: String) -> [Rule] {
+    rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
+  }
+
   private static func blockNorm(_ stored: String, _ path: String, _ addend: Double) -> [Rule] {
     norm("blk.{i}." + stored, "decoder.blocks.{i}." + path, addend)
   }

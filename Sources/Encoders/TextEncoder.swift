@@ -48,22 +48,7 @@ extension TextEncoder {
     let isNear =
       reach.keys > 0 || form.embedding.dropout != nil || form.distanceVectors != nil
       || form.rotaries.contains(where: \.growsWithLength)
-    guard form.head.isOfTexts, !form.isCausal, !isNear,
-      let mask = inputs.mask("attention_mask")
-    else { return inputs }
-    var longest = 0
-    for row in 0..<mask.rows {
-      let allowed = mask.row(row)
-      guard let last = allowed.lastIndex(of: true) else { return inputs }
-      longest = max(longest, last - allowed.startIndex + 1)
-    }
-    var shorter = inputs
-    shorter.arrays = inputs.arrays.mapValues { array in
-      NDArray(
-        shape: array.shape.dropLast() + [longest],
-        elements: (0..<array.rows).flatMap { array.row($0).prefix(longest) })
-    }
-    return shorter
+    return form.head.isOfTexts && !form.isCausal && !isNear ? inputs.withoutCommonPadding : inputs
   }
 }
 
@@ -425,8 +410,9 @@ extension Formula {
   /// For each position the sines of the angles by which pairs are turned, then the cosines, computed in double
   /// precision and stored in single.
   fileprivate static func sinesAndCosines(of rotary: RotarySettings) -> Formula {
-    Formula("holds sines and cosines of rotary positions and is computed", tolerance: 1e-6) {
-      index in
+    Formula(
+      "holds sines and cosines of rotary positions and is computed", tolerance: 1e-6, as: .f32
+    ) { index in
       let (position, column) = index.quotientAndRemainder(dividingBy: 2 * rotary.pairs)
       let turn = rotary.plainTurn(column % rotary.pairs, at: position)
       return column < rotary.pairs ? turn.sine : turn.cosine

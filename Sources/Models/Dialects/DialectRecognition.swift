@@ -35,7 +35,9 @@ func recognizedArchitecture(
   if let prefix = UnknownPrefix(of: table, hiding: families.dialects) { throw prefix.error }
   throw CheckpointError(
     .unsupported("neither a config.json nor the tensors' names show the architecture"),
-    advice: "pass --config FILE, or --architecture NAME; \(listOfArchitectures)")
+    advice:
+      "pass --config FILE\(config == nil ? "" : ", or --architecture NAME"); \(listOfArchitectures)"
+  )
 }
 
 /// The one architecture that has the class which a config without `model_type` names.
@@ -64,18 +66,19 @@ func recognizedDialect(
 ) throws(CheckpointError) -> Dialect {
   let dialects = families.dialects(of: architecture)
   let asked = name.map { name in dialects.filter { $0.name == name } } ?? dialects
-  let known = distinct(dialects.map(\.name)).joined(separator: ", ")
+  let known = dialects.map(\.name).distinct.joined(separator: ", ")
   guard let first = asked.first else {
     throw CheckpointError(
       .unsupported("\(architecture) has no dialect \"\(name ?? "")\"; it has: \(known)"),
       advice: didYouMean(name ?? "", dialects.map(\.name)))
   }
   let shown = asked.filter { $0.isShown(by: table) }
-  if shown.count > 1 {
+  // Of two forms of one dialect that both are shown, nothing tells them apart: a model without a layer.
+  let names = shown.map(\.name).distinct
+  if names.count > 1 {
     throw CheckpointError(
       .unsupported(
-        "the tensors' names show more than one dialect: "
-          + distinct(shown.map(\.name)).joined(separator: ", ")),
+        "the tensors' names show more than one dialect: " + names.joined(separator: ", ")),
       advice: "pass --from-dialect with one of them")
   }
   // If nothing shows a dialect, the usual one lists what is missing.
@@ -92,7 +95,7 @@ func writtenDialect(
   if let dialect = dialects.first(where: { $0.name == name || $0.fullName == name }) {
     return dialect
   }
-  let known = distinct(dialects.map(\.fullName)).joined(separator: ", ")
+  let known = dialects.map(\.fullName).distinct.joined(separator: ", ")
   throw CheckpointError(
     .unsupported("\(architecture) has no dialect \"\(name)\"; it has: \(known)"),
     advice: didYouMean(name, dialects.map(\.fullName)))
@@ -101,9 +104,4 @@ func writtenDialect(
 /// `did you mean nanogpt?`, if something is spelled nearly like that.
 private func didYouMean(_ name: String, _ known: [String]) -> String? {
   nearestName(to: name, among: known).map { "did you mean \($0)?" }
-}
-
-private func distinct(_ names: [String]) -> [String] {
-  var seen: Set<String> = []
-  return names.filter { seen.insert($0).inserted }
 }

@@ -103,20 +103,6 @@ struct ReportPage {
   private func digest(_ text: String) -> String {
     var sha = SHA256()
     sha.update(Array(text.utf8))
-    return "sha256-" + base64(sha.finalizedBytes())
+    return "sha256-" + encodeBase64(sha.finalizedBytes())
   }
-}
-
-/// Bytes as text, RFC 4648.
-private func base64(_ bytes: [UInt8]) -> String {
-  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-  var text = ""
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let group = bytes[start..<min(start + 3, bytes.count)]
-    let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
-    for place in 0..<4 {
-      text.append(place <= group.count ? digits[bits >> (18 - 6 * place) & 63] : "=")
-    }
-  }
-  return text
 }

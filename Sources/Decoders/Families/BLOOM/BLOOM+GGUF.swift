@@ -10,13 +10,13 @@ extension Dialect {
     rules: [
       .rename("token_embd", "embeddings.word"),
       .rename("token_embd_norm", "embeddings.norm"),
-      layer("attn_norm", "attention_norm"),
+      .ggufBlock("attn_norm", "attention_norm"),
       .tensor("blk.{i}.attn_qkv.weight", .partByPart(".weight")),
       .tensor("blk.{i}.attn_qkv.bias", .partByPart(".bias")),
-      layer("attn_output", "attention.output"),
-      layer("ffn_norm", "feed_forward_norm"),
-      layer("ffn_up", "feed_forward.up"),
-      layer("ffn_down", "feed_forward.down"),
+      .ggufBlock("attn_output", "attention.output"),
+      .ggufBlock("ffn_norm", "feed_forward_norm"),
+      .ggufBlock("ffn_up", "feed_forward.up"),
+      .ggufBlock("ffn_down", "feed_forward.down"),
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
     ],
@@ -25,10 +25,6 @@ extension Dialect {
     limits: [.fact("apply_residual_connection_post_layernorm", "false")],
     evidence: [.name("token_embd_norm.weight")],
     ownFiles: .gguf)
-
-  private static func layer(_ stored: String, _ path: String) -> [Rule] {
-    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
-  }
 }
 
 extension NativeConfig {

@@ -15,9 +15,9 @@ extension Dialect {
       .rename("token_embd", "embeddings.word"),
       .having(
         "parallel_norms",
-        layer("attn_norm", "feed_forward_norm"),
-        layer("attn_norm_2", "attention_norm")),
-      .lacking("parallel_norms", layer("attn_norm", "attention_norm")),
+        .ggufBlock("attn_norm", "feed_forward_norm"),
+        .ggufBlock("attn_norm_2", "attention_norm")),
+      .lacking("parallel_norms", .ggufBlock("attn_norm", "attention_norm")),
       .tensor("blk.{i}.attn_qkv.weight", .partByPart(".weight")),
       matrix("attn_output", "attention.output"),
       matrix("ffn_up", "feed_forward.up"),
@@ -29,10 +29,6 @@ extension Dialect {
     limits: .llamaCppFalcon,
     evidence: [.name("blk.0.attn_qkv.weight")],
     ownFiles: .gguf)
-
-  private static func layer(_ stored: String, _ path: String) -> [Rule] {
-    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
-  }
 
   private static func matrix(_ stored: String, _ path: String) -> [Rule] {
     .tensor("blk.{i}.\(stored).weight", .weight("decoder.blocks.{i}.\(path).weight"))

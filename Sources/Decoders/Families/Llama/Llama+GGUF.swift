@@ -24,7 +24,8 @@ extension Dialect {
   ) -> Dialect {
     func rotated(_ stored: String, _ path: String) -> [Rule] {
       inPairs
-        ? .inRotaryPairs("blk.{i}." + stored, "decoder.blocks.{i}." + path) : layer(stored, path)
+        ? .inRotaryPairs("blk.{i}." + stored, "decoder.blocks.{i}." + path)
+        : .ggufBlock(stored, path)
     }
     return Dialect(
       name: "gguf",
@@ -33,15 +34,15 @@ extension Dialect {
         .rename("token_embd", "embeddings.word"),
         rotated("attn_q", "attention.query"),
         rotated("attn_k", "attention.key"),
-        layer("attn_v", "attention.value"),
-        layer("attn_output", "attention.output"),
-        layer("attn_q_norm", "attention.query_norm"),
-        layer("attn_k_norm", "attention.key_norm"),
-        layer("attn_norm", "attention_norm"),
-        layer("ffn_gate", "feed_forward.gate"),
-        layer("ffn_up", "feed_forward.up"),
-        layer("ffn_down", "feed_forward.down"),
-        layer("ffn_norm", "feed_forward_norm"),
+        .ggufBlock("attn_v", "attention.value"),
+        .ggufBlock("attn_output", "attention.output"),
+        .ggufBlock("attn_q_norm", "attention.query_norm"),
+        .ggufBlock("attn_k_norm", "attention.key_norm"),
+        .ggufBlock("attn_norm", "attention_norm"),
+        .ggufBlock("ffn_gate", "feed_forward.gate"),
+        .ggufBlock("ffn_up", "feed_forward.up"),
+        .ggufBlock("ffn_down", "feed_forward.down"),
+        .ggufBlock("ffn_norm", "feed_forward_norm"),
         .rename("output_norm", "decoder.norm"),
         .rename("output", "lm_head"),
         .rename("rope_freqs.weight", "rotary_factors"),
@@ -50,10 +51,6 @@ extension Dialect {
       limits: .llamaCpp(member),
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
-  }
-
-  private static func layer(_ stored: String, _ path: String) -> [Rule] {
-    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
   }
 }
 

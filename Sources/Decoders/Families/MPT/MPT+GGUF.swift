@@ -9,12 +9,12 @@ extension Dialect {
     architecture: MPT.name,
     rules: [
       .rename("token_embd", "embeddings.word"),
-      layer("attn_norm", "attention_norm"),
+      .ggufBlock("attn_norm", "attention_norm"),
       .tensor("blk.{i}.attn_qkv.weight", .partByPart(".weight")),
-      layer("attn_output", "attention.output"),
-      layer("ffn_norm", "feed_forward_norm"),
-      layer("ffn_up", "feed_forward.up"),
-      layer("ffn_down", "feed_forward.down"),
+      .ggufBlock("attn_output", "attention.output"),
+      .ggufBlock("ffn_norm", "feed_forward_norm"),
+      .ggufBlock("ffn_up", "feed_forward.up"),
+      .ggufBlock("ffn_down", "feed_forward.down"),
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
     ],
@@ -22,10 +22,6 @@ extension Dialect {
     limits: .llamaCppMPT,
     evidence: [.name("blk.0.attn_qkv.weight")],
     ownFiles: .gguf)
-
-  private static func layer(_ stored: String, _ path: String) -> [Rule] {
-    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
-  }
 }
 
 extension [Limit] {

@@ -24,7 +24,8 @@ extension Dialect {
   ) -> Dialect {
     func head(_ stored: String, _ path: String) -> [Rule] {
       inPairs
-        ? .inRotaryPairs("blk.{i}." + stored, "decoder.blocks.{i}." + path) : layer(stored, path)
+        ? .inRotaryPairs("blk.{i}." + stored, "decoder.blocks.{i}." + path)
+        : .ggufBlock(stored, path)
     }
     return Dialect(
       name: "gguf",
@@ -32,16 +33,17 @@ extension Dialect {
       rules: [
         .rename("token_embd", "embeddings.word"),
         head("attn_q", "attention.query"), head("attn_k", "attention.key"),
-        layer("attn_v", "attention.value"),
-        layer("attn_output.weight", "attention.output.weight"),
-        layer("attn_q_norm", "attention.query_norm"), layer("attn_k_norm", "attention.key_norm"),
-        layer("attn_norm", "attention_norm"), layer("ffn_norm", "feed_forward_norm"),
-        layer("ffn_gate_inp", "feed_forward.router"),
+        .ggufBlock("attn_v", "attention.value"),
+        .ggufBlock("attn_output.weight", "attention.output.weight"),
+        .ggufBlock("attn_q_norm", "attention.query_norm"),
+        .ggufBlock("attn_k_norm", "attention.key_norm"),
+        .ggufBlock("attn_norm", "attention_norm"), .ggufBlock("ffn_norm", "feed_forward_norm"),
+        .ggufBlock("ffn_gate_inp", "feed_forward.router"),
         experts("gate"), experts("up"), experts("down"),
-        layer("ffn_gate_shexp", "feed_forward.shared.gate"),
-        layer("ffn_up_shexp", "feed_forward.shared.up"),
-        layer("ffn_down_shexp", "feed_forward.shared.down"),
-        layer("ffn_gate_inp_shexp", "feed_forward.shared_gate"),
+        .ggufBlock("ffn_gate_shexp", "feed_forward.shared.gate"),
+        .ggufBlock("ffn_up_shexp", "feed_forward.shared.up"),
+        .ggufBlock("ffn_down_shexp", "feed_forward.shared.down"),
+        .ggufBlock("ffn_gate_inp_shexp", "feed_forward.shared_gate"),
         .rename("output_norm", "decoder.norm"), .rename("output", "lm_head"),
       ],
       nativeConfig: .ggufMixtral(member, architecture, isNormalised),
@@ -54,10 +56,6 @@ extension Dialect {
       ] + (isNormalised.map { [.fact("norm_topk_prob", "\($0)")] } ?? []) + extraLimits,
       evidence: [.name("blk.0.attn_q.weight")],
       ownFiles: .gguf)
-  }
-
-  private static func layer(_ stored: String, _ path: String) -> [Rule] {
-    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
   }
 
   private static func experts(_ part: String) -> [Rule] {

@@ -11,13 +11,13 @@ extension Dialect {
     architecture: Phi.name,
     rules: [
       .rename("token_embd", "embeddings.word"),
-      layer("attn_norm", "attention_norm"),
-      layer("attn_q", "attention.query"),
-      layer("attn_k", "attention.key"),
-      layer("attn_v", "attention.value"),
-      layer("attn_output", "attention.output"),
-      layer("ffn_up", "feed_forward.up"),
-      layer("ffn_down", "feed_forward.down"),
+      .ggufBlock("attn_norm", "attention_norm"),
+      .ggufBlock("attn_q", "attention.query"),
+      .ggufBlock("attn_k", "attention.key"),
+      .ggufBlock("attn_v", "attention.value"),
+      .ggufBlock("attn_output", "attention.output"),
+      .ggufBlock("ffn_up", "feed_forward.up"),
+      .ggufBlock("ffn_down", "feed_forward.down"),
       .rename("output_norm", "decoder.norm"),
       // llama.cpp wants it.
       .rename("output", "lm_head", writesTie: .always),
@@ -44,12 +44,12 @@ extension Dialect {
     architecture: Phi3.name,
     rules: [
       .rename("token_embd", "embeddings.word"),
-      layer("attn_norm", "attention_norm"),
+      .ggufBlock("attn_norm", "attention_norm"),
       .tensor("blk.{i}.attn_qkv.weight", .phiQueryKeyValue),
-      layer("attn_output", "attention.output"),
-      layer("ffn_norm", "feed_forward_norm"),
+      .ggufBlock("attn_output", "attention.output"),
+      .ggufBlock("ffn_norm", "feed_forward_norm"),
       .tensor("blk.{i}.ffn_up.weight", .phiGateAndUp),
-      layer("ffn_down", "feed_forward.down"),
+      .ggufBlock("ffn_down", "feed_forward.down"),
       .rename("output_norm", "decoder.norm"),
       .rename("output", "lm_head"),
       .rename("rope_factors_short.weight", "rotary_short_factors"),
@@ -66,10 +66,6 @@ extension Dialect {
     ],
     evidence: [.name("blk.0.attn_qkv.weight")],
     ownFiles: .gguf)
-
-  private static func layer(_ stored: String, _ path: String) -> [Rule] {
-    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
-  }
 }
 
 extension NativeConfig {

@@ -11,17 +11,17 @@ extension Dialect {
     architecture: StableLM.name,
     rules: [
       .rename("token_embd", "embeddings.word"),
-      layer("attn_norm", "attention_norm"),
-      layer("attn_q", "attention.query"),
-      layer("attn_k", "attention.key"),
-      layer("attn_v", "attention.value"),
+      .ggufBlock("attn_norm", "attention_norm"),
+      .ggufBlock("attn_q", "attention.query"),
+      .ggufBlock("attn_k", "attention.key"),
+      .ggufBlock("attn_v", "attention.value"),
       headNorms("attn_q_norm", "query_norm"),
       headNorms("attn_k_norm", "key_norm"),
-      layer("attn_output", "attention.output"),
-      layer("ffn_norm", "feed_forward_norm"),
-      layer("ffn_gate", "feed_forward.gate"),
-      layer("ffn_up", "feed_forward.up"),
-      layer("ffn_down", "feed_forward.down"),
+      .ggufBlock("attn_output", "attention.output"),
+      .ggufBlock("ffn_norm", "feed_forward_norm"),
+      .ggufBlock("ffn_gate", "feed_forward.gate"),
+      .ggufBlock("ffn_up", "feed_forward.up"),
+      .ggufBlock("ffn_down", "feed_forward.down"),
       .rename("output_norm", "decoder.norm"),
       // llama.cpp wants it.
       .rename("output", "lm_head", writesTie: .always),
@@ -40,10 +40,6 @@ extension Dialect {
     .tensor(
       "blk.{i}.\(stored).weight",
       .stacked(.weight("decoder.blocks.{i}.attention.\(path).{e}.weight"), over: "e", axis: 0))
-  }
-
-  private static func layer(_ stored: String, _ path: String) -> [Rule] {
-    .rename("blk.{i}." + stored, "decoder.blocks.{i}." + path)
   }
 }
 

@@ -18,21 +18,7 @@ extension BERT {
   /// are padding in every row are left out. A row of nothing but padding attends to all of it, and so does
   /// a decoder's first position if it is padding.
   public func withoutPadding(_ inputs: ModelInputs) -> ModelInputs {
-    guard task.modules.contains("pooler"), task != .preTraining, !isDecoder,
-      let mask = inputs.mask("attention_mask")
-    else { return inputs }
-    var longest = 0
-    for row in 0..<mask.rows {
-      let allowed = mask.row(row)
-      guard let last = allowed.lastIndex(of: true) else { return inputs }
-      longest = max(longest, last - allowed.startIndex + 1)
-    }
-    var shorter = inputs
-    shorter.arrays = inputs.arrays.mapValues { array in
-      NDArray(
-        shape: array.shape.dropLast() + [longest],
-        elements: (0..<array.rows).flatMap { array.row($0).prefix(longest) })
-    }
-    return shorter
+    task.modules.contains("pooler") && task != .preTraining && !isDecoder
+      ? inputs.withoutCommonPadding : inputs
   }
 }

@@ -34,7 +34,7 @@ extension HuggingFaceTokenizer {
     let table = values.json("tokenizer.ggml.precompiled_charsmap")?.elements ?? []
     if !table.isEmpty {
       let bytes = table.map { UInt8(truncatingIfNeeded: $0.int ?? 0) }
-      steps.append(["type": "Precompiled", "precompiled_charsmap": .string(base64(bytes))])
+      steps.append(["type": "Precompiled", "precompiled_charsmap": .string(encodeBase64(bytes))])
     }
     if values.json("tokenizer.ggml.remove_extra_whitespaces")?.bool ?? true {
       steps += [
@@ -71,20 +71,4 @@ extension HuggingFaceTokenizer {
         decoder: ["type": "WordPiece", "prefix": "##", "cleanup": true], isBetweenMarks: true)
     )
   }
-}
-
-/// Bytes as a text of base64 (RFC 4648).
-private func base64(_ bytes: [UInt8]) -> String {
-  let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  var text: [UInt8] = []
-  text.reserveCapacity((bytes.count + 2) / 3 * 4)
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let three = bytes[start..<min(start + 3, bytes.count)]
-    let bits = three.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - three.count))
-    for place in 0..<4 {
-      let isPadding = place > three.count
-      text.append(isPadding ? UInt8(ascii: "=") : letters[bits >> (18 - 6 * place) & 63])
-    }
-  }
-  return String(decoding: text, as: UTF8.self)
 }

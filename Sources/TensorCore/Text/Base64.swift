@@ -1,4 +1,20 @@
-/// The bytes that a text of base64 stands for (RFC 4648); `nil` if it is none.
+/// Bytes as a text of base64, padded (RFC 4648, §4).
+public func encodeBase64(_ bytes: [UInt8]) -> String {
+  let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  var text: [UInt8] = []
+  text.reserveCapacity((bytes.count + 2) / 3 * 4)
+  for start in stride(from: 0, to: bytes.count, by: 3) {
+    let three = bytes[start..<min(start + 3, bytes.count)]
+    let bits = three.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - three.count))
+    for place in 0..<4 {
+      let isPadding = place > three.count
+      text.append(isPadding ? UInt8(ascii: "=") : letters[bits >> (18 - 6 * place) & 63])
+    }
+  }
+  return String(decoding: text, as: UTF8.self)
+}
+
+/// The bytes that a text of base64 stands for (RFC 4648, §4); `nil` if it is none.
 public func decodeBase64(_ text: [UInt8]) -> [UInt8]? {
   var result: [UInt8] = []
   result.reserveCapacity(text.count / 4 * 3)
