@@ -101,9 +101,9 @@ extension Formula {
   /// A table of sines and cosines, which frameworks compute in double precision and round to single.
   fileprivate static func table(of sinusoids: Sinusoids) -> Formula {
     let width = sinusoids.width
-    return Formula("holds the sines and cosines of positions and is computed", margin: 1.2e-7) {
-      Double(Float(sinusoids.number($0 % width, at: $0 / width)))
-    }
+    return Formula(
+      "holds the sines and cosines of positions and is computed", margin: 1.2e-7, as: .f32
+    ) { sinusoids.number($0 % width, at: $0 / width) }
   }
 }
 

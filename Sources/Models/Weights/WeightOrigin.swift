@@ -1,4 +1,4 @@
-import TensorCore
+public import TensorCore
 
 /// What a weight is where the checkpoint does not store it, or what it must be where it does.
 public enum WeightOrigin: Sendable {
@@ -29,17 +29,20 @@ public struct Formula: Sendable {
   public let tolerance: Double
   /// How far it may have been besides, whatever the formula's number is.
   public let margin: Double
-  /// The number of an element, counted in C order.
+  /// The type in which frameworks compute the numbers, and so of the weight where it is not stored: F32 or F64.
+  public let dtype: DType
+  /// The number of an element, counted in C order, before it is rounded to that type.
   public let number: @Sendable (Int) -> Double
 
   /// Describes numbers that need not be stored.
   package init(
-    _ name: String, tolerance: Double = 0, margin: Double = 0,
+    _ name: String, tolerance: Double = 0, margin: Double = 0, as dtype: DType = .f64,
     number: @escaping @Sendable (Int) -> Double
   ) {
     self.name = name
     self.tolerance = tolerance
     self.margin = margin
+    self.dtype = dtype
     self.number = number
   }
 }
@@ -98,7 +101,7 @@ extension Formula {
 
   /// The numbers as a tensor.
   func tensor(_ name: TensorName, shape: [Int]) -> Tensor {
-    Tensor(name: name, dtype: .f64, shape: shape, bytes: FormulaBytes(formula: self, shape: shape))
+    Tensor(name: name, dtype: dtype, shape: shape, bytes: FormulaBytes(formula: self, shape: shape))
   }
 }
 
@@ -109,22 +112,23 @@ extension DType {
   }
 }
 
-/// A formula's numbers in double precision, computed when they are read.
+/// A formula's numbers in its type, computed when they are read.
 private struct FormulaBytes: TensorBytes {
   let formula: Formula
   let shape: [Int]
 
-  var count: Int { shape.reduce(8, *) }
+  var count: Int { shape.reduce(width, *) }
+  private var width: Int { formula.dtype.byteCount(of: 1) }
   var isReadForwards: Bool { false }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     var (index, bytes) = (-1, [UInt8]())
     for place in 0..<buffer.byteCount {
-      let (element, byte) = (offset + place).quotientAndRemainder(dividingBy: 8)
+      let (element, byte) = (offset + place).quotientAndRemainder(dividingBy: width)
       if element != index {
         index = element
-        let bits = formula.number(element).bitPattern
-        bytes = (0..<8).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
+        let bits = formula.dtype.roundedBits(of: formula.number(element))
+        bytes = (0..<width).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
       }
       buffer.storeBytes(of: bytes[byte], toByteOffset: place, as: UInt8.self)
     }
