@@ -8,7 +8,14 @@ package func advice(_ root: CommandDefinition, _ words: [String]) -> String {
   let command = ([root.name] + [line.verb].compactMap(\.self)).joined(separator: " ")
   let wrong = line.wrongValues + line.unknownOptions.map { ($0, line.optionNames) }
   let near = wrong.lazy.compactMap { nearestName(to: $0.0, among: $0.1) }.first
-  return (near.map { "did you mean \(escaped($0))? " } ?? "") + "see \(command) --help"
+  return (near.map { "did you mean \(escaped($0))? " } ?? fileNamedAs(line.verb, words))
+    + "see \(command) --help"
+}
+
+/// A sentence about the file that is called like the verb, if there is one and it may have been meant.
+private func fileNamedAs(_ verb: String?, _ words: [String]) -> String {
+  guard let verb, words.first == verb, (try? FilePath(verb).stat()) != nil else { return "" }
+  return "\(verb) is the verb, and what is called so ./\(verb): "
 }
 
 /// Ends the command if its first word is neither a verb nor the name of a file, but nearly a verb, or if help is asked

@@ -20,15 +20,10 @@ extension FilePath: @retroactive ExpressibleByArgument {
 }
 
 /// The names of all dialects.
-public var dialectNames: [String] { distinct(Family.all.dialects.map { $0.fullName }) }
+public var dialectNames: [String] { Family.all.dialects.map { $0.fullName }.distinct }
 
 /// The names of all architectures.
-public var architectureNames: [String] { distinct(Family.all.architectures.map { $0.name }) }
-
-private func distinct(_ names: [String]) -> [String] {
-  var seen: Set<String> = []
-  return names.filter { seen.insert($0).inserted }
-}
+public var architectureNames: [String] { Family.all.architectures.map { $0.name }.distinct }
 
 extension ContainerFormat: ExpressibleByArgument {
   public init?(argument: String) {
@@ -187,14 +182,21 @@ public struct CommonOptions: ParsableArguments {
     }
   }
 
-  /// The same for a model. What was left out of it because it is no part of what we know is always said,
-  /// unless the command lists it itself, and so are keys of the config that seem to be wrong.
-  public func explain(_ model: Model, listsExtras: Bool = false) {
+  /// The same for a model. What was left out of it because that was asked for is always said, and so are keys of the
+  /// config that seem to be wrong.
+  ///
+  /// - Parameters:
+  ///   - listsExtras: whether the command itself lists what is no part of what we know.
+  ///   - listsAll: whether it lists everything that was left out.
+  public func explain(_ model: Model, listsExtras: Bool = false, listsAll: Bool = false) {
     warn(model.doubtfulKeys, in: model.checkpoint)
-    if !verbose, !quiet, !listsExtras {
-      for extra in model.graph.extras {
-        standardError("left out \(escaped(extra.name.text)): \(extra.reason)")
+    if !verbose, !quiet, !listsAll {
+      if !listsExtras {
+        for extra in model.graph.extras {
+          standardError("left out \(escaped(extra.name.text)): \(extra.reason)")
+        }
       }
+      sayTrainingState(of: model)
     }
     guard verbose else { return }
     explain(model.checkpoint)
@@ -203,7 +205,7 @@ public struct CommonOptions: ParsableArguments {
     for codec in model.plain.codecs {
       standardError("codec \(codec.name), \(describe(codec.count, "weight"))")
     }
-    standardError("dialect \(graph.dialect.name), by the tensors' names")
+    standardError("dialect \(graph.dialect.fullName), by the tensors' names")
     for dropped in graph.dropped {
       standardError("left out \(escaped(dropped.name.text)): \(dropped.reason)")
     }
@@ -211,6 +213,16 @@ public struct CommonOptions: ParsableArguments {
       standardError(
         "unknown keys of the config, which may mean something: \(list(model.unknownKeys))")
     }
+  }
+
+  /// How much training state was left out, and what: optimisers have two or three numbers for each weight.
+  private func sayTrainingState(of model: Model) {
+    let names = model.graph.dropped.filter(\.isTrainingState).map(\.name.text)
+    guard !names.isEmpty else { return }
+    let shown = names.prefix(3).map(escaped).joined(separator: ", ")
+    let rest = names.count > 3 ? " and \(names.count - 3) more (-v lists them)" : ""
+    let path = escaped(displayed(model.checkpoint.path))
+    standardError("\(path): left out training state: \(shown)\(rest)")
   }
 }
 

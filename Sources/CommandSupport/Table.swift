@@ -22,6 +22,12 @@ public struct Table {
     rows.append(cells)
   }
 
+  /// Adds a row of a first cell and a remark, which goes over all other columns.
+  public mutating func add(_ name: String, remark: String) {
+    precondition(headings.count > 1)
+    rows.append([name, remark])
+  }
+
   /// Whether there are no rows.
   public var isEmpty: Bool { rows.isEmpty }
 
@@ -34,9 +40,10 @@ public struct Table {
   ///     need. A name is never cut.
   public func lines(headings isHeaded: Bool = true, width: Int? = outputWidth) -> [String] {
     let all = (isHeaded ? [headings] : []) + rows
-    let widths = headings.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-    let total = widths.reduce(0) { $0 + $1 + 2 } - 2
-    guard let width, total > width else { return all.map { line($0, widths.indices, widths) } }
+    let widths = widths(of: all)
+    guard let width, self.width(headings: isHeaded) > width else {
+      return all.map { line($0, widths.indices, widths) }
+    }
     let groups = groups(widths, width: width - 2)
     return all.flatMap { row in
       let rest = groups.flatMap { columns in
@@ -45,6 +52,22 @@ public struct Table {
       }
       return [row[0]] + rest.filter { !$0.isEmpty }.map { "  " + $0 }
     }.filter { !$0.isEmpty }
+  }
+
+  /// The characters that the longest line can have.
+  public func width(headings isHeaded: Bool = true) -> Int {
+    let all = (isHeaded ? [headings] : []) + rows
+    let widths = widths(of: all)
+    let remarks = all.filter(isRemark).map { widths[0] + 2 + $0[1].count }
+    return max(widths.reduce(0) { $0 + $1 + 2 } - 2, remarks.max() ?? 0)
+  }
+
+  private func isRemark(_ row: [String]) -> Bool { row.count < headings.count }
+
+  private func widths(of rows: [[String]]) -> [Int] {
+    headings.indices.map { column in
+      rows.map { column > 0 && isRemark($0) ? 0 : $0[column].count }.max() ?? 0
+    }
   }
 
   /// The columns after the first, as many together as fit on a line.
@@ -63,8 +86,8 @@ public struct Table {
   }
 
   private func line(_ row: [String], _ columns: Range<Int>, _ widths: [Int]) -> String {
-    let cells = columns.map { column in
-      let padding = String(repeating: " ", count: widths[column] - row[column].count)
+    let cells = columns.filter(row.indices.contains).map { column in
+      let padding = String(repeating: " ", count: max(0, widths[column] - row[column].count))
       return alignments[column] == .left ? row[column] + padding : padding + row[column]
     }
     return trimmed(cells.joined(separator: "  "))

@@ -202,7 +202,7 @@ struct ConversionReport {
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
     }
     let tied = graph.ties.isEmpty ? "" : " (\(graph.ties.count) of them tied to others)"
-    return "\(graph.dialect.name) to \(targetDialect): \(graph.slots.count) weights\(tied) of"
+    return "\(graph.dialect.fullName) to \(targetDialect): \(graph.slots.count) weights\(tied) of"
       + " \(graph.architecture.head), \(valueSummary)"
   }
 

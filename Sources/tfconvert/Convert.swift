@@ -137,7 +137,7 @@ struct Convert: Verb {
     }
     let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
     if let model = conversion.model {
-      common.explain(model, listsExtras: true)
+      common.explain(model, listsAll: true)
     } else {
       common.explain(checkpoint)
     }
@@ -166,10 +166,14 @@ struct Convert: Verb {
     return .success
   }
 
-  /// A trailing slash, no extension, or an existing folder make the target a folder.
+  /// A trailing slash, no extension, or an existing folder make the target a folder, unless its extension is that
+  /// of a container.
   private func isFolder(_ path: FilePath) -> Bool {
     if destination.hasSuffix("/") { return true }
-    if to == nil && path.extension == nil { return true }
+    if to == nil {
+      if path.extension == nil { return true }
+      if (try? ContainerFormat.written(at: path)) != nil { return false }
+    }
     return (try? path.stat())?.type == .directory
   }
 }

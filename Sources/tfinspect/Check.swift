@@ -66,7 +66,7 @@ struct Check: Verb {
       if faults.isEmpty { continue }
       lines.append(styled("\(group.title) (\(faults.count))", .red))
       lines += folded(faults).map { "  " + $0 }
-      lines.append("  → \(escaped(report.advice(on: group)))")
+      if let advice = report.advice(on: group) { lines.append("  → \(escaped(advice))") }
       lines.append("")
     }
     if !report.notes.isEmpty {
@@ -111,7 +111,9 @@ struct Check: Verb {
       "model": report.model.map { .string($0) } ?? .null, "faults": list(report.faults),
       "notes": list(report.notes), "beside": .array(report.beside.map(\.json)),
       "advice": .object(
-        groups.map { JSONValue.Member($0.rawValue, .string(report.advice(on: $0))) }),
+        groups.compactMap { group in
+          report.advice(on: group).map { JSONValue.Member(group.rawValue, .string($0)) }
+        }),
     ]
   }
 }

@@ -123,8 +123,8 @@ struct Diff: Verb {
       limit: all ? nil : top)
     if common.json {
       standardOutput(report.json.text(pretty: true))
-    } else if !common.quiet {
-      standardOutput(lines: lines(report))
+    } else {
+      standardOutput(lines: common.quiet ? report.summary : lines(report))
     }
     return found.isEmpty ? .success : .negative
   }

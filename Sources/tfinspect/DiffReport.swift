@@ -33,9 +33,10 @@ struct DiffReport {
   /// The sums by layer, and a summary.
   var layerLines: [String] { configLines + layerTable + summary }
 
-  /// The names of what differs, as they are in B, or in A if B has none.
+  /// The names of what differs, as they are in B, or in A if B has none; of the config's facts behind `config`.
   var names: [String] {
-    sorted(by: \.relative).map { escaped(($0.b ?? $0.a)?.label.text ?? "") }
+    diff.configDifferences.map { "config " + escaped(String($0.prefix { $0 != ":" })) }
+      + sorted(by: \.relative).map { escaped(($0.b ?? $0.a)?.label.text ?? "") }
   }
 
   private func listing(
@@ -105,14 +106,16 @@ struct DiffReport {
   }
 
   /// `36 weights identical, 2 changed, 1 renamed`.
-  private var summary: [String] {
+  var summary: [String] {
     let noun = diff.basis == .meaning ? "weight" : "tensor"
     let counts = TensorChange.Kind.allCases.compactMap { kind in
       let count = diff.changes.count { $0.kind == kind }
       return count == 0 ? nil : "\(count) \(kind.word)"
     }
     let tolerated = diff.tolerated == 0 ? [] : ["\(diff.tolerated) within the tolerance"]
-    let text = ["\(describe(diff.identical, noun)) identical"] + tolerated + counts
+    let facts = diff.configDifferences.count
+    let config = facts == 0 ? [] : [describe(facts, "difference") + " of the config"]
+    let text = ["\(describe(diff.identical, noun)) identical"] + tolerated + counts + config
     let count = diff.identical + diff.tolerated + diff.changes.count
     let isOne = diff.basis == .name || stored == (count, count)
     let tensors = isOne ? "" : " (\(describe(stored.0, "tensor")) in A, \(stored.1) in B)"

@@ -10,10 +10,14 @@ struct Drawing {
   private let shape: String
   private let count: String
   private let children: [Drawing]
+  /// What stands in the place of kind, shape and count.
+  private let remark: String?
 
   private init(
-    _ name: String, _ kind: String, _ shape: String, _ count: String, _ children: [Drawing]
+    _ name: String, _ kind: String, _ shape: String, _ count: String, _ children: [Drawing],
+    remark: String? = nil
   ) {
+    self.remark = remark
     self.name = name
     self.kind = kind
     self.shape = shape
@@ -21,21 +25,31 @@ struct Drawing {
     self.children = children
   }
 
-  /// The lines, under headings of the four columns.
-  func lines(_ headings: [String]) -> [String] {
-    var table = Table([
-      (headings[0], .left), (headings[1], .left), (headings[2], .left), (headings[3], .right),
-    ])
-    add(to: &table, prefix: "", inner: "")
-    return table.lines(width: nil)
+  /// The lines, under headings of the four columns; where these are wider than the terminal, of fewer.
+  func lines(_ headings: [String], width: Int? = outputWidth) -> [String] {
+    let all = table(headings, columns: [1, 2, 3])
+    guard let width, all.width() > width else { return all.lines(width: nil) }
+    let some = table(headings, columns: [2, 3])
+    return (some.width() > width ? table(headings, columns: [3]) : some).lines(width: nil)
   }
 
-  private func add(to table: inout Table, prefix: String, inner: String) {
-    table.add([prefix + name, kind, shape, count])
+  private func table(_ headings: [String], columns: [Int]) -> Table {
+    let alignments: [Table.Alignment] = [.left, .left, .left, .right]
+    var table = Table(([0] + columns).map { (headings[$0], alignments[$0]) })
+    add(to: &table, columns, prefix: "", inner: "")
+    return table
+  }
+
+  private func add(to table: inout Table, _ columns: [Int], prefix: String, inner: String) {
+    if let remark, columns.count > 1 {
+      table.add(prefix + name, remark: remark)
+    } else {
+      table.add([prefix + name] + columns.map { [name, kind, shape, count][$0] })
+    }
     for (index, child) in children.enumerated() {
       let isLast = index + 1 == children.count
       child.add(
-        to: &table, prefix: inner + (isLast ? "└─ " : "├─ "),
+        to: &table, columns, prefix: inner + (isLast ? "└─ " : "├─ "),
         inner: inner + (isLast ? "   " : "│  "))
     }
   }
@@ -71,9 +85,9 @@ struct Drawing {
     let tie = graph.ties[slot.path]
     let dtype = graph.tensor(at: slot.path).map { "\($0.dtype) " } ?? ""
     self.init(
-      slot.path.split(separator: ".").last.map(String.init) ?? "",
-      tie.map { "tied to \($0)" } ?? slot.role.rawValue, dtype + describe(shape: slot.shape),
-      tie == nil ? describe(count: slot.parameterCount) : "", [])
+      slot.path.split(separator: ".").last.map(String.init) ?? "", slot.role.rawValue,
+      dtype + describe(shape: slot.shape), tie == nil ? describe(count: slot.parameterCount) : "",
+      [], remark: tie.map { "tied to \($0)" })
   }
 
   // MARK: Names

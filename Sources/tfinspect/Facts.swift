@@ -74,7 +74,7 @@ struct Facts {
         if let kept = stack.truncation { add("  kept", "the first \(describe(kept, "number"))") }
         add("  texts", text(of: model?.sentences))
       }
-      add("dialect", "\(graph.dialect.name), by \(reasons.dialect)")
+      add("dialect", "\(graph.dialect.fullName), by \(reasons.dialect)")
       let tied = graph.ties.isEmpty ? "" : ", \(graph.ties.count) of them tied to others"
       let stored = checkpoint.tensors.count + (graph.sentenceStack?.tensorCount ?? 0)
       let of = stored == graph.slots.count ? "" : " in \(describe(stored, "tensor"))"

@@ -13,7 +13,8 @@ struct Tree: Verb {
     usage: "tfinspect tree [<options>] <source>",
     discussion: """
       Blocks that are alike are drawn once, as 0…11. A tied weight names what it is tied to. Of a \
-      model that is not known, the parts of the tensors' names are drawn.
+      model that is not known, the parts of the tensors' names are drawn. A terminal that is too narrow \
+      for all columns gets fewer.
 
       Examples:
         tfinspect tree bert-base/

@@ -17,6 +17,8 @@ struct Pair: Verb {
       the same inputs. The verdict is one of
         identical            weights, outputs and states are the same, bit for bit
         B is A cast to TYPE  every weight is A's, rounded; nothing else differs
+        B is A with N of M weights cast to TYPE
+                             the same, and the others are A's as they are
         B is A quantised to TYPES
                              some weights of B are in blocks (GGUF), and each code is the nearest one \
       to A's number under its block's own scales; Q4_0 to Q8_0: the blocks that quantising A gives
@@ -33,8 +35,8 @@ struct Pair: Verb {
         tfverify bert-base/ bert.npz --certificate bert.intoto.json
         tfverify bert-base/ bert.npz -M 300MB
 
-      A certificate says what was compared and proven, for `tfverify check`; it is written only if \
-      the verdict is "identical" or "cast". Of many weights that differ by no known mistake the ten with the \
+      A certificate says what was compared and proven, for `tfverify check`; it is written for every \
+      verdict but "different". Of many weights that differ by no known mistake the ten with the \
       largest |b - a| are listed; -v lists all.
       """)
 
@@ -146,7 +148,7 @@ struct Pair: Verb {
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
     let limit = leftOut.isEmpty ? "" : ", without the \(describe(leftOut.count, "tensor")) left out"
-    standardOutput(report.verdict.text + limit)
+    standardOutput(report.text + limit)
   }
 
   private func json(_ report: PairReport, _ leftOut: [String]) -> JSONValue {
@@ -166,7 +168,7 @@ struct Pair: Verb {
     }
     return [
       "schema": "tfverify.pair/1", "verdict": .string(report.verdict.name),
-      "explanation": .string(report.verdict.text), "weights": .array(weights),
+      "explanation": .string(report.text), "weights": .array(weights),
       "outputs": .array(report.outputs.map(\.json)),
       "first_divergence": report.firstDivergence.map { .string($0) } ?? .null,
       "config_differences": .array(report.configDifferences.map { .string($0) }),
@@ -223,6 +225,16 @@ extension [CodecUse] {
       ["model": .string($0.side), "name": .string($0.name), "weights": .number($0.count)]
     }
     return [JSONValue.Member("codecs", .array(list))]
+  }
+}
+
+extension PairReport {
+  /// The verdict in words, with how many weights were cast if some were not.
+  fileprivate var text: String {
+    guard case .cast(let type) = verdict, weights.contains(where: { $0.relation == .identical })
+    else { return verdict.text }
+    let count = weights.count { $0.relation.castType == type }
+    return "B is A with \(count) of \(describe(weights.count, "weight")) cast to \(type)"
   }
 }
 

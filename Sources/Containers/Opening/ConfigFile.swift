@@ -25,6 +25,13 @@ public struct ConfigFile: Sendable {
   /// Whether it has more than the name of an architecture, which some put beside GGUF files.
   var saysMoreThanType: Bool { value.members?.contains { $0.key != "model_type" } ?? false }
 
+  /// A config that says nothing, in the place of one that cannot be read.
+  public static func silent(_ path: FilePath) -> ConfigFile { ConfigFile(silentAt: path) }
+
+  private init(silentAt path: FilePath) {
+    (self.path, bytes, value) = (path, Array("{}".utf8), [:])
+  }
+
   /// Reads bytes that were found at `path`, be that in a folder or inside a container.
   init(_ path: FilePath, bytes: [UInt8]) throws(CheckpointError) {
     let name = displayed(path)

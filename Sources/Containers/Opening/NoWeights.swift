@@ -19,7 +19,9 @@ func noWeights(in folder: FilePath, _ inside: [FilePath.Component]) -> Checkpoin
     return error(
       .malformed("the folder has no container in it; name one of those in it: \(quoted(found))"))
   }
-  return error(.malformed("the folder has no container in it"))
+  return CheckpointError(
+    .malformed("the folder has no container in it"), file: displayed(folder),
+    advice: "name a model's folder or file; tfconvert list formats says what is read")
 }
 
 private func quoted(_ names: [String]) -> String {

@@ -96,7 +96,9 @@ struct ShardIndex {
   /// Checks that each of `shards` is inside the index's folder.
   private static func checkPaths(_ shards: [TensorName]) throws(CheckpointError) {
     for name in shards where !staysInFolder(name.text) {
-      throw CheckpointError(.malformed("the shard path \"\(name.text)\" leaves the folder"))
+      throw CheckpointError(
+        .malformed("the shard path \"\(name.text)\" leaves the folder"),
+        advice: "shards lie in the index's folder or below it: mend the index's weight_map")
     }
   }
 
@@ -125,10 +127,13 @@ struct ShardIndex {
     /// The error that lists them, unless there are none.
     var problem: CheckpointError? {
       if count == 0 { return nil }
-      if count == 1, let text = texts.first { return CheckpointError(.malformed(text)) }
+      let advice = "fetch or write the shards and their index again, all of one save"
+      if count == 1, let text = texts.first {
+        return CheckpointError(.malformed(text), advice: advice)
+      }
       let rest = count - texts.count
       return CheckpointError(
-        .malformed("index and shards disagree (\(count) faults)"),
+        .malformed("index and shards disagree (\(count) faults)"), advice: advice,
         details: texts + (rest > 0 ? ["and \(rest) more"] : []))
     }
   }

@@ -39,7 +39,9 @@ final class InputFile: ByteSource {
     do throws(CheckpointError) {
       state = try systemCall("cannot examine", path) { try descriptor.stat() }
       guard state.type == .regular, let size = Int(exactly: state.size) else {
-        throw CheckpointError(.malformed("is \(state.type.words), not a regular file"), file: name)
+        throw CheckpointError(
+          .malformed("is \(state.type.words), not a regular file"), file: name,
+          advice: "tensors are read from any place of a file: write it to one first")
       }
       self.size = size
     } catch {

@@ -21,9 +21,10 @@ extension CheckpointError {
     }
     guard let target = linkTarget(path), path.status == nil else { return nil }
     let isCache = target.contains("blobs/")
-    let advice = isCache ? "; the hub's cache lacks the file: download it again" : ""
+    let reason = isCache ? "; the hub's cache lacks the file: download it again" : ""
     return CheckpointError(
-      .malformed("is a link to \"\(target)\", where nothing is\(advice)"), file: displayed(path))
+      .malformed("is a link to \"\(target)\", where nothing is\(reason)"), file: displayed(path),
+      advice: isCache ? nil : "put the file there, or link to where it is")
   }
 
   /// Why nothing can be written at `path`, if its name means something else.

@@ -29,8 +29,8 @@ extension CheckpointWriter {
 
   private func checkFolder(_ status: Stat) throws(CheckpointError) {
     guard status.type == .directory else {
-      let isLink = status.type == .symbolicLink
-      throw refusal(isLink ? "is a symbolic link" : "is a file, and a folder was to be written")
+      let words = status.type == .regular ? "a file" : status.type.words
+      throw refusal("is \(words), and a folder was to be written")
     }
     let names = try names(in: destination)
     if names.isEmpty { return }

@@ -286,7 +286,7 @@ private struct RotaryPlace {
     _ key: String, beside other: String?, default standard: Double, usual: [Double],
     _ reader: inout ConfigReader
   ) -> Double {
-    guard let other, !reader.within(path, { $0.has(key) }) else {
+    guard let other, !reader.within(path, { $0.has(key) || $0.holdsNull(key) }) else {
       reader.disregard([other].compactMap(\.self))
       return reader.within(path) {
         $0.positive(key, default: standard, usual: usual, on: named(key))

@@ -62,14 +62,16 @@ struct Placing {
     listUnexpected()
     guard faults.isEmpty else {
       let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"
-      let isExtraOnly = faults.allSatisfy { $0.hasPrefix("unexpected") }
+      let isExtra = faults.contains { $0.hasPrefix("unexpected") }
+      let isState = faults.contains { $0.hasPrefix("training") }
+      let isLeftOver = faults.allSatisfy { $0.hasPrefix("unexpected") || $0.hasPrefix("training") }
+      let extra = isExtra ? ["--allow-extra leaves out what is no part of \(head)"] : []
+      let state =
+        isState ? ["--drop-training-state leaves it out where the model is needed"] : []
       throw CheckpointError(
         .refused(
           "the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
-        advice: isExtraOnly
-          ? "--allow-extra leaves out what is no part of \(head)"
-          : faults.allSatisfy { $0.hasPrefix("training") }
-            ? "--drop-training-state leaves it out where the model is needed" : nil,
+        advice: isLeftOver ? (extra + state).joined(separator: ", ") : nil,
         details: faults, listing: "tfinspect check has them all")
     }
   }
@@ -301,7 +303,9 @@ struct Placing {
       }
       if isTrainingState(name, in: table) {
         if options.dropsTrainingState {
-          dropped.append(WeightGraph.Dropped(name: tensor.name, reason: "training state"))
+          dropped.append(
+            WeightGraph.Dropped(
+              name: tensor.name, reason: "training state", isTrainingState: true))
         } else {
           faults.append(
             "training     \(escaped(name)) \(shape): --drop-training-state leaves it out")

@@ -62,7 +62,9 @@ struct InputReader {
       slot.axes.contains(.choices(isOptional: true))
       ? [slot.axes.count - 1, slot.axes.count] : [slot.axes.count]
     guard ranks.contains(ids.shape.count), !ids.elements.isEmpty else {
-      faults.append("\(slot.name) is \(describe(shape: ids.shape)), must be \(slot.shapeText)")
+      let size = ids.elements.isEmpty ? ", and not empty" : ""
+      faults.append(
+        "\(slot.name) is \(describe(shape: ids.shape)), must be \(slot.shapeText)\(size)")
       return
     }
     if ids.shape.count == 3 { (inputs.choices, inputs.hasChoices) = (ids.shape[1], true) }
@@ -271,7 +273,7 @@ struct InputReader {
     guard faults.isEmpty else {
       throw CheckpointError(
         .malformed(faults.count == 1 ? faults[0] : "\(faults.count) faults in the inputs"),
-        details: faults.count == 1 ? [] : faults)
+        file: inputs.file, details: faults.count == 1 ? [] : faults)
     }
     return inputs
   }

@@ -10,6 +10,8 @@ public struct ModelInputs: Sendable, Equatable {
   public var choices = 1
   /// Whether there was an axis of choices.
   public var hasChoices = false
+  /// The file that they were read from, as messages name it.
+  public var file: String?
 
   /// Wraps arrays.
   public init(_ arrays: [String: NDArray<Int>], numbers: [String: NDArray<Double>] = [:]) {
@@ -26,7 +28,9 @@ public struct ModelInputs: Sendable, Equatable {
         }
       ) { first, _ in first }
     }
-    return ModelInputs(own(arrays), numbers: own(numbers))
+    var inputs = ModelInputs(own(arrays), numbers: own(numbers))
+    inputs.file = file
+    return inputs
   }
 
   /// The names of all inputs, sorted.

@@ -89,8 +89,10 @@ struct MisfitCause {
     // What leaves most of the faults explains nothing.
     if changes.isEmpty || after > before / 2 { return nil }
     let with = "with " + changes.map(\.text).joined(separator: ", and ")
-    return after == 0
-      ? "\(with), all tensors fit" : "\(with), \(after) of the \(before) faults are left"
+    if after > 0 { return "\(with), \(after) of the \(before) faults are left" }
+    // A head that was lost leaves the same tensors as one that is tied.
+    let isTied = changes.contains { $0.path.last == "tie_word_embeddings" && $0.value == true }
+    return "\(with), all tensors fit" + (isTied ? "; or the head was lost" : "")
   }
 
   // MARK: Candidates

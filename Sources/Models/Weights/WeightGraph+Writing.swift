@@ -6,6 +6,7 @@ extension WeightGraph.Translated {
   fileprivate mutating func add(_ number: Double, as dtype: DType?) throws(CheckpointError) {
     let type = dtype ?? tensor.dtype
     let lost = try tensor.countLost(adding: number, as: type)
+    if type != tensor.dtype { summandType = tensor.dtype }
     tensor = tensor.adding(number, as: type)
     if lost == 0 { return }
     rounding =
@@ -59,6 +60,8 @@ extension WeightGraph {
     public let parts: [Part]
     /// What had to be rounded, if something had: "NAME: 3 of 24 numbers plus 1.0 are none of F32".
     public fileprivate(set) var rounding: String?
+    /// The type that its elements had before a number was added to them, if that was another one.
+    public fileprivate(set) var summandType: DType?
   }
 
   /// The checkpoint's weights as another dialect stores them, in the order of the computation.

@@ -14,6 +14,8 @@ public struct WeightGraph: Sendable {
     public let reason: String
     /// Whether it is no part of the model that we know, and left out because that was asked for.
     public var isExtra = false
+    /// Whether it is the state of an optimiser or a counter of steps, and left out because that was asked for.
+    public var isTrainingState = false
   }
 
   /// Where a weight is stored.

@@ -41,7 +41,7 @@ public enum WeightRelation: Equatable, Sendable {
   }
 
   /// The type of B's elements, if they are A's in another one.
-  var castType: DType? { if case .cast(_, let type) = self { type } else { nil } }
+  public var castType: DType? { if case .cast(_, let type) = self { type } else { nil } }
 
   /// The relation in words.
   public var text: String {

@@ -142,6 +142,11 @@ public struct Conversion: Sendable {
     self.target = target
     dialect = target.dialect
     let format = try target.container
+    if let dtype = target.dtype, dtype.isBlock, format != .gguf {
+      throw CheckpointError(
+        .refused("\(format.name) cannot hold blocks of \(dtype)"),
+        file: displayed(target.destination), advice: "GGUF can: a target that ends in .gguf")
+    }
     var options = options
     // A file has no place for modules: what is in it is the model under them.
     options.readsModules = target.isFolder || format.holdsFiles
@@ -192,7 +197,9 @@ public struct Conversion: Sendable {
     } catch {
       throw error.inFile(displayed(source.path))
     }
-    casts = try ledgers(of: tensors, types, target, file: displayed(source.path))
+    casts =
+      try ledgers(of: tensors, types, target, file: displayed(source.path))
+      + translation.compactMap(\.castBeforeSum)
     surroundings = try source.surroundings(to: target, format)
     let tokenizer = source.tokenizer(
       for: target, of: model, in: format, beside: surroundings.companions)
@@ -314,6 +321,18 @@ private func ledgers(
       advice: "--allow-lossy does it all the same, and counts what it does")
   }
   return ledgers
+}
+
+extension WeightGraph.Translated {
+  /// What became of the elements before a number was added to them in a wider type.
+  fileprivate var castBeforeSum: CastLedger? {
+    guard let summandType, rounding == nil else { return nil }
+    return CastLedger(
+      name: tensor.name, from: summandType, to: tensor.dtype,
+      loss: RoundingLoss(
+        count: tensor.elementCount, rounded: 0, overflowed: 0, becameSubnormal: 0, becameZero: 0,
+        nan: 0, largestRelativeError: 0))
+  }
 }
 
 extension WeightGraph {

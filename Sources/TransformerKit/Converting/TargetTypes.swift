@@ -77,9 +77,9 @@ extension Checkpoint {
     let tokenizer = try GGUFTokenizer(
       in: files + belongings.files, config: graph.completedConfig, wordCount: words)
     var all = belongings
-    let known = Set((tokenizer?.values ?? []).map(\.key))
-    let values = GGUFKeyValues(
-      .object(facts.filter { !known.contains($0.key) } + (tokenizer?.values ?? [])))
+    let said = tokenizer?.values ?? GGUFTokenizer.marks(of: graph.completedConfig, wordCount: words)
+    let known = Set(said.map(\.key))
+    let values = GGUFKeyValues(.object(facts.filter { !known.contains($0.key) } + said))
     all.keyValues = values.sayingTypes(of: tensors)
     if let table = tokenizer?.characterMap, !table.isEmpty {
       all.keyValues = all.keyValues?.setting("tokenizer.ggml.precompiled_charsmap", bytes: table)

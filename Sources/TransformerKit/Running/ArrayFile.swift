@@ -27,6 +27,7 @@ public struct ArrayFile: Sendable {
       tensors = checkpoint.tensors.tensors.map { ($0.name.text, $0) }
     }
     var inputs = ModelInputs([:])
+    inputs.file = file
     for (name, tensor) in tensors {
       try checkSize(of: tensor)
       if tensor.dtype.isComputable {

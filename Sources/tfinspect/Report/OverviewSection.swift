@@ -140,8 +140,9 @@ struct OverviewSection {
     for group in CheckReport.Group.allCases {
       let faults = check.faults.filter { $0.group == group }
       if faults.isEmpty { continue }
+      let advice: Markup = check.advice(on: group).map { "<p>→ \($0)</p>" } ?? ""
       body +=
-        "<h4 class=\"bad\">\(group.title) (\(faults.count))</h4>\(list(faults))<p>→ \(check.advice(on: group))</p>"
+        "<h4 class=\"bad\">\(group.title) (\(faults.count))</h4>\(list(faults))\(advice)"
     }
     if check.faults.isEmpty {
       let model = check.model.map { "; it fits \($0)" } ?? ""

@@ -22,6 +22,27 @@ import TransformerKit
     #expect(try openModel("bert/base").check(golden("bert/base")).explanation == nil)
   }
 
+  /// What a golden is told of weights that are all made by `change`, and that no mistake explains.
+  private func hint(_ change: (Float) -> Float) throws -> String? {
+    var variant = try Variant("base")
+    for name in variant.tensors.filter({ $0.dtype == .f32 }).map(\.name.text) {
+      let numbers = try variant.floats(name).map(change)
+      variant.set(name, floats: numbers)
+    }
+    let report = try variant.model().check(golden("bert/base"))
+    #expect(!report.isVerified)
+    return report.hint
+  }
+
+  @Test func `numbers that were rounded before are told, and what no rounding gives is not`() throws
+  {
+    let rounded = try hint { Float(bitPattern: $0.bitPattern & 0xFFFF_0000) }
+    #expect(rounded?.contains("hold numbers of BF16 in a wider type") == true)
+    #expect(try hint { $0 + 0.01 } == nil)
+    #expect(try hint { _ in .nan } == nil)
+    #expect(try hint { _ in 0.5 } == nil)
+  }
+
   @Test func `a transposed matrix`() throws {
     let found = try explanation { try $0.transpose(layer + "attention.self.query.weight") }
     #expect(found == "encoder.blocks.1.attention.query.weight: transposed")

@@ -89,7 +89,8 @@ struct GGUFLayout: FileLayout {
     }
     guard tensor.name.text.utf8.count < GGUF.name else {
       throw CheckpointError(
-        .refused("names in GGUF are shorter than \(GGUF.name) bytes"), tensor: tensor.name)
+        .refused("names in GGUF are shorter than \(GGUF.name) bytes"), tensor: tensor.name,
+        advice: "--dialect gguf writes names that are, of architectures that have some there")
     }
     var bytes = order.bytes(tensor.name.text)
     bytes += order.bytes(UInt32(tensor.shape.count))

@@ -85,17 +85,19 @@ struct SafetensorsHeader {
     guard file.size >= 8 else {
       throw CheckpointError(.truncated(needed: 8, available: file.size), offset: 0)
     }
-    let length = littleEndian(try file.read(0..<8)[...])
-    guard length <= UInt64(Limits.safetensorsHeader) else {
+    let declared = littleEndian(try file.read(0..<8)[...])
+    guard let length = Int(exactly: declared) else {
+      throw CheckpointError(.overflow("the header's length, \(declared),"), offset: 0)
+    }
+    guard length <= Limits.safetensorsHeader else {
       throw CheckpointError(
-        .limitExceeded(
-          "the header's length", limit: Limits.safetensorsHeader,
-          found: Int(clamping: length)), offset: 0)
+        .limitExceeded("the header's length", limit: Limits.safetensorsHeader, found: length),
+        offset: 0)
     }
-    guard Int(length) <= file.size - 8 else {
-      throw CheckpointError(.truncated(needed: Int(length), available: file.size - 8), offset: 8)
+    guard length <= file.size - 8 else {
+      throw CheckpointError(.truncated(needed: length, available: file.size - 8), offset: 8)
     }
-    let bytes = try file.read(8..<8 + Int(length))
+    let bytes = try file.read(8..<8 + length)
     guard bytes.first == UInt8(ascii: "{") else {
       throw CheckpointError(.malformed("the header does not begin with {"), offset: 8)
     }

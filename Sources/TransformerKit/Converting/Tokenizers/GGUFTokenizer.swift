@@ -38,6 +38,18 @@ struct GGUFTokenizer {
     }
   }
 
+  /// The numbers of the words with a place of their own that a config gives, where there is no tokenizer: with which
+  /// of them texts begin and end.
+  static func marks(of config: JSONValue, wordCount count: Int) -> [JSONValue.Member] {
+    MarkName.all.compactMap { mark in
+      let value = config["\(mark.usual)_token_id"]
+      guard let id = value?.int ?? value?.elements?.first?.int, (0..<count).contains(id) else {
+        return nil
+      }
+      return JSONValue.Member(mark.idKey, .number(id))
+    }
+  }
+
   /// Says what kind of tokenizer it is; `false` if it is none that can be said.
   private mutating func add(_ model: JSONValue, _ tokenizer: JSONValue) -> Bool {
     let added = tokenizer["added_tokens"]

@@ -42,11 +42,26 @@ public struct CheckReport: Sendable {
 
   init() {}
 
-  /// What to do about the faults of a group.
-  public func advice(on group: Group) -> String { ownAdvice[group] ?? group.advice }
+  /// Whether some fault is of a file's bytes.
+  private var isDamaged = false
+
+  /// What to do about the faults of a group, if there is something to be said.
+  public func advice(on group: Group) -> String? {
+    if let own = ownAdvice[group] { return own }
+    return group == .structure && !isDamaged ? nil : group.advice
+  }
 
   mutating func take(adviceOf error: CheckpointError, on group: Group) {
     if let advice = error.advice { ownAdvice[group] = advice }
+  }
+
+  /// Adds a fault of a file, with all that it consists of.
+  mutating func add(
+    _ fault: CheckpointError, to group: Group = .structure, of tensor: TensorName? = nil
+  ) {
+    isDamaged = isDamaged || group == .structure && fault.isDamage
+    if fault.details.isEmpty { add(group, tensor, fault.description) }
+    for detail in fault.details { add(group, nil, detail) }
   }
 
   mutating func add(_ group: Group, _ tensor: TensorName?, _ text: String) {
@@ -55,6 +70,17 @@ public struct CheckReport: Sendable {
 
   mutating func note(_ group: Group, _ tensor: TensorName?, _ text: String) {
     notes.append(Finding(group: group, tensor: tensor, text: text))
+  }
+}
+
+extension CheckpointError {
+  /// Whether bytes of a file are not what they must be, so that another copy may be whole.
+  fileprivate var isDamage: Bool {
+    switch problem {
+    case .malformed: offset != nil
+    case .truncated, .sizeMismatch, .overflow, .duplicate, .checksum, .changedWhileRead: true
+    case .missing, .limitExceeded, .system, .unsupported, .refused: false
+    }
   }
 }
 

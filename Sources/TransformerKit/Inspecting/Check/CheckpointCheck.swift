@@ -20,6 +20,7 @@ public func check(
 ) throws(CheckpointError) -> CheckReport {
   var report = CheckReport()
   guard let checkpoint = try opened(path, options, &report) else { return report }
+  let hasConfig = report.faults.isEmpty
   do {
     try MemoryUse.check(cap: memory, reading: [checkpoint])
   } catch {
@@ -28,7 +29,7 @@ public func check(
   guard try report.checkIntegrity(checkpoint) else { return report }
   report.checkIndex(checkpoint)
   report.lookAround(checkpoint)
-  let graph = report.checkModel(checkpoint, options)
+  let graph = hasConfig ? report.checkModel(checkpoint, options) : nil
   var tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
   report.tensorCount = tensors.count
   if checkpoint.tensors.count == 0 { report.add(.structure, nil, "has no tensor in it") }
@@ -55,7 +56,8 @@ extension WeightGraph {
   }
 }
 
-/// The checkpoint, or `nil` if the report says why it cannot be opened.
+/// The checkpoint, or `nil` if the report says why it cannot be opened. One whose config alone cannot be read is
+/// opened without it, and the report says so.
 private func opened(
   _ path: FilePath, _ options: OpenOptions, _ report: inout CheckReport
 ) throws(CheckpointError) -> Checkpoint? {
@@ -65,13 +67,19 @@ private func opened(
     let faults = structureFaults(of: path, format: options.format)
     // No such file, or nothing that we know: there is nothing to check.
     if case .system = error.problem { throw error }
-    guard error.category == .failed, !faults.isEmpty else { throw error }
+    guard error.category == .failed else { throw error }
     report.isReadable = false
-    report.take(adviceOf: error, on: .structure)
-    for fault in faults {
-      if fault.details.isEmpty { report.add(.structure, nil, fault.description) }
-      for detail in fault.details { report.add(.structure, nil, detail) }
+    if faults.isEmpty {
+      // What remains is the config.
+      let config = error.file.map { FilePath($0) } ?? path
+      let bare = try? Checkpoint.open(path, format: options.format, config: .silent(config))
+      guard let bare else { throw error }
+      report.take(adviceOf: error, on: .config)
+      report.add(error, to: .config)
+      return bare
     }
+    report.take(adviceOf: error, on: .structure)
+    for fault in faults { report.add(fault) }
     return nil
   }
 }
@@ -96,9 +104,9 @@ extension CheckReport {
   /// Compares everything in a container that has checksums of everything; whether all is well.
   mutating func checkIntegrity(_ checkpoint: Checkpoint) throws(CheckpointError) -> Bool {
     let faults = try checkpoint.integrityFaults()
-    for fault in faults { add(.structure, fault.tensor, fault.description) }
-    isReadable = faults.isEmpty
-    return isReadable
+    for fault in faults { add(fault, of: fault.tensor) }
+    if !faults.isEmpty { isReadable = false }
+    return faults.isEmpty
   }
 
   /// What the index says about itself.
@@ -148,12 +156,17 @@ extension CheckReport {
       let known = try Model(checkpoint, options: options)
       let graph = known.graph
       model =
-        "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.name)"
+        "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.fullName)"
         + (graph.sentenceStack.map { ", sentence embeddings of \($0.outputs) numbers" } ?? "")
       if !known.unknownKeys.isEmpty {
         let keys = known.unknownKeys.map(escaped).joined(separator: ", ")
         note(
           .weights, nil, "keys of the config that are not known, and may mean something: \(keys)")
+      }
+      let state = graph.dropped.filter(\.isTrainingState)
+      if let first = state.first {
+        let rest = state.count == 1 ? "" : " and \(state.count - 1) more"
+        note(.weights, nil, "training state was left out: \(first.name.text)\(rest)")
       }
       for key in known.doubtfulKeys { note(.config, nil, key.text) }
       checkDeclaredType(checkpoint)
@@ -171,8 +184,8 @@ extension CheckReport {
         let group: Group = error.isOfConfig(of: checkpoint) ? .config : .structure
         // A config that says what cannot be was read, and is the fault.
         isReadable = group == .config
-        add(group, nil, error.description)
-        for detail in error.details { add(group, nil, detail) }
+        take(adviceOf: error, on: group)
+        add(error, to: group)
       }
       return nil
     }
@@ -204,10 +217,10 @@ extension CheckReport {
         _ = try statistics(of: [tensor])
       } catch {
         count += 1
-        add(.structure, tensor.name, error.description)
+        add(error, of: tensor.name)
       }
     }
-    if count == 0 { add(.structure, nil, error.description) }
+    if count == 0 { add(error) }
   }
 }
 
