@@ -32,7 +32,9 @@ extension Dialect {
           ? .name("\(model)embeddings.\(mark)")
           : .name(
             "\(model)encoder.layer.{i}.layernorm_before.weight",
-            without: "\(model)embeddings.distillation_token")
+            without: "\(model)embeddings.distillation_token",
+            "\(model)encoder.layer.{i}.lambda_1",
+            "\(model)encoder.relative_position_bias.relative_position_bias_table")
       ])
   }
 }
