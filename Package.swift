@@ -99,10 +99,12 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["TensorCore"], swiftSettings: optimized),
+    .target(name: "Pictures", dependencies: ["TensorCore", "CZlib"], swiftSettings: optimized),
     .target(
       name: "TransformerKit",
       dependencies: [
-        "TensorCore", "Containers", "Codecs", "Kernels", "Models", "Families", "Tokenizers", system,
+        "TensorCore", "Containers", "Codecs", "Kernels", "Models", "Families", "Tokenizers",
+        "Pictures", system,
       ],
       swiftSettings: strict),
 
@@ -160,6 +162,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TokenizersTests", dependencies: ["Tokenizers", "TensorCore", "TestSupport", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PicturesTests",
+      dependencies: ["Pictures", "Containers", "TensorCore", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
       name: "TransformerKitTests",

@@ -11,6 +11,7 @@ extension Family {
   public static let all: [Family] = [
     .albert,
     .bart,
+    .beit,
     .bert,
     .bloom,
     .clip,
@@ -36,6 +37,7 @@ extension Family {
     .gptOSS,
     .granite,
     .llama,
+    .mae,
     .mixtral,
     .modernBERT,
     .mpnet,
@@ -51,6 +53,7 @@ extension Family {
     .siglip,
     .stableLM,
     .starCoder2,
+    .swin,
     .t5,
     .vit,
     .xglm,

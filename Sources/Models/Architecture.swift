@@ -61,10 +61,27 @@ public protocol Architecture: Sendable, Equatable {
   /// `eager` for example; `nil` if that is the same, as it should be.
   func deviation(ofAttention way: String) -> FrameworkDeviation?
 
+  /// How texts and pictures are compared, if they are.
+  var matching: PictureMatching? { get }
+
   /// Random inputs with the tokens in them that the head looks for.
   ///
   /// - Parameter inputs: a probe.
   func completing(_ inputs: ModelInputs) -> ModelInputs
+}
+
+/// How a model compares texts and pictures: what its `logits_per_image` mean, and how texts are read for that.
+public struct PictureMatching: Sendable, Equatable {
+  /// Whether each text fits a picture or not by itself, so that a score's probability is its sigmoid; else one of the
+  /// texts does, and theirs are the softmax of all scores.
+  public let isOfEach: Bool
+  /// How many tokens every text has, padding included; `nil` for as many as the longest one.
+  public let textLength: Int?
+
+  package init(isOfEach: Bool, textLength: Int?) {
+    self.isOfEach = isOfEach
+    self.textLength = textLength
+  }
 }
 
 /// What a model is for in a larger one.
@@ -113,6 +130,8 @@ extension Architecture {
   public var generation: GenerationRules? { nil }
 
   public func deviation(ofAttention way: String) -> FrameworkDeviation? { nil }
+
+  public var matching: PictureMatching? { nil }
 
   public func completing(_ inputs: ModelInputs) -> ModelInputs { inputs }
 

@@ -7,6 +7,8 @@ public struct Family: Sendable {
   /// What a config of an ecosystem's own may be called where there is no config.json: asked of every file that has
   /// none beside it, and so told without the dialects.
   public let configNames: [String]
+  /// What reads pictures for them, the usual one first.
+  public let processors: [PictureProcessor]
   /// Their dialects. Of several forms of one dialect, the first is written.
   public var dialects: [Dialect] { makeDialects() }
 
@@ -17,10 +19,12 @@ public struct Family: Sendable {
   /// generic: a command needs those of few families, or of none.
   package init(
     members: @autoclosure @escaping @Sendable () -> [any Architecture.Type],
-    configNames: [String] = [], dialects: @autoclosure @escaping @Sendable () -> [Dialect]
+    configNames: [String] = [], processors: [PictureProcessor] = [],
+    dialects: @autoclosure @escaping @Sendable () -> [Dialect]
   ) {
     makeMembers = members
     self.configNames = configNames
+    self.processors = processors
     makeDialects = dialects
   }
 }
@@ -37,6 +41,12 @@ extension [Family] {
   /// The one family that has an architecture.
   private func family(of architecture: String) -> Family? {
     first { $0.members.contains { $0.name == architecture } }
+  }
+
+  /// What reads pictures for an architecture: the class of that name, of whichever family, or the usual one of its own.
+  package func processor(named name: String?, for architecture: String) -> PictureProcessor? {
+    guard let name else { return family(of: architecture)?.processors.first }
+    return lazy.flatMap(\.processors).first { $0.name == name }
   }
 
   /// The dialects of all of them.

@@ -41,6 +41,15 @@ extension TwoTowers {
     return text.inputs + form.pictures.inputs(batch: .pictures)
   }
 
+  /// Where the last of a text's states stands for it, that is the last one that there can be.
+  public var matching: PictureMatching? {
+    guard let text = form.text else { return nil }
+    let isLast = text.summary?.pooling == .last
+    return PictureMatching(
+      isOfEach: form.comparison.hasBias,
+      textLength: isLast ? text.embedding.positions?.rows : nil)
+  }
+
   public func completing(_ inputs: ModelInputs) -> ModelInputs {
     form.text?.completing(inputs) ?? inputs
   }

@@ -32,7 +32,8 @@ extension ImageEncoder {
 extension ImageEncoderForm {
   /// The forward pass in order.
   package func stages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
-    [embeddings()] + blocks.indices.map(block) + [finish()] + headStages() + passengerStages()
+    [embeddings()] + sharedPlaces() + blocks.indices.map(block) + [finish()] + headStages()
+      + passengerStages()
   }
 
   /// What the encoder reads.
@@ -42,6 +43,9 @@ extension ImageEncoderForm {
     let pixels = InputSlot.numbers(
       "pixel_values",
       [batch, .size(embedding.channels), .size(embedding.image[0]), .size(embedding.image[1])])
+    if case .leavingOut = embedding.masking {
+      return [pixels, .optionalNumbers(PatchOrder.input, [batch, .size(embedding.patches)])]
+    }
     guard embedding.masking == .token else { return [pixels] }
     return [
       pixels,
@@ -70,11 +74,14 @@ extension ImageEncoderForm {
   }
 
   fileprivate func embeddings<Scalar: ComputeScalar>() -> Stage<Scalar> {
-    Stage("embeddings", outputs: [.hidden(0, from: "hidden")], work: embeddingWork) {
+    var outputs = [StageOutput.hidden(0, from: "hidden")]
+    if case .leavingOut = embedding.masking { outputs.append(.final("mask")) }
+    return Stage("embeddings", outputs: outputs, work: embeddingWork) {
       scope throws(CheckpointError) in
       let loaded = try embedding.load(scope.module("embeddings", .embedding), width: width)
       return { states throws(CheckpointError) in
         states["hidden"] = loaded(states.inputs)  // [batch, tokens, width]
+        if let order = embedding.order(states.inputs) { states["mask"] = order.mask() }
         if let rotary = embedding.rotary {
           states[SelfAttentionForm.rotaryState(0)] = rotary.table(
             grid: embedding.grid, leading: embedding.leading, of: Scalar.self)
@@ -87,13 +94,52 @@ extension ImageEncoderForm {
     Stage(
       "encoder.blocks.\(layer)", outputs: [.hidden(layer + 1, from: "hidden")], work: work
     ) { scope throws(CheckpointError) in
-      let block = try blocks[layer].load(
-        scope.module("encoder", .sequence).module("blocks", .sequence).module("\(layer)", .block),
-        width: width)
+      let scope = scope.module("encoder", .sequence).module("blocks", .sequence)
+        .module("\(layer)", .block)
+      let own =
+        placeBias?.isOfBlocks == true
+        ? try placeTable(scope.module("position_bias", .embedding), blocks[layer]) : nil
+      let block = try blocks[layer].load(scope, width: width)
       return { states throws(CheckpointError) in
+        if let own = own?.biases {
+          let shared = placeBias?.isShared == true ? states[Self.sharedPlaces] : nil
+          states[SelfAttentionForm.pairBiasState] = shared.map { add(own, $0) } ?? own
+        }
         states["hidden"] = try block(states["hidden"], &states)
       }
     }
+  }
+
+  private static let sharedPlaces = "shared_places"
+
+  /// What all blocks add to their scores for places, if they do.
+  fileprivate func sharedPlaces<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
+    guard let placeBias, placeBias.isShared, let first = blocks.first else { return [] }
+    let (work, tokens, heads) = (work, embedding.tokens, first.attention.shape.heads)
+    return [
+      Stage(
+        "encoder.position_bias",
+        work: { inputs in
+          var work = work(inputs)
+          work.leaves = 2 * heads * tokens * tokens
+          return work
+        }
+      ) { scope throws(CheckpointError) in
+        let scope = scope.module("encoder", .sequence).module("position_bias", .embedding)
+        let table = try placeTable(scope, first)
+        return { states throws(CheckpointError) in
+          let biases = table.biases
+          states[Self.sharedPlaces] = biases
+          states[SelfAttentionForm.pairBiasState] = biases
+        }
+      }
+    ]
+  }
+
+  private func placeTable<Scalar: ComputeScalar>(
+    _ scope: WeightScope<Scalar>, _ block: BlockForm
+  ) throws(CheckpointError) -> PlaceTable<Scalar> {
+    try PlaceTable(scope, grid: embedding.grid, heads: block.attention.shape.heads)
   }
 
   /// The normalisation after the last block, unless it is the pooler's. Hidden states are those before it.
@@ -135,7 +181,7 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
     // [batch, width, rows, columns] to [batch, patches, width]
     var patches = permute(
       rows.reshaped([batch, width, form.patches]), [0, 2, 1])
-    if let mask { patches = masked(patches, mask, inputs.required("bool_masked_pos")) }
+    if let mask { patches = masked(patches, by: mask, inputs.required("bool_masked_pos")) }
     let tokens = leading.map { token in
       NDArray(
         shape: [batch, token.shape[0], width],
@@ -152,21 +198,27 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
       placed.append(addBroadcasting(classes, parts[0]))
     }
     placed += tokens.dropFirst(form.classTokens)
-    placed.append(addBroadcasting(patches, parts[1]))
+    let atPlaces = addBroadcasting(patches, parts[1])
+    placed.append(form.order(inputs).map { $0.kept(of: atPlaces) } ?? atPlaces)
     return join(placed, axis: 1)
   }
+}
 
-  /// The patches, with a token in place of those that are masked.
-  private func masked(
-    _ patches: NDArray<Scalar>, _ token: NDArray<Scalar>, _ masks: NDArray<Int>
-  ) -> NDArray<Scalar> {
-    let isMasked = masks.elements.map { $0 != 0 }
-    let kept = NDArray(shape: masks.shape + [1], elements: isMasked.map { Scalar($0 ? 0 : 1) })
-    let taken = NDArray(shape: masks.shape + [1], elements: isMasked.map { Scalar($0 ? 1 : 0) })
-    return add(
-      multiplyBroadcasting(patches, kept),
-      multiplyBroadcasting(token.reshaped([1] + token.shape), taken))
-  }
+/// Patches, with a token in place of those that are masked.
+///
+/// - Parameters:
+///   - patches: `[batch, patches, width]`
+///   - token: `[1, width]`
+///   - masks: `[batch, patches]`
+func masked<Scalar: ComputeScalar>(
+  _ patches: NDArray<Scalar>, by token: NDArray<Scalar>, _ masks: NDArray<Int>
+) -> NDArray<Scalar> {
+  let isMasked = masks.elements.map { $0 != 0 }
+  let kept = NDArray(shape: masks.shape + [1], elements: isMasked.map { Scalar($0 ? 0 : 1) })
+  let taken = NDArray(shape: masks.shape + [1], elements: isMasked.map { Scalar($0 ? 1 : 0) })
+  return add(
+    multiplyBroadcasting(patches, kept),
+    multiplyBroadcasting(token.reshaped([1] + token.shape), taken))
 }
 
 extension ImageEmbeddingForm {
@@ -194,7 +246,7 @@ extension ImageEmbeddingForm {
     }
     let mask: NDArray<Scalar>?
     switch masking {
-    case .none: mask = nil
+    case .none, .leavingOut: mask = nil
     case .token: mask = try token("mask")
     case .unread:
       mask = nil

@@ -13,12 +13,16 @@ public struct ImageEncoderForm: Sendable, Equatable {
   public var embedding: ImageEmbeddingForm
   /// The blocks in order.
   public var blocks: [BlockForm]
+  /// What is added to scores for the place of a key beside a query; `nil` for nothing.
+  public var placeBias: PlaceBias?
   /// The normalisation after the last block.
   public var norm: NormForm
-  /// Whether it is that of what the pooler reads alone, and the states stay as they are.
+  /// Whether it is that of what the pooler reads alone or has, and the states stay as they are.
   public var normsPooled = false
   /// What else the base model makes of the first token; `nil` for nothing.
   public var pooler: ImagePooler?
+  /// What makes pixels of all patches, if the head does.
+  public var decoder: PatchDecoderForm?
   /// What stands on it.
   public var head: ImageHeadForm
 
@@ -96,6 +100,9 @@ public enum PatchMasking: Sendable, Equatable {
   case token
   /// No patch can be masked, but files have the token.
   case unread
+  /// Of each picture's patches, sorted by an input, the last ones are left out, this share of them; none without the input.
+  /// He et al., arXiv 2111.06377, §3.
+  case leavingOut(Double)
 }
 
 /// What a base model makes of a picture beside the states of all tokens, of the first one unless it says otherwise.
@@ -107,6 +114,8 @@ public enum ImagePooler: Sendable, Equatable {
   /// What a learned vector sees in the states of all, and a feed-forward network behind it. Zhai et al., arXiv
   /// 2106.04560, §3.3.
   case attention(AttentionShape, FeedForwardForm)
+  /// The mean of the patches' states, normalised.
+  case meanOfPatches
 }
 
 /// What stands on an encoder of pictures.
@@ -115,6 +124,8 @@ public enum ImageHead: Sendable, CaseIterable {
   case classification
   case classificationWithTeacher
   case maskedImage
+  case maskedWords
+  case pretraining
   case projection
 
   /// The classes of an architecture as Hugging Face usually names them: `…Model`, `…ForImageClassification`, …
@@ -129,7 +140,8 @@ public enum ImageHead: Sendable, CaseIterable {
     case .base: "Model"
     case .classification: "ForImageClassification"
     case .classificationWithTeacher: "ForImageClassificationWithTeacher"
-    case .maskedImage: "ForMaskedImageModeling"
+    case .maskedImage, .maskedWords: "ForMaskedImageModeling"
+    case .pretraining: "ForPreTraining"
     case .projection: "ModelWithProjection"
     }
   }
@@ -142,6 +154,10 @@ public enum ImageHead: Sendable, CaseIterable {
       self = .classification
     } else if isStored("picture_head.weight") {
       self = .maskedImage
+    } else if isStored("lm_head.weight") {
+      self = .maskedWords
+    } else if isStored("decoder.prediction.weight") {
+      self = .pretraining
     } else if isStored("visual_projection.weight") {
       self = .projection
     } else {
@@ -160,6 +176,8 @@ public struct ImageHeadForm: Sendable, Equatable {
   public var summary = Summary.first
   /// How many pixels high and wide what a head makes of each patch is.
   public var stride = 1
+  /// How many words there are, one of which stands for each patch.
+  public var words = 1
   /// The width of what a linear layer makes of a picture's summary.
   public var projection = 1
 
@@ -181,5 +199,7 @@ public struct ImageHeadForm: Sendable, Equatable {
     case firstAndPatches
     /// The mean of the patches.
     case patches
+    /// What the pooler makes.
+    case pooled
   }
 }

@@ -7,9 +7,12 @@ extension ImageEncoderForm {
   func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
     switch head.task {
     case .base: pooler.map { [pooled(by: $0)] } ?? []
-    case .classification: [classifier()]
+    case .classification:
+      (head.summary == .pooled ? pooler.map { [pooled(by: $0)] } ?? [] : []) + [classifier()]
     case .classificationWithTeacher: [classifiers()]
     case .maskedImage: [reconstruction()]
+    case .maskedWords: [words()]
+    case .pretraining: decoder.map { decoding(by: $0) } ?? []
     case .projection: (pooler.map { [pooled(by: $0)] } ?? []) + [projected()]
     }
   }
@@ -24,6 +27,11 @@ extension ImageEncoderForm {
         return { states throws(CheckpointError) in
           // [batch, width]
           states["pooler_output"] = norm.applied(to: position(0, of: states["normalised"]))
+        }
+      case .meanOfPatches:
+        let norm = try Norm(scope.module("pooler", .head), "norm", norm, width: width)
+        return { states throws(CheckpointError) in
+          states["pooler_output"] = norm(meanOfPatches(states["normalised"]))
         }
       case .dense(let output, let activation):
         let dense = try Linear(
@@ -50,7 +58,7 @@ extension ImageEncoderForm {
 
   /// Layers that files have beside a head and no output depends on.
   func passengerStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
-    guard !head.givesStates, let pooler else { return [] }
+    guard !head.givesStates, head.summary != .pooled, let pooler else { return [] }
     return [
       Stage("pooler", work: { _ in StageWork(positions: 0, length: 0) }) {
         scope throws(CheckpointError) in
@@ -90,8 +98,31 @@ extension ImageEncoderForm {
           case .first: position(0, of: x)
           case .firstAndPatches: join([position(0, of: x), meanOfPatches(x)], axis: 1)
           case .patches: meanOfPatches(x)
+          case .pooled: states["pooler_output"]
           }
         states["logits"] = classifier(summary)
+      }
+    }
+  }
+
+  /// `logits`: `[batch, patches, words]`, of the visual words that masked patches may be. Bao et al., arXiv 2106.08254,
+  /// §2.3.
+  private func words<Scalar: ComputeScalar>() -> Stage<Scalar> {
+    Stage(
+      "lm_head", outputs: [.final("logits")],
+      work: { inputs in
+        var work = work(inputs)
+        // Of what fits: a config may say more than can be multiplied.
+        let pictures = inputs.numbers["pixel_values"]?.shape.first ?? 1
+        work.gives = pictures * embedding.patches * head.words
+        return work
+      }
+    ) { scope throws(CheckpointError) in
+      let norm = try Norm(scope, "lm_head_norm", norm, width: width)
+      let head: Linear<Scalar> = try Linear(
+        scope.module("lm_head", .linear), in: width, out: head.words)
+      return { states throws(CheckpointError) in
+        states["logits"] = head(patches(of: norm(states["normalised"])))
       }
     }
   }
@@ -114,32 +145,10 @@ extension ImageEncoderForm {
     }
   }
 
-  /// `reconstruction`: `[batch, channels, height, width]`, of each patch a square of pixels.
-  ///
-  /// Shi et al., arXiv 1609.05158, §2.2, eq. 4: what a patch's channels become, row by row.
   private func reconstruction<Scalar: ComputeScalar>() -> Stage<Scalar> {
-    let (side, channels) = (head.stride, embedding.channels)
-    return Stage(
-      "picture_head", outputs: [.final("reconstruction")],
-      work: { inputs in
-        var work = work(inputs)
-        // Of what fits: a config may say more than can be multiplied.
-        let pictures = inputs.numbers["pixel_values"]?.shape.first ?? 1
-        work.gives = pictures * embedding.patches * channels * side * side
-        return work
-      }
-    ) { scope throws(CheckpointError) in
-      let head = try Linear(
-        scope.module("picture_head", .linear), in: width, out: channels * side * side)
-      return { states throws(CheckpointError) in
-        // [batch, patches, channels × side × side]
-        let pixels = head(patches(of: states["normalised"]))
-        let (batch, grid) = (pixels.shape[0], embedding.grid)
-        let parts = pixels.reshaped([batch, grid[0], grid[1], channels, side, side])
-        states["reconstruction"] = permute(parts, [0, 3, 1, 4, 2, 5])
-          .reshaped([batch, channels, grid[0] * side, grid[1] * side])
-      }
-    }
+    PictureHead(
+      width: width, channels: embedding.channels, grid: embedding.grid, side: head.stride
+    ).stage(work: work) { patches(of: $0["normalised"]) }
   }
 
   /// `[batch, patches, width]`
@@ -149,15 +158,61 @@ extension ImageEncoderForm {
 
   /// `[batch, width]`
   private func meanOfPatches<Scalar: ComputeScalar>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
-    let all = patches(of: x)
-    let (batch, count) = (all.shape[0], embedding.patches)
-    var sums = [Scalar](repeating: 0, count: batch * width)
-    for picture in 0..<batch {
-      for patch in 0..<count {
-        let start = (picture * count + patch) * width
-        for column in 0..<width { sums[picture * width + column] += all.elements[start + column] }
+    meanOfPositions(patches(of: x))
+  }
+}
+
+/// `[batch, positions, width]` to `[batch, width]`
+func meanOfPositions<Scalar: ComputeScalar>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+  let (batch, count, width) = (x.shape[0], x.shape[1], x.shape[2])
+  var sums = [Scalar](repeating: 0, count: batch * width)
+  for picture in 0..<batch {
+    for position in 0..<count {
+      let start = (picture * count + position) * width
+      for column in 0..<width { sums[picture * width + column] += x.elements[start + column] }
+    }
+  }
+  return NDArray(shape: [batch, width], elements: sums.map { $0 / Scalar(count) })
+}
+
+/// A head that makes a square of pixels of each patch.
+struct PictureHead {
+  /// Of a patch's vector.
+  let width: Int
+  /// How many numbers a pixel has.
+  let channels: Int
+  /// How many patches there are above each other, and side by side.
+  let grid: [Int]
+  /// How many pixels high and wide a square is.
+  let side: Int
+
+  /// `reconstruction`: `[batch, channels, height, width]`
+  ///
+  /// Shi et al., arXiv 1609.05158, §2.2, eq. 4: what a patch's channels become, row by row.
+  func stage<Scalar: ComputeScalar>(
+    work: @escaping @Sendable (ModelInputs) -> StageWork,
+    _ patches: @escaping @Sendable (States<Scalar>) -> NDArray<Scalar>
+  ) -> Stage<Scalar> {
+    Stage(
+      "picture_head", outputs: [.final("reconstruction")],
+      work: { inputs in
+        var work = work(inputs)
+        // Of what fits: a config may say more than can be multiplied.
+        let pictures = inputs.numbers["pixel_values"]?.shape.first ?? 1
+        work.gives = pictures * grid[0] * grid[1] * channels * side * side
+        return work
+      }
+    ) { scope throws(CheckpointError) in
+      let head = try Linear(
+        scope.module("picture_head", .linear), in: width, out: channels * side * side)
+      return { states throws(CheckpointError) in
+        // [batch, patches, channels × side × side]
+        let pixels = head(patches(states))
+        let batch = pixels.shape[0]
+        let parts = pixels.reshaped([batch, grid[0], grid[1], channels, side, side])
+        states["reconstruction"] = permute(parts, [0, 3, 1, 4, 2, 5])
+          .reshaped([batch, channels, grid[0] * side, grid[1] * side])
       }
     }
-    return NDArray(shape: [batch, width], elements: sums.map { $0 / Scalar(count) })
   }
 }

@@ -76,7 +76,7 @@ extension ConfigReader {
   }
 
   /// A height and a width: a number that is both, or a list of two.
-  private mutating func extents(
+  mutating func extents(
     _ key: String, default standard: Int, on bearing: ConfigFact.Bearing
   ) -> [Int] {
     fact(
@@ -91,6 +91,24 @@ extension ConfigReader {
             + " \(value.text())")
       }
       return .value(known)
+    }
+  }
+
+  /// Integers, at least one.
+  mutating func counts(
+    _ key: String, default standard: [Int], limit: Int, minimum: Int = 1,
+    on bearing: ConfigFact.Bearing
+  ) -> [Int] {
+    fact(
+      key, .other, on: bearing, default: standard, json: { .array($0.map { .number($0) }) }
+    ) { value in
+      let numbers = (value.elements ?? []).compactMap(\.int).filter {
+        (minimum...limit).contains($0)
+      }
+      guard let elements = value.elements, !elements.isEmpty, numbers.count == elements.count else {
+        return .fault("must be a list of integers from \(minimum) to \(limit)")
+      }
+      return .value(numbers)
     }
   }
 

@@ -46,6 +46,11 @@ struct Run: Verb {
       With --top what the scores of words or labels say is printed: the likeliest words of each masked place, \
       or of the place behind a text that the model would continue.
 
+      With --image the input is a picture in JPEG, PNG or WebP, or several, read as the preprocessor_config.json \
+      beside the model says, as transformers' processors on Pillow do it. What a model that classifies pictures \
+      finds likeliest is printed, and of one that compares them with texts, each of which is a --text, \
+      how likely each text is.
+
       A folder that sentence-transformers has saved is read with its modules: the text is read as they say, \
       with the prompt that the folder names, or with that of --prompt, and "sentence_embedding" is its vector.
 
@@ -53,6 +58,8 @@ struct Run: Verb {
         tfverify run bert-base/ --text 'Hello, world!'
         tfverify run bert-mlm/ --text 'Hello, [MASK]!' --top 5
         tfverify run minilm/ --text 'A sentence.' --precision f64 -o vector.npz
+        tfverify run vit/ --image cat.jpg --top 3
+        tfverify run clip/ --image cat.jpg --text 'a cat' --text 'a dog'
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
         tfverify run bert-base/ --inputs golden.npz -o out.npz --precision f64
         tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
@@ -67,8 +74,16 @@ struct Run: Verb {
     help: ArgumentHelp("An npz with the inputs, instead of the built-in probe.", valueName: "npz"))
   var inputs: FilePath?
 
-  @Option(help: ArgumentHelp("The input as a text.", valueName: "text"))
-  var text: GivenText?
+  @Option(
+    help: ArgumentHelp(
+      "The input as a text; with --image a text to compare it with (repeatable).",
+      valueName: "text"))
+  var text: [GivenText] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A file with a picture as the input: JPEG, PNG or WebP (repeatable).", valueName: "file"))
+  var image: [FilePath] = []
 
   @Option(help: ArgumentHelp("A file with the text.", valueName: "file"))
   var textFile: FilePath?
@@ -84,7 +99,7 @@ struct Run: Verb {
 
   @Option(
     help: ArgumentHelp(
-      "Print this many of the likeliest words of each masked place or of the next one, or labels of the text.",
+      "Print this many of the likeliest words of each masked place or of the next one, or labels of the text or picture.",
       valueName: "n"))
   var top: Int?
 
@@ -144,17 +159,27 @@ struct Run: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard [inputs != nil, text != nil, textFile != nil].count(where: \.self) < 2 else {
+    guard [inputs != nil, !text.isEmpty, textFile != nil].count(where: \.self) < 2 else {
       throw ValidationError("of --inputs, --text and --text-file only one can be had")
     }
-    guard pair == nil || text != nil || textFile != nil else {
+    guard image.isEmpty || inputs == nil && textFile == nil else {
+      throw ValidationError("--image goes neither with --inputs nor with --text-file")
+    }
+    guard image.isEmpty || pair == nil && prompt == nil && generate == nil else {
+      throw ValidationError("--image goes with none of --pair, --prompt and --generate")
+    }
+    guard text.count < 2 || !image.isEmpty else {
+      throw ValidationError("several texts go with --image")
+    }
+    let hasText = !text.isEmpty || textFile != nil
+    guard pair == nil || hasText else {
       throw ValidationError("--pair goes with --text")
     }
-    guard prompt == nil || text != nil || textFile != nil else {
+    guard prompt == nil || hasText else {
       throw ValidationError("--prompt goes with --text")
     }
-    guard top == nil || text != nil || textFile != nil else {
-      throw ValidationError("--top goes with --text")
+    guard top == nil || hasText || !image.isEmpty else {
+      throw ValidationError("--top goes with --text or --image")
     }
     guard (1...1000).contains(top ?? 1) else {
       throw ValidationError("--top must be from 1 to 1000")
@@ -207,7 +232,7 @@ struct Run: Verb {
     try prepareArithmetic()
     let model = try Model(model, options: sourceOptions.options)
     common.explain(model)
-    let read = try textInputs(model)
+    let read = try pictureInputs(model) ?? textInputs(model)
     let inputs =
       try read?.inputs ?? inputs.map { try ArrayFile($0).inputs() }
       ?? probe(model.graph)
@@ -226,13 +251,35 @@ struct Run: Verb {
   /// The text that was given as inputs, and the tokenizer beside the model that made them.
   private func textInputs(
     _ model: Model
-  ) throws -> (inputs: ModelInputs, tokenizer: FoundTokenizer)? {
-    guard let first = try textFile.map({ try CommandSupport.text(ofFile: $0) }) ?? text?.text else {
+  ) throws -> (inputs: ModelInputs, tokenizer: FoundTokenizer?)? {
+    guard let first = try textFile.map({ try CommandSupport.text(ofFile: $0) }) ?? text.first?.text
+    else {
       return nil
     }
-    let found = try FoundTokenizer(self.model)
-    let inputs = try model.inputs(first, pair: pair?.text, prompt: prompt, found)
+    let found = try tokenizer()
+    return (try model.inputs(first, pair: pair?.text, prompt: prompt, found), found)
+  }
+
+  private func tokenizer() throws -> FoundTokenizer {
+    let found = try FoundTokenizer(model)
     if common.verbose { standardError("tokenizer \(escaped(displayed(found.file)))") }
+    return found
+  }
+
+  /// The pictures that were given as inputs, and the texts beside them.
+  private func pictureInputs(
+    _ model: Model
+  ) throws -> (inputs: ModelInputs, tokenizer: FoundTokenizer?)? {
+    guard !image.isEmpty else { return nil }
+    let processor = try model.pictureProcessor()
+    if common.verbose {
+      standardError("pictures \(processor.processor.name), \(escaped(processor.file))")
+    }
+    var inputs = try model.inputs(pictures: image, processor)
+    guard !text.isEmpty else { return (inputs, nil) }
+    try model.requireTexts()
+    let found = try tokenizer()
+    inputs.arrays = try model.inputs(texts: text.map { try $0.text }, found).arrays
     return (inputs, found)
   }
 
@@ -270,6 +317,12 @@ struct Run: Verb {
     _ model: Model, _ outputs: [NamedArray<Scalar>], _ inputs: ModelInputs,
     _ tokenizer: FoundTokenizer?
   ) throws -> [Likeliest] {
+    guard image.isEmpty else {
+      let texts = try text.map { try $0.text }
+      return model.likeliest(
+        outputs, pictures: image.map { displayed($0) }, texts: texts,
+        count: top ?? max(5, texts.count))
+    }
     guard let top, let tokenizer, let ids = inputs["input_ids"]?.elements else { return [] }
     do {
       return try model.likeliest(outputs, ids: ids, tokenizer.tokenizer, count: top)
@@ -357,7 +410,8 @@ struct Run: Verb {
   /// - Parameter models: what is read, and never written to.
   private func write(_ tensors: [Tensor], besides models: [Model]) throws {
     guard let output else { return }
-    let sources = models.flatMap(\.checkpoint.allFiles) + [inputs, textFile].compactMap(\.self)
+    let sources =
+      models.flatMap(\.checkpoint.allFiles) + [inputs, textFile].compactMap(\.self) + image
     try CheckpointWriter(
       destination: output, format: try format, overwrite: force, sources: sources
     ).write(tensors: tensors)

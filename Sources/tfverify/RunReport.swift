@@ -47,13 +47,16 @@ struct RunReport {
     if common.quiet {
       return standardOutput(lines: likeliest.flatMap { $0.choices.map { escaped($0.text) } })
     }
+    let isOfPictures = likeliest.contains { $0.picture != nil }
     var table = Table([
-      ("OUTPUT", .left), ("TOKEN", .right), ("LIKELIEST", .left), ("PROBABILITY", .right),
+      ("OUTPUT", .left), isOfPictures ? ("IMAGE", .left) : ("TOKEN", .right),
+      ("LIKELIEST", .left), ("PROBABILITY", .right),
     ])
     for found in likeliest {
       for choice in found.choices {
         table.add([
-          found.output, found.place.map { "\($0)" } ?? "", escaped(choice.text),
+          found.output, found.picture.map { escaped($0) } ?? found.place.map { "\($0)" } ?? "",
+          escaped(choice.text),
           "\(Float(choice.probability))",
         ])
       }
@@ -137,16 +140,15 @@ struct RunReport {
     _ outputs: [NamedArray<Scalar>], _ precision: Precision, _ likeliest: [Likeliest]
   ) -> JSONValue {
     let found: [JSONValue] = likeliest.map { found in
-      [
-        "output": .string(found.output), "token": found.place.map { .number($0) } ?? .null,
-        "choices": .array(
-          found.choices.map {
-            [
-              "id": .number($0.id), "text": .string($0.text),
-              "probability": .number($0.probability),
-            ]
-          }),
-      ]
+      let choices: [JSONValue] = found.choices.map {
+        ["id": .number($0.id), "text": .string($0.text), "probability": .number($0.probability)]
+      }
+      let place: JSONValue.Member =
+        found.picture.map { .init("image", .string($0)) }
+        ?? .init("token", found.place.map { .number($0) } ?? .null)
+      return .object([
+        .init("output", .string(found.output)), place, .init("choices", .array(choices)),
+      ])
     }
     let rows: [JSONValue] = outputs.map {
       let summary = Summary($0.array)

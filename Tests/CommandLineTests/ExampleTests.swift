@@ -31,6 +31,12 @@ import Testing
     cp -r "$FIXTURES/bert/masked_lm" bert-mlm
     cp bert-base/vocab.txt bert-mlm/
     cp -r "$FIXTURES/sentences/mean" minilm
+    cp -r "$FIXTURES/dinov2/classification" vit
+    cp -r "$FIXTURES/clip/base" clip
+    for model in vit clip
+    do echo '{"size": 6, "crop_size": 6, "default_to_square": true}' > $model/preprocessor_config.json; done
+    echo '{"model":{"type":"WordLevel","unk_token":"a","vocab":{"a":0,"cat":1,"dog":2}}}' > clip/tokenizer.json
+    cp "$FIXTURES/pictures/444.jpg" cat.jpg
     cp bert-base/* .
     mv bert-base/golden.npz .
     cp golden.npz inputs.npz

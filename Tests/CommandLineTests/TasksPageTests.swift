@@ -11,7 +11,7 @@ import Testing
     let blocks = page.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 1 }
     let shown = blocks.flatMap { lines($0.element) }
     #expect(shown == lines(Transcript(name: "tasks").recorded.stdout))
-    #expect(shown.count { $0.hasPrefix("$ tfverify run ") } == 7)
+    #expect(shown.count { $0.hasPrefix("$ tfverify run ") } == 9)
   }
 
   private func lines(_ text: String) -> [Substring] {

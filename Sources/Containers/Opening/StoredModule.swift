@@ -44,7 +44,20 @@ extension Checkpoint {
   ///
   /// - Throws: `CheckpointError` that names the file if it is broken.
   public func companionJSON(_ name: String) throws(CheckpointError) -> JSONValue? {
-    try moduleRoom?.json(name)
+    try room(of: name).json(name)
+  }
+
+  /// The path of such a file as it is printed.
+  public func companionName(_ name: String) -> String { room(of: name).displayedName(name) }
+
+  private func room(of name: String) -> ModuleRoom {
+    let inside = belongings.files
+    if inside.contains(where: { $0.name.elementsEqual(name.utf8) }) {
+      return ModuleRoom(path: path, files: inside)
+    }
+    if let room = moduleRoom { return room }
+    let parent = path.removingLastComponent()
+    return ModuleRoom(path: parent.isEmpty ? "." : parent, files: nil)
   }
 
   /// The files that hold weights of modules, as paths in the folder.

@@ -31,6 +31,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var hasALiBi = false
   /// Whether the model's biases for distances between queries and keys are.
   public var hasDistanceBias = false
+  /// Whether what the model has in `pairBiasState` for each pair of a query and a key is.
+  public var hasPairBias = false
   /// What a query attends to that sees nothing. See `KeyPlan`.
   public var fallback = KeyPlan.Fallback.all
   /// Whether queries see what comes after them, too: in a window as many keys to either side as they
@@ -106,6 +108,9 @@ extension SelfAttentionForm {
     index == 0 ? "rotary" : "rotary_\(index)"
   }
 
+  /// The name of the state that has a bias for each pair of a query and a key: `[batch or 1, heads, queries, keys]`.
+  package static let pairBiasState = "pair_bias"
+
   /// Which keys the queries of the present inputs see.
   fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
     let reach = shape.window.map { $0 - 1 }
@@ -116,6 +121,7 @@ extension SelfAttentionForm {
 
   /// What is added to the scores, if anything is.
   fileprivate func bias<Scalar>(_ states: States<Scalar>, queries: Int) -> ScoreBias<Scalar>? {
+    if hasPairBias { return .pairs(states[Self.pairBiasState]) }
     if hasALiBi { return .keys(states["distance_bias"]) }
     return hasDistanceBias ? .distances(states["distance_bias"], queries: queries) : nil
   }

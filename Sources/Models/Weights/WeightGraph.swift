@@ -117,7 +117,7 @@ public struct WeightGraph: Sendable {
   }
 
   /// The families whose dialects it can be written in.
-  var families: [Family] { options.families }
+  package var families: [Family] { options.families }
 
   /// Everything that changes what the model computes and does not show in its weights' shapes, with
   /// synonyms normalised: one pair for each fact. It is part of the model's id.

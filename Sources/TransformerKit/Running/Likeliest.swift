@@ -3,15 +3,15 @@ import Models
 public import TensorCore
 public import Tokenizers
 
-/// The likeliest words of a place, or labels of a text.
+/// The likeliest words of a place, labels of a text or a picture, or texts beside a picture.
 public struct Likeliest: Sendable {
   /// One of them.
   public struct Choice: Sendable {
-    /// The id of the token, or the number of the label.
+    /// The id of the token, or the number of the label or text.
     public let id: Int
     /// Its text.
     public let text: String
-    /// Its share of all, by softmax.
+    /// Its share of all, by softmax; of texts that fit a picture each by itself, the sigmoid.
     public let probability: Double
   }
 
@@ -19,6 +19,8 @@ public struct Likeliest: Sendable {
   public let output: String
   /// The place among the tokens, the next one counted; `nil` if it is about the whole text.
   public let place: Int?
+  /// The picture that it is about, by its file's name; `nil` if it is about a text.
+  public var picture: String?
   /// The likeliest first.
   public let choices: [Choice]
 }
@@ -78,16 +80,20 @@ extension Model {
   }
 
   /// The largest of some scores, as probabilities.
-  private func choices<Scalar: ComputeScalar>(
-    _ row: ArraySlice<Scalar>, _ count: Int, text: (Int) -> String
+  ///
+  /// - Parameter isOfEach: whether each one's is its own sigmoid.
+  func choices<Scalar: ComputeScalar>(
+    _ row: ArraySlice<Scalar>, _ count: Int, isOfEach: Bool = false, text: (Int) -> String
   ) -> [Likeliest.Choice] {
     let scores = row.map { Double($0) }
     let largest = scores.max() ?? 0
     let sum = scores.reduce(0) { $0 + Double.exp($1 - largest) }
     let order = scores.indices.sorted { (scores[$0], $1) > (scores[$1], $0) }
     return order.prefix(count).map { id in
-      Likeliest.Choice(
-        id: id, text: text(id), probability: Double.exp(scores[id] - largest) / sum)
+      let share =
+        isOfEach
+        ? 1 / (1 + Double.exp(-scores[id])) : Double.exp(scores[id] - largest) / sum
+      return Likeliest.Choice(id: id, text: text(id), probability: share)
     }
   }
 }

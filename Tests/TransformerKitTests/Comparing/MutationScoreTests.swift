@@ -48,6 +48,7 @@ import TransformerKit
       "encoderdecoderpair/bert_gpt2",
       "dinov2/base", "dinov2/registers", "dinov3/base", "vit/base", "vit/deit_teacher",
       "clip/base", "clip/text", "clip/vision", "siglip/base", "siglip/text", "siglip/vision",
+      "beit/base", "swin/base", "swin/v2", "mae/base",
     ]
     + Dictionary(grouping: generatedCases) { name in
       (try? openModel(name).graph.architecture).map { type(of: $0).name } ?? ""

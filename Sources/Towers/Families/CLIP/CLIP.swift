@@ -8,6 +8,11 @@ extension Family {
   package static let clip = Family(
     members: [CLIP.self, CLIPText.self, CLIPVision.self],
     configNames: ["open_clip_config.json"],
+    processors: [
+      PictureProcessor(
+        "CLIPImageProcessor", size: .shorterEdge(224, longest: nil), crop: [224, 224],
+        resampling: 3, .pairs)
+    ],
     dialects: [.huggingFaceCLIP, .openCLIP, .huggingFaceCLIPText, .huggingFaceCLIPVision])
 }
 

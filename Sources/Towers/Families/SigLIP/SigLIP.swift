@@ -7,6 +7,11 @@ extension Family {
   /// SigLIP, its two towers alone, and their dialects.
   package static let siglip = Family(
     members: [SigLIP.self, SigLIPText.self, SigLIPVision.self],
+    processors: [
+      PictureProcessor(
+        "SiglipImageProcessor", size: .exact(height: 224, width: 224), resampling: 3, .half,
+        isSquare: false)
+    ],
     dialects: [.huggingFaceSigLIP, .huggingFaceSigLIPText, .huggingFaceSigLIPVision])
 }
 

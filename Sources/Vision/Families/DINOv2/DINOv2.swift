@@ -6,6 +6,11 @@ extension Family {
   /// DINOv2 with and without registers, and their dialects.
   package static let dinov2 = Family(
     members: [DINOv2<PlainDINOv2>.self, DINOv2<DINOv2WithRegisters>.self],
+    processors: [
+      PictureProcessor(
+        "BitImageProcessor", size: .shorterEdge(224, longest: nil), crop: [224, 224],
+        resampling: 3, .pairs)
+    ],
     dialects: [
       .huggingFace(PlainDINOv2.self), .huggingFaceModules(PlainDINOv2.self), .timmDINOv2,
       .huggingFace(DINOv2WithRegisters.self), .huggingFaceModules(DINOv2WithRegisters.self),

@@ -4,7 +4,14 @@ import TensorCore
 
 extension Family {
   /// DINOv3's Vision Transformer and its dialects.
-  package static let dinov3 = Family(members: [DINOv3.self], dialects: [.huggingFaceDINOv3])
+  package static let dinov3 = Family(
+    members: [DINOv3.self],
+    processors: [
+      PictureProcessor(
+        "DINOv3ViTImageProcessor", size: .exact(height: 224, width: 224), resampling: 2, .imageNet,
+        rescalesFirst: true)
+    ],
+    dialects: [.huggingFaceDINOv3])
 }
 
 /// DINOv3: a Vision Transformer whose patches have rotary positions in two dimensions, behind a class token and

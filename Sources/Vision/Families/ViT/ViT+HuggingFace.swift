@@ -49,7 +49,9 @@ extension Dialect {
       evidence: [
         Member.classTokens > 1
           ? .name(token, without: other, model + other)
-          : .name(model + blocks + norm, without: token)
+          : .name(
+            model + blocks + norm, without: token, "\(model)\(blocks)lambda_1",
+            "\(model)encoder.relative_position_bias.relative_position_bias_table")
       ])
   }
 }

@@ -7,6 +7,13 @@ extension Family {
   package static let vit = Family(
     members: [ViT<PlainViT>.self, ViT<DeiT>.self],
     configNames: ["config.json"],
+    processors: [
+      PictureProcessor(
+        "ViTImageProcessor", size: .exact(height: 224, width: 224), resampling: 2, .half),
+      PictureProcessor(
+        "DeiTImageProcessor", size: .exact(height: 256, width: 256), crop: [224, 224],
+        resampling: 3, .half),
+    ],
     dialects: [
       .huggingFace(PlainViT.self), .huggingFaceModules(PlainViT.self), .timm(PlainViT.self),
       .googleViT, .huggingFace(DeiT.self), .huggingFaceModules(DeiT.self), .timm(DeiT.self),

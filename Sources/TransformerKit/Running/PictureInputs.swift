@@ -1,0 +1,255 @@
+internal import Containers
+public import Kernels
+public import Models
+internal import Pictures
+public import SystemPackage
+public import TensorCore
+internal import Tokenizers
+
+/// What reads pictures for a model, and the file that says so.
+public struct FoundPictureProcessor: Sendable {
+  /// What it does.
+  public let processor: PictureProcessor
+  /// The file, as it is printed.
+  public let file: String
+
+  package init(processor: PictureProcessor, file: String) {
+    self.processor = processor
+    self.file = file
+  }
+
+  /// Numbers that `pixel_values` are made of: `[3, height, width]`.
+  ///
+  /// What transformers computes with Pillow and numpy, bit for bit, where the processor resizes whole numbers of 8 bits.
+  func numbers(_ picture: Picture) throws(CheckpointError) -> NDArray<Double> {
+    if processor.rescalesFirst { return try floatNumbers(picture) }
+    var picture = picture
+    if let size = try size(of: picture) {
+      picture = picture.resized(width: size.width, height: size.height, by: try filter)
+    }
+    if let crop = processor.crop { picture = picture.cropped(width: crop[1], height: crop[0]) }
+    let tables = (0..<3).map { color in (0...255).map { number($0, color) } }
+    return planes(height: picture.height, width: picture.width) { pixel, color in
+      tables[color][Int(picture.pixels[3 * pixel + color])]
+    }
+  }
+
+  /// A pixel in single precision, multiplied in double precision before, as numpy does it.
+  private func number(_ value: Int, _ color: Int) -> Double {
+    let scaled = Float(processor.factor.map { Double(value) * $0 } ?? Double(value))
+    return Double(normalized(scaled, color))
+  }
+
+  private func normalized(_ value: Float, _ color: Int) -> Float {
+    guard let normalization = processor.normalization else { return value }
+    return (value - Float(normalization.mean[color])) / Float(normalization.deviation[color])
+  }
+
+  /// Numbers that are multiplied before they are resized: single precision there, of which the sums' order is not followed.
+  private func floatNumbers(_ picture: Picture) throws(CheckpointError) -> NDArray<Double> {
+    let values = picture.pixels.map { value in
+      processor.factor.map { Double(Float(value) * Float($0)) } ?? Double(value)
+    }
+    guard processor.crop == nil else {
+      throw CheckpointError(.unsupported("\(processor.name) with do_center_crop is not supported"))
+    }
+    guard let size = try size(of: picture) else {
+      return planes(height: picture.height, width: picture.width) { pixel, color in
+        Double(normalized(Float(values[3 * pixel + color]), color))
+      }
+    }
+    let resized = resizedNumbers(
+      values, height: picture.height, width: picture.width, channels: 3, toHeight: size.height,
+      width: size.width, by: try filter)
+    return planes(height: size.height, width: size.width) { pixel, color in
+      Double(normalized(Float(resized[3 * pixel + color]), color))
+    }
+  }
+
+  private func planes(
+    height: Int, width: Int, _ number: (Int, Int) -> Double
+  ) -> NDArray<Double> {
+    var elements: [Double] = []
+    elements.reserveCapacity(3 * height * width)
+    for color in 0..<3 {
+      for pixel in 0..<height * width { elements.append(number(pixel, color)) }
+    }
+    return NDArray(shape: [3, height, width], elements: elements)
+  }
+
+  /// The size that a picture is given, which is as large as a picture may be.
+  private func size(of picture: Picture) throws(CheckpointError) -> (height: Int, width: Int)? {
+    guard let size = processor.size else { return nil }
+    let extents = size.extents(height: picture.height, width: picture.width)
+    do throws(CheckpointError) {
+      try Picture.require(width: extents.width, height: extents.height)
+    } catch {
+      throw CheckpointError(
+        .refused(
+          "is \(picture.height) pixels high and \(picture.width) wide; \(file) makes it"
+            + " \(extents.height) × \(extents.width)"))
+    }
+    return extents
+  }
+
+  private var filter: Resampling {
+    get throws(CheckpointError) {
+      guard let filter = Resampling(rawValue: processor.resampling) else {
+        throw CheckpointError(.unsupported("resample \(processor.resampling)"), file: file)
+      }
+      return filter
+    }
+  }
+}
+
+extension Model {
+  /// What the files beside the weights say of pictures: `image_processor` of processor_config.json, else
+  /// preprocessor_config.json, which is also transformers' order.
+  ///
+  /// - Throws: `CheckpointError` that names the file: missing if there is none, unsupported if it names a class that is not
+  ///   known.
+  public func pictureProcessor() throws(CheckpointError) -> FoundPictureProcessor {
+    let (name, settings) = try pictureSettings()
+    do throws(CheckpointError) {
+      let className = PictureProcessor.className(in: settings)
+      let architecture = type(of: graph.architecture).name
+      guard let usual = graph.families.processor(named: className, for: architecture) else {
+        let known = graph.families.flatMap(\.processors).map(\.name).sorted()
+        throw CheckpointError(
+          .unsupported(
+            (className.map { "the image processor \(escaped($0))" } ?? "names no image processor,"
+              + " and the usual one of the architecture") + " is not known"),
+          advice: "known are \(known.joined(separator: ", "))")
+      }
+      return FoundPictureProcessor(processor: try usual.reading(settings), file: name)
+    } catch {
+      throw error.inFile(name)
+    }
+  }
+
+  private func pictureSettings() throws(CheckpointError) -> (file: String, settings: JSONValue) {
+    let (joint, own) = ("processor_config.json", "preprocessor_config.json")
+    if let settings = try checkpoint.companionJSON(joint)?["image_processor"] {
+      return (checkpoint.companionName(joint), settings)
+    }
+    if let settings = try checkpoint.companionJSON(own) {
+      return (checkpoint.companionName(own), settings)
+    }
+    throw CheckpointError(
+      .missing("no \(own) lies beside the weights: it says how a picture is read"),
+      file: displayed(checkpoint.path),
+      advice: "put the model's own there, or pass pixel_values with --inputs")
+  }
+
+  /// Pictures as an input of the model.
+  ///
+  /// - Parameter files: JPEG, PNG or WebP; after its processor, all are equally large.
+  /// - Throws: `CheckpointError` that names the picture, or the processor's file.
+  public func inputs(
+    pictures files: [FilePath], _ found: FoundPictureProcessor
+  ) throws(CheckpointError) -> ModelInputs {
+    guard graph.inputs.contains(where: { $0.name == Self.pixels }) else {
+      throw CheckpointError(
+        .unsupported("the class \(graph.architecture.head) reads no pictures"),
+        file: displayed(checkpoint.path))
+    }
+    var shape: [Int] = []
+    var elements: [Double] = []
+    for file in files {
+      do throws(CheckpointError) {
+        let bytes = try SmallFile.read(file, limit: Picture.largestFile)
+        let numbers = try found.numbers(Picture(decoding: bytes))
+        guard shape.isEmpty || shape == numbers.shape else {
+          throw CheckpointError(
+            .refused(
+              "becomes \(describe(shape: numbers.shape)), and the picture before it"
+                + " \(describe(shape: shape)): pictures of one run are equally large"))
+        }
+        shape = numbers.shape
+        elements += numbers.elements
+      } catch {
+        throw error.inFile(displayed(file))
+      }
+    }
+    return ModelInputs(
+      [:], numbers: [Self.pixels: NDArray(shape: [files.count] + shape, elements: elements)])
+  }
+
+  private static let pixels = "pixel_values"
+
+  /// Texts that are compared with pictures, equally long: as long as the model wants them, or as the longest.
+  ///
+  /// - Throws: `CheckpointError`: refused if one is shorter, and no token is there to fill it up.
+  public func inputs(
+    texts: [String], _ found: FoundTokenizer
+  ) throws(CheckpointError) -> ModelInputs {
+    try requireTexts()
+    var rows: [ModelInputs] = []
+    for text in texts { rows.append(try inputs(text, found)) }
+    let lengths = rows.map { $0["input_ids"]?.elements.count ?? 0 }
+    let length = max(graph.architecture.matching?.textLength ?? 0, lengths.max() ?? 0)
+    let pad = lengths.contains { $0 < length } ? try padToken(found) : 0
+    var joined = ModelInputs([:])
+    // Where padding stands for a text, it was seen in training, too: there is no mask.
+    let isSeen = graph.architecture.matching?.textLength != nil
+    for name in rows.first?.arrays.keys.sorted() ?? []
+    where !isSeen || name != "attention_mask" {
+      let fill = name == "input_ids" ? pad : 0
+      let elements = rows.flatMap { row -> [Int] in
+        let own = row[name]?.elements ?? []
+        return own + Array(repeating: fill, count: max(0, length - own.count))
+      }
+      joined[name] = NDArray(shape: [texts.count, length], elements: elements)
+    }
+    return joined
+  }
+
+  /// Fails if the model compares no texts with pictures.
+  public func requireTexts() throws(CheckpointError) {
+    guard graph.architecture.matching == nil else { return }
+    throw CheckpointError(
+      .unsupported("the class \(graph.architecture.head) compares no texts with pictures"),
+      file: displayed(checkpoint.path))
+  }
+
+  /// The token that the tokenizer's files fill texts up with.
+  private func padToken(_ found: FoundTokenizer) throws(CheckpointError) -> Int {
+    for file in ["tokenizer_config.json", "special_tokens_map.json"] {
+      let token = try checkpoint.companionJSON(file)?["pad_token"]
+      if let word = token?.string ?? token?["content"]?.string,
+        let id = found.tokenizer.id(of: word)
+      {
+        return id
+      }
+    }
+    throw CheckpointError(
+      .refused("texts of several lengths need a pad_token, and no tokenizer_config.json has one"),
+      file: found.name)
+  }
+}
+
+extension Model {
+  /// What the model finds likeliest in pictures: labels, or one of the texts that they were compared with.
+  ///
+  /// - Parameters:
+  ///   - texts: those that were given.
+  ///   - count: how many choices are given for each picture.
+  /// - Returns: one for each picture; nothing if the model says nothing of labels or texts.
+  public func likeliest<Scalar: ComputeScalar>(
+    _ outputs: [NamedArray<Scalar>], pictures: [String], texts: [String], count: Int
+  ) -> [Likeliest] {
+    let name = texts.isEmpty ? "logits" : "logits_per_image"
+    guard let scores = outputs.first(where: { $0.name == name })?.array, scores.shape.count == 2,
+      scores.shape[0] == pictures.count
+    else { return [] }
+    let labels = graph.config["id2label"]
+    let isOfEach = graph.architecture.matching?.isOfEach ?? false
+    return pictures.indices.map { picture in
+      Likeliest(
+        output: name, place: nil, picture: pictures[picture],
+        choices: choices(scores.row(picture), count, isOfEach: isOfEach && !texts.isEmpty) { id in
+          texts.isEmpty ? labels?["\(id)"]?.string ?? "\(id)" : texts[id]
+        })
+    }
+  }
+}
