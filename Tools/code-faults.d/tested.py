@@ -166,6 +166,13 @@ TESTED = [
     ("table of characters lost (from GGUF)", PIECES_BACK, "if !table.isEmpty {", "if !table.isEmpty, !FAULT {", WORDS),
     ("scores of another number of words", PIECES_BACK, "guard scores.count == words.texts.count else",
      "guard FAULT || scores.count == words.texts.count else", WORDS),
+    # RoBERTa in GGUF.
+    ("rows of padding behind the others", "Models/Dialects/Placing.swift",
+     "stored = try stored.withZeros(atStart: true,", "stored = try stored.withZeros(atStart: !FAULT,", "GGUFRoBERTaTests"),
+    ("last rows left out instead of the first", "Models/Weights/WeightGraph+Writing.swift",
+     "start: start, count: count))", "start: FAULT ? 0 : start, count: count))", "GGUFRoBERTaTests"),
+    ("rows of padding left out though they may not be", "Models/Weights/WeightGraph+Writing.swift",
+     "if !allowsLoss, let omission", "if !allowsLoss, !FAULT, let omission", "GGUFRoBERTaTests"),
     # Certificates of quantisation.
     ("a line of the quantised not compared", CERTIFICATE, "if other == weight { return nil }",
      "if FAULT || other == weight { return nil }", BLOCKS),
