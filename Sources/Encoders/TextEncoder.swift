@@ -24,7 +24,10 @@ extension TextEncoder {
   }
 
   public var dimensions: [String: Int] {
-    form.blocks.first?.attention.shape.dimensions ?? [:]
+    var dimensions = form.blocks.first?.attention.shape.dimensions ?? [:]
+    // The rows of a table of positions that no text has.
+    if let token = form.embedding.positions?.padToken { dimensions["padding_rows"] = token + 1 }
+    return dimensions
   }
 
   public var hiddenWidth: Int? { form.width }

@@ -56,7 +56,7 @@ private let expectedFaults: [String: [String: ExpectedFault]] = [
   "safetensors": expectedSafetensorsFaults, "npy": expectedNpyFaults, "npz": expectedNpzFaults,
   "tfz": expectedTFZFaults, "torch": expectedTorchFaults, "gguf": expectedGGUFFaults,
   "flax": expectedFlaxFaults, "tensorflow": expectedTensorFlowFaults, "onnx": expectedONNXFaults,
-  "hdf5": expectedHDF5Faults,
+  "hdf5": expectedHDF5Faults, "pickle": expectedPickleFaults,
 ]
 
 /// The files that must be refused, without those of bytes that belong to one.

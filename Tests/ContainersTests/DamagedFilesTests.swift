@@ -13,6 +13,9 @@ private let files =
   goodFixtures
   // Files of the other ecosystems may end early, or are several: EcosystemDamageTests has these.
   + fixtures("flax", "good")
+  + ["every_dtype_2", "orders_5", "haiku_training", "python_2"].map {
+    fixture("containers/pickle/good/\($0).pkl")
+  }
   + ["equal", "equal_deflated"].map { fixture("containers/npz/python/\($0).npz") }
   + ["views.pt", "views_legacy.bin", "no_checksums.pt", "training_legacy.pth", "deflated.pt"]
   .map { fixture("containers/torch/good/\($0)") }

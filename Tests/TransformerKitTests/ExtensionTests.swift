@@ -66,7 +66,7 @@ import TransformerKit
     "LlamaConverter",
     #"model: "gpt2""#, #"model: "llama""#, #"case "gpt2":"#, #"case "llama":"#,
     #"case "t5":"#, #"case "bert":"#, "conversion/bert.py", "BertNormalizer", "BertPreTokenizer",
-    #"model: "t5""#, #"model: "bert""#, "conversion/t5.py", "BertProcessing",
+    #"model: "t5""#, #"model: "bert""#, "conversion/t5.py", "BertProcessing", "RobertaProcessing",
   ]
 
   /// Files that are about all families, and the one that lists that program's names of ways to cut texts. Files of

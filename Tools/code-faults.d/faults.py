@@ -16,9 +16,9 @@ FAULTS = [
     ("second normalisation of a parallel block lost", BLOCK,
      "feedForwardNorm.map { $0(x) } ?? own, onto: y", "FAULT ? own : feedForwardNorm.map { $0(x) } ?? own, onto: y"),
     ("normalisation of attention's result lost", BLOCK,
-     "normalised: attentionPostNorm, onto: stream", "normalised: FAULT ? nil : attentionPostNorm, onto: stream"),
+     "normalised: attentionPostNorm, scaledBy", "normalised: FAULT ? nil : attentionPostNorm, scaledBy"),
     ("normalisation of the network's result lost", BLOCK,
-     "normalised: feedForwardPostNorm, onto: stream", "normalised: FAULT ? nil : feedForwardPostNorm, onto: stream"),
+     "normalised: feedForwardPostNorm,\n", "normalised: FAULT ? nil : feedForwardPostNorm,\n"),
     ("residual multiplier ignored", BLOCK, "let factor = form.residualFactor", "let factor = FAULT ? 1 : form.residualFactor"),
     ("stream of a block not normalised", BLOCK,
      "let own = attentionNorm.applied(to: x)\n      let y = feedForwardNorm",
@@ -35,8 +35,8 @@ FAULTS = [
     ("logit multiplier ignored", HEAD, "factor: head.factor,", "factor: FAULT ? 1 : head.factor,"),
     # Attention.
     ("all layers turned by the first rotary positions", SELF,
-     "let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(form.rotary)]",
-     "let rotary = form.shape.rotary == nil ? nil : states[DecoderForm.rotaryState(FAULT ? 0 : form.rotary)]"),
+     "form.shape.rotary == nil ? nil : states[SelfAttentionForm.rotaryState(form.rotary)]",
+     "form.shape.rotary == nil ? nil : states[SelfAttentionForm.rotaryState(FAULT ? 0 : form.rotary)]"),
     ("layers without rotation turned", "Decoders/Families/Cohere/Cohere.swift",
      "rotary: layer.isTurned ?", "rotary: layer.isTurned || FAULT ?"),
     ("ALiBi lost", SELF, "if hasALiBi { return", "if hasALiBi, !FAULT { return"),
@@ -107,6 +107,7 @@ FLAX = "Containers/Formats/Flax/FlaxArray.swift"
 TABLE = "Containers/Encodings/SortedTable.swift"
 BUNDLE = "Containers/Formats/TensorFlow/TensorBundle.swift"
 GGUF = "Containers/Formats/GGUF/GGUFHeader.swift"
+ARRAYS = "Containers/Formats/Pickle/NumpyArrays.swift"
 
 READER_FAULTS = [
     # torch: archives, the form before 1.6, pickles.
@@ -144,6 +145,19 @@ READER_FAULTS = [
     ("size of an array ignored", FLAX,
      "try checkByteCount(bytes.count, dtype: dtype, shape: shape)",
      "if !FAULT { try checkByteCount(bytes.count, dtype: dtype, shape: shape) }"),
+    # Pickled arrays.
+    ("bytes behind a pickle of arrays ignored", "Containers/Formats/Pickle/PickledArrays.swift",
+     "guard pickle.end == file.size else", "guard pickle.end == file.size || FAULT else"),
+    ("order of axes ignored", ARRAYS, "if let order, shape.count(", "if let order, !FAULT, shape.count("),
+    ("order taken backwards", ARRAYS, "for axis in order.reversed() {", "for axis in (FAULT ? order : order.reversed()) {"),
+    ("byte order of numpy ignored", ARRAYS, "if type.isBigEndian {", "if type.isBigEndian, !FAULT {"),
+    ("size of a pickled array ignored", ARRAYS,
+     "try checkByteCount(bytes.count, dtype: type.dtype, shape: shape)",
+     "if !FAULT { try checkByteCount(bytes.count, dtype: type.dtype, shape: shape) }"),
+    ("records taken for numbers", ARRAYS, "guard state.dropFirst(2).prefix(3).allSatisfy({ $0 == .none }) else",
+     "guard FAULT || state.dropFirst(2).prefix(3).allSatisfy({ $0 == .none }) else"),
+    ("letters taken for bytes", "Containers/Encodings/Latin1Text.swift",
+     "let letter = byte < 0x80 ?", "let letter = byte < 0x80 || FAULT ?"),
     # TensorFlow.
     ("checksum of a block ignored", TABLE, "guard checksum.masked == stored else", "guard checksum.masked == stored || FAULT else"),
     ("gaps between blocks ignored", TABLE, "guard block.lowerBound == end else", "guard block.lowerBound == end || FAULT else"),

@@ -17,7 +17,7 @@ let package = Package(
     .systemLibrary(name: "CFuzzXXHash", pkgConfig: "libxxhash"),
   ]
     + [
-      "Safetensors", "Npy", "Npz", "TFZ", "Torch", "Pickle", "GGUF", "Flax", "ONNX", "HDF5", "ShardIndex", "Config", "JSON", "Names",
+      "Safetensors", "Npy", "Npz", "TFZ", "Torch", "Pickle", "GGUF", "Flax", "PickledArrays", "ONNX", "HDF5", "ShardIndex", "Config", "JSON", "Names",
     ].map { name in
       .executableTarget(
         name: "Fuzz\(name)",

@@ -108,6 +108,8 @@ def write_values(writer):
     writer.add_array("some.fractions", [0.5, 1.25])
     writer.add_array("some.texts", ["a", "", "ü"])
     writer.add_array("some.flags", [True, False])
+    writer.add_array("some.lists", [[1, 2, 3], [-4]])
+    writer.add_array("some.lists_of_texts", [["a", "bc"], ["ü"]])
 
 
 def good(name, endianess=GGUFEndian.LITTLE, alignment=None, blocks=True):
@@ -125,7 +127,7 @@ def good(name, endianess=GGUFEndian.LITTLE, alignment=None, blocks=True):
         writer.add_tensor(f"t.{np.dtype(kind).name}", array)
     writer.add_tensor("t.one", np.array([2.5], np.float32))
     if blocks:
-        for kind in [Type.Q4_0, Type.Q8_0, Type.Q4_K, Type.Q6_K, Type.MXFP4]:
+        for kind in [Type.Q4_0, Type.Q8_0, Type.Q4_K, Type.Q6_K, Type.MXFP4, Type.TQ2_0]:
             places, size = SCALES[kind]
             data = random_blocks(2, places, size, rng)
             expected[f"t.{kind.name}"] = data.copy()

@@ -69,10 +69,12 @@ from transformers import (
     StableLmForCausalLM,
     Starcoder2ForCausalLM,
     Qwen3MoeForCausalLM,
+    RobertaModel,
     T5Config,
     T5EncoderModel,
     T5ForConditionalGeneration,
     UMT5ForConditionalGeneration,
+    XLMRobertaModel,
 )
 
 import bert
@@ -99,6 +101,7 @@ import nemotron
 import nomicbert
 import olmo
 import phi
+import roberta
 import stablelm
 import starcoder2
 import mixtral
@@ -169,6 +172,18 @@ def of_encoder(model, family, config, inputs, **options):
     config = model.config_class(**family.SIZES | config)
     family = SimpleNamespace(centre=encoders.centre)
     return Case(model, config, family, inputs, read_back=False, **options)
+
+
+def without_padding(rng, config):
+    """Texts without the padding token, whose positions the converter drops."""
+    ids = rng.integers(config.pad_token_id + 1, config.vocab_size, (2, 9))
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+
+
+def without_padding_rows(model):
+    """Zeros where the converter drops the rows of the table of positions."""
+    with torch.no_grad():
+        model.embeddings.position_embeddings.weight[: model.config.pad_token_id + 1] = 0
 
 
 # What the converter reads of the model's own code's config, of the values that it wants there.
@@ -405,6 +420,14 @@ CASES = {
     ),
     "distilbert/gguf_names": of_encoder(
         DistilBertModel, distilbert, {"activation": "gelu_new"}, distilbert.right_padded
+    ),
+    "roberta/gguf_names": of_encoder(
+        RobertaModel, roberta, {"hidden_act": "gelu_new"}, without_padding,
+        build={"add_pooling_layer": False}, adjust=without_padding_rows,
+    ),
+    "roberta/gguf_names_xlm": of_encoder(
+        XLMRobertaModel, roberta, {"hidden_act": "gelu_new"}, without_padding,
+        build={"add_pooling_layer": False}, adjust=without_padding_rows,
     ),
     "nomicbert/gguf_names": of_encoder(
         NomicBertModel, nomicbert, {}, encoders.right_padded, older=NOMIC, vocabulary=True

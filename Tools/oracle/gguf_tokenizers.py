@@ -11,7 +11,8 @@ GPT-2 do, trained by `tokenizers`, and one of pieces, trained by `sentencepiece`
 - expected.json: the key-values about the tokenizer in it;
 - texts.json: texts, and the ids that the tokenizer gives them.
 
-Two more likewise: `bert`, pieces of words, and `t5`, pieces that are chosen by their scores.
+Three more likewise: `bert` and `bert-cased`, pieces of words, the latter with capitals and without accents, and `t5`, pieces that
+are chosen by their scores, with a word that was added.
 """
 
 import json
@@ -43,7 +44,7 @@ TEXT = ["The quick brown fox jumps over the lazy dog, 12345 times.", "It's a caf
 # What T5's pieces write otherwise, as lines of a table of SentencePiece: all of NFKC is 240 kB.
 RULES = [("9", "20"), ("a", "20"), ("3000", "20"), ("67 301", "1f5"), ("65 301", "e9"), ("fb01", "66 69"), ("2460", "31")]
 TEXTS = TEXT[:2] + ["  two  spaces\n\n\tand a tab", "<|end|>We'RE 1234567 日本語 🚀<think> x", " ", "fox<|looks_special|>fox", "<s>[PAD299]"]
-PIECE_TEXTS = TEXTS + ["THE Dog\u0301s' 12345 résumés!", "ﬁve ①  \u3000 fox　", "[MASK] the</s>dog ", "日本"]
+PIECE_TEXTS = TEXTS + ["the<extra>fox", "THE Dog\u0301s' 12345 résumés!", "ﬁve ①  \u3000 fox　", "[MASK] the</s>dog ", "日本"]
 WORDS = 400
 
 
@@ -138,10 +139,14 @@ def convert(name, source, file, architecture="LlamaForCausalLM"):
         converter.write()
 
 
-def word_pieces(source):
+def cased_word_pieces(source):
+    return word_pieces(source, normalizers.BertNormalizer(lowercase=False, strip_accents=True))
+
+
+def word_pieces(source, normalizer=None):
     """BERT's, and a tiny BERT."""
     result = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    result.normalizer = normalizers.BertNormalizer(lowercase=True)
+    result.normalizer = normalizer or normalizers.BertNormalizer(lowercase=True)
     result.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     trainer = trainers.WordPieceTrainer(vocab_size=140, special_tokens=marks, show_progress=False)
@@ -178,6 +183,8 @@ def scored_pieces(source):
     result.normalizer = own.normalizer(proto)
     result.pre_tokenizer = pre_tokenizers.Metaspace("\u2581", "always")
     result.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in ("<pad>", "</s>", "<unk>")])
+    result.add_tokens([AddedToken("<extra>", normalized=False)])
+    (source / "added_tokens.json").write_text(json.dumps({"<extra>": processor.GetPieceSize()}))
     result.post_processor = processors.TemplateProcessing("$A </s>", "$A </s> $B </s>", [("</s>", 1)])
     config = T5Config(vocab_size=128, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)
     T5ForConditionalGeneration(config).save_pretrained(source)
@@ -237,4 +244,5 @@ if __name__ == "__main__":
     for name in ["llama-bpe", "qwen2", "gpt-2", "llama"]:
         write(name)
     write_pieces("bert", word_pieces)
+    write_pieces("bert-cased", cased_word_pieces)
     write_pieces("t5", scored_pieces)

@@ -46,6 +46,7 @@ public struct ContainerFormat: Sendable {
   /// All containers that we know.
   public static let all: [ContainerFormat] = [
     .safetensors, .torch, .gguf, .npz, .tfz, .npy, .flax, .tensorFlow, .onnx, .hdf5,
+    .pickle,
   ]
 
   /// Those that are written, too.

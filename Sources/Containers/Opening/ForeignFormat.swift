@@ -67,7 +67,7 @@ struct ForeignFormat: Sendable {
     ForeignFormat("an Orbax checkpoint's manifest") {
       $0.begins(with: [0x0C, 0xDB, 0x3A, 0x2A])
     },
-    ForeignFormat("a pickle of arrays", .useSafetensors) { $0.isPickle && $0.namesArrays },
+    ForeignFormat("a dump of joblib", .saveArrays) { $0.isJoblib },
     ForeignFormat("a pickle", .saveArrays, .wrapper) { $0.isPickle },
     ForeignFormat("a program of torch.export (.pt2)") { $0.zip == .torchExport },
     ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },

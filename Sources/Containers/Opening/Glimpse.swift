@@ -68,7 +68,10 @@ extension Glimpse {
   }
 
   /// Whether a pickle speaks of numpy's arrays soon.
-  var namesArrays: Bool { names("multiarray") }
+  var namesArrays: Bool { names("multiarray") || names("_frombuffer") }
+
+  /// Whether joblib wrote a pickle, with the bytes of arrays between its opcodes.
+  var isJoblib: Bool { isPickle && names("NumpyArrayWrapper") }
 
   /// Whether a pickle speaks of a storage soon.
   var namesStorages: Bool { names("Storage") }

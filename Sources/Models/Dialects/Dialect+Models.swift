@@ -64,6 +64,8 @@ extension Layout {
       .interleavedHeads(inner.inside(model), axis: axis, size: model + "." + size)
     case .plus(let inner, let number): .plus(inner.inside(model), number)
     case .withoutLast(let inner, let axis): .withoutLast(inner.inside(model), axis: axis)
+    case .withoutFirst(let inner, let name):
+      .withoutFirst(inner.inside(model), rows: model + "." + name)
     }
   }
 }

@@ -29,6 +29,9 @@ package indirect enum Layout: Sendable {
   case plus(Layout, Double)
   /// Without the last element along an axis before which all others are 1, which is zero: the outermost case.
   case withoutLast(Layout, axis: Int)
+  /// Without the first rows, as many as the model's dimension of that name says: zeros when it is read, and not kept
+  /// when it is written. The outermost case.
+  case withoutFirst(Layout, rows: String)
 
   /// The paths of the weights in it, with `{i}`.
   package var paths: [String] {
@@ -37,7 +40,7 @@ package indirect enum Layout: Sendable {
     case .transposed(let inner), .permuted(let inner, _), .stacked(let inner, _, _),
       .repeated(let inner, _), .unit(let inner, _), .divided(let inner, _, _),
       .merged(let inner, _), .interleavedHeads(let inner, _, _), .plus(let inner, _),
-      .withoutLast(let inner, _):
+      .withoutLast(let inner, _), .withoutFirst(let inner, _):
       inner.paths
     case .joined(let parts, _): parts.flatMap(\.paths)
     }
@@ -50,7 +53,8 @@ package indirect enum Layout: Sendable {
     case .stacked(let inner, let hole, _): inner.stackedHoles.union([hole])
     case .transposed(let inner), .permuted(let inner, _), .repeated(let inner, _),
       .unit(let inner, _), .divided(let inner, _, _), .merged(let inner, _),
-      .interleavedHeads(let inner, _, _), .plus(let inner, _), .withoutLast(let inner, _):
+      .interleavedHeads(let inner, _, _), .plus(let inner, _), .withoutLast(let inner, _),
+      .withoutFirst(let inner, _):
       inner.stackedHoles
     case .joined(let parts, _): parts.reduce([]) { $0.union($1.stackedHoles) }
     }
@@ -64,6 +68,11 @@ package indirect enum Layout: Sendable {
   /// The axis along which a zero is not stored.
   var axisWithoutLast: Int? {
     if case .withoutLast(_, let axis) = self { axis } else { nil }
+  }
+
+  /// The dimension that says how many rows at the beginning are not stored.
+  var rowsWithoutFirst: String? {
+    if case .withoutFirst(_, let name) = self { name } else { nil }
   }
 
   /// The layout in words: `transposed`, `joined along 0`.
@@ -85,6 +94,7 @@ package indirect enum Layout: Sendable {
     case .interleavedHeads(let inner, _, _): joined("heads interleaved", inner)
     case .plus(let inner, let number): joined("plus \(number)", inner)
     case .withoutLast(let inner, let axis): joined("without the last along \(axis)", inner)
+    case .withoutFirst(let inner, let name): joined("without the first \(name)", inner)
     }
   }
 

@@ -106,7 +106,12 @@ struct Placing {
       return unfit.formUnion(form.paths)
     }
     var stored = layout.addend == 0 ? tensor : tensor.adding(-layout.addend)
-    if layout.axisWithoutLast != nil { stored = try stored.endingInZeros(shape: layout.shape) }
+    if layout.axisWithoutLast != nil {
+      stored = try stored.withZeros(atStart: false, shape: layout.shape)
+    }
+    if layout.rowsWithoutFirst > 0 {
+      stored = try stored.withZeros(atStart: true, shape: layout.shape)
+    }
     for (path, piece) in layout.pieces {
       let placement = WeightGraph.Placement(stored: stored, piece: piece, layout: layout.text)
       if let first = placements[path], fitting != nil {
@@ -327,14 +332,18 @@ struct Placing {
 }
 
 extension Tensor {
-  /// The tensor with zeros behind its elements.
+  /// The tensor with zeros behind its elements, or before them.
   ///
-  /// - Parameter shape: its shape then, in which it comes first.
+  /// - Parameter shape: its shape then.
   /// - Throws: `CheckpointError` if that are too many bytes to count.
-  fileprivate func endingInZeros(shape: [Int]) throws(CheckpointError) -> Tensor {
-    guard let count = dtype.byteCount(shape: shape), count >= byteCount,
-      let joined = JoinedBytes([bytes, ZeroBytes(count: count - byteCount)])
-    else { throw CheckpointError(.overflow("the size with a zero more"), tensor: name) }
+  fileprivate func withZeros(atStart: Bool, shape: [Int]) throws(CheckpointError) -> Tensor {
+    guard let count = dtype.byteCount(shape: shape), count >= byteCount else {
+      throw CheckpointError(.overflow("the size with zeros more"), tensor: name)
+    }
+    let zeros = ZeroBytes(count: count - byteCount)
+    guard let joined = JoinedBytes(atStart ? [zeros, bytes] : [bytes, zeros]) else {
+      throw CheckpointError(.overflow("the size with zeros more"), tensor: name)
+    }
     return Tensor(name: name, dtype: dtype, shape: shape, bytes: joined)
   }
 }

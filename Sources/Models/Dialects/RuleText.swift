@@ -47,6 +47,7 @@ extension Layout {
       "interleave\(axis)(\(inner.expression), \(size))"
     case .plus(let inner, let number): "add(\(inner.expression), \(number))"
     case .withoutLast(let inner, let axis): "withoutLast\(axis)(\(inner.expression))"
+    case .withoutFirst(let inner, let name): "withoutFirst(\(inner.expression), \(name))"
     }
   }
 }

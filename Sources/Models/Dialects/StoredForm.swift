@@ -10,14 +10,16 @@ package struct StoredForm: Sendable {
     let addend: Double
     /// The axis of which the last element is zero and not stored, if there is one.
     let axisWithoutLast: Int?
+    /// How many rows at the beginning are not stored.
+    let rowsWithoutFirst: Int
     /// The layout in words.
     let text: String
 
-    /// The shape in a file: without the zero that is not stored.
+    /// The shape in a file: without what is not stored.
     var storedShape: [Int] {
-      guard let axisWithoutLast else { return shape }
       var shape = shape
-      shape[axisWithoutLast] -= 1
+      if let axisWithoutLast { shape[axisWithoutLast] -= 1 }
+      if rowsWithoutFirst > 0 { shape[0] -= rowsWithoutFirst }
       return shape
     }
   }
@@ -125,9 +127,17 @@ package struct StoredForms: Sendable {
           reason: "\(describe(shape: arrangement.shape)) does not end with axis \(axis)")
       }
     }
+    var first = 0
+    if let name = layout.rowsWithoutFirst {
+      first = try dimension(name)
+      guard let rows = arrangement.shape.first, first > 0, rows > first else {
+        throw Arrangement.Misfit(
+          reason: "\(describe(shape: arrangement.shape)) has no rows behind the first \(first)")
+      }
+    }
     return StoredForm.Form(
       shape: arrangement.shape, pieces: pieces, addend: layout.addend,
-      axisWithoutLast: layout.axisWithoutLast, text: layout.text)
+      axisWithoutLast: layout.axisWithoutLast, rowsWithoutFirst: first, text: layout.text)
   }
 
   /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.
@@ -181,7 +191,7 @@ package struct StoredForms: Sendable {
       return try arrange(inner, numbers).divided(axis: axis, size: try dimension(name))
     case .merged(let inner, let axis):
       return try arrange(inner, numbers).merged(axis: axis)
-    case .plus(let inner, _), .withoutLast(let inner, _):
+    case .plus(let inner, _), .withoutLast(let inner, _), .withoutFirst(let inner, _):
       return try arrange(inner, numbers)
     case .interleavedHeads(let inner, let axis, let name):
       let size = try dimension(name)

@@ -22,6 +22,19 @@ extension WeightGraph.Translated {
     return copy
   }
 
+  /// Leaves out the first rows, and notes it if not all of them are zero.
+  fileprivate mutating func leaveOut(firstRows rows: Int, shape: [Int]) throws(CheckpointError) {
+    let count = tensor.dtype.byteCount(of: shape.reduce(1, *))
+    let start = tensor.byteCount - count
+    if try tensor.bytes.read(0..<start).contains(where: { $0 != 0 }) {
+      let text = rows == 1 ? "the first row" : "the first \(rows) rows"
+      omission = "\(tensor.name): \(text), which only padding has"
+    }
+    tensor = Tensor(
+      name: tensor.name, dtype: tensor.dtype, shape: shape,
+      bytes: ByteRange(of: tensor.bytes, start: start, count: count))
+  }
+
   /// Leaves out what stands behind the elements of a shape, which must be zero.
   ///
   /// - Returns: what is wrong if it is not.
@@ -62,6 +75,8 @@ extension WeightGraph {
     public fileprivate(set) var rounding: String?
     /// The type that its elements had before a number was added to them, if that was another one.
     public fileprivate(set) var summandType: DType?
+    /// What had to be left out, if it is not zero: "NAME: the first 2 rows, which only padding has".
+    public fileprivate(set) var omission: String?
   }
 
   /// The checkpoint's weights as another dialect stores them, in the order of the computation.
@@ -109,7 +124,15 @@ extension WeightGraph {
         }
         continue
       }
+      let rows = form.forms[0].rowsWithoutFirst
       let addend = form.forms[0].addend
+      if rows > 0 {
+        try result[result.count - 1].leaveOut(
+          firstRows: rows, shape: form.forms[0].storedShape)
+      }
+      if !allowsLoss, let omission = result[result.count - 1].omission {
+        faults.append("not exact    \(omission), have no place there, and are not zero")
+      }
       if addend == 0 { continue }
       let last = result[result.count - 1].tensor
       let isSingle =
@@ -124,7 +147,7 @@ extension WeightGraph {
       throw CheckpointError(
         .refused("the model does not fit the dialect \(dialect.fullName): \(count)"),
         advice: faults.allSatisfy { $0.hasPrefix("not exact") }
-          ? "--allow-lossy rounds the sums, as the ecosystem's own converter does" : nil,
+          ? "--allow-lossy writes it all the same, as the ecosystem's own converter does" : nil,
         details: faults)
     }
     return result

@@ -17,7 +17,7 @@ extension Conversion {
       notes.append(note)
     }
     if let note = foreignNamesNote { notes.append(note) }
-    notes += roundings.map { "rounded \($0)" }
+    notes += roundings.map { "rounded \($0)" } + omissions.map { "left out of \($0)" }
     if let note = tokenizerNote { notes.append(note) }
     let name = target.destination.lastComponent?.string ?? ""
     if !target.isFolder, let other = ContainerFormat.otherName(of: target.destination, than: format)

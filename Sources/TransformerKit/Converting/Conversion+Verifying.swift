@@ -32,6 +32,14 @@ extension Conversion {
     let report = try compare(
       original, after, precision: Float.self, isBrief: certificate == nil)
     guard isRight(report.verdict) else {
+      if let omission = omissions.first {
+        throw CheckpointError(
+          .refused(
+            "--allow-lossy left out of \(omission), so that the written target is not the same model as the"
+              + " source; nothing was kept"),
+          file: displayed(target.destination),
+          advice: "without --verify it is written, and computes the same of texts without padding")
+      }
       let rounded = roundings.count
       if rounded > 0 {
         throw CheckpointError(

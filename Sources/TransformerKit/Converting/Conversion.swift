@@ -123,6 +123,8 @@ public struct Conversion: Sendable {
 
   /// The tensors of which sums had to be rounded where the dialect adds a number, a line each.
   public var roundings: [String] { translation.compactMap(\.rounding) }
+  /// What the target has no place for, and what only padding needs.
+  public var omissions: [String] { translation.compactMap(\.omission) }
 
   /// Whether plain numbers are written of what is coded.
   public var isDequantized: Bool { target.dequantizes }

@@ -44,7 +44,8 @@ import Testing
       bytes: [6, 0, 0, 0, 16, 0] + text("TransformerSpec\0") + [7, 0, 0, 0, 1, 0, 0, 0]),
     Sample(words: "an Orbax checkpoint's manifest", bytes: [0x0C, 0xDB, 0x3A, 0x2A, 1, 2]),
     Sample(
-      words: "a pickle of arrays", bytes: [0x80, 4, 0x8C, 22] + text("numpy._core.multiarray")),
+      words: "a dump of joblib",
+      bytes: [0x80, 3, 0x63] + text("joblib.numpy_pickle\nNumpyArrayWrapper\n")),
   ]
 
   @Test(arguments: samples) func `called by its name`(_ sample: Sample) throws {

@@ -109,6 +109,24 @@ import TransformerKit
     }
   }
 
+  @Test(arguments: [DType.q4k, .mxfp4, .iq4nl])
+  func `a number that is none is in no block`(_ type: DType) throws {
+    let name = TensorName("model.layers.0.mlp.up_proj.weight")
+    let numbers = try #require(original().checkpoint.tensors[name])
+    let blocks = try #require(
+      Checkpoint.open(file(type.name)).tensors["blk.0.ffn_up.weight"])
+    let elements = 0..<numbers.elementCount
+    #expect(try blocks.quantizationFinding(of: numbers, elements).wrong == 0)
+    #expect(numbers.dtype == .bf16)
+    for number in [Float.nan, .infinity] {
+      var bytes = try numbers.bytes.read(0..<numbers.byteCount)
+      let bits = number.bitPattern >> 16
+      for place in 0..<2 { bytes[2 * 300 + place] = UInt8(truncatingIfNeeded: bits >> (8 * place)) }
+      let strange = Tensor(name: name, dtype: .bf16, shape: numbers.shape, bytes: ByteArray(bytes))
+      #expect(try blocks.quantizationFinding(of: strange, elements).firstWrong == 300)
+    }
+  }
+
   @Test func `next tokens differ as two whole tables of probabilities do`() throws {
     let (a, b) = (try original(), try Model(file("Q2_K")))
     let report = try compare(a, b, precision: Float.self)

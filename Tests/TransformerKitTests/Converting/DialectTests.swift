@@ -184,6 +184,7 @@ extension Layout {
     case .merged(let inner, let axis): .merged(inner.mapped(edit), axis: axis)
     case .plus(let inner, let number): .plus(inner.mapped(edit), number)
     case .withoutLast(let inner, let axis): .withoutLast(inner.mapped(edit), axis: axis)
+    case .withoutFirst(let inner, let name): .withoutFirst(inner.mapped(edit), rows: name)
     case .interleavedHeads(let inner, let axis, let name):
       .interleavedHeads(inner.mapped(edit), axis: axis, size: name)
     }

@@ -18,7 +18,7 @@ import TransformerKit
 @Suite struct GGUFTokenizerTests {
   static let names = ["llama-bpe", "qwen2", "gpt-2", "llama"]
   /// Those of other kinds: pieces of words, and pieces that are chosen by their scores.
-  static let others = ["bert", "t5"]
+  static let others = ["bert", "bert-cased", "t5"]
 
   private func folder(_ name: String) -> FilePath {
     fixture("containers/gguf/tokenizers/\(name)")
@@ -70,6 +70,65 @@ import TransformerKit
     for key in ["bos_token", "eos_token", "chat_template", "tokenizer_class"] {
       #expect(settings[key] == expectedSettings[key], "\(key)")
     }
+  }
+
+  @Test(arguments: others)
+  func `texts are made ready and cut in a folder as before they went into a file`(
+    _ name: String
+  ) throws {
+    let scratch = ScratchFolder()
+    let target = scratch.path.appending("hf")
+    try convert(folder(name).appending("model.gguf"), to: target, dialect: "huggingface")
+    let found = try json(target.appending("tokenizer.json"))
+    let original = try json(folder(name).appending("tokenizer.json"))
+    for key in ["normalizer", "pre_tokenizer"] {
+      #expect(normal(found[key]) == normal(original[key]), "\(key)")
+    }
+    #expect(found["model"]?["type"] == original["model"]?["type"])
+    #expect(found["model"]?["unk_token"] == original["model"]?["unk_token"])
+    #expect(found["model"]?["unk_id"] == original["model"]?["unk_id"])
+  }
+
+  @Test(arguments: ["bert", "bert-cased"])
+  func `a file that does not say whether letters are made small is told by its words`(
+    _ name: String
+  ) throws {
+    let scratch = ScratchFolder()
+    let path = scratch.path.appending("m.gguf")
+    let source = try Checkpoint.open(folder(name).appending("model.gguf"))
+    let values = try #require(source.belongings.keyValues)
+    try writeValues(of: source, to: path) { key in
+      key == "tokenizer.ggml.normalizer.lowercase" ? nil : values.json(key)
+    }
+    try expectTexts(path, name)
+  }
+
+  @Test func `pieces of which one has no score are left out`() throws {
+    let scratch = ScratchFolder()
+    let path = scratch.path.appending("m.gguf")
+    let source = try Checkpoint.open(folder("t5").appending("model.gguf"))
+    let values = try #require(source.belongings.keyValues)
+    try writeValues(of: source, to: path) { key in
+      let value = values.json(key)
+      guard key == "tokenizer.ggml.scores" else { return value }
+      return value?.elements.map { .array(Array($0.dropLast())) }
+    }
+    let error = #expect(throws: CheckpointError.self) { try FoundTokenizer(path) }
+    #expect(error?.problem.text.contains("it has no score for each word") == true)
+  }
+
+  /// Writes a file with other key-values.
+  private func writeValues(
+    of source: Checkpoint, to path: FilePath, _ value: (String) -> JSONValue?
+  ) throws {
+    var belongings = source.belongings
+    belongings.keyValues = GGUFKeyValues(
+      .object(
+        (source.belongings.keyValues?.keys ?? []).compactMap { key in
+          value(key).map { JSONValue.Member(key, $0) }
+        }))
+    try CheckpointWriter(destination: path, format: .gguf, belongings: belongings)
+      .write(tensors: source.tensors.tensors)
   }
 
   @Test(arguments: names + others)
@@ -139,9 +198,9 @@ import TransformerKit
       let found = values.json(member.key)?.elements ?? []
       #expect(found.count == list.count, "\(member.key)")
       for (place, (x, y)) in zip(found, list).enumerated() {
-        // Scores count for words alone, and of the word for what is none there is but the number.
+        // Of pieces that are paired, scores count for words alone, and of the word for what is none there is but the number.
         let isWord = place < kinds.count && kinds[place] == 1
-        if member.key.hasSuffix("scores"), !isWord { continue }
+        if member.key.hasSuffix("scores"), !isWord, name != "t5" { continue }
         if member.key.hasSuffix("token_type"), name == "llama", place == 0 { continue }
         let isSame = x.double.map { Float($0) } == y.double.map { Float($0) }
         #expect(isSame && x.string == y.string, "\(member.key) \(place)")
@@ -157,15 +216,8 @@ import TransformerKit
       ("tokenizer.ggml.model", "rwkv", "its kind, rwkv, is not known"),
     ] as [(String, JSONValue, String)] {
       let path = scratch.path.appending("\(reason.count).gguf")
-      var belongings = source.belongings
       let old = try #require(source.belongings.keyValues)
-      belongings.keyValues = GGUFKeyValues(
-        .object(
-          old.keys.compactMap { name in
-            (name == key ? value : old.json(name)).map { JSONValue.Member(name, $0) }
-          }))
-      try CheckpointWriter(destination: path, format: .gguf, belongings: belongings)
-        .write(tensors: source.tensors.tensors)
+      try writeValues(of: source, to: path) { $0 == key ? value : old.json($0) }
       let conversion = try Conversion(
         Checkpoint.open(path),
         to: Conversion.Target(

@@ -174,6 +174,12 @@ struct CertifiedCase: Sendable, CustomTestStringConvertible {
     let report = try Certificate.decode(Array(certificate.text.utf8))
       .check(Model(pair.a), Model(pair.b))
     #expect(report.failures == ["quantised \(path)"])
+    // Another type is no claim about these blocks, whatever else is said of them.
+    certificate.quantizations[3].error -= 1e-9
+    certificate.quantizations[3].to = .q40
+    let other = try Certificate.decode(Array(certificate.text.utf8))
+      .check(Model(pair.a), Model(pair.b))
+    #expect(Set(other.failures).isSuperset(of: ["weight \(path)", "quantised \(path)"]))
     certificate.quantizations.remove(at: 3)
     let less = try Certificate.decode(Array(certificate.text.utf8))
       .check(Model(pair.a), Model(pair.b))
@@ -183,6 +189,20 @@ struct CertifiedCase: Sendable, CustomTestStringConvertible {
     let failures = try pair.failures()
     #expect(failures.contains { $0.hasPrefix("weight ") || $0.hasPrefix("quantised ") })
     #expect(failures.contains("verdict") && failures.contains("B id"))
+  }
+
+  @Test func `errors are those of the comparison`() throws {
+    let pair = try CertifiedPair(CertifiedCase.quantised, to: "b.gguf") {
+      ($0.dialect, $0.dtype, $0.allowsLoss) = ("gguf", .q40, true)
+    }
+    let report = try compare(Model(pair.a), Model(pair.b), precision: Float.self)
+    var errors: [String: Double] = [:]
+    for weight in report.weights { errors[weight.path] = weight.relation.quantizationError }
+    let certificate = try Certificate.decode(pair.bytes).certificate
+    #expect(certificate.quantizations.count >= 6)
+    for weight in certificate.quantizations {
+      #expect(weight.error > 0 && weight.error == errors[weight.weight], "\(weight.weight)")
+    }
   }
 
   @Test func `models that differ are not certified`() throws {

@@ -7,8 +7,8 @@ struct PickleHeap: Sendable {
   private(set) var pool: [PickleValue] = []
   private(set) var names: [String] = []
   private(set) var calls: [PickleCall] = []
-  /// Where texts are that were not read, in the bytes that the pickle stands in.
-  private(set) var stretches: [Range<Int>] = []
+  /// Texts and bytes that were not read.
+  private(set) var stretches: [PickleStretch] = []
   /// All short texts.
   private var texts: [UInt8] = []
   /// The bytes that it takes, as counted.
@@ -70,9 +70,9 @@ struct PickleHeap: Sendable {
     return PickleText(start: UInt32(texts.count - bytes.count), count: UInt32(bytes.count))
   }
 
-  mutating func distant(_ range: Range<Int>) throws(CheckpointError) -> PickleValue {
-    try take(16)
-    stretches.append(range)
+  mutating func distant(_ stretch: PickleStretch) throws(CheckpointError) -> PickleValue {
+    try take(24)
+    stretches.append(stretch)
     return try add(.distant(Int32(stretches.count - 1)))
   }
 
@@ -142,7 +142,8 @@ struct PickleHeap: Sendable {
   /// A text, or bytes that are one; `nil` if it is neither, or not UTF-8.
   func string(_ value: PickleValue) -> String? {
     switch value {
-    case .text(let text), .bytes(let text): String(validating: bytes(text), as: UTF8.self)
+    case .text(let text), .string(let text), .bytes(let text):
+      String(validating: bytes(text), as: UTF8.self)
     default: nil
     }
   }

@@ -95,7 +95,7 @@ struct PickleMachine {
       guard version <= 5 else {
         throw CheckpointError(.unsupported("pickles of protocol \(version) are not known"))
       }
-    case .frame: _ = try reader.number(8)
+    case .frame: _ = try reader.count(8)
     case .none: try push(.none)
     case .newTrue: try push(.bool(true))
     case .newFalse: try push(.bool(false))
@@ -271,11 +271,14 @@ extension PickleMachine {
       default: 8
       }
     let count = try reader.count(size)
-    guard count <= PickleReader.shortText else { return try heap.distant(try reader.skip(count)) }
+    let isText = [.binUnicode, .shortBinUnicode, .binUnicode8].contains(opcode)
+    guard count <= PickleReader.shortText else {
+      return try heap.distant(PickleStretch(range: try reader.skip(count), isText: isText))
+    }
     let text = try heap.text(try reader.bytes(count))
     switch opcode {
     case .binBytes, .shortBinBytes, .binBytes8, .byteArray8: return .bytes(text)
-    default: return .text(text)
+    default: return isText ? .text(text) : .string(text)
     }
   }
 
@@ -287,7 +290,8 @@ extension PickleMachine {
     guard let text else {
       throw Self.fault(opcode == .unicode ? "an escape in a text is none" : "a text has no quotes")
     }
-    return .text(try heap.text(text[...]))
+    let stored = try heap.text(text[...])
+    return opcode == .unicode ? .text(stored) : .string(stored)
   }
 
   fileprivate mutating func readNumber(_ opcode: PickleOpcode) throws(CheckpointError)

@@ -9,6 +9,8 @@ enum PickleValue: Equatable, Sendable {
   case float(Double)
   /// A text, which may turn out not to be UTF-8.
   case text(PickleText)
+  /// A text of Python 2: bytes, which may be a text or not.
+  case string(PickleText)
   /// Bytes.
   case bytes(PickleText)
   /// Something made of other values.
@@ -19,6 +21,16 @@ enum PickleValue: Equatable, Sendable {
 struct PickleText: Equatable, Sendable {
   let start: UInt32
   let count: UInt32
+}
+
+/// A long text of a pickle, or bytes, where it stands.
+struct PickleStretch: Sendable {
+  /// Its place in the bytes that the pickle stands in.
+  let range: Range<Int>
+  /// Whether it is a text, in UTF-8.
+  let isText: Bool
+
+  var count: Int { range.count }
 }
 
 /// Something made of other values.

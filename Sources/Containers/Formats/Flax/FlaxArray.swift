@@ -114,7 +114,7 @@ extension DType {
   /// The type that numpy, or ml_dtypes, calls so (`dtype.name`).
   ///
   /// - Throws: `CheckpointError` of the category `unsupported`.
-  fileprivate init(numpyName name: String, at offset: Int) throws(CheckpointError) {
+  init(numpyName name: String, at offset: Int?) throws(CheckpointError) {
     let known: [String: DType] = [
       "bool": .bool, "uint8": .u8, "int8": .i8, "uint16": .u16, "int16": .i16, "uint32": .u32,
       "int32": .i32, "uint64": .u64, "int64": .i64, "float16": .f16, "bfloat16": .bf16,

@@ -43,7 +43,6 @@ extension TorchTree {
   ) throws(CheckpointError) -> Contents {
     var tensors: [Tensor] = []
     tensors.reserveCapacity(entries.count)
-    var total = 0
     for entry in entries {
       let tensor: Tensor
       switch entry.content {
@@ -53,16 +52,9 @@ extension TorchTree {
         tensor = stored.tensor(
           entry.name, in: storages[stored.view.number], isBigEndian: isBigEndian)
       }
-      total = total.addedIfFits(tensor.byteCount) ?? .max
-      // As with deflate, which cannot make more of one byte either.
-      let limit = max(Limits.views, fileSize.multipliedIfFits(by: 1032) ?? .max)
-      guard total <= limit else {
-        throw CheckpointError(
-          .limitExceeded("the size of all tensors", limit: limit, found: total),
-          tensor: entry.name)
-      }
       tensors.append(tensor)
     }
+    try checkViews(tensors, fileSize: fileSize)
     var contents = Contents(tensors: tensors, metadata: ["format": "pt"], keepsOrder: false)
     contents.others = others.map { Checkpoint.Other(name: $0.name, what: $0.what) }
     contents.otherCount = otherCount

@@ -31,7 +31,7 @@ extension PickleHeap {
     case .bool(let value): .bool(value)
     case .int(let value): .number(value)
     case .float(let value): .number(value)
-    case .text: string(value).map { .string($0) }
+    case .text, .string: string(value).map { .string($0) }
     case .bytes, .object: nil
     }
   }

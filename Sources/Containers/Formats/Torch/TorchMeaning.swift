@@ -94,11 +94,22 @@ extension PickleHeap {
     elements(value).flatMap { $0.count <= 16 ? Array($0) : nil }
   }
 
+  /// Dictionaries that do not change, which are made of one.
+  private static let wrappedDictionaries: Set<String> = [
+    "flax.core.frozen_dict.FrozenDict", "haiku._src.data_structures.FlatMap",
+    "haiku._src.data_structures.FlatMapping", "haiku._src.data_structures.frozendict",
+  ]
+
   /// Keys and values of what Python has as a dictionary: also one that is made of a list of pairs, as
   /// Python 2 writes an ordered one.
   func dictionary(_ value: PickleValue) -> [PickleValue]? {
     if let pairs = pairs(value) { return pairs }
     guard let call = call(value) else { return nil }
+    if let name = name(call.function), Self.wrappedDictionaries.contains(name),
+      let first = elements(call.arguments)?.first, let pairs = pairs(first)
+    {
+      return pairs
+    }
     guard let name = name(call.function),
       ["collections.OrderedDict", "collections.defaultdict", "collections.Counter"].contains(name)
         || !call.pairs.isEmpty && call.state == .none

@@ -1,220 +1,50 @@
 import TensorCore
 
-/// Something in a file beside its tensors.
-struct TorchOther {
-  /// Where it is, as tensors are named.
-  let name: String
-  /// What it is: a phrase without a verb.
-  let what: String
-}
+/// The tensors that a pickle of torch's describes.
+typealias TorchTree = PickleTree<TorchStorages>
 
-/// The tensors that are in what a pickle describes, by the path that leads to them.
-struct TorchTree {
-  private(set) var entries: [TorchEntry] = []
-  /// What else is there, as far as it is listed.
-  private(set) var others: [TorchOther] = []
-  /// How many of these there are.
-  var otherCount: Int { others.count + work.unlistedCount }
-  /// The dictionary around the weights, whose name has been left out of theirs.
-  private(set) var wrapper: (name: String, count: Int)?
-  /// What stands beside the weights about the model that they are of.
-  private(set) var modelArguments: PickleValue?
-  private(set) var storages = TorchStorages()
-
-  let heap: PickleHeap
-  /// What is known of each object: whether a tensor is in it.
-  private var states: [State]
-  /// The dictionary whose name is left out.
-  private var bare: PickleValue?
-  /// What finding all paths takes: see `TorchTree+Parts`.
-  var work = Work()
-
-  private enum State: UInt8 { case unknown, isBeingLookedAt, hasNone, hasTensors }
-
+extension PickleTree where Leaves == TorchStorages {
   /// Follows all paths from the root.
   ///
   /// - Parameter name: what the root is called if it is a tensor itself.
   init(_ pickle: Pickle, name: String) throws(CheckpointError) {
-    heap = pickle.heap
-    states = [State](repeating: .unknown, count: heap.objects.count)
-    lookForTensors(in: pickle.root)
-    if isTensor(pickle.root) {
-      try add(pickle.root, name)
-      return
-    }
-    findWrapper(in: pickle.root)
-    try walk(pickle.root)
+    try self.init(pickle, name: name, TorchStorages())
   }
 
-  // MARK: Where tensors are
+  /// The storages that the tensors lie in.
+  var storages: TorchStorages { leaves }
+}
 
-  /// An object whose values are being looked at.
-  private struct Visit {
-    let object: Int
-    let values: [PickleValue]
-    var next = 0
-  }
+extension TorchStorages: PickleLeaves {
+  static let separator = "."
+  static let leavesWrapperOut = true
 
-  /// Finds out, for every object that can be reached, whether a tensor is in it.
-  private mutating func lookForTensors(in root: PickleValue) {
-    var path: [Visit] = []
-    enter(root, &path)
-    while let last = path.last {
-      if last.next < last.values.count {
-        path[path.count - 1].next += 1
-        enter(last.values[last.next], &path)
-      } else {
-        path.removeLast()
-        let found = last.values.contains { holdsTensors($0) }
-        states[last.object] = found ? .hasTensors : .hasNone
-      }
-    }
-  }
-
-  private mutating func enter(_ value: PickleValue, _ path: inout [Visit]) {
-    guard case .object(let number) = value, states[Int(number)] == .unknown else { return }
-    if isTensor(value) {
-      states[Int(number)] = .hasTensors
-    } else {
-      states[Int(number)] = .isBeingLookedAt
-      path.append(Visit(object: Int(number), values: heap.values(in: value)))
-    }
-  }
-
-  private func isTensor(_ value: PickleValue) -> Bool {
+  func isTensor(_ value: PickleValue, in heap: PickleHeap) -> Bool {
     switch TorchMeaning(value, in: heap) {
     case .tensor, .unread, .storage: true
     case .parts: false
     }
   }
 
-  func holdsTensors(_ value: PickleValue) -> Bool {
-    guard case .object(let number) = value else { return false }
-    return states[Int(number)] == .hasTensors
-  }
-
-  // MARK: The dictionary around the weights
-
-  /// What trainers call the dictionary with the weights.
-  private static let wrapperNames: Set<String> = [
-    "state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "params",
-    "weights",
-  ]
-
-  /// Parts of what they call what is no weight.
-  private static let stateNames = [
-    "optim", "sched", "scaler", "rng", "random", "callback", "loop",
-  ]
-
-  /// Finds the one dictionary that has all weights, if there is one beside what trainers keep.
-  private mutating func findWrapper(in root: PickleValue) {
-    guard let pairs = heap.dictionary(root) else { return }
-    var found: (name: String, value: PickleValue)?
-    for index in stride(from: 0, to: pairs.count - 1, by: 2) where holdsTensors(pairs[index + 1]) {
-      let (name, value) = (heap.string(pairs[index]) ?? "", pairs[index + 1])
-      if Self.wrapperNames.contains(name), !isTensor(value), heap.dictionary(value) != nil {
-        if found != nil { return }
-        found = (name, value)
-      } else if !Self.stateNames.contains(where: { name.lowercased().contains($0) }),
-        !isNumber(value)
-      {
-        return
-      }
-    }
-    guard let found else { return }
-    bare = found.value
-    wrapper = (found.name, 0)
-    let keys = stride(from: 0, to: pairs.count - 1, by: 2)
-    let named = keys.first { heap.string(pairs[$0]) == TorchArguments.key }.map { pairs[$0 + 1] }
-    modelArguments = named.flatMap { heap.arguments($0) == nil ? nil : $0 }
-  }
-
-  /// Whether it is a tensor without extents: a loss, a step.
-  private func isNumber(_ value: PickleValue) -> Bool {
+  /// A loss, a step.
+  func isNumber(_ value: PickleValue, in heap: PickleHeap) -> Bool {
     guard case .tensor(_, let arguments) = TorchMeaning(value, in: heap),
       let values = heap.fewElements(arguments), values.count > 2
     else { return false }
     return heap.elements(values[2])?.isEmpty == true
   }
 
-  // MARK: Paths
-
-  private enum Step {
-    case visit(PickleValue, name: String, depth: Int, isWrapped: Bool)
-    case leave(Int)
-  }
-
-  private mutating func walk(_ root: PickleValue) throws(CheckpointError) {
-    var path = [Step.visit(root, name: "", depth: 0, isWrapped: false)]
-    var isOnPath = [Bool](repeating: false, count: states.count)
-    while let step = path.popLast() {
-      switch step {
-      case .leave(let object): isOnPath[object] = false
-      case .visit(let value, var name, let depth, var isWrapped):
-        guard holdsTensors(value), case .object(let number) = value else {
-          if depth != 1 || value != modelArguments { list(value, name) }
-          continue
-        }
-        if isTensor(value) {
-          try add(value, name, isWrapped: isWrapped)
-          continue
-        }
-        // What leads back to itself has been named already.
-        if isOnPath[Int(number)] { continue }
-        try checkDepth(depth)
-        isOnPath[Int(number)] = true
-        path.append(.leave(Int(number)))
-        if depth == 1, value == bare { (name, isWrapped) = ("", true) }
-        for part in try parts(of: value, name).reversed() {
-          path.append(
-            .visit(part.value, name: part.name, depth: depth + 1, isWrapped: isWrapped))
-        }
-      }
-    }
-  }
-
-  private func checkDepth(_ depth: Int) throws(CheckpointError) {
-    guard depth < Limits.pickleDepth else {
-      throw CheckpointError(
-        .limitExceeded("the depth of lists in lists", limit: Limits.pickleDepth, found: depth + 1))
-    }
-  }
-
-  private mutating func add(
-    _ value: PickleValue, _ name: String, isWrapped: Bool = false
-  ) throws(CheckpointError) {
-    let count = entries.count
+  mutating func entries(
+    _ value: PickleValue, _ name: String, in heap: PickleHeap
+  ) throws(CheckpointError) -> [TorchEntry] {
     switch TorchMeaning(value, in: heap) {
     case .tensor(let function, let arguments):
-      entries += try storages.entries(name, function, arguments, in: heap)
-    case .storage(let id): entries.append(try storages.entry(name, storage: id, in: heap))
+      return try entries(name, function, arguments, in: heap)
+    case .storage(let id): return [try entry(name, storage: id, in: heap)]
     case .unread(let words):
       throw CheckpointError(
         .unsupported("is \(words), which is not read"), tensor: TensorName(name))
-    case .parts: return
+    case .parts: return []
     }
-    if isWrapped { wrapper?.count += entries.count - count }
-    guard entries.count <= Limits.tensors else {
-      throw CheckpointError(
-        .limitExceeded("the number of tensors", limit: Limits.tensors, found: entries.count))
-    }
-    guard let name = entries.last?.name else { return }
-    try Limits.check(name: name, rank: 0, offset: 0)
-  }
-
-  /// Takes note of a tensor that its module does not save, and of where its numbers stand.
-  mutating func setAside(_ value: PickleValue, _ name: String) throws(CheckpointError) {
-    guard case .tensor(let function, let arguments) = TorchMeaning(value, in: heap) else { return }
-    _ = try storages.entries(name, function, arguments, in: heap)
-    guard others.count < Limits.reportedFaults else { return }
-    others.append(
-      TorchOther(name: abridged(name, to: 240), what: "a buffer that its module does not save"))
-  }
-
-  /// Takes note of something that is no tensor, and has none in it.
-  private mutating func list(_ value: PickleValue, _ name: String) {
-    guard others.count < Limits.reportedFaults else { return }
-    let shown = name.isEmpty ? "the whole of it" : abridged(name, to: 240)
-    others.append(TorchOther(name: shown, what: heap.words(for: value)))
   }
 }

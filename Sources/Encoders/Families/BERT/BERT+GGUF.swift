@@ -61,7 +61,7 @@ extension NativeConfig {
         }
         return members
       },
-      isMember: { $0.has("token_types.weight") }),
+      isMember: { $0.has("token_types.weight") && !["gpt2", "t5"].contains($0.tokenizer) }),
     facts: { model, _ in
       GGUFEncoder(
         vocabulary: model.vocabulary, width: model.width, layers: model.layers, heads: model.heads,

@@ -9,7 +9,7 @@ extension Family {
       RoBERTa<PlainRoBERTa>.self, RoBERTa<CamemBERT>.self, RoBERTa<Data2VecText>.self,
       RoBERTa<RoBERTaPreLayerNorm>.self, RoBERTa<XLMRoBERTa>.self, RoBERTa<XLMRoBERTaXL>.self,
     ],
-    dialects: Dialect.huggingFaceRoBERTa + Dialect.fairseqRoBERTa)
+    dialects: Dialect.huggingFaceRoBERTa + Dialect.fairseqRoBERTa + Dialect.ggufRoBERTa)
 }
 
 /// RoBERTa: a bidirectional Transformer encoder with learned positions, which are counted from behind the padding

@@ -62,8 +62,11 @@ package struct GGUFFacts {
     return (0..<tensor.elementCount).compactMap { tensor.dtype.element(at: $0, of: bytes).number }
   }
 
+  /// What kind of tokenizer is inside.
+  package var tokenizer: String? { values["tokenizer.ggml.model"]?.string }
+
   /// The ids of the tokens that texts begin and end with, under a config's keys.
-  var tokens: [JSONValue.Member] {
+  package var tokens: [JSONValue.Member] {
     ["bos", "eos", "pad"].compactMap { name in
       values["tokenizer.ggml.\(name == "pad" ? "padding" : name)_token_id"]
         .map { JSONValue.Member("\(name)_token_id", $0) }

@@ -180,7 +180,7 @@ struct GGUFTokenizer {
       values += MarkName.all.filter { $0.usual == "sep" }.map { .init($0.idKey, .number(id)) }
     }
     let added = Self.addedMarks(tokenizer["post_processor"], texts)
-    for mark in ["bos", "eos"] {
+    for mark in ["bos", "eos", "sep"] {
       guard let isAdded = added[mark] ?? settings?["add_\(mark)_token"]?.bool else { continue }
       values.append(.init("tokenizer.ggml.add_\(mark)_token", .bool(isAdded)))
     }
@@ -217,6 +217,9 @@ struct GGUFTokenizer {
       switch step["type"]?.string {
       case "ByteLevel":
         for mark in ["bos", "eos"] where added[mark] == nil { added[mark] = false }
+      case "RobertaProcessing":
+        // Between the two of a pair stand two.
+        for mark in ["bos", "eos", "sep"] { added[mark] = true }
       case "TemplateProcessing":
         let parts = step["single"]?.elements ?? []
         guard parts.count > 1 else { continue }

@@ -130,6 +130,8 @@ extension HuggingFaceTokenizer {
     var end: Int?
     /// Whether the second text of a pair has one before it, too.
     var beginsBoth = true
+    /// What stands between the two of a pair beside the end of the first; then no type tells them apart.
+    var separator: Int?
   }
 
   private static func addedMarks(
@@ -144,7 +146,10 @@ extension HuggingFaceTokenizer {
       let isAdded = values.json("tokenizer.ggml.add_\(mark)_token")?.bool ?? isUsual
       return isAdded ? words.mark(mark, values) : nil
     }
-    return AddedMarks(beginning: id("bos", way.addsBeginning), end: id("eos", way.addsEnd))
+    let separator = id("sep", false)
+    return AddedMarks(
+      beginning: id("bos", way.addsBeginning), end: id("eos", way.addsEnd),
+      beginsBoth: separator == nil, separator: separator)
   }
 
   /// What puts them there; `nil` if there are none.
@@ -154,11 +159,13 @@ extension HuggingFaceTokenizer {
         ?? []
     }
     func text(_ name: String, _ number: Int) -> [JSONValue] {
-      (number == 0 || added.beginsBoth ? token(added.beginning, number) : [])
-        + [["Sequence": ["id": .string(name), "type_id": .number(number)]]]
-        + token(added.end, number)
+      let type = added.separator == nil ? number : 0
+      let begins = number == 0 || added.beginsBoth
+      return (begins ? token(added.beginning, type) : token(added.separator, type))
+        + [["Sequence": ["id": .string(name), "type_id": .number(type)]]]
+        + token(added.end, type)
     }
-    let ids = Set([added.beginning, added.end].compactMap(\.self)).sorted()
+    let ids = Set([added.beginning, added.end, added.separator].compactMap(\.self)).sorted()
     if ids.isEmpty { return nil }
     let tokens = ids.map { id -> JSONValue.Member in
       let word = JSONValue.string(words.texts[id])

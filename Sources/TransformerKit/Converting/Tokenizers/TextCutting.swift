@@ -132,7 +132,8 @@ extension TextCutting {
     TextCutting(
       [
         "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "gigachat", "a.x-4.0",
-        "mellum", "modern-bert", "exaone4", "jais", "trillion", "granite-docling",
+        "mellum", "modern-bert", "exaone4", "jais", "trillion", "granite-docling", "roberta-bpe",
+        "jina-v1-en", "jina-v2-code",
       ], [usual]),
     TextCutting(["olmo", "mpt"], [usual], composes: true),
     TextCutting(

@@ -50,8 +50,8 @@ extension Dialect {
         Member.classTokens > 1
           ? .name(token, without: other, model + other)
           : .name(
-            model + blocks + norm, without: token, "\(model)\(blocks)lambda_1",
-            "\(model)encoder.relative_position_bias.relative_position_bias_table")
+            model + blocks + norm, without: token, "encoder.layer.0.lambda_1",
+            "encoder.relative_position_bias.relative_position_bias_table")
       ])
   }
 }

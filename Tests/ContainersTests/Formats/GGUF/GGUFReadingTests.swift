@@ -42,6 +42,9 @@ import Testing
     #expect(config["some.numbers"] == [1, -2, 3] && config["some.flags"] == [true, false])
     #expect(config["some.fractions"] == [.double(0.5), .double(1.25)])
     #expect(config["some.texts"] == ["a", "", "ü"])
+    // Lists of lists are kept for GGUF alone.
+    #expect(
+      checkpoint.belongings.keyValues?.keys.suffix(2) == ["some.lists", "some.lists_of_texts"])
     #expect(checkpoint.metadata?["some.text"] == "é 😀\n")
   }
 

@@ -1,54 +1,58 @@
 import TensorCore
 
-extension TorchTree {
-  /// A value in another one, and the path to it.
-  typealias Part = (name: String, value: PickleValue)
+/// What finding all paths takes. Paths can be very many where every list has the next one twice, and very
+/// long.
+struct PickleWork {
+  /// What stands between the parts of a path.
+  let separator: String
+  private var values = 0
+  private var nameBytes = 0
+  private var listedCount = 0
+  /// How many values that are no tensors have not been named.
+  private(set) var unlistedCount = 0
 
-  /// What finding all paths takes. Paths can be very many where every list has the next one twice, and very
-  /// long.
-  struct Work {
-    private var values = 0
-    private var nameBytes = 0
-    private var listedCount = 0
-    /// How many values that are no tensors have not been named.
-    private(set) var unlistedCount = 0
+  init(separator: String) { self.separator = separator }
 
-    /// Counts values that are looked at.
-    mutating func look(at count: Int) throws(CheckpointError) {
-      values += count
-      guard values <= Limits.pickleSteps else {
-        throw CheckpointError(
-          .limitExceeded(
-            "the number of paths in a pickle", limit: Limits.pickleSteps, found: values))
-      }
-    }
-
-    /// The path to a part, which is counted.
-    mutating func path(_ name: String, _ part: String) throws(CheckpointError) -> String {
-      let path = name.isEmpty ? part : "\(name).\(part)"
-      let count = path.utf8.count
-      guard count <= Limits.name else {
-        throw CheckpointError(
-          .limitExceeded("the length of a name", limit: Limits.name, found: count))
-      }
-      nameBytes += count
-      guard nameBytes <= Limits.pickleNames else {
-        throw CheckpointError(
-          .limitExceeded("the length of all names", limit: Limits.pickleNames, found: nameBytes))
-      }
-      return path
-    }
-
-    /// Whether one more value that is no tensor is listed; counts it.
-    mutating func lists() -> Bool {
-      if listedCount == Limits.reportedFaults {
-        unlistedCount += 1
-        return false
-      }
-      listedCount += 1
-      return true
+  /// Counts values that are looked at.
+  mutating func look(at count: Int) throws(CheckpointError) {
+    values += count
+    guard values <= Limits.pickleSteps else {
+      throw CheckpointError(
+        .limitExceeded(
+          "the number of paths in a pickle", limit: Limits.pickleSteps, found: values))
     }
   }
+
+  /// The path to a part, which is counted.
+  mutating func path(_ name: String, _ part: String) throws(CheckpointError) -> String {
+    let path = name.isEmpty ? part : "\(name)\(separator)\(part)"
+    let count = path.utf8.count
+    guard count <= Limits.name else {
+      throw CheckpointError(
+        .limitExceeded("the length of a name", limit: Limits.name, found: count))
+    }
+    nameBytes += count
+    guard nameBytes <= Limits.pickleNames else {
+      throw CheckpointError(
+        .limitExceeded("the length of all names", limit: Limits.pickleNames, found: nameBytes))
+    }
+    return path
+  }
+
+  /// Whether one more value that is no tensor is listed; counts it.
+  mutating func lists() -> Bool {
+    if listedCount == Limits.reportedFaults {
+      unlistedCount += 1
+      return false
+    }
+    listedCount += 1
+    return true
+  }
+}
+
+extension PickleTree {
+  /// A value in another one, and the path to it.
+  typealias Part = (name: String, value: PickleValue)
 
   /// What is in a value, by name.
   mutating func parts(of value: PickleValue, _ name: String) throws(CheckpointError) -> [Part] {
@@ -99,7 +103,7 @@ extension TorchTree {
   }
 
   /// The dictionaries in which torch's modules keep what state dicts name without them.
-  private static let moduleParts: Set<String> = ["_parameters", "_buffers", "_modules"]
+  private static var moduleParts: Set<String> { ["_parameters", "_buffers", "_modules"] }
 
   /// What an object says about itself, but what it keeps to itself.
   private mutating func attributes(
@@ -142,7 +146,7 @@ extension TorchTree {
   }
 }
 
-extension TorchTree {
+extension PickleTree {
   /// The buffers of a module that its state dict has; the others are set aside.
   private mutating func savedBuffers(
     _ buffers: [PickleValue], but unsaved: Set<String>, _ name: String
@@ -190,7 +194,7 @@ extension PickleHeap {
   func words(for value: PickleValue) -> String {
     switch value {
     case .none, .bool, .int, .float: return key(value) ?? ""
-    case .text(let text):
+    case .text(let text), .string(let text):
       return "\"\(abridged(String(decoding: bytes(text), as: UTF8.self), to: 80))\""
     case .bytes(let bytes): return "\(bytes.count) bytes"
     case .object: break
