@@ -121,6 +121,11 @@ public func wrapped(_ text: String, width: Int?, hanging: Int = 0) -> [String] {
   return isEmpty ? lines : lines + [line]
 }
 
+/// Prints sentences, none of which is longer than a line of the terminal if it can be divided.
+public func standardOutput(prose lines: [String]) {
+  standardOutput(lines: lines.flatMap { wrapped($0, width: outputWidth, hanging: 2) })
+}
+
 private func trimmed(_ line: String) -> String {
   var line = line[...]
   while line.last == " " { line.removeLast() }

@@ -63,7 +63,7 @@ struct Convert: Verb {
 
   @Option(
     help: ArgumentHelp(
-      "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB).",
+      "Split a folder's weights into files of at most this size (512MB, 5GB, 4GiB), or of one tensor.",
       valueName: "size"))
   var maxShardSize: ByteSize?
 

@@ -183,7 +183,7 @@ struct Facts {
   private func text(_ cache: ModelSummary.Cache) -> String {
     var text =
       "keys and values take \(describe(bytes: cache.perToken)) a token,"
-      + " \(describe(bytes: cache.perThousandTokens)) for the first 1,000"
+      + " \(describe(bytes: cache.perThousandTokens)) for 1,000"
     if cache.perEncoderToken > 0 {
       text += ", and \(describe(bytes: cache.perEncoderToken)) a token of the encoder"
     }

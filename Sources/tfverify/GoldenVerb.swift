@@ -83,9 +83,9 @@ struct GoldenVerb: Verb {
     if common.json { return standardOutput(json(report).text(pretty: true)) }
     if !common.quiet {
       printTable(report)
-      for line in report.reasons { standardOutput(line) }
+      standardOutput(prose: report.reasons)
     }
-    standardOutput(verdict(report))
+    standardOutput(prose: [verdict(report)])
   }
 
   private func printTable(_ report: GoldenReport) {

@@ -143,12 +143,11 @@ struct Pair: Verb {
       return standardOutput(JSONValue.object(members).text(pretty: true))
     }
     if !common.quiet {
-      for codec in codecs { standardOutput(codec.text) }
-      for line in text.lines { standardOutput(line) }
+      standardOutput(prose: codecs.map(\.text) + text.lines)
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
     let limit = leftOut.isEmpty ? "" : ", without the \(describe(leftOut.count, "tensor")) left out"
-    standardOutput(report.text + limit)
+    standardOutput(prose: [report.text + limit])
   }
 
   private func json(_ report: PairReport, _ leftOut: [String]) -> JSONValue {

@@ -6,6 +6,8 @@ struct UnknownPrefix {
   /// How many names begin with it, and how many there are.
   let count: Int
   let total: Int
+  /// Another one that others begin with: those of a second model.
+  let other: String?
 
   /// The prefix without which the tensors are those of one of the dialects, if they are not so with it.
   init?(of table: TensorTable, hiding dialects: [Dialect]) {
@@ -15,24 +17,33 @@ struct UnknownPrefix {
         dialect.spellings(of: evidence.stored).map { (name: $0.text, shape: evidence.shape) }
       }
     }
-    var found: String?
+    var (found, all): (String?, Set<String>) = (nil, [])
     for tensor in table.tensors {
       let name = tensor.name.text
       for known in evidence where name.hasSuffix(known.name) && known.shape(tensor.shape) {
         let prefix = String(name.dropLast(known.name.count))
         let isWhole = prefix.hasSuffix(".") || prefix.hasSuffix("/")
-        if isWhole, found.map({ prefix.utf8.count < $0.utf8.count }) ?? true { found = prefix }
+        guard isWhole else { continue }
+        all.insert(prefix)
+        if found.map({ prefix.utf8.count < $0.utf8.count }) ?? true { found = prefix }
       }
     }
     guard let found else { return nil }
     text = found
     count = table.tensors.count { $0.name.text.hasPrefix(found) }
     total = table.count
+    other = all.sorted().first { !$0.hasPrefix(found) }
   }
 
   /// The one thing that is wrong, instead of everything that is missing.
   var error: CheckpointError {
     let names = count == total ? "every name begins" : "\(count) of \(total) names begin"
+    if let other {
+      let both = (escaped(text), escaped(other))
+      return CheckpointError(
+        .refused("\(names) with \"\(both.0)\", others with \"\(both.1)\": several models, perhaps"),
+        advice: "--strip-prefix \(both.0) or \(both.1), with --allow-extra, takes one of them")
+    }
     return CheckpointError(
       .refused("\(names) with \"\(escaped(text))\", which is no part of a weight's name"),
       advice: "--strip-prefix \(escaped(text)) takes it off")

@@ -159,8 +159,7 @@ public struct Conversion: Sendable {
       try model.checkNothingIsExtra(options)
       self.model = model
       do {
-        translation = try model.graph.translated(
-          to: dialect, as: target.dtype, in: format.name, allowsLoss: target.allowsLoss)
+        translation = try model.graph.translation(to: dialect, target, in: format)
         mismatches = try model.graph.checkedMismatches(with: dialect, target)
       } catch {
         throw error.inFile(displayed(source.path))
@@ -338,6 +337,26 @@ extension WeightGraph.Translated {
 }
 
 extension WeightGraph {
+  /// The weights as the target's dialect has them; what is refused is all that does not fit, what the dialect's own
+  /// code would compute otherwise included.
+  fileprivate func translation(
+    to dialect: String, _ target: Conversion.Target, in format: ContainerFormat
+  ) throws(CheckpointError) -> [Translated] {
+    do {
+      return try translated(
+        to: dialect, as: target.dtype, in: format.name, allowsLoss: target.allowsLoss)
+    } catch {
+      let mismatches = target.allowsMismatch ? [] : inexpressible(in: dialect)
+      guard error.category == .refused, !mismatches.isEmpty else { throw error }
+      var error = error
+      error.details += mismatches.map { "otherwise    \($0)" }
+      error.advice = error.advice.map { $0 + "; " + Self.mismatchAdvice }
+      throw error
+    }
+  }
+
+  private static let mismatchAdvice = "--allow-mismatch writes what that code computes otherwise"
+
   /// What a dialect's own code computes otherwise than the model, refused unless it may.
   fileprivate func checkedMismatches(
     with dialect: String, _ target: Conversion.Target

@@ -3,7 +3,7 @@ let expectedSafetensorsFaults: [String: ExpectedFault] = [
   "empty": "the file is empty",
   "seven_bytes": "truncated: needs 8 bytes, 7 are left",
   "header_length_beyond_file": "truncated: needs 1000000 bytes, 54 are left",
-  "header_length_max": "the header's length is 9223372036854775807, the limit is 100000000",
+  "header_length_max": "the header's length, 18446744073709551615, is too large",
   "header_over_limit": "the header's length is 100000001, the limit is 100000000",
   "header_length_zero": "at byte 8: the header does not begin with {",
   "header_not_utf8": "at byte 10: the header: not valid UTF-8",

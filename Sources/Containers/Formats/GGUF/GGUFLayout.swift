@@ -11,6 +11,7 @@ struct GGUFLayout: FileLayout {
   /// - Throws: `CheckpointError` if GGUF cannot hold a tensor.
   init(_ contents: Contents, isBigEndian: Bool) throws(CheckpointError) {
     let tensors = contents.tensors
+    try Self.checkTypes(of: tensors)
     let order = ByteOrder(isBigEndian: isBigEndian)
     var head = Self.beginning(contents, order)
     var position = 0
@@ -34,6 +35,16 @@ struct GGUFLayout: FileLayout {
       isBigEndian ? try Self.bigEndian(tensor) : tensor
     }
     byteCount = total
+  }
+
+  /// Fails with all tensors of types that GGUF does not have.
+  private static func checkTypes(of tensors: [Tensor]) throws(CheckpointError) {
+    let others = tensors.filter { GGUF.number(of: $0.dtype) == nil }
+    guard others.count > 1 else { return }
+    throw CheckpointError(
+      .refused("GGUF does not have the types of \(others.count) tensors"),
+      advice: "--exclude leaves them out",
+      details: others.map { "\(escaped($0.name.text)): \($0.dtype)" })
   }
 
   /// What stands before the tensors' descriptions.
