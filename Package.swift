@@ -52,13 +52,11 @@ let package = Package(
     .systemLibrary(
       name: "CXXHash", path: "Sources/System/CXXHash", pkgConfig: "libxxhash",
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
-    .systemLibrary(
-      name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto",
-      providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
     .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
 
-    // OpenBLAS, which is loaded when it is needed.
+    // OpenBLAS and libcrypto, which are loaded when they are needed.
     .target(name: "CBLAS", path: "Sources/System/CBLAS"),
+    .target(name: "CCrypto", path: "Sources/System/CCrypto"),
 
     // What Swift has no words for: threads that start on a given processor, and loops that are compiled
     // for several instruction sets.

@@ -22,8 +22,10 @@ ARCHIVES = {
     "openblas": "libopenblas.a",
 }
 
-# What the commands ask OpenBLAS for: they load it when they need it, unless it is linked into them.
-BLAS = [
+# What the commands ask OpenBLAS and libcrypto for: they load these when they need them, unless they are linked in.
+LOADED = [
+    "EVP_MD_CTX_new", "EVP_sha256", "EVP_DigestInit_ex", "EVP_DigestUpdate", "EVP_DigestFinal_ex",
+    "EVP_MD_CTX_free",
     "cblas_sgemm", "cblas_dgemm", "cblas_dsyrk", "dsyevd_", "openblas_set_num_threads",
     "openblas_get_config", "openblas_get_corename", "blas_thread_shutdown_",
 ]
@@ -89,8 +91,8 @@ class Build:
             "-Xlinker", "--no-export-dynamic",
         ]
         folder = self.scratch / "link"
-        for word in [f"--undefined={symbol}" for symbol in BLAS] + [
-            str(folder / "libopenblas.a"), str(folder / "libfortran.a"),
+        for word in [f"--undefined={symbol}" for symbol in LOADED] + [
+            str(folder / "libopenblas.a"), str(folder / "libfortran.a"), str(folder / "libcrypto.a"),
         ]:
             arguments += ["-Xlinker", word]
         for command in COMMANDS:

@@ -2,24 +2,24 @@ internal import CCrypto
 
 /// The SHA-256 digest of bytes that come piece by piece. FIPS 180-4; computed by libcrypto.
 @safe public struct SHA256: ~Copyable {
-  private let context: OpaquePointer
+  private let context: UnsafeMutableRawPointer
 
   /// Starts a digest.
   public init() {
-    guard let context = unsafe EVP_MD_CTX_new(),
-      unsafe EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1
-    else { preconditionFailure("libcrypto has no SHA-256") }
+    guard let context = unsafe tfkit_sha256_start() else {
+      preconditionFailure("libcrypto has no SHA-256")
+    }
     unsafe self.context = unsafe context
   }
 
   deinit {
-    unsafe EVP_MD_CTX_free(context)
+    unsafe tfkit_sha256_free(context)
   }
 
   /// Adds bytes.
   public mutating func update(_ bytes: [UInt8]) {
     let status = unsafe bytes.withUnsafeBytes { buffer in
-      unsafe EVP_DigestUpdate(context, buffer.baseAddress, buffer.count)
+      unsafe tfkit_sha256_add(context, buffer.baseAddress, buffer.count)
     }
     precondition(status == 1, "libcrypto cannot add to a digest")
   }
@@ -27,7 +27,7 @@ internal import CCrypto
   /// Adds bytes.
   public mutating func update(_ bytes: RawSpan) {
     let status = unsafe bytes.withUnsafeBytes { buffer in
-      unsafe EVP_DigestUpdate(context, buffer.baseAddress, buffer.count)
+      unsafe tfkit_sha256_add(context, buffer.baseAddress, buffer.count)
     }
     precondition(status == 1, "libcrypto cannot add to a digest")
   }
@@ -41,8 +41,8 @@ internal import CCrypto
   public consuming func finalizedBytes() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     let status = unsafe digest.withUnsafeMutableBytes { buffer in
-      unsafe EVP_DigestFinal_ex(
-        context, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), nil)
+      unsafe tfkit_sha256_finish(
+        context, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self))
     }
     precondition(status == 1, "libcrypto cannot finish a digest")
     return digest
