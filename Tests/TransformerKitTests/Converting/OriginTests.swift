@@ -113,7 +113,10 @@ import TransformerKit
     #expect(stored.tensor(at: "encoder.embeddings.position.weight")?.dtype == .f32)
     let computed = try openModel("bart/marian").graph
     #expect(computed.tensor(at: "encoder.embeddings.position.weight")?.dtype == .f32)
-    #expect(try ModelID(stored).digest == ModelID(computed).digest)
+    let tables = [stored, computed].compactMap {
+      $0.tensor(at: "encoder.embeddings.position.weight")
+    }
+    #expect(try SHA256.digest(of: tables[0]) == SHA256.digest(of: tables[1]))
     for name in ["bart/marian", "bart/marian_table"] {
       #expect(try openModel(name).graph.dropped.isEmpty, "\(name)")
     }
