@@ -51,6 +51,18 @@ import TransformerKit
     #expect(error?.description.contains(" names begin with \"module.\"") == true)
   }
 
+  @Test func `two prefixes are those of two models`() throws {
+    let tensors = try Checkpoint.open(fixture("gpt2/lm")).tensors.tensors
+    let table = try TensorTable(
+      ["model.", "ema."].flatMap { prefix in
+        tensors.map { $0.renamed(TensorName(prefix + $0.name.text)) }
+      })
+    let error = failure { try WeightGraph(table, config: nil) }
+    #expect(error?.description.contains("begin with \"ema.\", others with \"model.\"") == true)
+    #expect(
+      error?.advice == "--strip-prefix ema. or model., with --allow-extra, takes one of them")
+  }
+
   @Test func `without a config the prefix is named too`() throws {
     let tensors = try Checkpoint.open(fixture("gpt2/lm")).tensors.tensors
     let table = try TensorTable(tensors.map { $0.renamed(TensorName("module." + $0.name.text)) })
