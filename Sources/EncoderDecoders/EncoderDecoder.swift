@@ -62,7 +62,7 @@ extension EncoderDecoder {
     if form.head.task == .sequenceClassification {
       EndTokens(form.head.endTokens).end(&inputs, vocabulary: form.words.count(of: .encoder))
     }
-    if let start = form.head.startToken { inputs.beginDecoder(with: start) }
+    if let start = form.head.startToken { inputs.beginDecoder(with: start, of: self.inputs) }
     return inputs
   }
 

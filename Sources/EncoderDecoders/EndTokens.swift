@@ -57,8 +57,10 @@ extension Stage {
 }
 
 extension ModelInputs {
-  /// Lets every decoder text begin with a token, unless there is no room for one.
-  mutating func beginDecoder(with token: Int) {
+  /// Lets every decoder text begin with a token, unless there is no room for one, or the decoder has no such token.
+  mutating func beginDecoder(with token: Int, of slots: [InputSlot]) {
+    let slot = slots.first { $0.name == Stack.decoder.ids }
+    if case .ids(let vocabulary)? = slot?.content, token >= vocabulary { return }
     guard var prefix = self[Stack.decoder.ids], prefix.width > 0 else { return }
     for row in 0..<prefix.rows { prefix.elements[row * prefix.width] = token }
     self[Stack.decoder.ids] = prefix

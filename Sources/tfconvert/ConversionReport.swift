@@ -100,7 +100,10 @@ struct ConversionReport {
   /// What happened to the values.
   private var valueSummary: String {
     let rounded = conversion.roundings.count
-    let sums = rounded == 0 ? [] : ["sums of \(rounded) rounded"]
+    let gone = conversion.omissions.count
+    let sums =
+      (rounded == 0 ? [] : ["sums of \(rounded) rounded"])
+      + (gone == 0 ? [] : ["rows of \(describe(gone, "weight")) left out"])
     guard !conversion.casts.isEmpty else {
       let isDecoded = conversion.isDequantized && !conversion.coded.isEmpty
       let decoded = isDecoded ? ["\(describe(conversion.coded.count, "weight")) decoded"] : []

@@ -100,6 +100,7 @@ CASES = {
     "base": towers(),
     "no_architectures": towers(text=ONE_LAYER, vision=ONE_LAYER, edit=without_architectures),
     "of_4": towers(text=ONE_LAYER, vision=ONE_LAYER, edit=of_4),
+    "of_one_width": towers(text=ONE_LAYER, vision=ONE_LAYER | {"hidden_size": 8}),
     "classification": towers(CLIPForImageClassification, inputs=pictures),
 }
 

@@ -60,19 +60,28 @@ class TensorFlow1(types.ModuleType):
     contrib = types.SimpleNamespace(
         layers=types.SimpleNamespace(layer_norm=tf_slim.layers.layer_norm),
         training=types.SimpleNamespace(HParams=HParams),
+        cluster_resolver=MagicMock(),
+        tpu=MagicMock(),
     )
 
     def __getattr__(self, name):
         return getattr(tf, name)
 
 
-def original(folder, *names):
-    """Modules of a folder of TensorFlow 1 code."""
+def original(folder, *names, package=None):
+    """Modules of a folder of TensorFlow 1 code, which may be what it calls a package."""
     stand_in = TensorFlow1("tensorflow")
+    compat = types.ModuleType("tensorflow.compat")
+    compat.v1, stand_in.compat = stand_in, compat
     modules = {"tensorflow": stand_in, "tensorflow.contrib": stand_in.contrib}
+    modules |= {"tensorflow.compat": compat, "tensorflow.compat.v1": stand_in}
     modules["tensorflow.contrib.training"] = stand_in.contrib.training
     kept = {name: sys.modules.get(name) for name in modules}
     sys.modules |= modules
+    if package:
+        sys.modules[package] = types.ModuleType(package)
+        sys.modules[package].__path__ = [str(folder)]
+        names = [f"{package}.{name}" for name in names]
     sys.path.insert(0, str(folder))
     sys.dont_write_bytecode = True
     try:
@@ -134,6 +143,15 @@ def load(values, running):
             variable.load(
                 values[variable.op.name].astype(variable.dtype.base_dtype.as_numpy_dtype), running
             )
+
+
+def run(case, forward, given, mean):
+    """The variables of the original code, as float32, and its outputs: `forward` makes these of a list of inputs."""
+    with graph().as_default(), float64_scope():
+        outputs = forward([tf.constant(array, tf.int32) for array in given.values()])
+        values = random_values(tf.trainable_variables(), case, mean)
+        with session(values, outputs) as running:
+            return values, running.run(outputs)
 
 
 def write_checkpoint(values, path):

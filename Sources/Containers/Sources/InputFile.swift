@@ -132,11 +132,30 @@ struct FileStamp: Equatable, Sendable {
   }
 }
 
+/// A file that many stretches are of. Each of these takes a word for it, and with two it would not fit into a
+/// tensor without a box of its own.
+final class SharedSource: Sendable {
+  let source: any ByteSource
+
+  init(_ source: any ByteSource) { self.source = source }
+}
+
 /// A stretch of a file.
 struct FileBytes: TensorBytes {
-  let file: any ByteSource
+  private let shared: SharedSource
   let start: Int
   let count: Int
+  var file: any ByteSource { shared.source }
+
+  init(file: any ByteSource, start: Int, count: Int) {
+    self.init(of: SharedSource(file), start: start, count: count)
+  }
+
+  /// One of many of a file.
+  init(of shared: SharedSource, start: Int, count: Int) {
+    (self.shared, self.start, self.count) = (shared, start, count)
+  }
+
   var isReadForwards: Bool { false }
 
   func announce(_ range: Range<Int>) {

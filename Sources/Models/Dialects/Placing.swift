@@ -65,13 +65,15 @@ struct Placing {
       let isExtra = faults.contains { $0.hasPrefix("unexpected") }
       let isState = faults.contains { $0.hasPrefix("training") }
       let isLeftOver = faults.allSatisfy { $0.hasPrefix("unexpected") || $0.hasPrefix("training") }
-      let extra = isExtra ? ["--allow-extra leaves out what is no part of \(head)"] : []
-      let state =
-        isState ? ["--drop-training-state leaves it out where the model is needed"] : []
+      let flags = isState ? "--allow-extra with --drop-training-state" : "--allow-extra"
+      let advice =
+        isExtra
+        ? "\(flags) leaves out what is no part of \(head)"
+        : "--drop-training-state leaves it out where the model is needed"
       throw CheckpointError(
         .refused(
           "the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
-        advice: isLeftOver ? (extra + state).joined(separator: ", ") : nil,
+        advice: isLeftOver ? advice : nil,
         details: faults, listing: "tfinspect check has them all")
     }
   }

@@ -17,10 +17,13 @@ struct UnknownPrefix {
         dialect.spellings(of: evidence.stored).map { (name: $0.text, shape: evidence.shape) }
       }
     }
+    // A checkpoint may have hundreds of thousands of names, and dialects know hundreds.
+    let known = Dictionary(grouping: evidence) { lastPart($0.name) }
     var (found, all): (String?, Set<String>) = (nil, [])
     for tensor in table.tensors {
       let name = tensor.name.text
-      for known in evidence where name.hasSuffix(known.name) && known.shape(tensor.shape) {
+      for known in known[lastPart(name)] ?? []
+      where name.hasSuffix(known.name) && known.shape(tensor.shape) {
         let prefix = String(name.dropLast(known.name.count))
         let isWhole = prefix.hasSuffix(".") || prefix.hasSuffix("/")
         guard isWhole else { continue }
@@ -48,4 +51,10 @@ struct UnknownPrefix {
       .refused("\(names) with \"\(escaped(text))\", which is no part of a weight's name"),
       advice: "--strip-prefix \(escaped(text)) takes it off")
   }
+}
+
+/// What follows the last dot or slash.
+private func lastPart(_ name: String) -> Substring {
+  let end = name.utf8.lastIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }
+  return end.map { name[name.utf8.index(after: $0)...] } ?? name[...]
 }

@@ -2,7 +2,7 @@
 ///
 /// `*` stands for any text, dots and slashes included; `?` for one character; `[abc]`, `[0-9]` and
 /// `[!a]` (or `[^a]`) for one character of a set, or outside of it, where `]` may come first; `\`
-/// takes the next character as it is. Everything else stands for itself, in this case.
+/// takes the next character as it is, and `\u{1f}` is the one that names are printed with. Everything else stands for itself, in this case.
 ///
 /// Characters are Unicode scalars, so that a name matches exactly when its bytes do.
 public struct Glob: Sendable, Equatable {
@@ -39,13 +39,23 @@ public struct Glob: Sendable, Equatable {
         guard let set = Self.set(&rest) else { return nil }
         parts.append(set)
       case "\\":
-        guard let next = rest.popFirst() else { return nil }
+        guard let next = Self.printed(&rest) ?? rest.popFirst() else { return nil }
         parts.append(.character(next))
       default: parts.append(.character(scalar))
       }
     }
     self.text = text
     self.parts = parts
+  }
+
+  /// The character that is printed as `\u{HEX}`, if that follows the `\` that has been read.
+  private static func printed(_ rest: inout Substring.UnicodeScalarView) -> Unicode.Scalar? {
+    guard rest.starts(with: "u{".unicodeScalars), let end = rest.firstIndex(of: "}"),
+      let code = UInt32(String(rest[..<end].dropFirst(2)), radix: 16),
+      let scalar = Unicode.Scalar(code)
+    else { return nil }
+    rest = rest[rest.index(after: end)...]
+    return scalar
   }
 
   /// The set whose `[` has been read.

@@ -41,11 +41,15 @@ private let elementsPerPiece = 1 << 19
 /// Elements that a worker casts at once; results do not depend on it.
 private let elementsPerBlock = 1 << 14
 
-/// The memory that casting takes beside source and target: a piece of the source, and a block of
-/// numbers for each worker.
+/// The memory that casting takes beside source and target: a piece of the source, or what each worker reads
+/// of it, and a block of numbers for each worker.
 func castMemory(of source: Tensor) -> Int {
-  let piece = source.dtype.byteCount(of: min(source.elementCount, elementsPerPiece))
-  return piece + Parallel.workers * elementsPerBlock * 8 + source.bytes.workingMemory
+  let (numbers, reading) = (Parallel.workers * elementsPerBlock * 8, source.bytes.workingMemory)
+  guard !source.bytes.isReadForwards else {
+    return source.dtype.byteCount(of: min(source.elementCount, elementsPerPiece)) + numbers
+      + reading
+  }
+  return numbers + Parallel.workers * (source.dtype.byteCount(of: elementsPerBlock) + reading)
 }
 
 /// A tensor's elements, cast when they are read.
@@ -82,31 +86,47 @@ struct CastBytes: TensorBytes {
 
   /// Casts as many elements as `buffer` has room for.
   private func cast(from first: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    let count = to.elementCount(in: buffer.byteCount)
-    for start in stride(from: 0, to: count, by: elementsPerPiece) {
-      let piece = start..<min(start + elementsPerPiece, count)
-      let bytes = try source.bytes(of: first + piece.lowerBound..<first + piece.upperBound)
-      unsafe buffer.withUnsafeMutableBytes { target in
-        forEachPiece(of: piece.count) { block in
-          let values = unsafe bytes.span.bytes.extracting(
-            source.byteRange(of: block))
-          // Blocks are disjoint, so their places are.
-          let place = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: target[
-              to.byteRange(of: start + block.lowerBound..<start + block.upperBound)])
-          var span = unsafe MutableRawSpan(_unsafeBytes: place)
-          source.dtype.cast(values, to: to, into: &span)
-        }
+    let elements = first..<first + to.elementCount(in: buffer.byteCount)
+    // Blocks are disjoint, so their places are.
+    nonisolated(unsafe) let target = unsafe buffer.withUnsafeMutableBytes { bytes in unsafe bytes }
+    for piece in pieces(of: elements, size: elementsPerPiece) {
+      _ = try source.forEachBlock(of: piece) { block, bytes in
+        let place = unsafe UnsafeMutableRawBufferPointer(
+          rebasing: target[
+            to.byteRange(of: block.lowerBound - first..<block.upperBound - first)])
+        var span = unsafe MutableRawSpan(_unsafeBytes: place)
+        source.dtype.cast(bytes, to: to, into: &span)
       }
     }
   }
 }
 
-/// Calls `body` for ranges that make up `count` elements, on several cores.
-private func forEachPiece(of count: Int, _ body: (Range<Int>) -> Void) {
-  Parallel.forEach(count: (count + elementsPerBlock - 1) / elementsPerBlock) { number in
-    let start = number * elementsPerBlock
-    body(start..<min(start + elementsPerBlock, count))
+/// The parts of a range, in steps of `size`.
+private func pieces(of range: Range<Int>, size: Int) -> [Range<Int>] {
+  stride(from: range.lowerBound, to: range.upperBound, by: size).map {
+    $0..<min($0 + size, range.upperBound)
+  }
+}
+
+extension Tensor {
+  /// Calls `body` with blocks of elements that make up a piece, and their bytes, on several cores; what is read
+  /// forwards is read by one.
+  ///
+  /// - Returns: the results, in the order of the elements.
+  /// - Throws: `CheckpointError` when the bytes cannot be read.
+  fileprivate func forEachBlock<Result: Sendable>(
+    of piece: Range<Int>, _ body: (Range<Int>, RawSpan) -> Result
+  ) throws(CheckpointError) -> [Result] {
+    let blocks = pieces(of: piece, size: elementsPerBlock)
+    let whole = bytes.isReadForwards ? try bytes(of: piece) : nil
+    return try inParallel(blocks.count) { number throws(CheckpointError) in
+      let block = blocks[number]
+      let start = whole == nil ? block.lowerBound : piece.lowerBound
+      let held = if let whole { whole } else { try bytes(of: block) }
+      let part = dtype.byteRange(of: block.lowerBound - start..<block.upperBound - start)
+      let values = unsafe held.span.bytes.extracting(part)
+      return body(block, values)
+    }
   }
 }
 
@@ -145,15 +165,11 @@ extension DType {
 
 extension DType {
   /// What casting elements of this type does to them.
-  func loss(ofCasting bytes: [UInt8], to dtype: DType) -> RoundingLoss {
-    let count = elementCount(in: bytes.count)
-    var losses = [RoundingLoss](
-      repeating: RoundingLoss(), count: (count + elementsPerBlock - 1) / elementsPerBlock)
-    unsafe losses.withUnsafeMutableBufferPointer { losses in
-      forEachPiece(of: count) { block in
-        let values = unsafe bytes.span.bytes.extracting(byteRange(of: block))
-        unsafe losses[block.lowerBound / elementsPerBlock] = loss(ofCasting: values, to: dtype)
-      }
+  func loss(ofCasting bytes: [UInt8], to dtype: DType) throws(CheckpointError) -> RoundingLoss {
+    let blocks = pieces(of: 0..<elementCount(in: bytes.count), size: elementsPerBlock)
+    let losses = try inParallel(blocks.count) { number throws(CheckpointError) in
+      let values = unsafe bytes.span.bytes.extracting(byteRange(of: blocks[number]))
+      return loss(ofCasting: values, to: dtype)
     }
     return losses.reduce(into: RoundingLoss()) { $0 += $1 }
   }
@@ -183,9 +199,9 @@ extension Tensor {
     guard self.dtype.isComputable, self.dtype != dtype else { return nil }
     if dtype.isBlock { return try ledger(ofQuantizingTo: dtype) }
     var total = RoundingLoss()
-    for start in stride(from: 0, to: elementCount, by: elementsPerPiece) {
-      let bytes = try bytes(of: start..<min(start + elementsPerPiece, elementCount))
-      total += self.dtype.loss(ofCasting: bytes, to: dtype)
+    for piece in pieces(of: 0..<elementCount, size: elementsPerPiece) {
+      let losses = try forEachBlock(of: piece) { self.dtype.loss(ofCasting: $1, to: dtype) }
+      total = losses.reduce(into: total) { $0 += $1 }
     }
     return CastLedger(name: name, from: self.dtype, to: dtype, loss: total)
   }

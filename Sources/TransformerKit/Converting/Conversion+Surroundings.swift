@@ -24,6 +24,9 @@ extension Conversion {
     {
       notes.append("\(name) is written as \(format), though it is called like \(other)")
     }
+    if format == .gguf, source.metadata?.entries.contains(where: { $0.key.isEmpty }) == true {
+      notes.append("left out of __metadata__ what has no key: GGUF has no place for it")
+    }
     return notes + bareArrayNotes + shardNotes
   }
 

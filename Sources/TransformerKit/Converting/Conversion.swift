@@ -185,7 +185,7 @@ public struct Conversion: Sendable {
     original = target.isVerified ? try comparable(source, model, options) : nil
     if target.certificate != nil { try original?.checkCanBeCertified() }
     let types = TargetTypes(target, of: model, in: format)
-    let written = tensors.map { types.applied(to: $0) }
+    let written = types.changesNothing ? tensors : tensors.map { types.applied(to: $0) }
     self.tensors = written
     uncast = target.dtype == nil ? [] : tensors.filter(\.staysUncast)
     do {

@@ -7,15 +7,19 @@ import TensorCore
 struct TargetTypes {
   private let dtype: DType?
   private let isSingle: (Tensor) -> Bool
+  /// Whether all tensors stay as they are, whatever they are.
+  let changesNothing: Bool
 
   /// Types for what is written of a model, or of any checkpoint.
   init(_ target: Conversion.Target, of model: Model?, in format: ContainerFormat) {
     dtype = target.dtype
     guard let graph = model?.graph, let dialect = target.dialect else {
       isSingle = { _ in false }
+      changesNothing = dtype == nil
       return
     }
     isSingle = { graph.isSingle($0, of: dialect, in: format.name) }
+    changesNothing = false
   }
 
   /// What a tensor is cast to; `nil` if it stays.

@@ -107,9 +107,7 @@ public struct Manifest: Sendable {
       let shape = rest[..<end].dropFirst().split(separator: ",")
         .compactMap { Int($0.drop { $0 == " " }) }
       let name = rest[rest.index(after: end)...].drop { $0 == " " }
-      if !name.isEmpty {
-        return Entry(name: String(name), dtype: dtype, shape: shape, digest: digest)
-      }
+      return Entry(name: String(name), dtype: dtype, shape: shape, digest: digest)
     }
     return Entry(name: String(text), dtype: nil, shape: nil, digest: digest)
   }

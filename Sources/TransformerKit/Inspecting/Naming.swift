@@ -3,13 +3,18 @@ import Models
 public import TensorCore
 
 extension Checkpoint {
-  /// The tensor of that name; of a known model, also the weight with that canonical path.
+  /// The tensor of that name, which may be spelled as it is printed (`escaped`); of a known model, also the weight with that canonical path.
   ///
   /// - Throws: `CheckpointError` that names one that is spelled alike.
   public func tensor(
     named name: String, options: OpenOptions = OpenOptions()
   ) throws(CheckpointError) -> Tensor {
     if let tensor = tensors[TensorName(name)] { return tensor }
+    if name.contains("\\u{"),
+      let tensor = tensors.tensors.first(where: { escaped($0.name.text) == name })
+    {
+      return tensor
+    }
     let graph = (try? Model(self, options: options))?.graph
     if let weight = graph?.tensor(at: name) {
       return Tensor(

@@ -19,6 +19,12 @@ import Testing
     ("é", ["é"], ["e\u{301}"]),
     ("a*b*c", ["abc", "aXbYbZc"], ["acb", "ab"]),
     ("", [""], ["a"]),
+    ("a\\u{a}b", ["a\nb"], ["au{a}b", "a\\u{a}b"]),
+    ("\\u{1f600}*", ["😀x"], ["x"]),
+    // No number, no scalar, no end: the character behind the `\` alone.
+    ("\\u{g}", ["u{g}"], ["g"]),
+    ("\\u{d800}", ["u{d800}"], []),
+    ("\\u{41", ["u{41"], ["A"]),
   ]
 
   @Test(arguments: matching)

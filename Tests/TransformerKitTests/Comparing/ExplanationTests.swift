@@ -9,10 +9,12 @@ import TransformerKit
   fileprivate let layer = "encoder.layer.1."
 
   /// What is said of a planted mistake.
-  fileprivate func explained(_ plant: (inout Variant) throws -> Void) throws -> [Explanation] {
-    var variant = try Variant("base")
+  fileprivate func explained(
+    _ name: String = "bert/base", _ plant: (inout Variant) throws -> Void
+  ) throws -> [Explanation] {
+    var variant = try Variant(of: name)
     try plant(&variant)
-    let report = try compare(openModel("bert/base"), variant.model())
+    let report = try compare(openModel(name), variant.model())
     guard case .different = report.verdict else {
       Issue.record("not different: \(report.verdict)")
       return []
@@ -25,6 +27,35 @@ import TransformerKit
     #expect(found.map(\.cause) == [.transposed])
     #expect(found[0].place == "encoder.blocks.1.attention.query.weight")
     #expect(found[0].isSufficient)
+  }
+
+  /// The matrix that holds queries, keys and values, saved as `[outputs, inputs]` under the other shape.
+  @Test func `a common matrix given the other shape`() throws {
+    let (inputs, outputs, name) = (24, 72, "h.1.attn.c_attn.weight")
+    let found = try explained("gpt2/base") { variant in
+      let matrix = try variant.floats(name)
+      variant.set(
+        name, floats: matrix.indices.map { matrix[$0 % inputs * outputs + $0 / inputs] })
+    }
+    #expect(found.map(\.place) == ["decoder.blocks.1.attention"])
+    #expect(found.map(\.cause) == [.reshaped])
+  }
+
+  @Test(arguments: [([2, 1, 0], "reversed"), ([1, 2, 0], "in the order 1, 2, 0")])
+  func `channels of pictures in another order`(_ order: [Int], _ words: String) throws {
+    let name = "embeddings.patch_embeddings.projection.weight"
+    let found = try explained("vit/base") { variant in
+      let kernel = try variant.floats(name)
+      let plane = kernel.count / 3 / 6
+      variant.set(
+        name,
+        floats: kernel.indices.map { index in
+          let (place, inner) = (index / plane, index % plane)
+          return kernel[(place / 3 * 3 + order[place % 3]) * plane + inner]
+        })
+    }
+    #expect(found.map(\.text).first?.contains("channels \(words) in B") == true)
+    #expect(found.map(\.isSufficient) == [true])
   }
 
   @Test func `the same mistake in all layers is one line`() throws {

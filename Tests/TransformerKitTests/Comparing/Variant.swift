@@ -14,7 +14,12 @@ struct Variant {
 
   /// A case of `Fixtures/bert`.
   init(_ name: String) throws {
-    let checkpoint = try Checkpoint.open(fixture("bert/\(name)"))
+    try self.init(of: "bert/\(name)")
+  }
+
+  /// A case of `Fixtures`.
+  init(of path: String) throws {
+    let checkpoint = try Checkpoint.open(fixture(path))
     tensors = checkpoint.tensors.tensors
     config = checkpoint.config?.value.members ?? []
     metadata = checkpoint.metadata

@@ -100,6 +100,25 @@ import TransformerKit
     #expect(found.contains { $0.contains("is [2], must be [24]") })
   }
 
+  @Test func `training state and other tensors that are left over are one piece of advice`() throws
+  {
+    let source = try Checkpoint.open(fixture("bert/base"))
+    func advice(with names: TensorName...) throws -> String? {
+      let path = scratch.path.appending("model.safetensors")
+      try CheckpointWriter(destination: path, format: .safetensors, overwrite: true)
+        .write(tensors: source.tensors.tensors + names.map { Tensor($0, [1], values: [1]) })
+      scratch.write(readFile(fixture("bert/base/config.json")), to: "config.json")
+      return try check(path).advice(on: .weights)
+    }
+    #expect(
+      try advice(with: "pooler.dense.weight.exp_avg", "what")
+        == "--allow-extra with --drop-training-state leaves out what is no part of BertModel")
+    #expect(try advice(with: "what") == "--allow-extra leaves out what is no part of BertModel")
+    #expect(
+      try advice(with: "pooler.dense.weight.exp_avg")
+        == "--drop-training-state leaves it out where the model is needed")
+  }
+
   @Test func `a weight of one layer in another type is found`() throws {
     let name: TensorName = "encoder.layer.1.output.dense.weight"
     let path = try planted("bert/eleven_layers") { tensor in

@@ -7,7 +7,7 @@ import TransformerKit
 
 @Suite struct ManifestTests {
   private let scratch = ScratchFolder()
-  private static let names: [TensorName] = ["a", "b c  d", "F32", "F32 [2] x", "\u{1B}[0m"]
+  private static let names: [TensorName] = ["a", "b c  d", "F32", "F32 [2] x", "\u{1B}[0m", ""]
   private static let tensors = names.enumerated().map { index, name in
     Tensor(name, [index, 2], values: (0..<2 * index).map { Float($0) })
   }
@@ -25,8 +25,9 @@ import TransformerKit
 
   @Test(arguments: [false, true])
   func `what was printed matches`(_ short: Bool) throws {
-    // A short line of the fourth name reads as a long one.
-    let tensors = short ? Self.tensors.filter { $0.name != "F32 [2] x" } : Self.tensors
+    // A short line of the fourth name reads as a long one, and one of no name as none.
+    let tensors =
+      short ? Self.tensors.filter { !["F32 [2] x", ""].contains($0.name) } : Self.tensors
     let found = try digests(of: tensors)
     let manifest = try manifest("# comment\n\n" + lines(found, short: short))
     #expect(manifest.faults(in: found).isEmpty)
@@ -46,7 +47,7 @@ import TransformerKit
     #expect(
       faults == [
         "a: is [0, 3], was [0, 2]", "b c  d: has other values", "F32: is F64, was F32",
-        "\\u{1b}[0m: is missing", "new: is not in the manifest",
+        "\\u{1b}[0m: is missing", ": is missing", "new: is not in the manifest",
       ])
   }
 

@@ -10,10 +10,12 @@ import TransformerKit
 @Suite struct GoldenExplanationTests {
   private let layer = "encoder.layer.1."
 
-  private func explanation(_ plant: (inout Variant) throws -> Void) throws -> String? {
-    var variant = try Variant("base")
+  private func explanation(
+    _ name: String = "bert/base", _ plant: (inout Variant) throws -> Void
+  ) throws -> String? {
+    var variant = try Variant(of: name)
     try plant(&variant)
-    let report = try variant.model().check(golden("bert/base"))
+    let report = try variant.model().check(golden(name))
     #expect(!report.isVerified)
     return report.explanation
   }
@@ -56,6 +58,46 @@ import TransformerKit
       }
     }
     #expect(found == "encoder.blocks.*.attention: key and value exchanged")
+  }
+
+  @Test func `query and key exchanged, and their biases not`() throws {
+    let found = try explanation { variant in
+      for index in 0..<2 {
+        let stem = "encoder.layer.\(index).attention.self."
+        try variant.swap("\(stem)query.weight", "\(stem)key.weight")
+      }
+    }
+    #expect(
+      found == "encoder.blocks.*.attention: query and key exchanged, without their biases")
+  }
+
+  @Test func `gains of two normalisations exchanged, and not what is added`() throws {
+    let stem = "encoder.layer.0."
+    let found = try explanation {
+      try $0.swap(
+        "\(stem)attention.output.LayerNorm.weight", "\(stem)output.LayerNorm.weight")
+    }
+    #expect(
+      found
+        == "encoder.blocks.0: attention_norm and feed_forward_norm exchanged, without their biases")
+  }
+
+  @Test func `projections of texts and of pictures exchanged`() throws {
+    let found = try explanation("clip/of_one_width") {
+      try $0.swap("text_projection.weight", "visual_projection.weight")
+    }
+    #expect(found == "text_projection.weight and visual_projection.weight: exchanged")
+  }
+
+  @Test func `a wrong activation of two models in one`() throws {
+    let found = try explanation("clip/of_one_width") { variant in
+      for key in ["text_config", "vision_config"] {
+        variant[key] = variant[key]?.setting(["hidden_act"], to: "gelu")
+      }
+    }
+    #expect(
+      found
+        == "config: text_config.hidden_act and vision_config.hidden_act should be \"quick_gelu\"")
   }
 
   @Test func `gamma and beta, and rows of positions`() throws {

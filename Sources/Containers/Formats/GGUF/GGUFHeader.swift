@@ -181,9 +181,10 @@ struct GGUFHeader {
   func contents(in file: any ByteSource) throws(CheckpointError) -> Contents {
     var tensors: [Tensor] = []
     tensors.reserveCapacity(entries.count)
+    let shared = SharedSource(file)
     for entry in entries {
       let bytes = FileBytes(
-        file: file, start: end + entry.range.lowerBound, count: entry.range.count)
+        of: shared, start: end + entry.range.lowerBound, count: entry.range.count)
       do throws(CheckpointError) {
         tensors.append(
           Tensor(

@@ -138,11 +138,12 @@ struct SafetensorsHeader {
 
   /// The tensors, with their bytes still in the file.
   func contents(in file: any ByteSource) -> Contents {
+    let shared = SharedSource(file)
     let tensors = entries.map { entry in
       Tensor(
         name: entry.name, dtype: entry.dtype, shape: entry.shape,
         bytes: FileBytes(
-          file: file, start: end + entry.range.lowerBound, count: entry.range.count))
+          of: shared, start: end + entry.range.lowerBound, count: entry.range.count))
     }
     var contents = Contents(tensors: tensors, metadata: metadata)
     let head = CompanionFile(

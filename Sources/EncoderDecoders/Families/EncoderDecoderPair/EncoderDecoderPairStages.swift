@@ -80,7 +80,7 @@ extension EncoderDecoderPair {
 
   public func completing(_ inputs: ModelInputs) -> ModelInputs {
     var inputs = inputs
-    if let startToken { inputs.beginDecoder(with: startToken) }
+    if let startToken { inputs.beginDecoder(with: startToken, of: self.inputs) }
     return inputs
   }
 

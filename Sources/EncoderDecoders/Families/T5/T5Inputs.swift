@@ -51,7 +51,7 @@ extension T5Architecture {
     if task == .sequenceClassification {
       EndTokens(endTokens).end(&inputs, vocabulary: vocabulary)
     }
-    inputs.beginDecoder(with: startToken ?? 0)
+    inputs.beginDecoder(with: startToken ?? 0, of: self.inputs)
     return inputs
   }
 }

@@ -26,6 +26,8 @@ public indirect enum Cause: Equatable, Sendable {
   case blocksExchanged(axis: Int, block: Int, Int, Int)
   /// Blocks of neighbours were permuted.
   case permuted(axis: Int, block: Int)
+  /// Channels of kernels stand in another order, that of the numbers for all: blue, green, red.
+  case channels([Int])
   /// Query, key and value, or two of them, were taken from their common matrix as if it held them head by
   /// head, or the other way.
   case fused([String], headSize: Int, inverse: Bool)
@@ -68,6 +70,11 @@ public indirect enum Cause: Equatable, Sendable {
     case .permuted(let axis, 1): return "\(lines(axis)) permuted in B"
     case .permuted(let axis, let block):
       return "\(lines(axis)) permuted in blocks of \(block) in B"
+    case .channels(let order) where order.count > 8: return "channels permuted in B"
+    case .channels(let order):
+      let isReversed = order == Array(order.indices.reversed())
+      let list = order.map(String.init).joined(separator: ", ")
+      return "channels \(isReversed ? "reversed" : "in the order \(list)") in B"
     case .fused(let parts, let size, let inverse):
       let (right, wrong) =
         inverse ? ("head by head", "part by part") : ("part by part", "head by head")

@@ -95,9 +95,11 @@ struct Explainer {
       references.append(x)
       found.append(y)
     }
-    guard let right = Tensor(stacking: references), let wrong = Tensor(stacking: found),
-      let lines = try lineOrder(of: wrong, in: right), lines.axis == 0
-    else { return nil }
+    guard let right = Tensor(stacking: references), let wrong = Tensor(stacking: found) else {
+      return nil
+    }
+    if try right.isReshaped(to: wrong) { return .reshaped }
+    guard let lines = try lineOrder(of: wrong, in: right), lines.axis == 0 else { return nil }
     let order = lines.order
     guard let layer = a.layers[module], !layer.commonParts.isEmpty else {
       let halves = HalvedOrder(half: order.count / 2)
@@ -177,17 +179,11 @@ struct Explainer {
   ) throws(CheckpointError) -> Cause? {
     if let offset = try shift(of: y, in: x) { return .shifted(axis: 0, offset: offset) }
     guard x.dtype.byteWidth != nil, try x.fingerprint() == y.fingerprint() else { return nil }
-    let isMatrix = x.shape.count == 2
-    if isMatrix {
-      if try hasEqualBytes(x.permuted([1, 0]), y) {
-        return x.shape[0] == x.shape[1] ? .transposed : .reshaped
-      }
-      let other = Tensor(
-        name: x.name, dtype: x.dtype, shape: x.shape.reversed(), bytes: x.bytes)
-      if try hasEqualBytes(other.permuted([1, 0]), y) { return .reshaped }
+    if try x.isReshaped(to: y) { return x.shape[0] == x.shape[1] ? .transposed : .reshaped }
+    if let found = try lineOrder(of: y, in: x), x.shape.count == 2 || found.axis == 0 {
+      return named(found.order, axis: found.axis, path)
     }
-    guard let found = try lineOrder(of: y, in: x), isMatrix || found.axis == 0 else { return nil }
-    return named(found.order, axis: found.axis, path)
+    return try x.channelOrder(of: y).map { .channels($0) }
   }
 
   private func named(_ order: [Int], axis: Int, _ path: String) -> Cause {
@@ -196,6 +192,32 @@ struct Explainer {
 }
 
 extension Tensor {
+  /// Whether `other` is this matrix, given the other shape instead of being transposed; a square one transposed.
+  fileprivate func isReshaped(to other: Tensor) throws(CheckpointError) -> Bool {
+    guard shape.count == 2 else { return false }
+    if try hasEqualBytes(permuted([1, 0]), other) { return true }
+    let turned = Tensor(name: name, dtype: dtype, shape: shape.reversed(), bytes: bytes)
+    return try hasEqualBytes(turned.permuted([1, 0]), other)
+  }
+
+  /// Of kernels `[outputs, channels, …]` the order of the channels that makes `other`, if it is one for all
+  /// outputs.
+  fileprivate func channelOrder(of other: Tensor) throws(CheckpointError) -> [Int]? {
+    guard shape.count > 2, shape == other.shape, shape[1] > 1, elementCount > 0 else { return nil }
+    let rows = [shape[0] * shape[1], elementCount / (shape[0] * shape[1])]
+    func flat(_ tensor: Tensor) -> Tensor {
+      Tensor(name: name, dtype: dtype, shape: rows, bytes: tensor.bytes)
+    }
+    guard let found = try lineOrder(of: flat(other), in: flat(self)), found.axis == 0 else {
+      return nil
+    }
+    let order = Array(found.order.prefix(shape[1]))
+    let isOne = found.order.indices.allSatisfy {
+      found.order[$0] == $0 / order.count * order.count + order[$0 % order.count]
+    }
+    return isOne ? order : nil
+  }
+
   /// What its elements are, in whatever order.
   fileprivate func fingerprint() throws(CheckpointError) -> Fingerprint {
     var fingerprint = Fingerprint(dtype)

@@ -12,7 +12,31 @@ func configTrials(_ model: Model) -> [Trial] {
   let others = (onOutputs + onWeights).flatMap { fact in
     fact.otherValues.map { value in trial(model, fact, value) }
   }
-  return others + exchangedLists(model, onOutputs.filter { $0.kind == .numbers })
+  return others + everywhere(model, onOutputs)
+    + exchangedLists(model, onOutputs.filter { $0.kind == .numbers })
+}
+
+/// A key that stands in several objects with one value, and should have another one in all of them.
+private func everywhere(_ model: Model, _ facts: [ConfigFact]) -> [Trial] {
+  var order: [String] = []
+  var places: [String: [ConfigFact]] = [:]
+  for fact in facts {
+    guard fact.path.count > 1, let key = fact.path.last else { continue }
+    let kind = "\(key) \(fact.value.text())"
+    if places[kind] == nil { order.append(kind) }
+    places[kind, default: []].append(fact)
+  }
+  return order.flatMap { kind -> [Trial] in
+    guard let all = places[kind], let first = all.first, all.count > 1,
+      all.allSatisfy({ $0.kind == first.kind })
+    else { return [] }
+    let key = all.map(\.key).listed
+    return first.otherValues.map { value in
+      Trial(place: "config", mistake: "\(key) should be \(value.text())", paths: nil) {
+        _ throws(CheckpointError) in model.with(all.map { ($0.path, value) })
+      }
+    }
+  }
 }
 
 private func trial(_ model: Model, _ fact: ConfigFact, _ value: JSONValue) -> Trial {

@@ -163,19 +163,43 @@ struct Modules {
       ("attention_post_norm", "feed_forward_norm"),
       ("attention_post_norm", "feed_forward_post_norm"), ("query_norm", "key_norm"),
     ]
-    return pairs.compactMap { a, b in
-      let inner =
-        ["", ".weight", ".bias"]
-        + ["query", "key", "value", "output"].flatMap { [".\($0).weight", ".\($0).bias"] }
-      let swaps = group.stems.flatMap { stem in
-        inner.map { ("\(stem).\(a)\($0)", "\(stem).\(b)\($0)") }
-          .filter { paths.contains($0.0) && paths.contains($0.1) }
+    let names = ["query", "key", "value", "output"]
+    let matrices = ["", ".weight"] + names.map { ".\($0).weight" }
+    let all = matrices + [".bias"] + names.map { ".\($0).bias" }
+    return pairs.flatMap { a, b in
+      let whole = exchange(in: group, a, b, all, "")
+      let alone = exchange(in: group, a, b, matrices, ", without their biases")
+      return [whole, alone.flatMap { $0.paths == whole?.paths ? nil : $0 }].compactMap(\.self)
+    }
+  }
+
+  /// Two parts with some of their weights, as far as both have them.
+  private func exchange(
+    in group: Group, _ a: String, _ b: String, _ inner: [String], _ how: String
+  ) -> Trial? {
+    let swaps = group.stems.flatMap { stem in
+      inner.map { ("\(stem).\(a)\($0)", "\(stem).\(b)\($0)") }
+        .filter { paths.contains($0.0) && paths.contains($0.1) }
+    }
+    guard !swaps.isEmpty else { return nil }
+    return Trial(
+      place: group.name, mistake: "\(a) and \(b) exchanged\(how)",
+      paths: swaps.flatMap { [$0.0, $0.1] }
+    ) { graph throws(CheckpointError) in exchanged(graph, swaps) }
+  }
+
+  /// Two matrices of the model itself, in none of its parts, exchanged.
+  var ownMatrixTrials: [Trial] {
+    let own = graph.slots.filter { slot in
+      slot.role == .linear && slot.path.split(separator: ".").count == 2
+    }
+    return own.enumerated().flatMap { index, first in
+      own.dropFirst(index + 1).filter { $0.shape == first.shape }.map { second in
+        Trial(
+          place: "\(first.path) and \(second.path)", mistake: "exchanged",
+          paths: [first.path, second.path]
+        ) { graph throws(CheckpointError) in exchanged(graph, [(first.path, second.path)]) }
       }
-      guard !swaps.isEmpty else { return nil }
-      return Trial(
-        place: group.name, mistake: "\(a) and \(b) exchanged",
-        paths: swaps.flatMap { [$0.0, $0.1] }
-      ) { graph throws(CheckpointError) in exchanged(graph, swaps) }
     }
   }
 

@@ -31,6 +31,7 @@ struct Trial {
       .flatMap { modules.trials(in: $0) }
     let layers = modules.layerGroups.flatMap { modules.trials(in: $0) }
     return configTrials(model) + modules.tieTrials + modules.tableTrials + modules.normTrials
+      + modules.ownMatrixTrials
       + weights + modules.orderTrials + layers + singles
   }
 

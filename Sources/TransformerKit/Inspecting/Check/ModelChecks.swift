@@ -14,6 +14,22 @@ extension CheckReport {
     }
   }
 
+  /// Ids of special tokens in the config that the vocabulary has no row for. Ids below 0 say that there is none.
+  mutating func checkTokens(_ graph: WeightGraph) {
+    let vocabularies = graph.inputs.compactMap { slot in
+      if case .ids(let count) = slot.content { count } else { nil }
+    }
+    guard let vocabulary = vocabularies.max() else { return }
+    for member in graph.config.members ?? [] where member.key.hasSuffix("_token_id") {
+      let ids = (member.value.elements ?? [member.value]).compactMap(\.int)
+      for id in ids where id >= vocabulary {
+        note(
+          .config, nil,
+          "\(escaped(member.key)) is \(id), and the vocabulary ends with \(vocabulary - 1)")
+      }
+    }
+  }
+
   /// The same weight of several layers in different types; and whether there are several types.
   mutating func checkTypes(_ tensors: [Tensor], _ graph: WeightGraph?) {
     let buffers = Set(graph?.dropped.map(\.name) ?? [])

@@ -80,7 +80,7 @@ private struct WeightPair {
       shaA.update(left)
       shaB.update(right)
       differing.add(wrongElements(left, a.dtype, right, b.dtype), at: start)
-      if a.dtype != b.dtype { loss += a.dtype.loss(ofCasting: left, to: b.dtype) }
+      if a.dtype != b.dtype { loss += try a.dtype.loss(ofCasting: left, to: b.dtype) }
     }
     relation = differing.relation(a.dtype, b.dtype)
     (digestA, digestB) = (shaA.finalized(), shaB.finalized())
