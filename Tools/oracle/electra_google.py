@@ -11,7 +11,7 @@ import types
 
 import tf1
 from tf1 import tf
-from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTraining, ElectraModel
+from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForPreTraining
 from transformers.models.electra.modeling_electra import load_tf_weights_in_electra
 
 import google_texts
@@ -26,13 +26,6 @@ WIDTH = 8
 def electra(config, feed, scope, width=WIDTH):
     ids, mask, kinds = feed
     return modeling.BertModel(config, False, ids, mask, kinds, False, scope=scope, embedding_size=width)
-
-
-def base(config, feed):
-    states = electra(config, feed, "electra").get_all_encoder_layers()
-    return {"last_hidden_state": states[-1]} | {
-        f"hidden_states.{index + 1}": states[index] for index in range(config.num_hidden_layers)
-    }
 
 
 def discriminator(config, feed):
@@ -59,7 +52,6 @@ def generator(config, feed):
 
 
 CASES = {
-    "google_base": (base, ElectraModel),
     "google_discriminator": (discriminator, ElectraForPreTraining),
     "google_generator": (generator, ElectraForMaskedLM),
 }

@@ -51,12 +51,19 @@ class HParams(types.SimpleNamespace):
     """contrib.training.HParams, as far as a model reads it."""
 
 
+def filled(function):
+    """tf.ones or tf.zeros, of float64 where nothing is said."""
+    return lambda shape, dtype=tf.float64, name=None: function(shape, dtype, name)
+
+
 class TensorFlow1(types.ModuleType):
     float32 = tf.float64
     cast = staticmethod(cast)
     flags = MagicMock()  # several commands define the same ones
     multiply = staticmethod(operator.mul)  # a number times a tensor has the tensor's type
-    one_hot, ones, zeros = (partial(f, dtype=tf.float64) for f in (tf.one_hot, tf.ones, tf.zeros))
+    sqrt = staticmethod(lambda x, name=None: tf.sqrt(cast(x, tf.float64), name))
+    one_hot = partial(tf.one_hot, dtype=tf.float64)
+    ones, zeros = staticmethod(filled(tf.ones)), staticmethod(filled(tf.zeros))
     contrib = types.SimpleNamespace(
         layers=types.SimpleNamespace(layer_norm=tf_slim.layers.layer_norm),
         training=types.SimpleNamespace(HParams=HParams),
@@ -72,6 +79,7 @@ def original(folder, *names, package=None):
     """Modules of a folder of TensorFlow 1 code, which may be what it calls a package."""
     stand_in = TensorFlow1("tensorflow")
     compat = types.ModuleType("tensorflow.compat")
+    compat.__dict__.update(vars(tensorflow.compat))
     compat.v1, stand_in.compat = stand_in, compat
     modules = {"tensorflow": stand_in, "tensorflow.contrib": stand_in.contrib}
     modules |= {"tensorflow.compat": compat, "tensorflow.compat.v1": stand_in}

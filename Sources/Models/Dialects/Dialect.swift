@@ -267,13 +267,6 @@ package struct Evidence: Sendable {
     self.lacking = lacking
   }
 
-  /// The names that show it: of a name with a hole one for each layer that there may be.
-  fileprivate var names: some Sequence<String> {
-    (0..<(stored.contains("{i}") ? ConfigReader.mostLayers : 1)).lazy.map { [stored] in
-      filled(stored, ["i": $0])
-    }
-  }
-
   /// The name alone.
   package static func name(_ stored: String) -> Evidence {
     Evidence(stored: stored)
@@ -287,6 +280,30 @@ package struct Evidence: Sendable {
   /// The name with its prefix, where others are not there.
   package static func wholeName(_ stored: String, without lacking: String...) -> Evidence {
     Evidence(stored: stored, isWhole: true, lacking: lacking)
+  }
+}
+
+/// The names of one weight in all layers that there may be.
+private struct LayerNames {
+  private let beginning: Substring
+  private let end: Substring
+
+  /// `nil` if the name has no `{i}` in it.
+  init?(_ name: String) {
+    guard let hole = name.firstRange(of: "{i}") else { return nil }
+    (beginning, end) = (name[..<hole.lowerBound], name[hole.upperBound...])
+  }
+
+  func contain(_ name: String) -> Bool {
+    guard name.utf8.starts(with: beginning.utf8),
+      name.utf8.count > beginning.utf8.count + end.utf8.count,
+      name.utf8.suffix(end.utf8.count).elementsEqual(end.utf8)
+    else { return false }
+    let digits = name.utf8.dropFirst(beginning.utf8.count).dropLast(end.utf8.count)
+    guard let number = Int(Substring(digits)) else { return false }
+    // As it is written, too: no sign, no zeros before it.
+    return (0..<ConfigReader.mostLayers).contains(number)
+      && String(number).utf8.elementsEqual(digits)
   }
 }
 
@@ -349,10 +366,12 @@ extension Dialect {
   func isShown(by table: TensorTable) -> Bool {
     evidence.contains { evidence in
       if evidence.lacking.contains(where: { table[TensorName($0)] != nil }) { return false }
-      return evidence.names.contains { stored in
-        (evidence.isWhole ? [TensorName(stored)] : spellings(of: stored)).contains { name in
-          table[name].map { evidence.shape($0.shape) } ?? false
+      let names = evidence.isWhole ? [TensorName(evidence.stored)] : spellings(of: evidence.stored)
+      return names.contains { name in
+        guard let layers = LayerNames(name.text) else {
+          return table[name].map { evidence.shape($0.shape) } ?? false
         }
+        return table.tensors.contains { layers.contain($0.name.text) && evidence.shape($0.shape) }
       }
     }
   }

@@ -93,7 +93,9 @@ import TransformerKit
       }
     }
     // Heads and an activation at least; and what decides how a text goes on, or a tie, where there is any such.
-    let mayBeSame = graph.facts.contains { $0.bearing == .nothing }
+    let mayBeSame = graph.facts.contains {
+      $0.bearing == .nothing && !Self.otherValues(of: $0, in: name).isEmpty
+    }
     #expect(others >= 3 && (same >= 1 || !mayBeSame))
   }
 

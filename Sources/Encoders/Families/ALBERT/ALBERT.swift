@@ -4,7 +4,9 @@ import TensorCore
 
 extension Family {
   /// ALBERT and its dialects.
-  package static let albert = Family(members: [ALBERT.self], dialects: [.huggingFaceALBERT])
+  package static let albert = Family(
+    members: [ALBERT.self], configNames: ["albert_config.json"],
+    dialects: [.huggingFaceALBERT, .googleALBERT])
 }
 
 /// ALBERT: a bidirectional Transformer encoder whose blocks share their weights, with narrow embeddings.

@@ -4,7 +4,9 @@ import TensorCore
 
 extension Family {
   /// ELECTRA and its dialects.
-  package static let electra = Family(members: [ELECTRA.self], dialects: [.huggingFaceELECTRA])
+  package static let electra = Family(
+    members: [ELECTRA.self],
+    dialects: [.huggingFaceELECTRA, .googleELECTRA, .googleELECTRAGenerator])
 }
 
 /// ELECTRA: a bidirectional Transformer encoder with narrow embeddings; the discriminator tells replaced tokens,
