@@ -24,6 +24,7 @@ extension Conversion {
     {
       notes.append("\(name) is written as \(format), though it is called like \(other)")
     }
+    notes += merge?.notes ?? []
     return notes + bareArrayNotes + shardNotes
   }
 
