@@ -155,4 +155,65 @@ import TransformerKit
       try Conversion(merge.checkpoint, to: .init(file, overwrite: true), merge: merge).run()
     }
   }
+
+  /// A base of which some tensors are others.
+  private func model(
+    _ name: String, _ others: [Tensor], in folder: ScratchFolder
+  ) throws -> Model {
+    let base = try AdapterFixture(name: name).base
+    let table = try TensorTable(others)
+    let path = folder.path.appending("model-\(UInt32.random(in: 0 ... .max))")
+    try CheckpointWriter(destination: path, format: .safetensors, isFolder: true).write(
+      tensors: base.tensors.tensors.map { table[$0.name] ?? $0 }, config: base.config?.bytes)
+    return try Model(path)
+  }
+
+  @Test func `what PEFT makes in single precision of DoRA is the same to rounding, and no more is`()
+    throws
+  {
+    let folder = ScratchFolder()
+    for name in ["llama_dora", "gpt2_dora"] {
+      let adapter = AdapterFixture(name: name)
+      let merge = try adapter.merged()
+      let ours = try Model(merge.checkpoint)
+      let theirs = try adapter.expected().tensors
+      let found = try #require(try MergeRounding(merge, ours, model(name, theirs, in: folder)))
+      #expect(found.rounded > 0 && found.largest > 0 && found.largest < 3)
+      let same = try #require(try MergeRounding(merge, ours, ours))
+      #expect(same.rounded == 0 && same.identical > found.identical)
+      // The base itself; an element that is off; a weight that no adapter changes.
+      #expect(try MergeRounding(merge, ours, Model(adapter.base)) == nil)
+      let first = try #require(theirs.first)
+      let values = try first.numbers
+      let largest = values.map(\.magnitude).max() ?? 0
+      let moved = values.enumerated().map { Float($1 + ($0 == 3 ? largest * 0x1p-20 : 0)) }
+      let off = Tensor(first.name, first.shape, values: moved)
+      let rest = Array(theirs.dropFirst())
+      #expect(try MergeRounding(merge, ours, model(name, [off] + rest, in: folder)) == nil)
+      let other = try #require(
+        merge.checkpoint.tensors.tensors.first { tensor in
+          !merge.changes.contains { $0.name == tensor.name }
+        })
+      var bytes = try other.all
+      bytes[0] ^= 1
+      let flipped = Tensor(other.name, other.dtype, other.shape, bytes: bytes)
+      #expect(try MergeRounding(merge, ours, model(name, theirs + [flipped], in: folder)) == nil)
+    }
+  }
+
+  @Test func `a difference of low rank is told with its modules`() throws {
+    let adapter = AdapterFixture(name: "llama_two")
+    let second = try Adapter(adapter.folder.appending("second"))
+    let merged = try Merge([second], into: adapter.base).checkpoint
+    let found = try #require(try AddedRank(diff(adapter.base, merged)))
+    #expect(found.ranks == 2...2 && found.count == 4 && found.hidden == 0)
+    #expect(found.modules.map(\.name) == ["q_proj", "o_proj"])
+    #expect(found.modules.map(\.count) == [2, 2])
+    // Biases changed as well; nothing changed; ranks are not low.
+    let bert = AdapterFixture(name: "bert")
+    #expect(try AddedRank(diff(bert.base, bert.merged().checkpoint)) == nil)
+    #expect(try AddedRank(diff(adapter.base, adapter.base)) == nil)
+    let llama = AdapterFixture(name: "llama")
+    #expect(try AddedRank(diff(llama.base, llama.merged().checkpoint)) == nil)
+  }
 }
