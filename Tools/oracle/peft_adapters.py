@@ -228,6 +228,7 @@ def adapt(model, settings, folder, generator):
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text())
     config["base_model_name_or_path"] = "tiny"
+    config["target_modules"] = sorted(config["target_modules"])  # a set
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
