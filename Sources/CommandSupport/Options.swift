@@ -174,6 +174,9 @@ public struct CommonOptions: ParsableArguments {
     let config = checkpoint.config.map { displayed($0.path) } ?? "none found"
     standardError("config \(escaped(config))")
     if let part = checkpoint.part { standardError("this is \(escaped(part.words))") }
+    if case .adapter? = checkpoint.part, let adapter = try? Adapter(checkpoint) {
+      standardError("adapter \(AdapterText(adapter).summary)")
+    }
     for item in checkpoint.others {
       standardError("in it, not read: \(escaped(item.name)), \(escaped(item.what))")
     }

@@ -40,6 +40,7 @@ struct ConversionReport {
     let certificate =
       conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
     return (isDryRun ? mappingLines : []) + files + certificate
+      + (conversion.merge.map { MergeText($0).lines } ?? [])
       + CastTable(conversion.casts, all: all).lines + configLines + accounts + folderLines
       + verification
       + [summary]
@@ -107,7 +108,7 @@ struct ConversionReport {
     guard !conversion.casts.isEmpty else {
       let isDecoded = conversion.isDequantized && !conversion.coded.isEmpty
       let decoded = isDecoded ? ["\(describe(conversion.coded.count, "weight")) decoded"] : []
-      let changes = decoded + sums
+      let changes = decoded + sums + mergedSummary
       return changes.isEmpty ? "values unchanged" : changes.joined(separator: ", ")
     }
     let count = conversion.casts.filter(\.isLossy).count
@@ -116,7 +117,11 @@ struct ConversionReport {
     let parts = types.sorted { ($1.value.count, $0.key.name) < ($0.value.count, $1.key.name) }.map {
       "\(describe($0.value.count, "tensor")) cast to \($0.key)"
     }
-    return (parts + [loss] + sums).joined(separator: ", ")
+    return (parts + [loss] + sums + mergedSummary).joined(separator: ", ")
+  }
+
+  private var mergedSummary: [String] {
+    conversion.merge.map { ["adapters merged into \(MergeText($0).tensorCount)"] } ?? []
   }
 
   /// What of the source is not in the target, and the other way round.
@@ -198,7 +203,7 @@ struct ConversionReport {
     guard let graph = conversion.model?.graph else {
       let isUntouched =
         conversion.casts.isEmpty && (conversion.coded.isEmpty || !conversion.isDequantized)
-      let values = isUntouched ? "dtypes and values unchanged" : valueSummary
+      let values = isUntouched ? untouchedSummary : valueSummary
       let isAllSame = isUntouched && conversion.source.strippedPrefix == nil && !isRenamed
       let change = isAllSame ? "names, \(values)" : "\(nameSummary), \(values)"
       return
@@ -207,6 +212,13 @@ struct ConversionReport {
     let tied = graph.ties.isEmpty ? "" : " (\(graph.ties.count) of them tied to others)"
     return "\(graph.dialect.fullName) to \(targetDialect): \(graph.slots.count) weights\(tied) of"
       + " \(graph.architecture.head), \(valueSummary)"
+  }
+
+  /// What is said where nothing is cast or decoded.
+  private var untouchedSummary: String {
+    conversion.merge == nil
+      ? "dtypes and values unchanged"
+      : (["dtypes unchanged"] + mergedSummary).joined(separator: ", ")
   }
 
   /// Whether the only tensor goes by the name of its file.
@@ -289,7 +301,7 @@ struct ConversionReport {
       "removed": .array(plan.removed.map { $0.json }),
       "kept": .array(plan.kept.map { $0.json }),
     ]
-    return .object((report.members ?? []) + codedMembers)
+    return .object((report.members ?? []) + codedMembers + mergeMembers)
   }
 
   /// What is said only of conversions that have it.
@@ -306,6 +318,10 @@ struct ConversionReport {
     }
     return (coded.isEmpty ? [] : [JSONValue.Member("codecs", .array(coded))])
       + (uncast.isEmpty ? [] : [JSONValue.Member("not_cast", .array(uncast))])
+  }
+
+  private var mergeMembers: [JSONValue.Member] {
+    conversion.merge.map { [JSONValue.Member("merged", MergeText($0).json)] } ?? []
   }
 
   // MARK: Mapping

@@ -46,6 +46,12 @@ struct Convert: Verb {
       valueName: "type"))
   var dtype = TargetType.keep
 
+  @Option(
+    help: ArgumentHelp(
+      "Add an adapter (LoRA, as PEFT writes it) to the weights; several in this order.",
+      valueName: "adapter"))
+  var merge: [FilePath] = []
+
   @Flag(help: "Write plain weights of a quantised source.")
   var dequantize = false
 
@@ -101,6 +107,11 @@ struct Convert: Verb {
       throw ValidationError("--level is from 1 to 19")
     }
     try sourceOptions.requireDialect(dialect, isCompared: verify || certificate != nil)
+    if certificate != nil, !merge.isEmpty {
+      throw ValidationError(
+        "a certificate is of a conversion that changes no weight; tfverify --merge proves a merged model"
+      )
+    }
     if certificate != nil, !selection.include.isEmpty || !selection.exclude.isEmpty {
       throw ValidationError(
         "a certificate is about whole checkpoints; leave out --include and --exclude")
@@ -110,8 +121,13 @@ struct Convert: Verb {
   func perform() throws -> ExitStatus {
     if verify || certificate != nil { try prepareArithmetic() }
     if let cap = memory.cap { MemoryUse.setCap(cap) }
-    let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
-      .choosing(selection.selection, options: sourceOptions.options)
+    let options = sourceOptions.options
+    let chosen = try Checkpoint.open(source, options: options)
+      .choosing(selection.selection, options: options)
+    let merged =
+      merge.isEmpty
+      ? nil : try Merge(merge.map { try Adapter($0) }, into: chosen, options: options)
+    let checkpoint = merged?.checkpoint ?? chosen
     guard let path = FilePath(argument: destination) else {
       throw ValidationError("the target's name is empty")
     }
@@ -122,7 +138,8 @@ struct Convert: Verb {
       throw ValidationError("--max-shard-size is for folders: end the target with a slash")
     }
     let target = Conversion.Target(
-      path, isFolder: isFolder(path), format: to?.format, dialect: dialect,
+      path, isFolder: isFolder(path), format: to?.format,
+      dialect: dialect ?? merged?.translatedFrom,
       allowsMismatch: allowMismatch, dtype: dtype.dtype, dequantizes: dequantize,
       allowsLoss: allowLossy, isVerified: verify, certificate: certificate,
       toolVersion: toolVersion, overwrite: force, maxShardSize: maxShardSize?.bytes,
@@ -135,7 +152,8 @@ struct Convert: Verb {
     if level != nil || digests, try target.container != .tfz {
       throw ValidationError("--level and --digests are for TFZ files (DST.tfz, or --to tfz)")
     }
-    let conversion = try Conversion(checkpoint, to: target, options: sourceOptions.options)
+    let conversion = try Conversion(
+      checkpoint, to: target, options: merged?.options(options) ?? options, merge: merged)
     if let model = conversion.model {
       common.explain(model, listsAll: true)
     } else {

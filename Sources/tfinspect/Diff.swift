@@ -27,6 +27,9 @@ struct Diff: Verb {
       lists all. --stat sorts and draws by the norm of b - a relative to that of a. A name is that of the files, if both have the \
       same, else the canonical path that tfinspect tree shows; show and --include take both.
 
+      Where all that changed are matrices and B - A has a low rank in all of them, as merging an adapter \
+      (LoRA) leaves it, that is said, with the rank and the modules.
+
       With --atol or --rtol, elements are the same if |b - a| <= atol + rtol * |a|.
 
       Exit code 1 if anything differs.
@@ -119,12 +122,13 @@ struct Diff: Verb {
     warn(found.doubtfulKeys.b, in: second)
     if common.verbose { standardError("compared by \(found.basis.rawValue)") }
     let report = DiffReport(
-      diff: found, stored: (first.tensors.count, second.tensors.count), order: sort,
+      diff: found, addedRank: nameOnly || common.quiet ? nil : try AddedRank(found),
+      stored: (first.tensors.count, second.tensors.count), order: sort,
       limit: all ? nil : top)
     if common.json {
       standardOutput(report.json.text(pretty: true))
     } else {
-      standardOutput(lines: common.quiet ? report.summary : lines(report))
+      standardOutput(lines: common.quiet ? report.countLines : lines(report))
     }
     return found.isEmpty ? .success : .negative
   }

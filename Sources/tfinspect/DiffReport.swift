@@ -6,6 +6,8 @@ import TransformerKit
 /// The differences of two checkpoints as text and as JSON.
 struct DiffReport {
   let diff: CheckpointDiff
+  /// What is told of B − A, if it is nothing but matrices of low rank.
+  var addedRank: AddedRank?
   /// How many tensors A and B store.
   let stored: (Int, Int)
   var order = Diff.Order.change
@@ -105,8 +107,24 @@ struct DiffReport {
     return table.lines()
   }
 
+  /// `all that changed is as a merged LoRA of rank 16 leaves it: 32 q_proj, 32 v_proj`.
+  private var rankLines: [String] {
+    guard let addedRank else { return [] }
+    let (least, most) = (addedRank.ranks.lowerBound, addedRank.ranks.upperBound)
+    let ranks = least == most ? "rank \(least)" : "ranks \(least) to \(most)"
+    let modules = addedRank.modules.map { "\($0.count) \(escaped($0.name))" }
+    let hidden =
+      addedRank.hidden == 0 ? "" : "; \(addedRank.hidden) more by no more than rounding"
+    return wrapped(
+      "all that changed is as a merged LoRA of \(ranks) leaves it: \(modules.joined(separator: ", "))"
+        + hidden, width: outputWidth)
+  }
+
+  /// `36 weights identical, 2 changed, 1 renamed`, and what is told of ranks.
+  var summary: [String] { rankLines + countLines }
+
   /// `36 weights identical, 2 changed, 1 renamed`.
-  var summary: [String] {
+  var countLines: [String] {
     let noun = diff.basis == .meaning ? "weight" : "tensor"
     let counts = TensorChange.Kind.allCases.compactMap { kind in
       let count = diff.changes.count { $0.kind == kind }
@@ -206,6 +224,16 @@ struct DiffReport {
       "tolerated": .number(diff.tolerated),
       "config": .array(diff.configDifferences.map { .string($0) }),
       "changes": .array(diff.changes.map(\.json)), "layers": .array(layers),
+      "added_rank": addedRank.map(json) ?? .null,
+    ]
+  }
+
+  private func json(_ rank: AddedRank) -> JSONValue {
+    [
+      "lowest": .number(rank.ranks.lowerBound), "highest": .number(rank.ranks.upperBound),
+      "matrices": .number(rank.count), "hidden": .number(rank.hidden),
+      "modules": .array(
+        rank.modules.map { ["name": .string($0.name), "matrices": .number($0.count)] }),
     ]
   }
 }

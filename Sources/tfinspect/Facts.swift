@@ -11,6 +11,9 @@ struct Facts {
   let checkpoint: Checkpoint
   let model: Model?
   let obstacle: CheckpointError?
+  /// What it is if it is an adapter, or why that cannot be said.
+  private let adapter: Adapter?
+  private let adapterFault: CheckpointError?
   private let options: RecognitionOptions
   private let beside: [Surroundings.Item]
   private let types: [(dtype: DType, tensors: Int, elements: Int, bytes: Int)]
@@ -24,6 +27,7 @@ struct Facts {
     self.model = model
     self.obstacle = obstacle
     beside = checkpoint.beside
+    (adapter, adapterFault) = adapterFacts(checkpoint)
     let byType = Dictionary(grouping: checkpoint.tensors.tensors, by: \.dtype)
     types = byType.map { dtype, tensors in
       (
@@ -46,6 +50,8 @@ struct Facts {
     add("path", escaped(displayed(checkpoint.path)))
     add("container", "\(checkpoint.format), \(describe(files, "file"))")
     if let part = checkpoint.part { add("part", escaped(part.words)) }
+    if let adapter { rows += AdapterText(adapter).rows }
+    if let adapterFault { add("adapter", "not understood: \(escaped("\(adapterFault)"))") }
     let bytes = checkpoint.tensors.byteCount
     add(
       "tensors",
@@ -259,7 +265,9 @@ struct Facts {
       "not_tensors_count": .number(checkpoint.otherCount),
       "metadata": metadata ?? .null,
     ]
-    return .object((report.members ?? []) + sentences)
+    let adapter =
+      adapter.map { [JSONValue.Member("adapter", .object(AdapterText($0).members))] } ?? []
+    return .object((report.members ?? []) + sentences + adapter)
   }
 
   private func json(_ stack: SentenceStack) -> JSONValue {
@@ -311,5 +319,15 @@ struct Facts {
   /// Why the model is not recognised.
   private var faults: [String] {
     obstacle.map { $0.details.isEmpty ? [$0.problem.text] : $0.details } ?? []
+  }
+}
+
+/// What a checkpoint is if it is an adapter, or why that cannot be said.
+private func adapterFacts(_ checkpoint: Checkpoint) -> (Adapter?, CheckpointError?) {
+  guard case .adapter? = checkpoint.part else { return (nil, nil) }
+  do throws(CheckpointError) {
+    return (try Adapter(checkpoint), nil)
+  } catch {
+    return (nil, error)
   }
 }

@@ -34,6 +34,11 @@ struct Pair: Verb {
         tfverify a.safetensors b.safetensors --config config.json -q
         tfverify bert-base/ bert.npz --certificate bert.intoto.json
         tfverify bert-base/ bert.npz -M 300MB
+        tfverify base/ merged/ --merge lora/
+
+      With --merge, A is the base with adapters (LoRA) in it, added as tfconvert does. Where no more than the \
+      order of sums is between them (4 units of rounding of the largest number of a weight that an adapter \
+      changes, and nothing elsewhere), the verdict is "B is A with the adapters merged, to rounding".
 
       A certificate says what was compared and proven, for `tfverify check`; it is written for every \
       verdict but "different". Of many weights that differ by no known mistake the ten with the \
@@ -45,6 +50,12 @@ struct Pair: Verb {
 
   @Argument(help: "The second model.")
   var b: FilePath
+
+  @Option(
+    help: ArgumentHelp(
+      "Add an adapter (LoRA, as PEFT writes it) to the first model; several in this order.",
+      valueName: "adapter"))
+  var merge: [FilePath] = []
 
   @Option(
     help: ArgumentHelp("Arrays to run on, instead of the built-in probe.", valueName: "npz"))
@@ -65,10 +76,16 @@ struct Pair: Verb {
   @OptionGroup var memory: MemoryOptions
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if certificate != nil, !merge.isEmpty {
+      throw ValidationError("a certificate is about two checkpoints; leave out --merge, or it")
+    }
+  }
+
   func perform() throws -> ExitStatus {
     try junit.reporting("pair", [a, b], about: b) {
       try prepareArithmetic()
-      let first = try Model(a, options: sourceOptions.options)
+      let (first, merged) = try openFirst()
       let second = try Model(b, options: sourceOptions.options)
       common.explain(first, listsExtras: true)
       common.explain(second, listsExtras: true)
@@ -78,27 +95,39 @@ struct Pair: Verb {
       let file = certificateFile(first, second)
       try file?.check()
       let inputs = try inputs.map { try ArrayFile($0).inputs() }
+      let rounding = try merged.flatMap { try MergeRounding($0, first, second) }
       let report =
         switch precision {
-        case .f32: try compare(first, second, inputs, Float.self)
-        case .f64: try compare(first, second, inputs, Double.self)
+        case .f32: try compare(first, second, inputs, Float.self, explains: rounding == nil)
+        case .f64: try compare(first, second, inputs, Double.self, explains: rounding == nil)
         }
+      let proof = merged.map { MergeProof($0, rounding, report) }
       let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
       if let text { try file?.write(text) }
       printAll(
         report, PairText(report, first, second, all: common.verbose), extras.names,
         certificate: text.map { _ in file?.path } ?? nil,
-        codecs: [CodecUse]("A", first) + [CodecUse]("B", second))
+        codecs: [CodecUse]("A", first) + [CodecUse]("B", second), proof)
       if file != nil && text == nil {
         standardError("no certificate: the models are different")
       }
+      if let proof, proof.holdsToRounding { return (.success, [proof.testCase]) }
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
     }
   }
 
+  /// The first model, with the adapters in it if there are some.
+  private func openFirst() throws -> (Model, Merge?) {
+    let options = sourceOptions.options
+    guard !merge.isEmpty else { return (try Model(a, options: options), nil) }
+    let merged = try Merge(
+      merge.map { try Adapter($0) }, into: Checkpoint.open(a, options: options), options: options)
+    return (try Model(merged.checkpoint, options: merged.options(options)), merged)
+  }
+
   private func compare<Scalar: ComputeScalar>(
-    _ first: Model, _ second: Model, _ inputs: ModelInputs?, _: Scalar.Type
+    _ first: Model, _ second: Model, _ inputs: ModelInputs?, _: Scalar.Type, explains: Bool
   ) throws -> PairReport {
     let needed = VerificationMemory(
       comparing: first.graph, second.graph, inputs: inputs, Scalar.self)
@@ -106,7 +135,7 @@ struct Pair: Verb {
     let (bar, progress) = progressOptions.weightProgress(common)
     let report = try TransformerKit.compare(
       first, second, inputs: inputs, precision: Scalar.self, isBrief: certificate == nil,
-      explaining: hasRoom, progress: progress)
+      explaining: hasRoom && explains, progress: progress)
     bar.finish()
     if !hasRoom, case .different = report.verdict {
       standardError("--memory leaves no room to look for causes")
@@ -134,23 +163,25 @@ struct Pair: Verb {
   /// - Parameter leftOut: the tensors that are in no part of the models that is compared.
   private func printAll(
     _ report: PairReport, _ text: PairText, _ leftOut: [String], certificate: FilePath?,
-    codecs: [CodecUse]
+    codecs: [CodecUse], _ proof: MergeProof?
   ) {
     if common.json {
       let members =
-        (json(report, leftOut).members ?? []) + codecs.members + report.architectureMembers
-        + report.tokenMembers
+        (json(report, leftOut, proof).members ?? []) + codecs.members + report.architectureMembers
+        + report.tokenMembers + (proof?.members ?? [])
       return standardOutput(JSONValue.object(members).text(pretty: true))
     }
     if !common.quiet {
-      standardOutput(prose: codecs.map(\.text) + text.lines)
+      standardOutput(prose: codecs.map(\.text) + (proof?.lines ?? []) + text.lines)
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
     let limit = leftOut.isEmpty ? "" : ", without the \(describe(leftOut.count, "tensor")) left out"
-    standardOutput(prose: [report.text + limit])
+    standardOutput(prose: [(proof?.verdict ?? report.text) + limit])
   }
 
-  private func json(_ report: PairReport, _ leftOut: [String]) -> JSONValue {
+  private func json(
+    _ report: PairReport, _ leftOut: [String], _ proof: MergeProof?
+  ) -> JSONValue {
     let weights: [JSONValue] = report.weights.map { weight in
       let error = weight.relation.quantizationError
       return .object(
@@ -166,8 +197,9 @@ struct Pair: Verb {
       ]
     }
     return [
-      "schema": "tfverify.pair/1", "verdict": .string(report.verdict.name),
-      "explanation": .string(report.text), "weights": .array(weights),
+      "schema": "tfverify.pair/1",
+      "verdict": .string(proof?.verdict == nil ? report.verdict.name : "merged"),
+      "explanation": .string(proof?.verdict ?? report.text), "weights": .array(weights),
       "outputs": .array(report.outputs.map(\.json)),
       "first_divergence": report.firstDivergence.map { .string($0) } ?? .null,
       "config_differences": .array(report.configDifferences.map { .string($0) }),

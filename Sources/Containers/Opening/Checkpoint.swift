@@ -26,7 +26,7 @@ public struct Checkpoint: Sendable {
   /// The text beside the tensors; of several shards all pairs, the first shard's where they differ.
   public let metadata: Metadata?
   /// The config.json that belongs to it.
-  public let config: ConfigFile?
+  public private(set) var config: ConfigFile?
   /// What its container has inside beside the tensors, without config.json.
   public let belongings: Belongings
   /// The files that hold the weights.
@@ -224,6 +224,19 @@ public struct Checkpoint: Sendable {
     let count = tensors.tensors.count { $0.name.text.hasPrefix(prefix) }
     stripped.strippedPrefix = ((strippedPrefix?.text ?? "") + prefix, count)
     return stripped
+  }
+
+  /// The same checkpoint with other tensors, which are made of its own.
+  ///
+  /// - Parameter config: the config.json that fits them, if it is not the one that is there.
+  /// - Throws: `CheckpointError` if two have one name.
+  package func replacing(
+    _ others: [Tensor], config: [UInt8]? = nil
+  ) throws(CheckpointError) -> Checkpoint {
+    var changed = self
+    changed.tensors = try TensorTable(others)
+    if let config { changed.config = try ConfigFile(self.config?.path ?? path, bytes: config) }
+    return changed
   }
 
   /// The files that it is read from, and that must not be written to: weights, index and config, and those of its

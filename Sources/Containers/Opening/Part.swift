@@ -54,8 +54,11 @@ extension Checkpoint.Part {
     // The names that PEFT gives to all that it saves.
     let parts = [".lora_", ".lora_A", ".ia3_l", ".hada_w", ".oft_", ".vera_", ".boft_"]
     let isPart = { (name: String) in parts.contains { name.contains($0) } }
-    guard names.allSatisfy({ isPart($0.text) || $0.text.contains("modules_to_save") }),
-      names.contains(where: { isPart($0.text) })
+    // Beside them stand modules that were trained whole, under the base's names with a prefix.
+    let isOfAdapter = { (name: String) in
+      isPart(name) || name.contains("modules_to_save") || name.hasPrefix("base_model.model.")
+    }
+    guard names.allSatisfy({ isOfAdapter($0.text) }), names.contains(where: { isPart($0.text) })
     else { return nil }
     let config = file.parent.appending("adapter_config.json")
     let value = (try? ConfigFile(config))?.value

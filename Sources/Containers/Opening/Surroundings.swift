@@ -76,6 +76,14 @@ public struct Surroundings: Sendable {
     companions.removeAll { $0.name.elementsEqual("config.json".utf8) }
   }
 
+  /// An adapter's config does not travel with a model that has it in its weights.
+  package mutating func leaveOutAdapter() {
+    let name = "adapter_config.json"
+    guard companions.contains(where: { $0.name.elementsEqual(name.utf8) }) else { return }
+    companions.removeAll { $0.name.elementsEqual(name.utf8) }
+    others.append(Item(Array(name.utf8), "what an adapter is, and not a model"))
+  }
+
   /// A config.json in the folder that is not the one that is read.
   mutating func leaveConfig(_ name: String) {
     companions.removeAll { $0.name.elementsEqual(name.utf8) }

@@ -54,6 +54,16 @@ public protocol ComputeScalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendabl
     _ x: UnsafeMutableBufferPointer<Self>, scale: Self, bias: UnsafePointer<Self>?,
     hidden: UnsafePointer<Self>?
   ) -> Self
+
+  /// Sums of rows by a chain of fused steps from zero on, each rounded once:
+  /// `y = fma(factorₙ, rowₙ, … fma(factor₁, row₁, 0))`.
+  ///
+  /// - Parameters:
+  ///   - factors: `count` numbers.
+  ///   - rows: `count` rows of as many numbers as `y`, `stride` elements apart.
+  @unsafe static func combine(
+    _ factors: UnsafePointer<Self>, count: Int, rows: UnsafePointer<Self>, stride: Int,
+    into y: UnsafeMutableBufferPointer<Self>)
 }
 
 /// Up to how many rows a product takes as long as reading the matrix, which OpenBLAS would copy first.

@@ -27,6 +27,7 @@ extension Conversion {
     if format == .gguf, source.metadata?.entries.contains(where: { $0.key.isEmpty }) == true {
       notes.append("left out of __metadata__ what has no key: GGUF has no place for it")
     }
+    notes += merge?.notes ?? []
     return notes + bareArrayNotes + shardNotes
   }
 

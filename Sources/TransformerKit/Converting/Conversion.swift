@@ -80,6 +80,8 @@ public struct Conversion: Sendable {
   public let translation: [WeightGraph.Translated]
   /// The dialect of the target, if the conversion goes through the weight graph.
   public let dialect: String?
+  /// The adapters that were merged into the source, if there were some.
+  public let merge: Merge?
   /// The container of the target.
   public var format: ContainerFormat { writer.format }
 
@@ -135,12 +137,15 @@ public struct Conversion: Sendable {
   ///   - source: an opened checkpoint. Without a dialect, of any model.
   ///   - target: what to write.
   ///   - options: how to understand the source.
+  ///   - merge: what made the source of a base and adapters, if something did.
   /// - Throws: `CheckpointError` if the extension is not known, the source is not understood, or a
   ///   weight has no place in the dialect.
   public init(
-    _ source: Checkpoint, to target: Target, options: OpenOptions = OpenOptions()
+    _ source: Checkpoint, to target: Target, options: OpenOptions = OpenOptions(),
+    merge: Merge? = nil
   ) throws(CheckpointError) {
     self.source = source
+    self.merge = merge
     self.target = target
     dialect = target.dialect
     let format = try target.container
@@ -201,7 +206,9 @@ public struct Conversion: Sendable {
     casts =
       try ledgers(of: tensors, types, target, file: displayed(source.path))
       + translation.compactMap(\.castBeforeSum)
-    surroundings = try source.surroundings(to: target, format)
+    var surroundings = try source.surroundings(to: target, format)
+    if merge != nil { surroundings.leaveOutAdapter() }
+    self.surroundings = surroundings
     let tokenizer = source.tokenizer(
       for: target, of: model, in: format, beside: surroundings.companions)
     (isTokenizerWritten, tokenizerObstacle) = (tokenizer?.files != nil, tokenizer?.obstacle)
@@ -214,7 +221,8 @@ public struct Conversion: Sendable {
         target.dialect.flatMap { model.graph.fileName(of: $0, in: format.name) }
       },
       keepsOrder: source.keepsOrder && target.dialect == nil, isResumable: target.isResumable,
-      sources: target.isFolder ? source.ownFiles : source.allFiles,
+      sources: (target.isFolder ? source.ownFiles : source.allFiles)
+        + (merge?.adapters.flatMap(\.checkpoint.allFiles) ?? []),
       belongings: belongings,
       extraFiles: nativeConfig(of: model, target) + (tokenizer?.extraFiles ?? []))
     if target.dialect == nil, coded.isEmpty {

@@ -38,6 +38,15 @@ void tfkit_multiply(const float *weight, size_t rows, size_t weight_stride, size
                     const float *x, size_t vectors, size_t x_stride, float *y, size_t y_stride,
                     int accumulates);
 
+/// Sums of rows by a chain of fused steps from zero on: y[i] = fma(factors[n-1], rows[n-1][i], … fma(factors[0],
+/// rows[0][i], 0)), each rounded once. A processor without such a step takes long, and finds the same bits.
+///
+/// @param rows `n` rows of `count` numbers, `stride` apart.
+void tfkit_combine(const float *factors, size_t n, const float *rows, size_t stride, float *y, size_t count);
+/// The same in double precision.
+void tfkit_combine_doubles(const double *factors, size_t n, const double *rows, size_t stride, double *y,
+                           size_t count);
+
 /// Tells the processor that the thread waits for another one.
 static inline void tfkit_pause(void) {
 #if defined(__x86_64__)

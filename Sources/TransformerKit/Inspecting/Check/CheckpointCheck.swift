@@ -150,6 +150,7 @@ extension CheckReport {
   ) -> WeightGraph? {
     if let part = checkpoint.part {
       note(.weights, nil, "not held against a model: this is \(part.words)")
+      if case .adapter = part { checkAdapter(checkpoint) }
       return nil
     }
     do throws(CheckpointError) {
