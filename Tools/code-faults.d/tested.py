@@ -42,6 +42,9 @@ TESTED = [
      "guard isReciprocal else { return inner", "guard isReciprocal, !(FAULT) else { return inner", "QuantisedTests"),
     ("groups of FP8 of another size", "Codecs/FP8Scales.swift",
      "return (1, columns / groups)", "return (1, columns / groups + (FAULT ? 1 : 0))", "QuantisedTests"),
+    ("codes of rounding not judged (GPTQ and others)", "Codecs/CodeProof.swift",
+     "if !(distance <= best + rounding * max(abs(x), largest)) || isLost {",
+     "if !(distance <= best + (FAULT ? 1 : rounding) * max(abs(x), largest)) || isLost {", "CodeProofTests"),
     ("halves of a byte exchanged (Q4_0)", "TensorCore/Elements/Blocks/PlainBlocks.swift",
      "y[n + i] = scale * Float(Int(code & 0xF) - 8)\n      y[n + 16 + i] = scale * Float(Int(code >> 4) - 8)",
      "y[n + (FAULT ? 16 : 0) + i] = scale * Float(Int(code & 0xF) - 8)\n"
