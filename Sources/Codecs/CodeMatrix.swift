@@ -106,7 +106,8 @@ struct StoredModule {
   func required(_ part: String, beside other: Tensor) throws(CheckpointError) -> Tensor {
     guard let tensor = self[part] else {
       throw CheckpointError(
-        .missing("\(name)\(part), which belongs to the codes of \(codec)"), tensor: other.name)
+        .refused("\(name)\(part) is missing, a part of the same weight in \(codec)"),
+        tensor: other.name)
     }
     return tensor
   }

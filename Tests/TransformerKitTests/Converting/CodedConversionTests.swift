@@ -82,6 +82,7 @@ import TransformerKit
     let model = try Model(fixture("codecs/\(name)"))
     #expect(try model.check(golden("codecs/\(name)")).isVerified)
     #expect(model.unknownKeys.isEmpty && !model.plain.coded.isEmpty)
+    #expect(try check(fixture("codecs/\(name)")).faults.isEmpty)
     let scratch = ScratchFolder()
     for dequantizes in [false, true] {
       let path = scratch.path.appending(dequantizes ? "plain" : "coded")
@@ -98,6 +99,27 @@ import TransformerKit
         #expect(other.dtype == tensor.dtype && other.shape == tensor.shape)
         #expect(try SHA256.digest(of: other) == SHA256.digest(of: tensor))
       }
+    }
+  }
+
+  @Test func `a part that is missing or misshapen is a fault of the file, with its name`() throws {
+    let source = try Checkpoint.open(fixture("codecs/gptq/symmetric"))
+    let config = try #require(source.config?.value)
+    let scratch = ScratchFolder()
+    let part = "model.layers.1.mlp.up_proj.qzeros"
+    for (number, isMissing) in [true, false].enumerated() {
+      let tensors = source.tensors.tensors.compactMap { tensor -> Tensor? in
+        guard tensor.name.text == part else { return tensor }
+        if isMissing { return nil }
+        return Tensor(tensor.name, .i32, [1, 1], bytes: [0, 0, 0, 0])
+      }
+      let path = scratch.path.appending("\(number).safetensors")
+      try CheckpointWriter(destination: path, format: .safetensors)
+        .write(tensors: tensors, config: Array(config.text().utf8))
+      let faults = try check(path).faults
+      #expect(faults.count == 1)
+      let named = faults.first?.tensor?.text ?? ""
+      #expect(named == part.replacing("qzeros", with: isMissing ? "qweight" : "qzeros"))
     }
   }
 
