@@ -104,6 +104,8 @@ private struct HalfByteCodes: CodeRows {
   }
 
   var codeCount: Int { 16 }
+  /// Of 8 bits for a scale, the largest step is 2⁻⁷ of what scales are from their mean.
+  var scaleRounding: Double { nested == nil ? 0 : 0x1p-6 }
   var isEven: Bool { false }
 
   init(_ codes: Tensor, _ state: Tensor, _ module: StoredModule) throws(CheckpointError) {

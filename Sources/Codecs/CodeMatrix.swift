@@ -8,6 +8,9 @@ protocol CodeRows: Sendable {
   var isEven: Bool { get }
   /// Whether codes that lie beside each other in a word are those of a column.
   var isPackedDown: Bool { get }
+  /// How far codes may be off, relative to the largest number, since scales were rounded after they were chosen, by more than
+  /// the type of the numbers tells.
+  var scaleRounding: Double { get }
 
   /// The numbers of a part of a row, in single precision.
   ///
@@ -22,6 +25,7 @@ protocol CodeRows: Sendable {
 
 extension CodeRows {
   var isPackedDown: Bool { false }
+  var scaleRounding: Double { 0 }
 }
 
 /// A matrix that is decoded row by row. What is stored for each input of a layer is transposed on the way.

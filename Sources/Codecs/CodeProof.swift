@@ -118,12 +118,13 @@ extension CodedTensor {
     _ numbers: [Float], _ found: [Float], _ levels: CodeLevels, _ codes: CodeMatrix,
     _ cause: CodeCause?, _ start: Int
   ) -> QuantizationFinding {
-    let rounding: Double =
+    let inType: Double =
       switch codes.dtype {
-      case .bf16: 0x1p-8
-      case .f16: 0x1p-10
+      case .bf16: 0x1p-7
+      case .f16: 0x1p-9
       default: 0x1p-20
       }
+    let rounding = max(inType, codes.rows.scaleRounding)
     var finding = QuantizationFinding()
     for index in numbers.indices {
       let (x, y) = (Double(numbers[index]), Double(found[index]))

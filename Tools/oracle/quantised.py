@@ -1,8 +1,8 @@
 """Writes Fixtures/codecs/{gptq,awq,compressed_tensors,bitsandbytes,nvfp4}: python Tools/oracle/quantised.py [SCHEME ...]
 
 A Llama whose matrices are quantised, and decoded again, by their makers' own code (requirements-quantised.txt): what is stored, and
-`decoded.json`, the SHA-256 of each matrix that the maker's code makes of it, with type and shape. The golden is computed
-in float64 from those numbers. Scales are those of the largest and the smallest number of a group. `--others FOLDER` writes models with
+`decoded.json`, the SHA-256 of each matrix that the maker's code makes of it, with type and shape; beside the folder, one matrix as it was before.
+The golden is computed in float64 from those numbers. Scales are those of the largest and the smallest number of a group. `--others FOLDER` writes models with
 other settings there, and no goldens.
 
 AutoAWQ and ModelOpt are imported past their packages' front doors, which need what a CPU does not have. AutoAWQ decodes `gemv` on GPUs
@@ -240,10 +240,17 @@ def modelopt(weight, random, dtype=torch.bfloat16):
     return stored, decoded, config
 
 
+# The types in which weights are quantised, where settings do not say.
+TYPES = {
+    awq: torch.float32, compressed: torch.bfloat16, four_bits: torch.float16,
+    eight_bits: torch.float16, modelopt: torch.bfloat16,
+}
+
 # --- Cases -----------------------------------------------------------------------------------
 
 PACKED = {"strategy": "group", "type": "int", "group_size": 32}
 NV = {"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": 16}
+NV |= {"scale_dtype": "torch.float8_e4m3fn"}
 MX = {"num_bits": 4, "type": "float", "strategy": "group", "group_size": 32}
 MX |= {"scale_dtype": "torch.uint8", "zp_dtype": "torch.uint8"}
 FP8 = {"num_bits": 8, "type": "float", "form": "float-quantized", "dtype": torch.float32}
@@ -331,6 +338,7 @@ def write(folder, name, scheme, settings, sizes, has_golden=True):
     model = fixture.build(family, fixture.Case(LlamaForCausalLM), seed)
     random = torch.Generator().manual_seed(seed)
     modules = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n != "lm_head"]
+    original = {key: value.clone() for key, value in model.state_dict().items()}
     stored, plain, decoded, quantization = {}, {}, {}, None
     for key, weight in model.state_dict().items():
         module = key.removesuffix(".weight")
@@ -361,6 +369,14 @@ def write(folder, name, scheme, settings, sizes, has_golden=True):
         model.load_state_dict(plain | {"lm_head.weight": plain["model.embed_tokens.weight"]})
         inputs = {"input_ids": np.random.default_rng(seed).integers(0, 36, (2, 7))}
         outputs = exact_outputs(model, inputs)
+        # One matrix as it was, in the type in which it was quantised.
+        key = "model.layers.0.self_attn.k_proj.weight"
+        dtype = settings.get("dtype", TYPES.get(scheme))
+        if scheme is gptq:
+            dtype = torch.float32
+        before = {key: original[key].to(dtype)}
+        if settings.get("type") != "float" or settings["num_bits"] == 4:
+            save_file(before, folder.with_suffix(".safetensors"), metadata={"format": "pt"})
         write_golden(
             folder / "golden.npz", model, inputs, {"logits": outputs["logits"]}, seed=seed
         )

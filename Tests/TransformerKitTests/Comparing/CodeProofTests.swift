@@ -53,6 +53,21 @@ import TransformerKit
     #expect(errors.count == source.plain.coded.count && errors.allSatisfy { $0 > 0 && $0 < 0.1 })
   }
 
+  /// Beside each folder is one matrix as it was before its maker quantised it.
+  @Test(arguments: names)
+  func `codes that their maker chose are proven`(_ name: String) throws {
+    let source = try source(name)
+    let number = try #require(
+      Checkpoint.open(fixture("codecs/\(name).safetensors")).tensors.tensors.first)
+    let tensors = source.plain.tensors.tensors.map { $0.name == number.name ? number : $0 }
+    let config = try #require(source.checkpoint.config?.value.members)
+    let original = try model(
+      tensors, .object(config.filter { $0.key != "quantization_config" }))
+    let report = try compare(original, source, precision: Float.self)
+    #expect(report.verdict == .coded(source.plain.codecs.map(\.name)))
+    #expect(report.weights.count { $0.relation.quantizationError != nil } == 1)
+  }
+
   /// What becomes of the weights of a quantised model with a fault in its file.
   private func faults(
     _ name: String, _ change: (Tensor, inout [UInt8]) -> Void = { _, _ in },
