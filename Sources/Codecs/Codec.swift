@@ -16,7 +16,10 @@ public struct Codec: Sendable {
   let groups: @Sendable (TensorTable, JSONValue?) throws(CheckpointError) -> [CodedTensor]
 
   /// All that there are.
-  public static let all: [Codec] = [.fp8Blocks, .fp8Scales, .mxfp4, .ggmlBlocks, .mlxQuantized]
+  public static let all: [Codec] = [
+    .fp8Blocks, .fp8Scales, .mxfp4, .gptq, .awq, .compressedTensors, .bitsAndBytes, .nvfp4,
+    .ggmlBlocks, .mlxQuantized,
+  ]
 }
 
 /// A tensor of plain numbers that a codec makes of stored ones.
@@ -27,14 +30,24 @@ public struct CodedTensor: Sendable {
   public let stored: [Tensor]
   /// The plain tensor.
   public let tensor: Tensor
+  /// The codes and what they stand for, where it can be shown that they are the nearest ones.
+  let codes: CodeMatrix?
+
+  init(codec: String, stored: [Tensor], tensor: Tensor, codes: CodeMatrix? = nil) {
+    (self.codec, self.stored, self.tensor, self.codes) = (codec, stored, tensor, codes)
+  }
 
   /// Whether `other` is this tensor as it is: under its name, and no part or copy of it.
   public func isWhole(in other: Tensor) -> Bool {
-    guard let own = tensor.bytes as? DecodedBytes, let others = other.bytes as? DecodedBytes else {
-      return false
-    }
-    return own === others && tensor.name == other.name && tensor.shape == other.shape
+    guard let own = identity(tensor.bytes), own == identity(other.bytes) else { return false }
+    return tensor.name == other.name && tensor.shape == other.shape
   }
+}
+
+/// Which decoded numbers bytes are, in the order of their codes or transposed.
+private func identity(_ bytes: any TensorBytes) -> ObjectIdentifier? {
+  if let decoded = bytes as? DecodedBytes { return ObjectIdentifier(decoded) }
+  return (bytes as? GatheredBytes).map { ObjectIdentifier($0) }
 }
 
 /// A checkpoint's tensors as plain numbers: those that codecs decode, and all others as they are stored.

@@ -1,6 +1,6 @@
 import TensorCore
 
-/// Single-precision numbers that are computed when they are read, some at a time.
+/// Numbers that are computed when they are read, some at a time: in single precision, and rounded to their type.
 final class DecodedBytes: TensorBytes {
   let count: Int
   let isReadForwards: Bool
@@ -9,21 +9,27 @@ final class DecodedBytes: TensorBytes {
   private let decode: @Sendable (Range<Int>) throws(CheckpointError) -> [Float]
   private let announceElements: @Sendable (Range<Int>) -> Void
 
+  private let dtype: DType
+  /// Bytes of a number.
+  private let width: Int
+
   /// Numbers that are decoded at a time.
   private static let elementsPerPiece = 1 << 16
-  private static let width = 4
 
   /// - Parameters:
   ///   - elementCount: how many numbers there are.
+  ///   - dtype: their type, a computable one.
   ///   - codes: what most of them is read from.
   ///   - announce: says that some will be read soon.
   ///   - decode: the numbers of a range.
   init(
-    elementCount: Int, codes: any TensorBytes,
+    elementCount: Int, dtype: DType = .f32, codes: any TensorBytes,
     announce: @escaping @Sendable (Range<Int>) -> Void,
     decode: @escaping @Sendable (Range<Int>) throws(CheckpointError) -> [Float]
   ) {
-    count = elementCount * Self.width
+    self.dtype = dtype
+    width = dtype.byteCount(of: 1)
+    count = elementCount * width
     isReadForwards = codes.isReadForwards
     usesSlab = codes.usesSlab
     workingMemory = 8 * Self.elementsPerPiece + codes.workingMemory
@@ -33,20 +39,20 @@ final class DecodedBytes: TensorBytes {
 
   func announce(_ range: Range<Int>) {
     announceElements(
-      range.lowerBound / Self.width..<(range.upperBound + Self.width - 1) / Self.width)
+      range.lowerBound / width..<(range.upperBound + width - 1) / width)
   }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let wanted = offset..<offset + buffer.byteCount
     precondition(offset >= 0 && wanted.upperBound <= count, "read past the end of a tensor")
-    let last = (wanted.upperBound + Self.width - 1) / Self.width
-    for start in stride(from: offset / Self.width, to: last, by: Self.elementsPerPiece) {
+    let last = (wanted.upperBound + width - 1) / width
+    for start in stride(from: offset / width, to: last, by: Self.elementsPerPiece) {
       let values = try decode(start..<min(start + Self.elementsPerPiece, last))
-      var bytes = [UInt8](repeating: 0, count: values.count * Self.width)
+      var bytes = [UInt8](repeating: 0, count: values.count * width)
       var span = bytes.mutableSpan
       var target = unsafe span.mutableBytes
-      DType.f32.round(values.span, into: &target)
-      let first = start * Self.width
+      dtype.round(values.span, into: &target)
+      let first = start * width
       let part = (first..<first + bytes.count).clamped(to: wanted)
       unsafe buffer.withUnsafeMutableBytes { buffer in
         unsafe bytes.withUnsafeBytes { bytes in

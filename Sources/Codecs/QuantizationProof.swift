@@ -51,12 +51,12 @@ public struct QuantizationFinding: Sendable {
     sum.squares += part.squares
   }
 
-  fileprivate mutating func blame(_ element: Int) {
+  mutating func blame(_ element: Int) {
     if firstWrong == nil { firstWrong = element }
     wrong += 1
   }
 
-  fileprivate mutating func measure(_ numbers: [Float], _ found: [Float]) {
+  mutating func measure(_ numbers: [Float], _ found: [Float]) {
     for (x, y) in zip(numbers, found) {
       let difference = Double(y) - Double(x)
       squaredError += difference * difference

@@ -61,7 +61,8 @@ struct ScaledMatrix: Sendable {
     let blocksInRow = scales.shape[1]
     let firstRow = range.lowerBound / columns / blockSize.rows
     let lastRow = (range.upperBound - 1) / columns / blockSize.rows
-    let scales = try scales.singles(of: firstRow * blocksInRow..<(lastRow + 1) * blocksInRow)
+    let scales = try scales.singlePrecision(
+      of: firstRow * blocksInRow..<(lastRow + 1) * blocksInRow)
     var numbers: [Float] = []
     numbers.reserveCapacity(codes.count)
     var element = range.lowerBound
@@ -89,15 +90,4 @@ private let values: [Float] = (0...UInt8.max).map { code in
 /// How many blocks an axis has.
 private func blockCount(_ extent: Int, _ size: Int) -> Int {
   extent / size + (extent.isMultiple(of: size) ? 0 : 1)
-}
-
-extension Tensor {
-  /// The numbers of a range of elements.
-  fileprivate func singles(of elements: Range<Int>) throws(CheckpointError) -> [Float] {
-    let bytes = try bytes(of: elements)
-    var values = [Float](repeating: 0, count: elements.count)
-    var span = values.mutableSpan
-    dtype.widen(unsafe bytes.span.bytes, into: &span)
-    return values
-  }
 }

@@ -94,7 +94,7 @@ struct ConversionReport {
         "verified: each weight is the source's, or what quantising it to"
           + " \(types.map(\.name).joined(separator: " and ")) gives"
       ]
-    case .different, nil: []
+    case .coded, .different, nil: []
     }
   }
 
@@ -354,7 +354,7 @@ extension PairReport.Verdict {
     switch self {
     case .identical: "identical"
     case .cast: "cast"
-    case .quantized: "quantised"
+    case .quantized, .coded: "quantised"
     case .different: "different"
     }
   }

@@ -77,7 +77,7 @@ extension PairReport {
   private var outputCases: [JUnitReport.Case] {
     let isCast =
       switch verdict {
-      case .cast, .quantized: true
+      case .cast, .quantized, .coded: true
       case .identical, .different: false
       }
     return outputs.map { output in
@@ -102,7 +102,7 @@ extension WeightRelation {
   /// Whether B's weight is what A's should be in B.
   var isExact: Bool {
     switch self {
-    case .identical, .cast, .quantized: true
+    case .identical, .cast, .quantized, .coded: true
     default: false
     }
   }

@@ -274,7 +274,7 @@ extension PairReport.Verdict {
     switch self {
     case .identical: "identical"
     case .cast: "cast"
-    case .quantized: "quantised"
+    case .quantized, .coded: "quantised"
     case .different: "different"
     }
   }
@@ -285,6 +285,7 @@ extension PairReport.Verdict {
     case .cast(let type): "B is A cast to \(type)"
     case .quantized(let types):
       "B is A quantised to \(types.map(\.name).formatted(with: "and"))"
+    case .coded(let codecs): "B is A quantised by \(codecs.formatted(with: "and"))"
     case .different(let place): "different: \(place)"
     }
   }

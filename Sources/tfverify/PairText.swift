@@ -43,7 +43,7 @@ struct PairText {
       switch weight.relation {
       case .identical: counts.identical += 1
       case .cast: counts.cast += 1
-      case .quantized: counts.quantized += 1
+      case .quantized, .coded: counts.quantized += 1
       default: counts.other += 1
       }
     }
@@ -70,10 +70,15 @@ struct PairText {
   private var blockLines: [String] {
     let weights = report.weights.filter { $0.relation.quantizationError != nil }
     if limit == nil { return weights.filter(\.relation.isExact).map { blockLine($0) } }
-    var types: [DType] = []
-    var worst: [DType: (count: Int, weight: PairReport.Weight)] = [:]
+    var types: [String] = []
+    var worst: [String: (count: Int, weight: PairReport.Weight)] = [:]
     for weight in weights {
-      guard case .quantized(_, let type, let error) = weight.relation else { continue }
+      let (type, error): (String, Double)
+      switch weight.relation {
+      case .quantized(_, let dtype, let own): (type, error) = (dtype.name, own)
+      case .coded(_, let codec, let own): (type, error) = (codec, own)
+      default: continue
+      }
       guard let (count, other) = worst[type] else {
         types.append(type)
         worst[type] = (1, weight)

@@ -13,6 +13,9 @@ public struct PairReport: Sendable {
     case cast(DType)
     /// Every weight is A's, or A's cast, and some are A's quantised to blocks of these types; nothing else differs.
     case quantized([DType])
+    /// Every weight is A's, or A's cast, and some are the nearest codes to A's numbers under their own scales, by the names of
+    /// their codecs; nothing else differs.
+    case coded([String])
     /// Anything else; the text says where they part.
     case different(String)
   }
@@ -244,18 +247,24 @@ enum RoundedWeights: Equatable {
   case cast(DType)
   /// Some were quantised, to these types, and the others perhaps cast.
   case quantized([DType])
+  /// Some are codes with scales beside them, of these codecs, and the others perhaps cast.
+  case coded([String])
 
   init?(_ weights: [PairReport.Weight]) {
     var (casts, blocks): ([(from: DType, to: DType)], [DType]) = ([], [])
+    var codecs: [String] = []
     for weight in weights {
       switch weight.relation {
       case .identical: continue
       case .cast(let from, let to): casts.append((from, to))
       case .quantized(_, let type, _): if !blocks.contains(type) { blocks.append(type) }
+      case .coded(_, let codec, _): if !codecs.contains(codec) { codecs.append(codec) }
       default: return nil
       }
     }
-    if !blocks.isEmpty {
+    if !codecs.isEmpty, blocks.isEmpty {
+      self = .coded(codecs)
+    } else if !blocks.isEmpty {
       self = .quantized(blocks)
     } else if let type = castType(of: casts) {
       self = .cast(type)
@@ -302,6 +311,7 @@ func verdict(
   switch change {
   case .cast(let type): return .cast(type)
   case .quantized(let types): return .quantized(types)
+  case .coded(let codecs): return .coded(codecs)
   case nil: break
   }
   let types = Set(weights.compactMap(\.relation.castType)).map(\.description).sorted()
@@ -314,7 +324,7 @@ extension WeightRelation {
   /// Whether B's weight is A's, or A's rounded.
   fileprivate var isRounding: Bool {
     switch self {
-    case .identical, .cast, .quantized: true
+    case .identical, .cast, .quantized, .coded: true
     default: false
     }
   }

@@ -4,7 +4,7 @@ import Kernels
 import Models
 public import TensorCore
 
-/// What the weights of B are to A's that B stores in blocks.
+/// What the weights of B are to A's that B stores in blocks, or as codes with scales beside them.
 ///
 /// Codes are compared where they are stored: A's weights are laid out as B's dialect stores them, so that rows in another
 /// order, and experts in a tensor together, are blocks of the same numbers.
@@ -18,11 +18,20 @@ struct QuantizedWeights {
     for coded in b.plain.coded where coded.stored.count == 1 && coded.stored[0].dtype.isBlock {
       stored[coded.stored[0].name] = coded.stored[0]
     }
-    if stored.isEmpty { return }
+    var codes: [TensorName: CodedTensor] = [:]
+    for coded in b.plain.coded where coded.hasProof { codes[coded.tensor.name] = coded }
+    if stored.isEmpty, codes.isEmpty { return }
     // A model that B's dialect cannot store is not what B was made of.
     let form = try? a.translated(
       to: b.graph.dialect.fullName, in: b.checkpoint.format.name, allowsLoss: true)
     for translated in form ?? [] {
+      if let coded = codes[translated.tensor.name], translated.tensor.dtype.isComputable,
+        translated.tensor.shape == coded.tensor.shape,
+        let relation = try relation(ofCodes: coded, to: translated.tensor)
+      {
+        for part in translated.parts { relations[part.path] = relation }
+        continue
+      }
       guard let blocks = stored[translated.tensor.name], translated.tensor.dtype.isComputable,
         translated.tensor.shape == blocks.shape
       else { continue }
@@ -34,6 +43,24 @@ struct QuantizedWeights {
 
 /// Elements that are compared at once: whole blocks of all types.
 private let elementsPerPiece = 1 << 16
+
+/// What codes are to the numbers of A; `nil` if they stand for just these, or these rounded.
+///
+/// - Throws: `CheckpointError` when bytes cannot be read.
+private func relation(
+  ofCodes coded: CodedTensor, to original: Tensor
+) throws(CheckpointError) -> WeightRelation? {
+  guard case .different = try relation(of: coded.tensor, to: original) else { return nil }
+  let numbers = coded.inOrderOfCodes(original)
+  let finding = try coded.finding(of: numbers)
+  guard let first = finding.firstWrong else {
+    return .coded(from: original.dtype, by: coded.codec, error: finding.relativeError)
+  }
+  return .miscoded(
+    Miscoded(
+      codec: coded.codec, tensor: coded.stored[0].name, count: finding.wrong, first: first,
+      error: finding.relativeError, cause: try coded.cause(of: numbers, in: finding)))
+}
 
 /// What blocks are to the numbers of A.
 ///
@@ -59,6 +86,28 @@ private func relation(
     .init(
       dtype: blocks.dtype, proof: proof, tensor: blocks.name, count: finding.wrong, first: first,
       error: error))
+}
+
+/// Codes that are not the nearest ones to the numbers of A.
+public struct Miscoded: Equatable, Sendable {
+  /// The codec.
+  public let codec: String
+  /// The tensor that stores the codes.
+  public let tensor: TensorName
+  /// How many codes are others, and the first element that is, in the order of the codes.
+  public let count: Int
+  public let first: Int
+  /// The root of the mean square of the differences, relative to that of A's numbers.
+  public let error: Double
+  /// The one mistake that explains all of them, if one does.
+  public let cause: CodeCause?
+
+  /// The fault in words.
+  var text: String {
+    let fault =
+      "\(count) codes of \(codec) are not the nearest ones to A's numbers, the first is code \(first) of \(tensor)"
+    return cause.map { "\(fault): \($0.text)" } ?? fault
+  }
 }
 
 /// Blocks that are not what the numbers of A would become.

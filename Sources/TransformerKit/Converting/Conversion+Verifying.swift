@@ -69,7 +69,7 @@ extension Conversion {
       type == target.dtype || target.dtype?.isBlock == true
         || type == castType(of: casts.map { ($0.from, $0.to) })
     case .quantized(let types): types == [target.dtype].compactMap(\.self)
-    case .different: false
+    case .coded, .different: false
     }
   }
 

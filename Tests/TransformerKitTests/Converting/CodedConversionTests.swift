@@ -65,6 +65,64 @@ import TransformerKit
     #expect(report.verdict == .identical && report.configDifferences.isEmpty)
   }
 
+  /// One of each maker's forms, what is transposed and what is not.
+  static let quantised = [
+    "gptq/symmetric", "gptq/act_order", "gptq/asymmetric", "gptq/two_bits", "gptq/three_bits",
+    "gptq/eight_bits", "awq/gemm", "awq/gemv", "compressed_tensors/four_bits",
+    "compressed_tensors/three_bits", "compressed_tensors/five_bits", "compressed_tensors/bytes",
+    "compressed_tensors/fp8_groups", "compressed_tensors/fp8_blocks", "bitsandbytes/nf4",
+    "bitsandbytes/fp4", "bitsandbytes/eight_bits", "nvfp4/compressed_tensors", "nvfp4/mxfp4",
+    "nvfp4/modelopt",
+  ]
+
+  @Test(arguments: quantised)
+  func `a quantised model computes what its maker's numbers do, and goes on as it is or plain`(
+    _ name: String
+  ) throws {
+    let model = try Model(fixture("codecs/\(name)"))
+    #expect(try model.check(golden("codecs/\(name)")).isVerified)
+    #expect(model.unknownKeys.isEmpty && !model.plain.coded.isEmpty)
+    #expect(try check(fixture("codecs/\(name)")).faults.isEmpty)
+    let scratch = ScratchFolder()
+    for dequantizes in [false, true] {
+      let path = scratch.path.appending(dequantizes ? "plain" : "coded")
+      let target = Conversion.Target(
+        path, isFolder: true, dialect: "huggingface", dequantizes: dequantizes)
+      try Conversion(model.checkpoint, to: target).run()
+      let written = try Model(path)
+      #expect(written.plain.coded.count == (dequantizes ? 0 : model.plain.coded.count))
+      #expect((written.checkpoint.config?.value["quantization_config"] == nil) == dequantizes)
+      #expect(try compare(model, written, precision: Float.self).verdict == .identical)
+      if dequantizes { continue }
+      for tensor in model.checkpoint.tensors.tensors {
+        let other = try #require(written.checkpoint.tensors[tensor.name])
+        #expect(other.dtype == tensor.dtype && other.shape == tensor.shape)
+        #expect(try SHA256.digest(of: other) == SHA256.digest(of: tensor))
+      }
+    }
+  }
+
+  @Test func `a part that is missing or misshapen is a fault of the file, with its name`() throws {
+    let source = try Checkpoint.open(fixture("codecs/gptq/symmetric"))
+    let config = try #require(source.config?.value)
+    let scratch = ScratchFolder()
+    let part = "model.layers.1.mlp.up_proj.qzeros"
+    for (number, isMissing) in [true, false].enumerated() {
+      let tensors = source.tensors.tensors.compactMap { tensor -> Tensor? in
+        guard tensor.name.text == part else { return tensor }
+        if isMissing { return nil }
+        return Tensor(tensor.name, .i32, [1, 1], bytes: [0, 0, 0, 0])
+      }
+      let path = scratch.path.appending("\(number).safetensors")
+      try CheckpointWriter(destination: path, format: .safetensors)
+        .write(tensors: tensors, config: Array(config.text().utf8))
+      let faults = try check(path).faults
+      #expect(faults.count == 1)
+      let named = faults.first?.tensor?.text ?? ""
+      #expect(named == part.replacing("qzeros", with: isMissing ? "qweight" : "qzeros"))
+    }
+  }
+
   @Test func `scales are not cast beside their codes`() throws {
     let folder = ScratchFolder()
     for dialect in [nil, "huggingface"] {

@@ -30,6 +30,8 @@ public struct CheckReport: Sendable {
   public internal(set) var notes: [Finding] = []
   /// The model that the checkpoint was held against: architecture, head and dialect.
   public internal(set) var model: String?
+  /// Weights that are decoded, and no tensors of the checkpoint: their type is that of their codec.
+  var decoded: Set<TensorName> = []
   /// Files with weights that lie beside the checkpoint, and are no part of it.
   public internal(set) var beside: [Surroundings.Item] = []
   /// How many tensors were read.

@@ -1,3 +1,4 @@
+import Codecs
 import Containers
 import Kernels
 import Models
@@ -156,6 +157,8 @@ extension CheckReport {
     do throws(CheckpointError) {
       let known = try Model(checkpoint, options: options)
       let graph = known.graph
+      let table = checkpoint.tensors
+      decoded = Set(known.plain.coded.map(\.tensor.name).filter { table[$0] == nil })
       model =
         "\(type(of: graph.architecture).name), \(graph.architecture.head), \(graph.dialect.fullName)"
         + (graph.sentenceStack.map { ", sentence embeddings of \($0.outputs) numbers" } ?? "")
@@ -178,8 +181,8 @@ extension CheckReport {
       case .failed where error.problem.isMissing:
         note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .refused:
-        let details = error.details.isEmpty ? [error.problem.text] : error.details
-        for detail in details { add(.weights, nil, detail) }
+        if error.details.isEmpty { add(.weights, error.tensor, error.problem.text) }
+        for detail in error.details { add(.weights, nil, detail) }
         take(adviceOf: error, on: .weights)
       case .unsupported: note(.weights, nil, "not held against a model: \(error.problem.text)")
       case .failed:

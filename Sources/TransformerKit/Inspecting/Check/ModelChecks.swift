@@ -33,7 +33,9 @@ extension CheckReport {
   /// The same weight of several layers in different types; and whether there are several types.
   mutating func checkTypes(_ tensors: [Tensor], _ graph: WeightGraph?) {
     let buffers = Set(graph?.dropped.map(\.name) ?? [])
-    let weights = tensors.filter { $0.dtype.isFloatingPoint && !buffers.contains($0.name) }
+    let weights = tensors.filter {
+      $0.dtype.isFloatingPoint && !buffers.contains($0.name) && !decoded.contains($0.name)
+    }
     let layers = Dictionary(grouping: weights) { withoutLayers($0.name.text) }
     var odd: Set<TensorName> = []
     for (_, group) in layers where Set(group.map(\.dtype)).count > 1 {

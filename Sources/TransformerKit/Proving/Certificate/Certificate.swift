@@ -141,7 +141,7 @@ extension Certificate.Verdict {
     case .identical: self = .identical
     case .cast(let type): self = .cast(type)
     case .quantized(let types): self = .quantized(types)
-    case .different: return nil
+    case .coded, .different: return nil
     }
   }
 

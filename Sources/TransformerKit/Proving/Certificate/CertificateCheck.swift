@@ -85,6 +85,7 @@ extension Certificate.Decoded {
     let text: String
     switch found {
     case .identical, .cast, .quantized: text = Certificate.Verdict(found)?.text ?? ""
+    case .coded(let codecs): text = "B is A quantised by \(codecs.joined(separator: ", "))"
     case .different(let place): text = "different: \(place)"
     }
     return [

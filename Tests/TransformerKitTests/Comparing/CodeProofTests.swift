@@ -1,0 +1,165 @@
+import Codecs
+import Containers
+import SystemPackage
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// Codes with scales beside them are known as the nearest ones to what they were made of; and if not, why.
+@Suite struct CodeProofTests {
+  static let names = [
+    "gptq/symmetric", "gptq/act_order", "gptq/asymmetric", "gptq/two_bits", "gptq/three_bits",
+    "gptq/eight_bits", "awq/gemm", "awq/gemv", "compressed_tensors/four_bits",
+    "compressed_tensors/three_bits", "compressed_tensors/five_bits", "compressed_tensors/bytes",
+    "bitsandbytes/nf4", "bitsandbytes/fp4", "bitsandbytes/eight_bits", "nvfp4/compressed_tensors",
+    "nvfp4/mxfp4", "nvfp4/modelopt",
+  ]
+
+  private func source(_ name: String) throws -> Model { try Model(fixture("codecs/\(name)")) }
+
+  private func model(_ tensors: [Tensor], _ config: JSONValue) throws -> Model {
+    let folder = ScratchFolder()
+    let path = folder.path.appending("model.safetensors")
+    try CheckpointWriter(destination: path, format: .safetensors)
+      .write(tensors: tensors, config: Array(config.text().utf8))
+    return try withExtendedLifetime(folder) { try Model(path) }
+  }
+
+  /// Numbers that are near those of a quantised model, and not the same.
+  private func original(of source: Model) throws -> Model {
+    let coded = Set(source.plain.coded.map(\.tensor.name))
+    let tensors = try source.plain.tensors.tensors.map { tensor in
+      guard coded.contains(tensor.name) else { return tensor }
+      var numbers = [Float](repeating: 0, count: tensor.elementCount)
+      var span = numbers.mutableSpan
+      let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+      tensor.dtype.widen(unsafe bytes.span.bytes, into: &span)
+      let largest = numbers.map { abs($0) }.max() ?? 0
+      let moved = numbers.indices.map { numbers[$0] + ($0 % 3 == 0 ? -1 : 1) * largest * 0x1p-10 }
+      return Tensor(tensor.name, tensor.shape, values: moved)
+    }
+    let config = try #require(source.checkpoint.config?.value.members)
+    return try model(tensors, .object(config.filter { $0.key != "quantization_config" }))
+  }
+
+  @Test(arguments: names)
+  func `codes that are the nearest ones are proven`(_ name: String) throws {
+    let source = try source(name)
+    let report = try compare(original(of: source), source, precision: Float.self)
+    let codecs = source.plain.codecs.map(\.name)
+    #expect(report.verdict == .coded(codecs))
+    let errors = report.weights.compactMap(\.relation.quantizationError)
+    #expect(errors.count == source.plain.coded.count && errors.allSatisfy { $0 > 0 && $0 < 0.1 })
+  }
+
+  /// Beside each folder is one matrix as it was before its maker quantised it.
+  @Test(arguments: names)
+  func `codes that their maker chose are proven`(_ name: String) throws {
+    let source = try source(name)
+    let number = try #require(
+      Checkpoint.open(fixture("codecs/\(name).safetensors")).tensors.tensors.first)
+    let tensors = source.plain.tensors.tensors.map { $0.name == number.name ? number : $0 }
+    let config = try #require(source.checkpoint.config?.value.members)
+    let original = try model(
+      tensors, .object(config.filter { $0.key != "quantization_config" }))
+    let report = try compare(original, source, precision: Float.self)
+    #expect(report.verdict == .coded(source.plain.codecs.map(\.name)))
+    #expect(report.weights.count { $0.relation.quantizationError != nil } == 1)
+  }
+
+  /// What becomes of the weights of a quantised model with a fault in its file.
+  private func faults(
+    _ name: String, _ change: (Tensor, inout [UInt8]) -> Void = { _, _ in },
+    config: (JSONValue) -> JSONValue = { $0 }
+  ) throws -> [Miscoded] {
+    let source = try source(name)
+    let tensors = try source.checkpoint.tensors.tensors.map { tensor in
+      var bytes = try tensor.bytes.read(0..<tensor.byteCount)
+      change(tensor, &bytes)
+      return Tensor(tensor.name, tensor.dtype, tensor.shape, bytes: bytes)
+    }
+    let said = try #require(source.checkpoint.config?.value)
+    let report = try compare(
+      original(of: source), model(tensors, config(said)), precision: Float.self)
+    return report.weights.compactMap {
+      if case .miscoded(let fault) = $0.relation { fault } else { nil }
+    }
+  }
+
+  @Test(arguments: [
+    ("gptq/symmetric", "qweight"), ("awq/gemm", "qweight"),
+    ("compressed_tensors/bytes", "weight"), ("bitsandbytes/nf4", "weight"),
+    ("nvfp4/compressed_tensors", "weight_packed"), ("nvfp4/modelopt", "weight"),
+  ])
+  func `one code that is another is found`(_ name: String, _ part: String) throws {
+    let changed = TensorName("model.layers.0.mlp.up_proj.\(part)")
+    // The upper code of a byte; of two bytes the second bit, so that it is not the nearest one any more.
+    let found = try faults(name) { tensor, bytes in
+      if tensor.name == changed { bytes[100] ^= 0x20 }
+    }
+    #expect(found.count == 1 && found.first?.count == 1)
+    #expect(found.first?.tensor == changed && found.first?.cause == nil)
+  }
+
+  @Test func `what explains all wrong codes is said`() throws {
+    let version = try faults(
+      "gptq/symmetric",
+      config: { config in
+        .object(
+          (config.members ?? []).map { member in
+            guard member.key == "quantization_config" else { return member }
+            let settings = (member.value.members ?? []).map {
+              $0.key == "checkpoint_format" ? JSONValue.Member($0.key, "gptq_v2") : $0
+            }
+            return JSONValue.Member(member.key, .object(settings))
+          })
+      })
+    #expect(version.count == 13 && version.allSatisfy { $0.cause == .zeroPoints(-1) })
+
+    for (name, part) in [
+      ("bitsandbytes/nf4", "proj.weight"), ("nvfp4/compressed_tensors", "weight_packed"),
+      ("awq/gemm", "qweight"), ("gptq/asymmetric", "qweight"),
+    ] {
+      let halves = try faults(name) { tensor, bytes in
+        if tensor.name.text.hasSuffix(part), tensor.dtype != .f16 {
+          bytes = bytes.map { $0 << 4 | $0 >> 4 }
+        }
+      }
+      let causes = halves.map(\.cause)
+      // AutoAWQ's neighbours in a byte are two columns apart.
+      #expect(halves.count >= 6 && causes.allSatisfy { $0 == (name == "awq/gemm" ? nil : .order) })
+    }
+    let lanes = try faults("awq/gemm") { tensor, bytes in
+      guard tensor.name.text.hasSuffix("qweight") else { return }
+      for word in stride(from: 0, to: bytes.count, by: 4) {
+        let codes = (0..<8).map { bytes[word + $0 / 2] >> UInt8(4 * ($0 % 2)) & 15 }
+        // In plain order.
+        let plain = [0, 4, 1, 5, 2, 6, 3, 7].map { codes[$0] }
+        for byte in 0..<4 { bytes[word + byte] = plain[2 * byte] | plain[2 * byte + 1] << 4 }
+      }
+    }
+    #expect(lanes.count == 13 && lanes.allSatisfy { $0.cause == .order })
+
+    let inverse = try faults("compressed_tensors/bytes") { tensor, bytes in
+      guard tensor.name.text.hasSuffix("weight_scale") else { return }
+      for place in stride(from: 0, to: bytes.count, by: 4) {
+        let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) }
+        bytes.replaceSubrange(
+          place..<place + 4, with: littleEndian((1 / Float(bitPattern: bits)).bitPattern))
+      }
+    }
+    #expect(inverse.count == 6 && inverse.allSatisfy { $0.cause == .inverseScales })
+
+    let global = try faults("nvfp4/compressed_tensors") { tensor, bytes in
+      if tensor.name.text.hasSuffix("global_scale") { bytes[3] ^= 1 }
+    }
+    #expect(global.count == 13)
+    for fault in global {
+      guard case .factor = fault.cause else {
+        Issue.record("\(fault)")
+        continue
+      }
+    }
+  }
+}
