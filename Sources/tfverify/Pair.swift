@@ -22,6 +22,9 @@ struct Pair: Verb {
         B is A quantised to TYPES
                              some weights of B are in blocks (GGUF), and each code is the nearest one \
       to A's number under its block's own scales; Q4_0 to Q8_0: the blocks that quantising A gives
+        B is A quantised by CODECS
+                             the same of codes with scales beside them: gptq, awq, compressed-tensors, \
+      bitsandbytes, nvfp4
         different            anything else (exit code 1)
 
       Of weights in blocks the error is reported, and how the distributions of the next token differ: the \
@@ -41,7 +44,7 @@ struct Pair: Verb {
       changes, and nothing elsewhere), the verdict is "B is A with the adapters merged, to rounding".
 
       A certificate says what was compared and proven, for `tfverify check`; it is written for every \
-      verdict but "different". Of many weights that differ by no known mistake the ten with the \
+      verdict but "different", and "quantised by" a codec. Of many weights that differ by no known mistake the ten with the \
       largest |b - a| are listed; -v lists all.
       """)
 
@@ -109,7 +112,11 @@ struct Pair: Verb {
         certificate: text.map { _ in file?.path } ?? nil,
         codecs: [CodecUse]("A", first) + [CodecUse]("B", second), proof)
       if file != nil && text == nil {
-        standardError("no certificate: the models are different")
+        let isDifferent = if case .different = report.verdict { true } else { false }
+        standardError(
+          isDifferent
+            ? "no certificate: the models are different"
+            : "no certificate: there is none of weights that are quantised by a codec")
       }
       if let proof, proof.holdsToRounding { return (.success, [proof.testCase]) }
       if case .different = report.verdict { return (.negative, report.testCases) }
