@@ -24,7 +24,8 @@ extension EncoderDecoder {
   }
 
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
-    form.stages(of: .encoder) + form.stages(of: .decoder) + form.headStages()
+    form.stages(of: .encoder) + (form.head.task.hasDecoder ? form.stages(of: .decoder) : [])
+      + form.headStages()
   }
 
   public var inputs: [InputSlot] {
@@ -32,6 +33,14 @@ extension EncoderDecoder {
     // The states of a text that is classified are taken where `input_ids` has its end tokens.
     let length: InputSlot.Axis =
       form.head.task == .sequenceClassification ? .length : .decoderLength
+    if let sound = form.sound {
+      let input = form.soundInput(sound)
+      guard form.head.task.hasDecoder else { return [input] }
+      return [
+        input, decoderIDs([.batch, .decoderLength]),
+        .mask(Stack.decoder.mask, over: .decoderLength),
+      ]
+    }
     return [
       .ids(Stack.encoder.ids, below: form.words.count(of: .encoder), longest: longest),
       .mask(Stack.encoder.mask), decoderIDs([.batch, length]),
@@ -71,12 +80,14 @@ extension EncoderDecoder {
     return GenerationRules(
       ids: Stack.decoder.ids, mask: Stack.decoder.mask, endTokens: form.head.endTokens,
       padToken: form.head.padToken, longest: form.decoder.positions.longest,
-      limits: form.head.limits)
+      limits: form.head.limits, opensBySettings: form.head.opensBySettings)
   }
 
   public func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {
     guard generation != nil else { return try prepare(inputs) }
-    return try prepare(inputs.prompting(with: form.head.startToken))
+    let start = form.head.startToken
+    if form.head.opensBySettings, inputs[Stack.decoder.ids] != nil { return try prepare(inputs) }
+    return try prepare(inputs.prompting(with: start))
   }
 }
 
@@ -93,8 +104,9 @@ extension EncoderDecoderForm {
     let isLast = index == form.blocks.count
     if isLast && form.norm != nil && !isNormalised { return [] }
     let hidden = StageOutput.hidden(
-      index, from: stack.state, named: stack.rawValue + "_hidden_states")
-    guard isLast else { return [hidden] }
+      index, from: stack.state,
+      named: head.task.hasDecoder ? stack.rawValue + "_hidden_states" : "hidden_states")
+    guard isLast, head.task.hasDecoder else { return [hidden] }
     if stack == .encoder {
       return [hidden, .final("encoder_last_hidden_state", from: stack.state)]
     }
@@ -105,8 +117,18 @@ extension EncoderDecoderForm {
   private func embeddings<Scalar: ComputeScalar>(_ stack: Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).embeddings", outputs: outputs(0, stack), runsOnce: stack == .encoder,
-      work: stack.work()
+      work: work(
+        of: stack, perPosition: stack == .encoder ? SoundForm.framesPerPosition : 1)
     ) { scope throws(CheckpointError) in
+      if stack == .encoder, let sound {
+        let embedding: SoundEmbedding<Scalar> = try soundEmbedding(sound, scope)
+        let sum = try summing(0, stack, scope)
+        return { states throws(CheckpointError) in
+          states[stack.state] = embedding(
+            states.inputs.numbers(SoundForm.input, as: Scalar.self))
+          sum?(&states)
+        }
+      }
       let embedding: StackEmbedding<Scalar> = try embedding(stack, scope)
       return { states throws(CheckpointError) in
         states[stack.state] = try embedding(
@@ -118,14 +140,18 @@ extension EncoderDecoderForm {
   private func block<Scalar: ComputeScalar>(_ layer: Int, _ stack: Stack) -> Stage<Scalar> {
     Stage(
       "\(stack.rawValue).blocks.\(layer)", outputs: outputs(layer + 1, stack),
-      runsOnce: stack == .encoder, work: stack.work(seesEncoder: true)
+      runsOnce: stack == .encoder, work: work(of: stack, seesEncoder: true)
     ) { scope throws(CheckpointError) in
       let block = try form(of: stack).blocks[layer].load(
         scope.module(stack.rawValue, .sequence).module("blocks", .sequence)
           .module("\(layer)", .block),
         width: width)
+      let isLast = layer == form(of: stack).blocks.count - 1
+      let sum =
+        isLast && form(of: stack).norm != nil ? nil : try summing(layer + 1, stack, scope)
       return { states throws(CheckpointError) in
         states[stack.state] = try block(states[stack.state], &states)
+        sum?(&states)
       }
     }
   }
@@ -137,11 +163,13 @@ extension EncoderDecoderForm {
     return [
       Stage(
         "\(stack.rawValue).norm", outputs: outputs(form.blocks.count, stack, isNormalised: true),
-        runsOnce: stack == .encoder, work: stack.work()
+        runsOnce: stack == .encoder, work: work(of: stack)
       ) { scope throws(CheckpointError) in
         let norm = try Norm(scope.module(stack.rawValue, .sequence), "norm", norm, width: width)
+        let sum = try summing(form.blocks.count, stack, scope)
         return { states throws(CheckpointError) in
           states[stack.state] = norm(states[stack.state])
+          sum?(&states)
         }
       }
     ]

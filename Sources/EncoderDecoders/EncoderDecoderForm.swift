@@ -1,6 +1,7 @@
 public import Models
 
-/// A Transformer of an encoder and a decoder that looks at what the encoder made of a text, described: what it is
+/// A Transformer of an encoder and a decoder that looks at what the encoder made of a text, or of a
+/// sound, described: what it is
 /// made of, and in which order. `EncoderDecoder` makes the forward pass of it.
 ///
 /// Vaswani et al., arXiv 1706.03762, §3. A family reads its config into one of these. Blocks are those of decoders
@@ -17,17 +18,20 @@ public struct EncoderDecoderForm: Sendable, Equatable {
   public var decoder: StackForm
   /// What stands on them.
   public var head: EncoderDecoderHeadForm
+  /// What the encoder reads in place of words; `nil` if it reads words.
+  public var sound: SoundForm?
 
   /// Describes an encoder with a decoder.
   public init(
     words: WordTables, width: Int, encoder: StackForm, decoder: StackForm,
-    head: EncoderDecoderHeadForm
+    head: EncoderDecoderHeadForm, sound: SoundForm? = nil
   ) {
     self.words = words
     self.width = width
     self.encoder = encoder
     self.decoder = decoder
     self.head = head
+    self.sound = sound
   }
 
   /// The description of one of the stacks.

@@ -8,6 +8,11 @@ public enum EncoderDecoderHead: Sendable, CaseIterable {
   case conditionalGeneration
   case sequenceClassification
   case questionAnswering
+  /// Of the encoder alone, which reads sounds.
+  case soundClassification
+
+  /// Whether there is a decoder below it.
+  var hasDecoder: Bool { self != .soundClassification }
 
   /// The classes of an architecture as Hugging Face usually names them: `…Model`, `…ForConditionalGeneration`, …
   ///
@@ -26,6 +31,7 @@ public enum EncoderDecoderHead: Sendable, CaseIterable {
     case .conditionalGeneration: "ForConditionalGeneration"
     case .sequenceClassification: "ForSequenceClassification"
     case .questionAnswering: "ForQuestionAnswering"
+    case .soundClassification: "ForAudioClassification"
     }
   }
 
@@ -62,6 +68,11 @@ public struct EncoderDecoderHeadForm: Sendable, Equatable {
   public var shift: Shift?
   /// What a continued text must have, and what it must not.
   public var limits: TokenLimits
+  /// Whether a text that is written begins with tokens that settings of generation say, of its language for example, and
+  /// one that is given begins as it is.
+  var opensBySettings = false
+  /// What classifies sounds.
+  var sound = SoundClassification()
 }
 
 /// The ids of the text that is read as those that a decoder reads: one place to the right, behind something.
@@ -122,6 +133,7 @@ extension EncoderDecoderForm {
           of: state, width: width, labels: head.labels, endTokens: EndTokens(head.endTokens))
       ]
     case .questionAnswering: [.questionAnswering(of: state, width: width)]
+    case .soundClassification: soundClassification()
     }
   }
 }

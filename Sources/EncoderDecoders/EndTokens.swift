@@ -76,7 +76,8 @@ extension ModelInputs {
         .malformed("the config has no decoder_start_token_id to begin a text with"))
     }
     var inputs = self
-    if let batch = self[Stack.encoder.ids]?.shape.first, self[Stack.decoder.ids] == nil {
+    let source = self[Stack.encoder.ids]?.shape ?? numbers[SoundForm.input]?.shape
+    if let batch = source?.first, self[Stack.decoder.ids] == nil {
       inputs[Stack.decoder.ids] = NDArray(shape: [batch, 1], repeating: start)
     }
     return inputs.starting(with: start)

@@ -56,6 +56,7 @@ extension Family {
     .swin,
     .t5,
     .vit,
+    .whisper,
     .xglm,
     .xlnet,
   ]

@@ -91,6 +91,8 @@ struct MutationScore {
     "t5/longt5", "t5/longt5_global",
     "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus",
     "bart/m2m100",
+    "whisper/base", "whisper/generation", "whisper/classification",
+    "whisper/classification_weighted", "whisper/openai",
     "bert/cross_attention", "gpt2/cross_attention", "encoderdecoderpair/bert_bert",
     "encoderdecoderpair/bert_gpt2", "encoderdecoderpair/roberta_roberta",
   ]

@@ -31,7 +31,10 @@ def original_folder(variable, project):
 def write_original(folder, inputs, outputs, **facts):
     """The golden of the original code."""
     assert all(array.dtype == np.float64 for array in outputs.values())
-    arrays = {f"inputs/{name}": np.asarray(array, np.int64) for name, array in inputs.items()}
+    arrays = {
+        f"inputs/{name}": np.asarray(array, np.float64 if array.dtype.kind == "f" else np.int64)
+        for name, array in inputs.items()
+    }
     arrays |= {f"outputs/{name}": array for name, array in outputs.items()}
     text = json.dumps({"precision": "exact-f64"} | facts)
     arrays["__golden__"] = np.frombuffer(text.encode(), dtype=np.uint8)

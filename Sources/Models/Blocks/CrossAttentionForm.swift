@@ -13,6 +13,8 @@ public struct CrossAttentionForm: Sendable, Equatable {
   public var source: String
   /// The input that says what of the other text is no padding.
   public var mask: String
+  /// Whether keys have a bias, as queries and values have.
+  public var hasKeyBias = true
   /// What files may hold of the layer that is no weight.
   public var buffers = AttentionBuffers()
 
@@ -47,7 +49,8 @@ public struct CrossAttentionForm: Sendable, Equatable {
     buffers.declare(in: scope, window: nil)
     return CrossAttention(
       form: self, norm: norm,
-      attention: try Attention(scope, width: width, shape: shape, scale: scale))
+      attention: try Attention(
+        scope, width: width, shape: shape, scale: scale, keyBias: hasKeyBias ? nil : false))
   }
 }
 

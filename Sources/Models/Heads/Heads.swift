@@ -124,3 +124,16 @@ extension String {
       : nil
   }
 }
+
+/// The mean of the vectors of all positions: `[batch, positions, width]` to `[batch, width]`.
+package func meanOfPositions<Scalar: ComputeScalar>(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
+  let (batch, count, width) = (x.shape[0], x.shape[1], x.shape[2])
+  var sums = [Scalar](repeating: 0, count: batch * width)
+  for picture in 0..<batch {
+    for position in 0..<count {
+      let start = (picture * count + position) * width
+      for column in 0..<width { sums[picture * width + column] += x.elements[start + column] }
+    }
+  }
+  return NDArray(shape: [batch, width], elements: sums.map { $0 / Scalar(count) })
+}

@@ -26,13 +26,17 @@ public struct GenerationRules: Sendable {
   public let dependsOnLength: Bool
   /// What is forced and forbidden.
   public private(set) var limits: TokenLimits
+  /// Whether a text that is not given begins, behind its first token, with those that settings of generation say: of its
+  /// language and of what is done, where sounds become texts.
+  public let opensBySettings: Bool
 
   /// Rules.
   package init(
     ids: String, mask: String, positions: String = "position_ids",
     types: String = "token_type_ids", scores: String = "logits", endTokens: [Int], padToken: Int?,
     longest: Int? = nil,
-    renewedBeyond: Int? = nil, dependsOnLength: Bool = false, limits: TokenLimits = TokenLimits()
+    renewedBeyond: Int? = nil, dependsOnLength: Bool = false,
+    limits: TokenLimits = TokenLimits(), opensBySettings: Bool = false
   ) {
     (self.ids, self.mask) = (ids, mask)
     (self.positions, self.types, self.scores) = (positions, types, scores)
@@ -40,6 +44,7 @@ public struct GenerationRules: Sendable {
     self.renewedBeyond = renewedBeyond
     self.dependsOnLength = dependsOnLength
     self.limits = limits
+    self.opensBySettings = opensBySettings
   }
 
   /// The same rules with other tokens and limits.

@@ -23,6 +23,8 @@ public struct TokenLimits: Sendable, Equatable {
   public var suppressed: [Int] = []
   /// Tokens that are not the first one added; where that is forced, not the second.
   public var suppressedFirst: [Int] = []
+  /// The tokens that say times, where a text has times.
+  public var times: TimeTokens?
 
   /// Limits; nothing given means none.
   public init(first: Int? = nil, last: [Int] = [], forbidden: [[Int]] = []) {
@@ -69,7 +71,8 @@ public struct TokenLimits: Sendable, Equatable {
     forbid(suppressed)
     let isForced = first != nil && text.count - added == 1
     if added == (isForced ? 1 : 0) { forbid(suppressedFirst) }
-    return scores
+    return times?.applied(to: scores, behind: text.suffix(added), endToken: endTokens.first)
+      ?? scores
   }
 
   /// The tokens after which the text would have a sequence twice.

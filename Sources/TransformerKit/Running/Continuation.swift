@@ -26,7 +26,7 @@ struct Continuation<Scalar: ComputeScalar> {
   private var steps: [Stage<Scalar>.Step] = []
   private let reserve: Int
   /// How long the prompt is.
-  private let promptLength: Int
+  private var promptLength: Int
   /// How much of each text of it is padding at its beginning.
   private let padding: [Int]
 
@@ -77,6 +77,17 @@ struct Continuation<Scalar: ComputeScalar> {
       }
     }
     scores = try states.value(of: rules.scores).array()
+    if let opening = settings.opening, prompt[rules.ids] == nil { try open(with: opening) }
+  }
+
+  /// Adds the tokens with which texts begin behind the first one, and counts them as the prompt's.
+  private mutating func open(with opening: TextOpening) throws(CheckpointError) {
+    guard !opening.tokens.isEmpty else { return }
+    let tokens = (0..<texts.rows).flatMap { row in
+      opening.tokens(behind: last.row(row))
+    }
+    try add(NDArray(shape: [texts.rows, opening.tokens.count], elements: tokens))
+    promptLength = texts.width
   }
 
   /// The scores of what follows a text as they stand once all limits are kept.

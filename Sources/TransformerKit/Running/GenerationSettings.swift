@@ -21,6 +21,8 @@ public struct GenerationSettings: Sendable {
   private var tokens: (end: [Int], padding: Int?, limits: TokenLimits)?
   /// Limits that config.json has beside what architectures read.
   private var further = TokenLimits()
+  /// With what texts begin behind their first token, where settings say that.
+  private(set) var opening: TextOpening?
 
   /// Nothing but what the architecture has read from its config.
   public init() {}
@@ -33,7 +35,11 @@ public struct GenerationSettings: Sendable {
     let found = try SettingsFile(beside: model.checkpoint)
     let reader = found ?? SettingsFile(config: model.graph.config)
     file = reader.name
-    further = try reader.limits()
+    further = try reader.limits(usual: rules.limits)
+    if rules.opensBySettings {
+      opening = try reader.opening(config: model.graph.config)
+      further.times = try reader.times()
+    }
     if found != nil {
       let ends = try reader.ids("eos_token_id")
       var limits = further
@@ -69,7 +75,7 @@ public struct GenerationSettings: Sendable {
 }
 
 /// A file of settings.
-private struct SettingsFile {
+struct SettingsFile {
   let name: String
   private let values: JSONValue
   private let isConfig: Bool
@@ -110,7 +116,7 @@ private struct SettingsFile {
   /// A value, unless it is null.
   subscript(key: String) -> JSONValue? { values[key].flatMap { $0 == .null ? nil : $0 } }
 
-  private func fault(_ key: String, _ wanted: String) -> CheckpointError {
+  func fault(_ key: String, _ wanted: String) -> CheckpointError {
     CheckpointError(
       .malformed("\(key) must be \(wanted), is \(values[key]?.text() ?? "missing")"), file: name,
       advice: "--ignore-generation-settings goes without it")
@@ -152,7 +158,9 @@ private struct SettingsFile {
   }
 
   /// The limits that no architecture reads.
-  func limits() throws(CheckpointError) -> TokenLimits {
+  ///
+  /// - Parameter usual: those of an architecture whose config has some where it does not say them.
+  func limits(usual: TokenLimits) throws(CheckpointError) -> TokenLimits {
     var limits = TokenLimits()
     limits.leastLength = try count("min_length", default: 0)
     if self["min_new_tokens"] != nil {
@@ -164,7 +172,9 @@ private struct SettingsFile {
     limits.penalty = try number("repetition_penalty", default: 1)
     guard limits.penalty > 0 else { throw fault("repetition_penalty", "above 0") }
     limits.suppressed = try ids("suppress_tokens")
-    limits.suppressedFirst = try ids("begin_suppress_tokens")
+    let first = "begin_suppress_tokens"
+    limits.suppressedFirst =
+      isConfig && values[first] == nil ? usual.suppressedFirst : try ids(first)
     return limits
   }
 
@@ -216,7 +226,8 @@ private struct SettingsFile {
           found.append("decoder_start_token_id")
         }
       }
-      let known = Self.otherKeys.union(Self.unfollowedKeys.map(\.key))
+      var known = Self.otherKeys.union(Self.unfollowedKeys.map(\.key))
+      if rules.opensBySettings { known.formUnion(Self.openingKeys) }
       found += (values.members ?? []).filter { !known.contains($0.key) && $0.value != .null }
         .map(\.key)
     }

@@ -68,6 +68,9 @@ public struct SpeculativeGenerator<Scalar: ComputeScalar> {
           "the draft must have the vocabulary of the model, \(words.0 ?? 0) words, and has "
             + "\(words.1 ?? 0)"))
     }
+    var prompt = prompt
+    // What settings or the model itself have put at the beginning.
+    if model.rules.opensBySettings { prompt[ids] = model.texts }
     self.draft = try Continuation(draft, prompt: prompt, reserve: draftTokens)
     guard self.draft.texts == model.texts else {
       throw CheckpointError(

@@ -82,6 +82,10 @@ private let linearHalf: JSONValue = [
       ("bert/google_base", "google-bert", "layer_norm_eps", .number(1e-5), "epsilon is 1e-05"),
       ("bert/google_base", "google-bert", "hidden_act", "relu", nil),
       ("bert/google_base", "google-bert", "hidden_act", "tanh", nil),
+      (
+        "whisper/openai/huggingface", "openai", "activation_function", "relu",
+        "activation is relu"
+      ),
       ("gpt2/nanogpt", "nanogpt", "activation_function", "gelu_new", "and gelu in the code"),
       ("gpt2/nanogpt", "nanogpt", "activation_function", "relu", "activation is relu"),
       ("gpt2/nanogpt", "nanogpt", "layer_norm_epsilon", .number(1e-6), "and 1e-05 in the code"),
@@ -194,6 +198,12 @@ private let linearHalf: JSONValue = [
       ("gpt2/lm_untied", "nanogpt", "the head is a matrix of its own"),
       ("clip/base", "openclip", "what stands for a text is the state of id 15 in the config"),
       ("vit/deit_classification", "timm", "the head is of the first token alone"),
+      ("whisper/base", "openai", "the head is WhisperModel in the config"),
+      ("whisper/untied", "openai", "the matrix that scores words is one of its own"),
+      (
+        "whisper/generation", "openai",
+        "feed-forward networks is 10 in the config, and 4 × d_model, 48"
+      ),
       ("gpt2/base", "nanogpt", "the head is no part of the model"),
       ("gpt2/inner", "nanogpt", "n_inner is 40 in the config, and 4 × n_embd, 96, in the code"),
       ("gpt2/inner", "openai-gpt2", "n_inner is 40 in the config, and 4 × n_embd, 96, in the code"),

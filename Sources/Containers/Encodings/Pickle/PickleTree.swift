@@ -42,7 +42,7 @@ struct PickleTree<Leaves: PickleLeaves> {
   /// The dictionary around the weights, whose name has been left out of theirs.
   private(set) var wrapper: (name: String, count: Int)?
   /// What stands beside the weights about the model that they are of.
-  private(set) var modelArguments: PickleValue?
+  private(set) var modelArguments: (key: String, value: PickleValue)?
   /// What tensors are, and what was found out about them.
   private(set) var leaves: Leaves
 
@@ -151,8 +151,10 @@ struct PickleTree<Leaves: PickleLeaves> {
     bare = found.value
     wrapper = (found.name, 0)
     let keys = stride(from: 0, to: pairs.count - 1, by: 2)
-    let named = keys.first { heap.string(pairs[$0]) == TorchArguments.key }.map { pairs[$0 + 1] }
-    modelArguments = named.flatMap { heap.arguments($0) == nil ? nil : $0 }
+    for (key, _) in TorchArguments.keys where modelArguments == nil {
+      let named = keys.first { heap.string(pairs[$0]) == key }.map { pairs[$0 + 1] }
+      if let named, heap.arguments(named) != nil { modelArguments = (key, named) }
+    }
   }
 
   // MARK: Paths
@@ -170,7 +172,7 @@ struct PickleTree<Leaves: PickleLeaves> {
       case .leave(let object): isOnPath[object] = false
       case .visit(let value, var name, let depth, var isWrapped):
         guard holdsTensors(value), case .object(let number) = value else {
-          if depth != 1 || value != modelArguments { list(value, name) }
+          if depth != 1 || value != modelArguments?.value { list(value, name) }
           continue
         }
         if isTensor(value) {

@@ -1,11 +1,29 @@
 import TensorCore
 
-/// What trainers that save a model's arguments beside its weights call them: nanoGPT, and what came after it.
+/// What programs that save a model's arguments beside its weights call them: nanoGPT, and what came after it; OpenAI's for
+/// sounds.
 enum TorchArguments {
-  /// The key of the dictionary.
-  static let key = "model_args"
-  /// And that of the weights.
-  static let weights = "model"
+  /// The key of the dictionary, and that of the weights beside it. Of the first, arguments stand by themselves where they
+  /// are read and said; of others, under their key.
+  static let keys: [(arguments: String, weights: String)] = [
+    ("model_args", "model"), ("dims", "model_state_dict"),
+  ]
+
+  /// Arguments as they stand in a file, their key, and that of the weights.
+  static func placed(
+    _ said: JSONValue
+  ) -> (arguments: JSONValue, key: String, weights: String) {
+    for (key, weights) in keys.dropFirst() {
+      if let inner = said[key], inner.members != nil { return (inner, key, weights) }
+    }
+    return (said, keys[0].arguments, keys[0].weights)
+  }
+
+  /// Arguments of a key as they are said.
+  static func said(_ arguments: JSONValue, of key: String) -> JSONValue {
+    key == keys[0].arguments ? arguments : .object([.init(key, arguments)])
+  }
+
   /// A class has no more of them.
   static let most = 256
 }

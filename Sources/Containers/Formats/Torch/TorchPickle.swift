@@ -8,14 +8,14 @@ struct TorchPickle {
   private var memo: [String: Int] = [:]
 
   /// The arguments of the model, if they are said.
-  private let arguments: JSONValue?
+  private let arguments: (arguments: JSONValue, key: String, weights: String)?
 
   /// Begins a dictionary.
   init(arguments: JSONValue? = nil) {
-    self.arguments = arguments
-    if arguments != nil {
+    self.arguments = arguments.map { TorchArguments.placed($0) }
+    if let placed = self.arguments {
       begin()
-      text(Array(TorchArguments.weights.utf8))
+      text(Array(placed.weights.utf8))
     }
     makeOrderedDict()
     add(.mark)
@@ -53,8 +53,8 @@ struct TorchPickle {
   mutating func finish() {
     end()
     if let arguments {
-      text(Array(TorchArguments.key.utf8))
-      add(arguments: arguments)
+      text(Array(arguments.key.utf8))
+      add(arguments: arguments.arguments)
       end()
     }
     add(.stop)
