@@ -23,6 +23,13 @@ extension Limit {
     }
   }
 
+  /// YaRN's attention factor is that of the factor alone, or a number: no quotient of two of them.
+  static func yarnWeights<Model: CausalDecoder>(_: Model.Type) -> Limit {
+    .of(Model.self, "mscale") { model in
+      model.form.rotaries.yarnWeights.map { ("\($0) in the config", "not known") }
+    }
+  }
+
   /// LongRoPE's factors are chosen when a context is made, not for each text.
   static func longRoPEByContext<Model: CausalDecoder>(_: Model.Type) -> Limit {
     .of(Model.self, "longrope") { model in

@@ -60,10 +60,10 @@ let expertMistakes: [Plant] = [
     mutant.golden = [Mutant.Expected(path, words)]
     return mutant
   },
-  gates("gate and up by turns instead of as halves") { row, half in
+  gates("gate and up split by turns instead of as halves") { row, half in
     row < half ? 2 * row : 2 * (row - half) + 1
   },
-  gates("gate and up as halves instead of by turns") { row, half in
+  gates("gate and up split as halves instead of by turns") { row, half in
     row / 2 + (row.isMultiple(of: 2) ? 0 : half)
   },
 ]

@@ -44,7 +44,7 @@ let layerMistakes: [Plant] = [
     guard
       var mutant = try ground.relayered("a layer twice", "\(stack).\(to)", stack, order)
     else { return nil }
-    mutant.pair = [Mutant.Expected("\(stack).\(to)", "a copy of \(stack).\(to - 1)")]
+    mutant.pair = [Mutant.Expected("\(stack).\(to)", "a copy of A's \(stack).\(to - 1)")]
     return mutant
   },
 ]

@@ -42,7 +42,7 @@ let tableMistakes: [Plant] =
       mutant.weights[path] =
         isTied ? embedding.rows { ($0 + 1) % embedding.rows } : embedding.tensor
       mutant.pair = [
-        Mutant.Expected(path, isTied ? "a weight of its own in B" : "a copy of \(tie)"),
+        Mutant.Expected(path, isTied ? "a weight of its own in B" : "a copy of A's \(tie)"),
         Mutant.Expected(path, "tied to \(tie) in B"),
       ]
       mutant.golden = isTied ? [Mutant.Expected(path, "should be tied to \(tie)")] : []

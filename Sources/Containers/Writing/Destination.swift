@@ -134,9 +134,9 @@ extension CheckpointWriter {
   static func holds(_ path: FilePath, _ bytes: [UInt8]) throws(CheckpointError) -> Bool {
     guard path.status?.type == .regular else { return false }
     for _ in 0..<8 {
-      let file = try InputFile(path)
-      guard file.size == bytes.count else { return false }
       do throws(CheckpointError) {
+        let file = try InputFile(path)
+        guard file.size == bytes.count else { return false }
         return try file.read(0..<file.size) == bytes
       } catch {
         // Another process has put a file of that name in its place: that one counts.

@@ -1,6 +1,12 @@
 public import SystemPackage
 import TensorCore
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The files that a checkpoint will be.
 public struct WritePlan: Sendable {
   /// One file.
@@ -83,12 +89,17 @@ public struct WritePlan: Sendable {
   /// Checks that the config beside a single file is still as it was when it was left alone.
   func checkConfig() throws(CheckpointError) {
     guard let (path, bytes) = untouchedConfig else { return }
-    let isSame = try bytes.map { bytes throws(CheckpointError) in
-      try CheckpointWriter.holds(path, bytes)
+    // Another program that replaces the same files by the same takes them away for a moment.
+    for attempt in 1...20 {
+      let isSame = try bytes.map { bytes throws(CheckpointError) in
+        try CheckpointWriter.holds(path, bytes)
+      }
+      if isSame ?? (path.linkStatus == nil) { return }
+      if attempt < 20 { usleep(10_000) }
     }
-    guard isSame ?? (path.linkStatus == nil) else {
-      throw CheckpointError(.changedWhileRead, file: displayed(path))
-    }
+    throw CheckpointError(
+      .refused("another program has changed it meanwhile"), file: displayed(path),
+      advice: "try again when nothing else writes there")
   }
 
   /// The files beside config.json and those that the writer adds, each name once; notes those that have

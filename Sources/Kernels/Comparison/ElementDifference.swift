@@ -63,10 +63,11 @@ public struct ElementDifference: Equatable, Sendable {
   /// ‖b − a‖ by ‖a‖.
   public var relativeNorm: Double { ratio(distanceNorm, normOfA) }
 
-  /// The cosine of the angle between both as vectors; `nil` if one of them is zero or not finite.
+  /// The cosine of the angle between both as vectors; `nil` if one of them is zero or not finite, or their squares are no
+  /// doubles.
   public var cosine: Double? {
     let product = normOfA * sums.squaredB.value.squareRoot()
-    if product == 0 || incomparable > 0 { return nil }
+    if product == 0 || !product.isFinite || incomparable > 0 { return nil }
     return max(-1, min(1, sums.product.value / product))
   }
 

@@ -81,12 +81,19 @@ extension Conversion {
       let reason = tokenizerObstacle ?? "--dialect huggingface makes files of it, in a folder"
       return "the tokenizer inside the GGUF file is left out: \(reason)"
     }
-    if format == .gguf, belongings.keyValues != nil, belongings.keyValues?.hasTokenizer == false,
-      dialect != nil
-    {
-      return "no tokenizer that can be translated: the GGUF file has none, and llama.cpp takes ids"
+    guard format == .gguf, let values = belongings.keyValues, dialect != nil else { return nil }
+    let files = surroundings.companions.map { String(decoding: $0.name, as: UTF8.self) }
+    let isTranslated = files.contains("tokenizer.json")
+    if values.hasTokenizer {
+      return !isSource && isTranslated ? "what tokenizer.json says is inside the GGUF file" : nil
     }
-    return nil
+    let others = ["tokenizer.model", "vocab.txt", "vocab.json", "spiece.model", "vocab.spm"]
+    let reason =
+      isTranslated
+      ? "tokenizer.json is of a kind that is not translated"
+      : files.first(where: others.contains).map { "\($0) is not translated, tokenizer.json is" }
+        ?? "there is no tokenizer beside the source"
+    return "\(reason): the GGUF file has none, and llama.cpp takes ids"
   }
 }
 

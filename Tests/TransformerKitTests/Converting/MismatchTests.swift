@@ -323,6 +323,33 @@ private let linearHalf: JSONValue = [
       differences.contains { $0.hasPrefix(expected) || $0.contains(expected) }, "\(differences)")
   }
 
+  /// A GGUF file says an attention factor of YaRN, and none that is the quotient of two logarithms with weights.
+  @Test func `no architecture loses the weights of YaRN's logarithms in a GGUF file`() throws {
+    let added: [String: JSONValue] = [
+      "rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 8,
+      "mscale": .double(0.7),
+      "mscale_all_dim": .double(0.9),
+    ]
+    var names: Set<String> = []
+    for name in tellingCases {
+      guard let graph = try? openModel(name).graph, var rope = graph.config["rope_parameters"],
+        Family.all.dialects.contains(where: {
+          $0.architecture == graph.dialect.architecture && $0.fullName == "gguf"
+        }), let checkpoint = try? Checkpoint.open(fixture(name)), checkpoint.config != nil
+      else { continue }
+      for (key, value) in added { rope = rope.setting([key], to: value) }
+      guard let turned = try? changed(name, ["rope_parameters": rope]),
+        turned.facts.contains(where: { $0.path.last == "mscale" && $0.value.double == 0.7 }),
+        case let differences = turned.inexpressible(in: "gguf")
+      else { continue }
+      #expect(
+        differences.contains { $0.contains("mscale") || $0.contains("rope_type") },
+        "\(name): \(differences)")
+      names.insert(type(of: turned.architecture).name)
+    }
+    #expect(names.count >= 12, "\(names.sorted())")
+  }
+
   @Test func `Google's config has Google's name for the tanh form of gelu`() throws {
     let graph = try openModel("bert/google_base").graph
     let native = try #require(graph.nativeConfig(of: "google-bert"))

@@ -42,7 +42,7 @@ extension [Limit] {
     .fact("activation", "gelu_new"),
     .fact("alibi", "false"),
     .rotaryScaling(Falcon.self, known: ["linear", "yarn"]),
-    .truncatedYaRN(Falcon.self),
+    .truncatedYaRN(Falcon.self), .yarnWeights(Falcon.self),
   ]
 }
 

@@ -41,7 +41,7 @@ extension [Limit] {
     return [
       .fact("activation", "\(Activation.silu.rawValue)"),
       .rotaryScaling(Model.self, known: ["linear", "yarn"]),
-      .truncatedYaRN(Model.self),
+      .truncatedYaRN(Model.self), .yarnWeights(Model.self),
       .of(Model.self, "the count of numbers that are turned") { model in
         model.rotary.size.isMultiple(of: 2)
           ? nil : ("\(model.rotary.size) of \(model.sizes.headSize)", "even")

@@ -35,7 +35,7 @@ extension [Limit] {
   fileprivate static let llamaCppGPTNeoX: [Limit] = [
     .fact("activation", "gelu_new"),
     .rotaryScaling(GPTNeoX.self, known: ["linear", "yarn"]),
-    .truncatedYaRN(GPTNeoX.self),
+    .truncatedYaRN(GPTNeoX.self), .yarnWeights(GPTNeoX.self),
     .evenRotaryPart(GPTNeoX.self),
     .gptNeoXHasBiases,
     .headOfWords(GPTNeoX.self),

@@ -23,6 +23,7 @@ extension Dialect {
     limits: [
       .fact("swiglu_limit", "7.0"), .fact("swiglu_alpha", "1.702"),
       .rotaryScaling(GPTOSS.self, known: ["linear", "yarn"]), .truncatedYaRN(GPTOSS.self),
+      .yarnWeights(GPTOSS.self),
       .headOfWords(GPTOSS.self),
       .of(GPTOSS.self, "layer_types") { model in
         let windows = model.form.blocks.map { $0.attention.shape.window != nil }

@@ -39,7 +39,7 @@ extension [Limit] {
     return [
       .fact("activation", "\(Activation.geluTanh.rawValue)"),
       .rotaryScaling(Model.self, known: ["linear", "yarn"]),
-      .truncatedYaRN(Model.self),
+      .truncatedYaRN(Model.self), .yarnWeights(Model.self),
       .of(Model.self, "attention_bias") {
         $0.form.blocks.contains { $0.attention.hasOutputBias }
           ? ("true in the config", "false") : nil

@@ -25,7 +25,7 @@ extension [Limit] {
   fileprivate static let llamaCppGranite: [Limit] = [
     .fact("activation", "\(Activation.silu.rawValue)"),
     .rotaryScaling(Granite.self, known: ["linear", "yarn"]),
-    .truncatedYaRN(Granite.self),
+    .truncatedYaRN(Granite.self), .yarnWeights(Granite.self),
     .of(Granite.self, "head_dim") {
       $0.sizes.headSize * $0.sizes.heads == $0.sizes.width
         ? nil : ("\($0.sizes.headSize) in the config", "hidden_size / num_attention_heads")

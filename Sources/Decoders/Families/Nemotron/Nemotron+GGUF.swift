@@ -21,7 +21,7 @@ extension Dialect {
     limits: [
       .fact("activation", "\(Activation.relu2.rawValue)"),
       .rotaryScaling(Nemotron.self, known: ["linear", "yarn"]),
-      .truncatedYaRN(Nemotron.self),
+      .truncatedYaRN(Nemotron.self), .yarnWeights(Nemotron.self),
       .evenRotaryPart(Nemotron.self),
       .headsAsWideAsStream(Nemotron.self),
       .headOfWords(Nemotron.self),

@@ -40,7 +40,7 @@ extension [Limit] {
     return [
       .fact("activation", "\(Activation.silu.rawValue)"),
       .rotaryScaling(Model.self, known: ["linear", "yarn"]),
-      .truncatedYaRN(Model.self),
+      .truncatedYaRN(Model.self), .yarnWeights(Model.self),
       .of(Model.self, "head_dim") {
         $0.sizes.headSize * $0.sizes.heads == $0.sizes.width
           ? nil : ("\($0.sizes.headSize) in the config", "hidden_size / num_attention_heads")

@@ -26,7 +26,7 @@ extension Dialect {
     limits: [
       .fact("activation", "gelu_new"),
       .rotaryScaling(Phi.self, known: ["linear", "yarn"]),
-      .truncatedYaRN(Phi.self),
+      .truncatedYaRN(Phi.self), .yarnWeights(Phi.self),
       .headsAsWideAsStream(Phi.self),
       .of(Phi.self, "qk_layernorm") { model in
         model.form.blocks.contains { $0.attention.norm != nil }

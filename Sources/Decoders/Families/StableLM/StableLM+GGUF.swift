@@ -30,7 +30,7 @@ extension Dialect {
     limits: [
       .fact("activation", "silu"),
       .rotaryScaling(StableLM.self, known: ["linear", "yarn"]),
-      .truncatedYaRN(StableLM.self),
+      .truncatedYaRN(StableLM.self), .yarnWeights(StableLM.self),
       .headOfWords(StableLM.self),
     ],
     evidence: [.name("blk.0.attn_q.weight")],

@@ -26,7 +26,7 @@ extension Dialect {
     limits: [
       .fact("activation", "gelu_new"),
       .rotaryScaling(StarCoder2.self, known: ["linear", "yarn"]),
-      .truncatedYaRN(StarCoder2.self),
+      .truncatedYaRN(StarCoder2.self), .yarnWeights(StarCoder2.self),
       .noWindow(StarCoder2.self),
       .headsAsWideAsStream(StarCoder2.self),
       .of(StarCoder2.self, "use_bias") { model in

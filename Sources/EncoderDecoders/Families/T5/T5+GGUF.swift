@@ -89,10 +89,13 @@ extension NativeConfig {
           ],
           facts: { facts in
             let isGated = facts.has("enc.blk.0.ffn_gate.weight")
-            return [
+            let members: [JSONValue.Member] = [
               .init("feed_forward_proj", isGated ? "gated-gelu" : "relu"),
               .init("is_encoder_decoder", .bool(head != .encoder)),
             ]
+            // A file of T5's first version does not say that its tied head is scaled.
+            let isUnscaled = isGated || facts["logit_scale"]?.double == 1
+            return members + (isUnscaled ? [.init("scale_decoder_outputs", false)] : [])
           },
           isMember: isMember, holds: { $0.task.hasDecoder == (head != .encoder) }),
         facts: { $0.ggufValues($1) })
@@ -118,6 +121,8 @@ extension T5Architecture {
     guard task.hasDecoder else { return members }
     members.append(.init("decoder_block_count", .number(decoderLayers)))
     if let startToken { members.append(.init("decoder_start_token_id", .number(startToken))) }
+    // Nobody else writes it of such models, and without it the head would be taken for a scaled one.
+    if !isGated, !scalesOutputs { members.append(.init("logit_scale", .double(1))) }
     return members
   }
 }

@@ -88,7 +88,8 @@ struct WhisperSizes {
   /// The config that says the same, with the tokens that the vocabulary's size shows (`is_multilingual`); the last
   /// word stands for them in a vocabulary that is smaller than the published ones.
   var config: JSONValue {
-    let words = values["n_vocab"]?.int ?? 0
+    // Any number may stand there; what cannot be is refused when the config is read.
+    let words = min(max(1, values["n_vocab"]?.int ?? 1), 1 << 40)
     let end = words >= 51_865 ? 50_257 : 50_256
     func token(_ id: Int) -> JSONValue { .number(max(0, min(id, words - 1))) }
     let width = values["n_text_state"]?.int ?? 0

@@ -32,6 +32,9 @@ extension Dialect {
         return ("\(shape.headSize) in the config", "hidden_size / num_attention_heads")
       },
       .rotaryScaling(ofEncoder: NomicBERT.self, known: ["linear", "yarn"]),
+      .of(NomicBERT.self, "mscale") {
+        $0.form.rotaries.yarnWeights.map { ("\($0) in the config", "not known") }
+      },
     ],
     evidence: [.name("blk.0.layer_output_norm.weight")],
     ownFiles: .gguf)

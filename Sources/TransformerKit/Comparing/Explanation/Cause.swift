@@ -52,7 +52,7 @@ public indirect enum Cause: Equatable, Sendable {
     case .transposed: return "transposed in B"
     case .reshaped: return "given the other shape instead of being transposed in B"
     case .exchanged(let other): return "exchanged with \(other) in B"
-    case .copied(let other): return "a copy of \(other) in B"
+    case .copied(let other): return "a copy of A's \(other) in B"
     case .renumbered(let change): return change.text
     case .tied(let other): return "tied to \(other) in B, a weight of its own in A"
     case .untied(let other): return "a weight of its own in B, tied to \(other) in A"
@@ -81,7 +81,7 @@ public indirect enum Cause: Equatable, Sendable {
       return "\(parts.listed) split \(wrong) instead of \(right) in B, heads of \(size)"
     case .halved(let inverse):
       let (right, wrong) = inverse ? ("by turns", "as halves") : ("as halves", "by turns")
-      return "gate and up \(wrong) instead of \(right) in B"
+      return "gate and up split \(wrong) instead of \(right) in B"
     case .scaled(let factor): return "multiplied by \(factor) in B"
     case .offset(let amount): return "\(amount) was added in B"
     case .constant(0): return "zero in B"

@@ -86,7 +86,8 @@ extension Tensor {
       return true
     }
     guard largest.a != 0 else { return nil }
-    if isConstant, let first, count > 1 || first == 0 { return .constant(first) }
+    // A few neighbours may have been rounded to one number.
+    if isConstant, let first, count > 3 || first == 0 { return .constant(first) }
     guard count > 2, largest.b.isFinite else { return nil }
     // What a rounded product or sum may be off by.
     let slack = 4 * dtype.epsilon

@@ -13,11 +13,15 @@ public struct Difference: Equatable, Sendable {
   /// The elements of A and B there.
   public let a: Double
   public let b: Double
+  /// The type that A's elements were rounded to, if B has another one.
+  private let rounding: DType?
 
   /// Compares two tensors of the same computable type and shape.
   ///
+  /// - Parameter original: the type of A's elements before they were rounded to that of B's.
   /// - Throws: `CheckpointError` when the bytes cannot be read.
-  init(_ x: Tensor, _ y: Tensor) throws(CheckpointError) {
+  init(_ x: Tensor, _ y: Tensor, from original: DType? = nil) throws(CheckpointError) {
+    rounding = original == x.dtype ? nil : original.map { _ in x.dtype }
     let columns = x.shape.dropFirst().reduce(1, *)
     let region = try Region(differing: x, y)
     var (count, place) = (0, 0)
@@ -44,7 +48,8 @@ public struct Difference: Equatable, Sendable {
 
   /// The difference in words.
   public var text: String {
-    let most = "\(describe(shape: index)) is \(Float(a)) in A and \(Float(b)) in B"
+    let there = rounding.map { "A rounded to \($0)" } ?? "A"
+    let most = "\(describe(shape: index)) is \(Float(a)) in \(there) and \(Float(b)) in B"
     if count == 1 { return "1 of \(total) elements differs: \(most)" }
     let place = line.map { ", all in \($0)" } ?? ""
     return "\(count) of \(total) elements differ\(place); most of all \(most)"

@@ -61,7 +61,7 @@ struct Explainer {
     guard let x = reference(path), let y = b.tensor(at: path), x.shape == y.shape,
       x.dtype == y.dtype, x.dtype.isComputable
     else { return nil }
-    let difference = try Difference(x, y)
+    let difference = try Difference(x, y, from: a.tensor(at: path)?.dtype)
     return difference.count > 0 ? difference : nil
   }
 

@@ -211,8 +211,8 @@ struct Modules {
     else { return [] }
     let halves = HalvedOrder(half: rows)
     return [
-      ("gate and up by turns instead of as halves", halves.byTurns),
-      ("gate and up as halves instead of by turns", halves.asHalves),
+      ("gate and up split by turns instead of as halves", halves.byTurns),
+      ("gate and up split as halves instead of by turns", halves.asHalves),
     ].map { text, order in
       Trial(place: group.name, mistake: text, paths: pairs.flatMap(\.self)) {
         graph throws(CheckpointError) in

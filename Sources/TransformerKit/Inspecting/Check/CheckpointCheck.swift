@@ -173,7 +173,7 @@ extension CheckReport {
         note(.weights, nil, "training state was left out: \(first.name.text)\(rest)")
       }
       for key in known.doubtfulKeys { note(.config, nil, key.text) }
-      checkTokens(graph)
+      checkTokens(graph, of: checkpoint)
       checkDeclaredType(checkpoint)
       return graph
     } catch {

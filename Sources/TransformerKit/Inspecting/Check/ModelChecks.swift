@@ -1,5 +1,7 @@
+import Containers
 import Models
 import TensorCore
+import Tokenizers
 
 extension CheckReport {
   /// Weights that the config ties, stored twice and different.
@@ -14,8 +16,9 @@ extension CheckReport {
     }
   }
 
-  /// Ids of special tokens in the config that the vocabulary has no row for. Ids below 0 say that there is none.
-  mutating func checkTokens(_ graph: WeightGraph) {
+  /// Ids of special tokens in the config that the vocabulary has no row for, and of a tokenizer beside the weights. Ids
+  /// below 0 say that there is none.
+  mutating func checkTokens(_ graph: WeightGraph, of checkpoint: Checkpoint) {
     let vocabularies = graph.inputs.compactMap { slot in
       if case .ids(let count) = slot.content { count } else { nil }
     }
@@ -27,6 +30,13 @@ extension CheckReport {
           .config, nil,
           "\(escaped(member.key)) is \(id), and the vocabulary ends with \(vocabulary - 1)")
       }
+    }
+    // What cannot be read says so where texts are asked for.
+    if let found = try? FoundTokenizer(checkpoint.path), found.tokenizer.idCount > vocabulary {
+      note(
+        .config, nil,
+        "the tokenizer has ids up to \(found.tokenizer.idCount - 1), and the vocabulary ends with \(vocabulary - 1)"
+      )
     }
   }
 

@@ -125,7 +125,26 @@ public func diff(
     return found
   }
   let sides = [a, b].map { $0.tensors.tensors.map { Participant($0) } }
-  return try diff(sides[0], sides[1], .name, options, [], counter)
+  let config = options.byName ? [] : differences(a.config?.value, b.config?.value)
+  return try diff(sides[0], sides[1], .name, options, config, counter)
+}
+
+/// What two configs say otherwise, key by key, where they are not understood as those of one architecture. Keys that
+/// say who wrote them and of what type the weights are are no difference.
+private func differences(_ a: JSONValue?, _ b: JSONValue?) -> [String] {
+  guard let a, let b else { return [] }
+  func values(_ value: JSONValue, _ path: [String]) -> [(key: String, text: String)] {
+    guard let members = value.members, !members.isEmpty else {
+      return [(path.joined(separator: "."), value.text())]
+    }
+    return members.flatMap { values($0.value, path + [$0.key]) }
+  }
+  let told = ["_name_or_path", "dtype", "torch_dtype", "transformers_version"]
+  let sides = [a, b].map { Dictionary(values($0, [])) { first, _ in first } }
+  return Set(sides[0].keys).union(sides[1].keys).subtracting(told).sorted().compactMap { key in
+    let (x, y) = (sides[0][key] ?? "none", sides[1][key] ?? "none")
+    return x == y ? nil : "\(key): \(x) in A, \(y) in B"
+  }
 }
 
 /// Both as graphs of the same architecture.
