@@ -61,7 +61,8 @@ struct Facts {
     for type in types {
       add(
         "  \(type.dtype)",
-        "\(describe(type.tensors, "tensor")), \(describe(count: type.elements)) elements,"
+        "\(describe(type.tensors, "tensor")), \(describe(count: type.elements))"
+          + " \(type.elements == 1 ? "element" : "elements"),"
           + " \(describe(bytes: type.bytes))"
       )
     }

@@ -54,6 +54,9 @@ import Testing
     cp "$FIXTURES/tokenizers/gpt2/tokenizer.json" gpt2/
     tfconvert bert-base bert-bf16 --dtype bf16 --allow-lossy -q
     tfinspect hash bert-base > bert-base.sha256
+    cp -r "$FIXTURES/adapters/llama_rank_stabilised/base" base
+    cp -r "$FIXTURES/adapters/llama_rank_stabilised/adapter" lora
+    tfconvert base merged --merge lora -q
     """
   private static let target = """
     tfconvert bert-base bert.npz -q

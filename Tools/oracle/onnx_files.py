@@ -69,13 +69,19 @@ nodes = [
     constant("ints", value_ints=[1, 2]),
     constant("text", value_string="x"),
     helper.make_node("Add", ["w", "float"], ["y"], name="add"),
+    # What stands in the branches is not read.
+    helper.make_node(
+        "If", ["y"], ["z"], name="if",
+        then_branch=helper.make_graph([constant("inner", value_int=1)], "then", [], [INFO]),
+        else_branch=helper.make_graph([constant("inner", value_int=2)], "else", [], [INFO])),
 ]
 text = helper.make_tensor("labels", TensorProto.STRING, [2], [b"a", b"b"])
 bias = RANDOM.floats(4)
 put("constants", model([numpy_helper.from_array(bias, "bias"), text], nodes), {
     "bias": bias, "w": numpy_helper.to_array(nodes[0].attribute[0].t),
     "float": np.float32(1.5), "int": np.int64(-7),
-}, ["ints: a constant (value_ints)", "text: a constant (value_string)", "labels: texts"])
+}, ["ints: a constant (value_ints)", "text: a constant (value_string)",
+    "z: the body of a node If", "labels: texts"])
 
 # Bytes in other files: one for all, or one each in a folder.
 large = {"a": RANDOM.floats(40, 8), "b": RANDOM.array("<f2", (600,)), "c": RANDOM.floats(3)}

@@ -97,9 +97,7 @@ public struct WritePlan: Sendable {
       if isSame ?? (path.linkStatus == nil) { return }
       if attempt < 20 { usleep(10_000) }
     }
-    throw CheckpointError(
-      .refused("another program has changed it meanwhile"), file: displayed(path),
-      advice: "try again when nothing else writes there")
+    throw CheckpointError(.changedWhileRead, file: displayed(path))
   }
 
   /// The files beside config.json and those that the writer adds, each name once; notes those that have

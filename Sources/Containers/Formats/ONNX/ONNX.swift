@@ -28,6 +28,9 @@ private struct ONNXModel {
     external = ONNXExternalFiles(beside: file)
   }
 
+  /// Operations that have graphs of their own in them.
+  private static let bodied: Set<String> = ["If", "Loop", "Scan", "SequenceMap"]
+
   /// `ModelProto`: the graph is field 7.
   mutating func read() throws(CheckpointError) -> Contents {
     var reader = WireReader(SourceCursor(file))
@@ -77,6 +80,9 @@ private struct ONNXModel {
       case 5 where attributes.count < 2: attributes.append(try field.bytes("an attribute"))
       default: break
       }
+    }
+    if Self.bodied.contains(type), let output {
+      contents.addOther(output, "the body of a node \(type)")
     }
     guard type == "Constant", let output, attributes.count == 1 else { return }
     try add(constant: reader.message(attributes[0]), output: output)
