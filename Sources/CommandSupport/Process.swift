@@ -282,8 +282,12 @@ public func peakMemory() -> Int {
 /// Otherwise glibc keeps blocks of up to 32 MiB for later, for each thread by itself, after the first one
 /// has been freed (mallopt(3), M_MMAP_THRESHOLD), and slabs of several threads add up. Blocks that
 /// are needed again and again, as in a forward pass, are better kept.
+///
+/// So are a few small ones for each thread (M_TRIM_THRESHOLD): who decodes or casts block by block would get
+/// them from the system anew each time, which takes longer than the work on them.
 public func returnLargeBlocks() {
   #if canImport(Glibc)
     _ = mallopt(M_MMAP_THRESHOLD, 8 << 20)
+    _ = mallopt(M_TRIM_THRESHOLD, 512 << 10)
   #endif
 }
