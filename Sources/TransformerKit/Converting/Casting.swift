@@ -87,15 +87,16 @@ struct CastBytes: TensorBytes {
   /// Casts as many elements as `buffer` has room for.
   private func cast(from first: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let elements = first..<first + to.elementCount(in: buffer.byteCount)
-    // Blocks are disjoint, so their places are.
-    nonisolated(unsafe) let target = unsafe buffer.withUnsafeMutableBytes { bytes in unsafe bytes }
-    for piece in pieces(of: elements, size: elementsPerPiece) {
-      _ = try source.forEachBlock(of: piece) { block, bytes in
-        let place = unsafe UnsafeMutableRawBufferPointer(
-          rebasing: target[
-            to.byteRange(of: block.lowerBound - first..<block.upperBound - first)])
-        var span = unsafe MutableRawSpan(_unsafeBytes: place)
-        source.dtype.cast(bytes, to: to, into: &span)
+    try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
+      for piece in pieces(of: elements, size: elementsPerPiece) {
+        _ = try source.forEachBlock(of: piece) { block, bytes in
+          // Blocks are disjoint, so their places are.
+          let place = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: target[
+              to.byteRange(of: block.lowerBound - first..<block.upperBound - first)])
+          var span = unsafe MutableRawSpan(_unsafeBytes: place)
+          source.dtype.cast(bytes, to: to, into: &span)
+        }
       }
     }
   }

@@ -58,6 +58,18 @@ import TransformerKit
     #expect(found.map(\.isSufficient) == [true])
   }
 
+  /// Neighbours that were rounded to one number are no constant.
+  @Test func `two elements that became the same number`() throws {
+    let found = try explained { variant in
+      let name = layer + "output.LayerNorm.weight"
+      var numbers = try variant.floats(name)
+      (numbers[3], numbers[5]) = (1.03125, 1.03125)
+      variant.set(name, floats: numbers)
+    }
+    #expect(found.map(\.cause) == [nil])
+    #expect(found.first?.text.contains("2 of 24 elements differ") == true)
+  }
+
   @Test func `the same mistake in all layers is one line`() throws {
     let found = try explained { variant in
       for index in 0..<2 {
