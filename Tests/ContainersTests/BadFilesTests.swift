@@ -57,6 +57,7 @@ private let expectedFaults: [String: [String: ExpectedFault]] = [
   "tfz": expectedTFZFaults, "torch": expectedTorchFaults, "gguf": expectedGGUFFaults,
   "flax": expectedFlaxFaults, "tensorflow": expectedTensorFlowFaults, "onnx": expectedONNXFaults,
   "hdf5": expectedHDF5Faults, "pickle": expectedPickleFaults,
+  "ctranslate2": expectedCTranslate2Faults,
 ]
 
 /// The files that must be refused, without those of bytes that belong to one.

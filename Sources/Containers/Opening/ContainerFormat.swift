@@ -46,7 +46,7 @@ public struct ContainerFormat: Sendable {
   /// All containers that we know.
   public static let all: [ContainerFormat] = [
     .safetensors, .torch, .gguf, .npz, .tfz, .npy, .flax, .tensorFlow, .onnx, .hdf5,
-    .pickle,
+    .pickle, .ctranslate2,
   ]
 
   /// Those that are written, too.

@@ -63,7 +63,6 @@ struct ForeignFormat: Sendable {
     ForeignFormat("weights of a Core ML model") {
       $0.bytes(at: 4, 4) == [2, 0, 0, 0] && $0.bytes(at: 64, 4) == [0xEF, 0xBE, 0xAD, 0xDE]
     },
-    ForeignFormat("a CTranslate2 model") { $0.isCTranslate2 },
     ForeignFormat("an Orbax checkpoint's manifest") {
       $0.begins(with: [0x0C, 0xDB, 0x3A, 0x2A])
     },

@@ -39,9 +39,6 @@ import Testing
     Sample(
       words: "weights of a Core ML model",
       bytes: [1, 0, 0, 0, 2, 0, 0, 0] + [UInt8](repeating: 0, count: 56) + [0xEF, 0xBE, 0xAD, 0xDE]),
-    Sample(
-      words: "a CTranslate2 model",
-      bytes: [6, 0, 0, 0, 16, 0] + text("TransformerSpec\0") + [7, 0, 0, 0, 1, 0, 0, 0]),
     Sample(words: "an Orbax checkpoint's manifest", bytes: [0x0C, 0xDB, 0x3A, 0x2A, 1, 2]),
     Sample(
       words: "a dump of joblib",

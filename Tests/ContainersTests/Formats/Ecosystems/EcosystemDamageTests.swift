@@ -4,7 +4,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// Damaged files of ONNX and HDF5 end in an error, or in tensors; never in a crash.
+/// Damaged files of ONNX, HDF5 and CTranslate2 end in an error, or in tensors; never in a crash.
 @Suite struct EcosystemDamageTests {
   private static let files =
     ["raw.onnx", "constants.onnx", "typed.onnx"].map { fixture("containers/onnx/good/\($0)") }
@@ -12,6 +12,9 @@ import Testing
       "every_dtype.h5", "superblock_3.h5", "chunks.h5", "layers.h5", "many.h5", "archive.keras",
       "keras_3.weights.h5", "many_chunks.h5",
     ].map { fixture("containers/hdf5/good/\($0)") }
+    + ["translator.bin", "listener_int8_float16.bin", "version_4.bin"].map {
+      fixture("containers/ctranslate2/good/\($0)")
+    }
 
   @Test(arguments: files) func `a file that is cut off is refused, or says the same`(
     _ path: FilePath

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The formats whose files the scripts of `Tools/oracle` make with the ecosystems' own code.
-let ecosystems = ["flax", "tensorflow", "onnx", "hdf5", "pickle"]
+let ecosystems = ["flax", "tensorflow", "onnx", "hdf5", "pickle", "ctranslate2"]
 
 /// Files of these that must be read.
 let ecosystemFixtures = ecosystems.flatMap { fixtures($0, "good") }.filter {

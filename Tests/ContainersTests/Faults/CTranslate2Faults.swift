@@ -1,0 +1,22 @@
+/// What is said of each file of `Fixtures/containers/ctranslate2/bad`.
+let expectedCTranslate2Faults: [String: ExpectedFault] = [
+  "alias_of_nothing": "b is another name of c, which is not there",
+  "alias_of_taken_name": "the name occurs twice",
+  "bytes_behind": "1 bytes follow what the file says it has",
+  "cut_off": "truncated: needs",
+  "data_past_end": "truncated: needs 4294967292 bytes",
+  "many_aliases": "the number of other names is 4294967295, the limit is 262144",
+  "many_variables": "the number of variables is 4294967295, the limit is 262144",
+  "name_empty_text": "the name of a variable does not end in the one zero",
+  "name_not_utf8": "the name of a variable is not UTF-8",
+  "name_with_zero": "the name of a variable does not end in the one zero",
+  "name_without_end": "the name of a variable does not end in the one zero",
+  "no_variables": "truncated: needs",
+  "rank_255": "has 0 bytes, which is not what",
+  "same_name_twice": "occurs twice",
+  "shape_wraps": "has 8 bytes, which is not what F32 [4294967295, 4294967295, 4294967295] takes",
+  "size_of_other_shape": "has 8 bytes, which is not what F32 [3] takes",
+  "type_unknown": .unsupported("CTranslate2's type 6 is not known"),
+  "version_3": .unsupported("version 3 of CTranslate2's files is not read, 4 to 6 are"),
+  "version_7": .unsupported("version 7 of CTranslate2's files is not read, 4 to 6 are"),
+]
