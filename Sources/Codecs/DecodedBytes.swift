@@ -43,26 +43,15 @@ final class DecodedBytes: TensorBytes {
   }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    let wanted = offset..<offset + buffer.byteCount
-    precondition(offset >= 0 && wanted.upperBound <= count, "read past the end of a tensor")
-    let last = (wanted.upperBound + width - 1) / width
-    for start in stride(from: offset / width, to: last, by: Self.elementsPerPiece) {
-      let values = try decode(start..<min(start + Self.elementsPerPiece, last))
+    precondition(offset >= 0 && offset + buffer.byteCount <= count, "read past the end of a tensor")
+    try buffer.fill(from: offset, width: width, elementsAtATime: Self.elementsPerPiece) {
+      range throws(CheckpointError) in
+      let values = try decode(range)
       var bytes = [UInt8](repeating: 0, count: values.count * width)
       var span = bytes.mutableSpan
       var target = unsafe span.mutableBytes
       dtype.round(values.span, into: &target)
-      let first = start * width
-      let part = (first..<first + bytes.count).clamped(to: wanted)
-      unsafe buffer.withUnsafeMutableBytes { buffer in
-        unsafe bytes.withUnsafeBytes { bytes in
-          unsafe UnsafeMutableRawBufferPointer(
-            rebasing: buffer[part.lowerBound - offset..<part.upperBound - offset]
-          ).copyMemory(
-            from: UnsafeRawBufferPointer(
-              rebasing: bytes[part.lowerBound - first..<part.upperBound - first]))
-        }
-      }
+      return bytes
     }
   }
 }

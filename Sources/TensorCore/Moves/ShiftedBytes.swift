@@ -11,18 +11,14 @@ struct ShiftedBytes: TensorBytes {
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     let width = to.byteCount(of: 1)
-    let elements = offset / width..<(offset + buffer.byteCount + width - 1) / width
-    let sums = try source.sums(with: number, elements)
-    var bytes = [UInt8](repeating: 0, count: width * elements.count)
-    var span = bytes.mutableSpan
-    var raw = unsafe span.mutableBytes
-    to.round(sums.span, into: &raw)
-    let start = offset - elements.lowerBound * width
-    unsafe buffer.withUnsafeMutableBytes { target in
-      unsafe bytes.withUnsafeBytes { all in
-        unsafe target.copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: all[start..<start + target.count]))
-      }
+    try buffer.fill(from: offset, width: width, elementsAtATime: elementsPerPiece) {
+      elements throws(CheckpointError) in
+      let sums = try source.sums(with: number, elements)
+      var bytes = [UInt8](repeating: 0, count: width * elements.count)
+      var span = bytes.mutableSpan
+      var raw = unsafe span.mutableBytes
+      to.round(sums.span, into: &raw)
+      return bytes
     }
   }
 }
@@ -50,8 +46,8 @@ extension Tensor {
       let range = start..<min(start + elementsPerPiece, elementCount)
       let (values, sums) = (try sums(with: 0, range), try sums(with: number, range))
       lost += zip(values, sums).count { value, sum in
-        let back = dtype.rounded(dtype.rounded(sum) - number)
-        return back.bitPattern != dtype.rounded(value).bitPattern
+        let back = dtype.nearest(to: dtype.nearest(to: sum) - number)
+        return back.bitPattern != dtype.nearest(to: value).bitPattern
       }
     }
     return lost
@@ -74,7 +70,7 @@ private let elementsPerPiece = 1 << 16
 
 extension DType {
   /// The nearest number of this type.
-  fileprivate func rounded(_ value: Double) -> Double {
+  package func nearest(to value: Double) -> Double {
     switch self {
     case .f64: value
     case .f32: Double(Float(value))

@@ -211,14 +211,18 @@ private struct Merging {
     return ": it is tied to the embeddings, which a change of one side alone would untie"
   }
 
+  /// Whether a tensor of the adapter has the shape of the one in the base that it changes; it is a fault if not.
+  private mutating func fits(_ saved: Tensor, _ old: Tensor) -> Bool {
+    if saved.shape == old.shape { return true }
+    faults.append(
+      "misshapen    \(saved.name): is \(describe(shape: saved.shape)), in the base"
+        + " \(describe(shape: old.shape))")
+    return false
+  }
+
   private mutating func replace(_ saved: Tensor) throws(CheckpointError) {
     guard let old = target(saved.name.text, of: saved.name.text) else { return }
-    guard old.shape == saved.shape else {
-      faults.append(
-        "misshapen    \(saved.name): is \(describe(shape: saved.shape)), in the base"
-          + " \(describe(shape: old.shape))")
-      return
-    }
+    guard fits(saved, old) else { return }
     guard replaced.insert(old.name).inserted else {
       faults.append("twice        \(saved.name): takes the place of \(old.name) again")
       return
@@ -256,12 +260,7 @@ private struct Merging {
     guard let bias = module.bias, let old = target(module.path + ".bias", of: module.path) else {
       return
     }
-    guard old.shape == bias.shape else {
-      faults.append(
-        "misshapen    \(bias.name): is \(describe(shape: bias.shape)), the base's bias"
-          + " \(describe(shape: old.shape))")
-      return
-    }
+    guard fits(bias, old) else { return }
     guard merged.insert(old.name).inserted else {
       faults.append("twice        \(bias.name): changes \(old.name) again")
       return

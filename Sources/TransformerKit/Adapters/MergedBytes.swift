@@ -76,25 +76,9 @@ final class MergedBytes: TensorBytes {
   func announce(_ range: Range<Int>) { weight.bytes.announce(range) }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
-    let wanted = offset..<offset + buffer.byteCount
-    precondition(offset >= 0 && wanted.upperBound <= count, "read past the end of a tensor")
-    let width = weight.dtype.byteCount(of: 1)
-    let last = (wanted.upperBound + width - 1) / width
-    for start in stride(from: offset / width, to: last, by: elementsPerPiece) {
-      let piece = start..<min(start + elementsPerPiece, last)
-      let bytes = try merged(piece)
-      let first = start * width
-      let part = (first..<first + bytes.count).clamped(to: wanted)
-      unsafe buffer.withUnsafeMutableBytes { buffer in
-        unsafe bytes.withUnsafeBytes { bytes in
-          unsafe UnsafeMutableRawBufferPointer(
-            rebasing: buffer[part.lowerBound - offset..<part.upperBound - offset]
-          ).copyMemory(
-            from: UnsafeRawBufferPointer(
-              rebasing: bytes[part.lowerBound - first..<part.upperBound - first]))
-        }
-      }
-    }
+    precondition(offset >= 0 && offset + buffer.byteCount <= count, "read past the end of a tensor")
+    try buffer.fill(
+      from: offset, width: weight.dtype.byteCount(of: 1), elementsAtATime: elementsPerPiece, merged)
   }
 
   /// The bytes of a range of elements.

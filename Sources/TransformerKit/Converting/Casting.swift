@@ -68,19 +68,13 @@ struct CastBytes: TensorBytes {
     if offset.isMultiple(of: width), buffer.byteCount.isMultiple(of: width) {
       return try cast(from: offset / width, into: &buffer)
     }
-    // Whole elements around what is asked for.
-    let first = offset / width
-    let last = (offset + buffer.byteCount + width - 1) / width
-    var bytes = [UInt8](repeating: 0, count: (last - first) * width)
-    var span = bytes.mutableSpan
-    var whole = unsafe span.mutableBytes
-    try cast(from: first, into: &whole)
-    let start = offset - first * width
-    unsafe buffer.withUnsafeMutableBytes { target in
-      unsafe bytes.withUnsafeBytes { all in
-        unsafe target.copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: all[start..<start + target.count]))
-      }
+    try buffer.fill(from: offset, width: width, elementsAtATime: elementsPerPiece) {
+      elements throws(CheckpointError) in
+      var bytes = [UInt8](repeating: 0, count: elements.count * width)
+      var span = bytes.mutableSpan
+      var whole = unsafe span.mutableBytes
+      try cast(from: elements.lowerBound, into: &whole)
+      return bytes
     }
   }
 
