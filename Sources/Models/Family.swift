@@ -60,7 +60,8 @@ extension [Family] {
   public func readers(
     of container: String, holding table: TensorTable, config: JSONValue?
   ) -> String? {
-    let architecture = try? recognizedArchitecture(config, table, named: nil, among: self)
+    let architecture = try? recognizedArchitecture(
+      config, NumberedNames(table), named: nil, among: self)
     guard let architecture,
       let dialect = dialects(of: architecture.name).first(where: {
         $0.ownFiles?.container == container && $0.ownFiles?.isExclusive == true

@@ -283,30 +283,6 @@ package struct Evidence: Sendable {
   }
 }
 
-/// The names of one weight in all layers that there may be.
-private struct LayerNames {
-  private let beginning: Substring
-  private let end: Substring
-
-  /// `nil` if the name has no `{i}` in it.
-  init?(_ name: String) {
-    guard let hole = name.firstRange(of: "{i}") else { return nil }
-    (beginning, end) = (name[..<hole.lowerBound], name[hole.upperBound...])
-  }
-
-  func contain(_ name: String) -> Bool {
-    guard name.utf8.starts(with: beginning.utf8),
-      name.utf8.count > beginning.utf8.count + end.utf8.count,
-      name.utf8.suffix(end.utf8.count).elementsEqual(end.utf8)
-    else { return false }
-    let digits = name.utf8.dropFirst(beginning.utf8.count).dropLast(end.utf8.count)
-    guard let number = Int(Substring(digits)) else { return false }
-    // As it is written, too: no sign, no zeros before it.
-    return (0..<ConfigReader.mostLayers).contains(number)
-      && String(number).utf8.elementsEqual(digits)
-  }
-}
-
 /// Weights that a model may be stored without, all of them or none, and what they are then.
 package struct OmissibleWeights: Sendable {
   let roles: Set<WeightRole>
@@ -362,17 +338,12 @@ extension Dialect {
     return names.map { TensorName($0) }
   }
 
-  /// Whether the tensors in `table` are those of this dialect.
-  func isShown(by table: TensorTable) -> Bool {
+  /// Whether the tensors are those of this dialect.
+  func isShown(by tensors: NumberedNames) -> Bool {
     evidence.contains { evidence in
-      if evidence.lacking.contains(where: { table[TensorName($0)] != nil }) { return false }
+      if evidence.lacking.contains(where: { tensors.table[TensorName($0)] != nil }) { return false }
       let names = evidence.isWhole ? [TensorName(evidence.stored)] : spellings(of: evidence.stored)
-      return names.contains { name in
-        guard let layers = LayerNames(name.text) else {
-          return table[name].map { evidence.shape($0.shape) } ?? false
-        }
-        return table.tensors.contains { layers.contain($0.name.text) && evidence.shape($0.shape) }
-      }
+      return names.contains { tensors.contain($0, evidence.shape) }
     }
   }
 }

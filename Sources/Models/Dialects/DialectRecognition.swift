@@ -4,12 +4,17 @@ import TensorCore
 ///
 /// - Throws: `CheckpointError` of the category unsupported.
 func recognizedArchitecture(
-  _ config: JSONValue?, _ table: TensorTable, named name: String?, among families: [Family]
+  _ config: JSONValue?, _ names: NumberedNames, named name: String?, among families: [Family]
 ) throws(CheckpointError) -> any Architecture.Type {
+  if let value = config?["model_type"], name == nil, value != .null, value.string == nil {
+    throw CheckpointError(
+      .malformed("config: model_type must be a string, is \(value.text())"),
+      advice: "correct it, or pass --architecture NAME; \(listOfArchitectures)")
+  }
   if let found = name ?? config?["model_type"]?.string {
     if let type = families.architecture(named: found) { return type }
     // A config's name may be that of another model, and no mistake, unless the tensors say otherwise.
-    let shown = families.dialects.filter { $0.isShown(by: table) }.map(\.architecture)
+    let shown = families.dialects.filter { $0.isShown(by: names) }.map(\.architecture)
     let known = name == nil ? shown : families.architectures.map { $0.name }
     throw CheckpointError(
       .unsupported(
@@ -17,10 +22,10 @@ func recognizedArchitecture(
           + (missingPieces[found].map { ": \($0) missing" } ?? "")),
       advice: didYouMean(found, known) ?? listOfArchitectures)
   }
-  let dialects = families.dialects.filter { $0.isShown(by: table) }
+  let dialects = families.dialects.filter { $0.isShown(by: names) }
   // A config of an ecosystem's own may say more than names do.
   let named = dialects.filter { dialect in
-    config.map { dialect.nativeConfig?.recognizes($0, table) ?? false } ?? false
+    config.map { dialect.nativeConfig?.recognizes($0, names.table) ?? false } ?? false
   }
   if named.isEmpty, let own = config?[GGUFFacts.architectureKey]?.string {
     throw CheckpointError(
@@ -32,7 +37,7 @@ func recognizedArchitecture(
   let candidates = families.architectures.filter { shown.contains($0.name) }
   if candidates.count == 1 { return candidates[0] }
   if let config, let type = architecture(ofClassIn: config, among: candidates) { return type }
-  if let prefix = UnknownPrefix(of: table, hiding: families.dialects) { throw prefix.error }
+  if let prefix = UnknownPrefix(of: names, hiding: families.dialects) { throw prefix.error }
   throw CheckpointError(
     .unsupported("neither a config.json nor the tensors' names show the architecture"),
     advice:
@@ -62,7 +67,7 @@ private let listOfArchitectures = "tfconvert list architectures shows what is su
 ///
 /// - Throws: `CheckpointError` of the category unsupported.
 func recognizedDialect(
-  of architecture: String, _ table: TensorTable, named name: String?, among families: [Family]
+  of architecture: String, _ names: NumberedNames, named name: String?, among families: [Family]
 ) throws(CheckpointError) -> Dialect {
   let dialects = families.dialects(of: architecture)
   let asked = name.map { name in dialects.filter { $0.name == name } } ?? dialects
@@ -72,13 +77,13 @@ func recognizedDialect(
       .unsupported("\(architecture) has no dialect \"\(name ?? "")\"; it has: \(known)"),
       advice: didYouMean(name ?? "", dialects.map(\.name)))
   }
-  let shown = asked.filter { $0.isShown(by: table) }
+  let shown = asked.filter { $0.isShown(by: names) }
   // Of two forms of one dialect that both are shown, nothing tells them apart: a model without a layer.
-  let names = shown.map(\.name).distinct
-  if names.count > 1 {
+  let several = shown.map(\.name).distinct
+  if several.count > 1 {
     throw CheckpointError(
       .unsupported(
-        "the tensors' names show more than one dialect: " + names.joined(separator: ", ")),
+        "the tensors' names show more than one dialect: " + several.joined(separator: ", ")),
       advice: "pass --from-dialect with one of them")
   }
   // If nothing shows a dialect, the usual one lists what is missing.

@@ -10,23 +10,25 @@ struct UnknownPrefix {
   let other: String?
 
   /// The prefix without which the tensors are those of one of the dialects, if they are not so with it.
-  init?(of table: TensorTable, hiding dialects: [Dialect]) {
-    if dialects.contains(where: { $0.isShown(by: table) }) { return nil }
+  init?(of names: NumberedNames, hiding dialects: [Dialect]) {
+    if dialects.contains(where: { $0.isShown(by: names) }) { return nil }
+    let table = names.table
     let evidence = dialects.flatMap { dialect in
       dialect.evidence.flatMap { evidence in
         dialect.spellings(of: evidence.stored).map { (name: $0.text, shape: evidence.shape) }
       }
     }
     // A checkpoint may have hundreds of thousands of names, and dialects know hundreds.
-    let known = Dictionary(grouping: evidence) { lastPart($0.name) }
+    let known = Dictionary(grouping: evidence) { $0.name[...] }
     var (found, all): (String?, Set<String>) = (nil, [])
     for tensor in table.tensors {
       let name = tensor.name.text
-      for known in known[lastPart(name)] ?? []
-      where name.hasSuffix(known.name) && known.shape(tensor.shape) {
-        let prefix = String(name.dropLast(known.name.count))
-        let isWhole = prefix.hasSuffix(".") || prefix.hasSuffix("/")
-        guard isWhole else { continue }
+      for end in name.utf8.indices
+      where name.utf8[end] == UInt8(ascii: ".") || name.utf8[end] == UInt8(ascii: "/") {
+        let start = name.utf8.index(after: end)
+        guard let known = known[name[start...]], known.contains(where: { $0.shape(tensor.shape) })
+        else { continue }
+        let prefix = String(name[..<start])
         all.insert(prefix)
         if found.map({ prefix.utf8.count < $0.utf8.count }) ?? true { found = prefix }
       }
@@ -51,10 +53,4 @@ struct UnknownPrefix {
       .refused("\(names) with \"\(escaped(text))\", which is no part of a weight's name"),
       advice: "--strip-prefix \(escaped(text)) takes it off")
   }
-}
-
-/// What follows the last dot or slash.
-private func lastPart(_ name: String) -> Substring {
-  let end = name.utf8.lastIndex { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }
-  return end.map { name[name.utf8.index(after: $0)...] } ?? name[...]
 }

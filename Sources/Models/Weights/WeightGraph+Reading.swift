@@ -164,13 +164,14 @@ private func recognized(
   _ table: TensorTable, _ config: JSONValue?, _ options: RecognitionOptions
 ) throws(CheckpointError) -> (any Architecture.Type, Dialect) {
   let families = options.families
+  let names = NumberedNames(table)
   let type = try recognizedArchitecture(
-    config, table, named: options.architecture, among: families)
-  if let prefix = UnknownPrefix(of: table, hiding: families.dialects(of: type.name)) {
+    config, names, named: options.architecture, among: families)
+  if let prefix = UnknownPrefix(of: names, hiding: families.dialects(of: type.name)) {
     throw prefix.error
   }
   let dialect = try recognizedDialect(
-    of: type.name, table, named: options.dialect, among: families)
+    of: type.name, names, named: options.dialect, among: families)
   return (type, dialect)
 }
 

@@ -1,3 +1,4 @@
+import Models
 public import TensorCore
 
 /// The tensors of a checkpoint as a tree of the parts of their names, for models that nobody knows.

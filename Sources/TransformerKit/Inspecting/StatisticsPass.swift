@@ -41,15 +41,21 @@ public func statistics(
       }
     }
   }
-  var found = results.withLock { results in
+  let found = results.withLock { results in
     defer { results = [] }
     return results
   }
-  // Tensors without elements have no stretch.
-  for number in found.indices where found[number] == nil {
-    found[number] = try tensors[number].summary([], options)
+  var all: [TensorStatistics] = []
+  all.reserveCapacity(found.count)
+  for (number, statistics) in found.enumerated() {
+    // Tensors without elements have no stretch.
+    if let statistics {
+      all.append(statistics)
+    } else {
+      all.append(try tensors[number].summary([], options))
+    }
   }
-  return found.compactMap(\.self)
+  return all
 }
 
 /// The statistics of a stretch.

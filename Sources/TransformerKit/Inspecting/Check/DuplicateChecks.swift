@@ -7,17 +7,18 @@ extension CheckReport {
   mutating func checkDuplicates(
     _ tensors: [Tensor], _ statistics: [TensorStatistics], _ graph: WeightGraph?
   ) throws(CheckpointError) {
-    var groups: [Key: [Tensor]] = [:]
-    for (tensor, found) in zip(tensors, statistics)
-    where tensor.hasSeveralAxes && !found.isConstant && found.count > 0 {
-      groups[Key(tensor, found), default: []].append(tensor)
+    var groups: [Key: [Int]] = [:]
+    for (place, found) in statistics.enumerated()
+    where tensors[place].hasSeveralAxes && !found.isConstant && found.count > 0 {
+      groups[Key(tensors[place], found), default: []].append(place)
     }
-    var copies: [(original: Tensor, copy: Tensor)] = []
-    for group in groups.values where group.count > 1 { copies += try pairs(of: group) }
-    let order = Dictionary(tensors.enumerated().map { ($1.name, $0) }) { first, _ in first }
-    copies.sort { order[$0.copy.name] ?? 0 < order[$1.copy.name] ?? 0 }
+    var copies: [(original: Int, copy: Int)] = []
+    for group in groups.values where group.count > 1 { copies += try pairs(of: group, tensors) }
+    copies.sort { $0.copy < $1.copy }
     let expected = graph.map { Set($0.dropped.map(\.name)) } ?? []
-    for (original, copy) in copies where !expected.contains(copy.name) {
+    for pair in copies {
+      let (original, copy) = (tensors[pair.original], tensors[pair.copy])
+      if expected.contains(copy.name) { continue }
       let text = "has the same elements as \(escaped(original.name.text))"
       if isOfOtherLayer(original.name, copy.name) {
         add(.duplicates, copy.name, text)
@@ -42,17 +43,17 @@ extension CheckReport {
     }
   }
 
-  /// Each tensor that has the bytes of an earlier one, and that one.
+  /// Each tensor that has the bytes of an earlier one, and that one, by their places.
   private func pairs(
-    of group: [Tensor]
-  ) throws(CheckpointError) -> [(original: Tensor, copy: Tensor)] {
-    var (originals, pairs): ([Tensor], [(original: Tensor, copy: Tensor)]) = ([], [])
-    for tensor in group {
-      var original: Tensor?
+    of group: [Int], _ tensors: [Tensor]
+  ) throws(CheckpointError) -> [(original: Int, copy: Int)] {
+    var (originals, pairs): ([Int], [(original: Int, copy: Int)]) = ([], [])
+    for place in group {
+      var original: Int?
       for candidate in originals where original == nil {
-        if try hasEqualBytes(candidate, tensor) { original = candidate }
+        if try hasEqualBytes(tensors[candidate], tensors[place]) { original = candidate }
       }
-      if let original { pairs.append((original, tensor)) } else { originals.append(tensor) }
+      if let original { pairs.append((original, place)) } else { originals.append(place) }
     }
     return pairs
   }
@@ -61,17 +62,4 @@ extension CheckReport {
   private func isOfOtherLayer(_ a: TensorName, _ b: TensorName) -> Bool {
     withoutNumbers(a.text) == withoutNumbers(b.text)
   }
-}
-
-/// A name with `*` for every run of digits.
-func withoutNumbers(_ name: String) -> String {
-  var result = ""
-  for character in name.unicodeScalars {
-    if ("0"..."9").contains(character) {
-      if !result.hasSuffix("*") { result += "*" }
-    } else {
-      result.unicodeScalars.append(character)
-    }
-  }
-  return result
 }
