@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+  internal import Glibc
+#else
+  internal import Darwin
+#endif
 public import TensorCore
 
 /// How far the elements of one tensor are from those of another, in their order.
@@ -52,24 +57,14 @@ public struct ElementDifference: Equatable, Sendable {
   /// The largest |b − a| by the largest |a|.
   public var relative: Double { ratio(largest, scale) }
 
-  /// ‖b − a‖, the root of the sum of squares.
-  public var distanceNorm: Double {
-    incomparable > 0 ? .infinity : sums.squaredDistance.value.squareRoot()
+  /// ‖b − a‖ by ‖a‖, over what is comparable.
+  public var relativeNorm: Double {
+    incomparable > 0
+      ? .infinity : ScaledSum.rootOfRatio(sums.squaredDistance, sums.squaredA)
   }
 
-  /// ‖a‖, over what is comparable.
-  public var normOfA: Double { sums.squaredA.value.squareRoot() }
-
-  /// ‖b − a‖ by ‖a‖.
-  public var relativeNorm: Double { ratio(distanceNorm, normOfA) }
-
-  /// The cosine of the angle between both as vectors; `nil` if one of them is zero or not finite, or their squares are no
-  /// doubles.
-  public var cosine: Double? {
-    let product = normOfA * sums.squaredB.value.squareRoot()
-    if product == 0 || !product.isFinite || incomparable > 0 { return nil }
-    return max(-1, min(1, sums.product.value / product))
-  }
+  /// The cosine of the angle between both as vectors; `nil` if one of them is zero or not finite.
+  public var cosine: Double? { incomparable > 0 ? nil : sums.cosine }
 
   /// Whether all values are equal: only signs of zeros and payloads of NaN differ.
   public var isOnlyBits: Bool { differing > 0 && differing == zeroSigns + payloads }
@@ -97,7 +92,7 @@ public struct ElementDifference: Equatable, Sendable {
     if let tolerance { beyond += tolerance.count(beyond: x, y) }
     var block = PairSums()
     let (distance, magnitude) = block.add(x, y)
-    if block.isFinite {
+    if block.isExact(distance, magnitude, y) {
       note(
         distance, magnitude, at: distance > largestFinite ? place(of: distance, x, y) + start : nil)
     } else {
@@ -146,13 +141,14 @@ public struct ElementDifference: Equatable, Sendable {
     }
   }
 
-  /// One by one, where some are not finite.
+  /// One by one, where some are not finite, or have squares that are no doubles.
   private mutating func addSlowly(_ x: [Double], _ y: [Double], _ start: Int) -> PairSums {
-    var sums = PairSums()
+    var sums = PairSums(for: x, y)
     for (index, (a, b)) in zip(x, y).enumerated() {
       if a.isFinite && b.isFinite {
-        let (distance, magnitude) = sums.add([a], [b])
-        note(distance, magnitude, at: distance > largestFinite ? start + index : nil)
+        sums.add(a, b)
+        let distance = abs(b - a)
+        note(distance, abs(a), at: distance > largestFinite ? start + index : nil)
       } else if a != b && !(a.isNaN && b.isNaN) {
         incomparable += 1
         firstIncomparable = firstIncomparable ?? start + index
@@ -199,15 +195,66 @@ private func steps(_ a: UInt64, _ b: UInt64, _ width: Int) -> UInt64 {
 
 /// Sums over pairs of numbers.
 private struct PairSums: Equatable, Sendable {
-  var distance = CompensatedSum()
-  var squaredDistance = CompensatedSum()
-  var product = CompensatedSum()
-  var squaredA = CompensatedSum()
-  var squaredB = CompensatedSum()
+  var distance = ScaledSum()
+  var squaredDistance = ScaledSum()
+  var product = ScaledSum()
+  var squaredA = ScaledSum()
+  var squaredB = ScaledSum()
 
-  var isFinite: Bool {
-    distance.value.isFinite && squaredDistance.value.isFinite && product.value.isFinite
-      && squaredA.value.isFinite && squaredB.value.isFinite
+  /// Of no pairs.
+  init() {}
+
+  /// Of no pairs yet, with powers of 2 that make doubles of all squares.
+  init(for x: [Double], _ y: [Double]) {
+    func exponent(_ largest: Double) -> Int {
+      largest > 0x1p500 ? 540 : largest > 0 && largest < 0x1p-480 ? -540 : 0
+    }
+    var (a, b, d) = (0.0, 0.0, 0.0)
+    for (p, q) in zip(x, y) where p.isFinite && q.isFinite {
+      (a, b, d) = (max(a, abs(p)), max(b, abs(q)), max(d, abs(q - p)))
+    }
+    let (ofA, ofB, ofDistance) = (exponent(a), exponent(b), exponent(d))
+    distance = ScaledSum(exponent: ofDistance)
+    squaredDistance = ScaledSum(exponent: 2 * ofDistance)
+    product = ScaledSum(exponent: ofA + ofB)
+    squaredA = ScaledSum(exponent: 2 * ofA)
+    squaredB = ScaledSum(exponent: 2 * ofB)
+  }
+
+  /// Whether no square of a block was too large or too small for a double.
+  ///
+  /// - Parameters:
+  ///   - furthest: the largest distance.
+  ///   - largest: the largest |a|.
+  ///   - y: the elements of B.
+  func isExact(_ furthest: Double, _ largest: Double, _ y: [Double]) -> Bool {
+    let all = [distance, squaredDistance, product, squaredA, squaredB]
+    guard all.allSatisfy({ $0.value.isFinite }) else { return false }
+    let least = 0x1p-900
+    return (furthest == 0 || squaredDistance.value > least)
+      && (largest == 0 || squaredA.value > least)
+      && (squaredB.value > least || y.allSatisfy { $0 == 0 })
+  }
+
+  /// The cosine of the angle between both as vectors; `nil` if one of them is zero.
+  var cosine: Double? {
+    let (a, b) = (squaredA.sum.value.squareRoot(), squaredB.sum.value.squareRoot())
+    if a == 0 || b == 0 { return nil }
+    let power = product.exponent - squaredA.exponent / 2 - squaredB.exponent / 2
+    return max(-1, min(1, scalbn(product.sum.value / a / b, Int32(power))))
+  }
+
+  /// Adds a pair of finite numbers, by the powers of 2 of the sums.
+  mutating func add(_ a: Double, _ b: Double) {
+    func power(_ sum: ScaledSum) -> Double { scalbn(1, Int32(-sum.exponent / 2)) }
+    let (p, q) = (a * power(squaredA), b * power(squaredB))
+    let shrink = power(squaredDistance)
+    let d = (b - a).isFinite ? (b - a) * shrink : b * shrink - a * shrink
+    distance.add(abs(d))
+    squaredDistance.add(d * d)
+    product.add(p * q)
+    squaredA.add(p * p)
+    squaredB.add(q * q)
   }
 
   mutating func merge(_ other: PairSums) {

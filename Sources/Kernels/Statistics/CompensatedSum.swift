@@ -28,6 +28,12 @@ public struct CompensatedSum: Equatable, Sendable {
     high = sum
   }
 
+  /// Multiplies the sum by a power of 2.
+  mutating func scale(by power: Double) {
+    high *= power
+    low *= power
+  }
+
   /// Adds another sum.
   public mutating func add(_ other: CompensatedSum) {
     add(other.high)

@@ -97,6 +97,28 @@ import TransformerKit
     #expect(difference.relativeNorm == 0.5)
   }
 
+  /// Squares that are no doubles, in one block or beside others.
+  @Test(arguments: [1e200, 1e-200, 1, 0x1p-1074])
+  func `norms and angles do not depend on the unit`(_ unit: Double) {
+    for other in [unit, 1] {
+      var difference = ElementDifference()
+      add([3 * unit, 0], [3 * unit, 4 * unit], to: &difference, start: 0)
+      #expect(difference.largest == 4 * unit && difference.relativeNorm.rounded(3) == 1.333)
+      #expect(difference.cosine?.rounded(3) == 0.6)
+      add([0, 4 * other], [0, 4 * other], to: &difference, start: 2)
+      let expected = unit == other ? 0.8 : unit > 1 ? 1.333 : 0
+      #expect(difference.relativeNorm.rounded(3) == expected, "\(unit) beside \(other)")
+      let angle = unit == other ? 0.781 : unit > 1 ? 0.6 : 1
+      #expect(difference.cosine?.rounded(3) == angle, "\(unit) beside \(other)")
+    }
+    var opposite = ElementDifference()
+    add([unit], [-unit], to: &opposite, start: 0)
+    #expect(opposite.cosine == -1 && opposite.relativeNorm == 2)
+    var none = ElementDifference()
+    add([0, 0], [unit, 0], to: &none, start: 0)
+    #expect(none.cosine == nil && none.relativeNorm == .infinity)
+  }
+
   private func add(
     _ a: [Double], _ b: [Double], to difference: inout ElementDifference, start: Int
   ) {
@@ -240,5 +262,13 @@ import TransformerKit
     if fact?.string == "Infinity" { return value == .infinity }
     guard let goal = fact?.double else { return false }
     return abs(value - goal) <= 1e-13 * abs(goal)
+  }
+}
+
+extension Double {
+  /// The nearest number with so many decimal places.
+  fileprivate func rounded(_ places: Int) -> Double {
+    let power = (0..<places).reduce(1.0) { power, _ in power * 10 }
+    return (self * power).rounded() / power
   }
 }

@@ -13,13 +13,11 @@ public struct ChangeMap: Sendable {
     public internal(set) var count = 0
     /// How many of them are not the same in both.
     public internal(set) var changed = 0
-    /// The root of the sum of ‖b − a‖² over those of which it is known.
-    public internal(set) var distance = 0.0
-    /// The same of ‖a‖².
-    public internal(set) var norm = 0.0
+    /// The elements of what changed, as far as they can be compared.
+    fileprivate var difference: ElementDifference?
 
     /// ‖b − a‖ by ‖a‖, over what changed; `nil` if it is not known of any.
-    public internal(set) var relative: Double?
+    public var relative: Double? { difference?.relativeNorm }
   }
 
   /// The tensors' roles; a member's index is its place in the list of entries.
@@ -58,7 +56,7 @@ public struct ChangeMap: Sendable {
       let stack = TensorName(layers[key]?.stack ?? "")
       stacks[stack] = stacks[stack] ?? stacks.count
     }
-    self.layers = order.compactMap { layers[$0]?.rooted }.sorted { x, y in
+    self.layers = order.compactMap { layers[$0] }.sorted { x, y in
       let (first, second) = (stacks[TensorName(x.stack)] ?? 0, stacks[TensorName(y.stack)] ?? 0)
       return first == second ? x.number < y.number : first < second
     }
@@ -137,23 +135,10 @@ public struct ChangeMap: Sendable {
 }
 
 extension ChangeMap.Layer {
-  /// Adds a change; norms stay squared.
+  /// Adds a change.
   fileprivate mutating func add(_ change: TensorChange) {
     changed += 1
-    guard let difference = change.difference else { return }
-    distance += difference.distanceNorm * difference.distanceNorm
-    norm += difference.normOfA * difference.normOfA
-    relative = 0
-  }
-
-  /// The layer with the roots of its sums.
-  fileprivate var rooted: Self {
-    var layer = self
-    (layer.distance, layer.norm) = (distance.squareRoot(), norm.squareRoot())
-    if relative != nil {
-      layer.relative =
-        layer.distance == 0 ? 0 : layer.norm == 0 ? .infinity : layer.distance / layer.norm
-    }
-    return layer
+    guard let more = change.difference else { return }
+    if difference == nil { difference = more } else { difference?.merge(more) }
   }
 }
