@@ -50,6 +50,26 @@ import Testing
     #expect(scratch.names == ["source.safetensors"])
   }
 
+  /// The config beside the target is compared with what will be written, while the other runs put theirs in its place.
+  @Test(.timeLimit(.minutes(10)))
+  func `runs that replace one target at once all end well`() throws {
+    for round in 0..<12 {
+      let runs = try (0..<3).map { _ in
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: commandFolder.appending("tfconvert").string)
+        process.arguments = [
+          fixture("bert/base").string, scratch.path.appending("x.npz").string, "--force", "-q",
+        ]
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        return process
+      }
+      for run in runs { run.waitUntilExit() }
+      #expect(runs.map(\.terminationStatus) == [0, 0, 0], "round \(round)")
+      #expect(scratch.names == ["x.npz", "x.npz.config.json"])
+    }
+  }
+
   @Test(.timeLimit(.minutes(10)), arguments: ["x.npz", "x/"])
   func `the run after kill -9 removes what was left`(_ target: String) throws {
     _ = try interrupt(target, with: SIGKILL)

@@ -287,7 +287,7 @@ private struct RotaryPlace {
     _ reader: inout ConfigReader
   ) -> Double {
     guard let other, !reader.within(path, { $0.has(key) || $0.holdsNull(key) }) else {
-      reader.disregard([other].compactMap(\.self))
+      if let other { reader.overrule(other, by: path + [key]) }
       return reader.within(path) {
         $0.positive(key, default: standard, usual: usual, on: named(key))
       }

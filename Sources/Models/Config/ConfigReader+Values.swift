@@ -146,6 +146,7 @@ extension ConfigReader {
   ) -> Choice {
     let names = Choice.allCases.map(\.rawValue)
     let isOther = alias.map { has($0) && !has(key) } ?? false
+    if let alias, !isOther { overrule(alias, by: [key]) }
     let key = isOther ? alias ?? key : key
     let place = named(key)
     return fact(

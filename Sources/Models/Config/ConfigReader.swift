@@ -32,6 +32,8 @@ public struct ConfigReader {
   private var nulls: Set<[String]> = [], meaningfulNulls: Set<[String]> = []
   /// The keys that are null although that means nothing.
   var meaninglessNulls: Set<[String]> { nulls.subtracting(meaningfulNulls) }
+  /// The keys that are not read since another one, which says otherwise, goes before them.
+  private(set) var overruled: [(path: [String], by: [String])] = []
   /// The class, if it is none that we know, and the one that is spelled nearly like it.
   var unknownClass: (name: String, near: String?)?
 
@@ -109,6 +111,17 @@ public struct ConfigReader {
   /// names, and the like.
   public mutating func disregard(_ keys: [String]) {
     for key in keys { known.insert(scope + [key]) }
+  }
+
+  /// Says that a key of the present object is not read where another one is there.
+  ///
+  /// - Parameter other: where the other one is, in the present object.
+  mutating func overrule(_ key: String, by other: [String]) {
+    known.insert(scope + [key])
+    guard let value = present(key), let chosen = config.value(at: scope + other), chosen != .null,
+      chosen != value, chosen.double == nil || chosen.double != value.double
+    else { return }
+    overruled.append((scope + [key], scope + other))
   }
 
   /// What the value of a key was found to be.

@@ -1,6 +1,6 @@
 import TensorCore
 
-/// A key of a config that seems to say something, and of which nothing was taken.
+/// A key of a config that says something, or seems to, and of which nothing was taken.
 public struct DoubtfulKey: Equatable, Sendable {
   /// The key, as a person writes it.
   public let key: String
@@ -26,6 +26,14 @@ public struct DoubtfulKey: Equatable, Sendable {
     text =
       "\(fact.key) is null, which means nothing there: it is taken to be \(fact.assumed ?? "none")"
   }
+
+  /// A key that says something else than the one which goes before it.
+  fileprivate init(_ path: [String], _ value: JSONValue?, by other: [String], _ chosen: JSONValue?)
+  {
+    key = path.joined(separator: ".")
+    let (here, there) = (value?.text() ?? "none", chosen?.text() ?? "none")
+    text = "\(key) \(here) is not used: \(other.joined(separator: ".")) is \(there)"
+  }
 }
 
 extension ConfigFact {
@@ -36,7 +44,8 @@ extension ConfigFact {
 }
 
 extension ConfigReader {
-  /// The keys that are null where that means nothing, and the unknown ones that seem to be misspelt.
+  /// The keys that are null where that means nothing, the unknown ones that seem to be misspelt, and those which
+  /// another one goes before.
   package var doubtfulKeys: [DoubtfulKey] {
     let nulls = facts.filter { meaninglessNulls.contains($0.path) }.map { DoubtfulKey(null: $0) }
     return nulls
@@ -46,6 +55,9 @@ extension ConfigReader {
           return DoubtfulKey(key, meant: fact)
         }
         return askedPaths.first { isNear(path, $0) }.map { DoubtfulKey(key, asked: $0) }
+      }
+      + overruled.map { path, other in
+        DoubtfulKey(path, config.value(at: path), by: other, config.value(at: other))
       }
   }
 

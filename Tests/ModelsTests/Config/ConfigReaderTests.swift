@@ -159,6 +159,28 @@ import Testing
     #expect(usual.turned == 4)
   }
 
+  @Test func `what stands beside the settings of rotary positions and says otherwise is named`() {
+    let defaults = RotaryDefaults(fraction: 0.5, headSize: 8, positions: 64)
+    func read(_ config: JSONValue) -> (base: Double, said: [String]) {
+      var reader = ConfigReader(config)
+      let base = reader.rotary(defaults).base
+      return (base, reader.doubtfulKeys.map(\.text))
+    }
+    let other = read(["rope_theta": 500000, "rope_parameters": ["rope_theta": .number(10000.0)]])
+    #expect(other.base == 10000)
+    #expect(
+      other.said == ["rope_theta 500000 is not used: rope_parameters.rope_theta is 10000.0"])
+    let same = read(["rope_theta": 10000, "rope_parameters": ["rope_theta": .number(10000.0)]])
+    #expect(same.base == 10000 && same.said == [])
+    let kinds = read([
+      "rope_scaling": ["rope_type": "default", "type": "linear"], "rope_theta": 1000,
+    ])
+    #expect(kinds.base == 1000)
+    #expect(
+      kinds.said
+        == ["rope_scaling.type \"linear\" is not used: rope_scaling.rope_type is \"default\""])
+  }
+
   @Test(
     arguments: [
       ("num_atention_heads", true), ("num_attention_head", true), ("num_attentoin_heads", true),

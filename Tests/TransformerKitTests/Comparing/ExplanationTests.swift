@@ -70,6 +70,32 @@ import TransformerKit
     #expect(found.first?.text.contains("2 of 24 elements differ") == true)
   }
 
+  /// A's elements are shown as they are in B's type, and are called so.
+  @Test func `elements of A that were rounded before are not called A's`() throws {
+    let found = try explained { variant in
+      try variant.convert(to: .bf16) { UInt16(DType.bf16.roundedBits(of: Double($0))) }
+      let name = layer + "output.LayerNorm.weight"
+      var bytes = try variant.bytes(name)
+      for element in [3, 5] { bytes[2 * element + 1] ^= 0x3E }
+      variant.set(name, bytes: bytes)
+    }
+    #expect(found.map(\.cause) == [nil])
+    #expect(found.first?.text.contains(" in A rounded to BF16 and ") == true)
+  }
+
+  /// What `--allow-lossy` makes of gains that the target keeps as w + 1.
+  @Test func `gains rounded as their sum with one`() throws {
+    let found = try explained("gemma/base") { variant in
+      for name in ["norm.weight", "layers.0.input_layernorm.weight"] {
+        let gains = try variant.floats(name)
+        variant.set(name, floats: gains.map { ($0 + 1) - 1 })
+      }
+    }
+    #expect(found.map(\.cause) == [.roundedSum(1, .f32)])
+    #expect(found.first?.paths.count == 2)
+    #expect(found.first?.text.contains("rounded in B as the sum with 1.0 is in F32") == true)
+  }
+
   @Test func `the same mistake in all layers is one line`() throws {
     let found = try explained { variant in
       for index in 0..<2 {

@@ -45,6 +45,39 @@ import TransformerKit
     #expect(try hint { _ in 0.5 } == nil)
   }
 
+  /// The limit lies between the error with a wrong epsilon and without, most of which is something else's.
+  @Test func `what leaves most of the error is no explanation`() throws {
+    func check(_ change: Float, _ epsilon: Double, _ limit: Double) throws -> GoldenReport {
+      var variant = try Variant("base")
+      let name = layer + "attention.output.dense.bias"
+      var numbers = try variant.floats(name)
+      for index in numbers.indices { numbers[index] += change * Float(index % 5) }
+      variant.set(name, floats: numbers)
+      variant["layer_norm_eps"] = .number(epsilon)
+      return try variant.model().check(golden("bert/base"), tolerance: limit)
+    }
+    func worst(_ report: GoldenReport) -> Double {
+      report.lines.compactMap(\.deviation?.relative).max() ?? 0
+    }
+    let right = try #require(
+      try openModel("bert/base").graph.config["layer_norm_eps"]?.double)
+    let wrong = 1e-5
+    #expect(right != wrong)
+    let alone = try check(0, wrong, 1e-9)
+    #expect(alone.explanation?.contains("layer_norm_eps") == true)
+    var count = 0
+    for change: Float in [0.01, -0.01] {
+      let (less, more) = (
+        worst(try check(change, right, 1e-9)), worst(try check(change, wrong, 1e-9))
+      )
+      guard less < more else { continue }
+      count += 1
+      let report = try check(change, wrong, (less + more) / 2)
+      #expect(!report.isVerified && report.explanation == nil)
+    }
+    #expect(count > 0)
+  }
+
   @Test func `a transposed matrix`() throws {
     let found = try explanation { try $0.transpose(layer + "attention.self.query.weight") }
     #expect(found == "encoder.blocks.1.attention.query.weight: transposed")

@@ -25,6 +25,15 @@ import TransformerKit
     #expect(throws: CheckpointError.self) { _ = try work() }
   }
 
+  @Test(arguments: [JSONValue.number(5), ["bert"], .bool(true)])
+  func `a model type that is no string is said to be none`(_ type: JSONValue) throws {
+    let error = failure { try changed("bert/base", ["model_type": type]) }
+    #expect(error?.category == .failed)
+    #expect(error?.description.hasPrefix("config: model_type must be a string, is ") == true)
+    let named = RecognitionOptions(architecture: "bert")
+    #expect(try changed("bert/base", ["model_type": .null], options: named).slots.count > 0)
+  }
+
   // MARK: Prefixes
 
   @Test(arguments: ["module.", "model.", "_orig_mod.", "module._orig_mod.", "a/b/"])

@@ -43,6 +43,9 @@ public indirect enum Cause: Equatable, Sendable {
   case truncated(DType)
   /// Rounded to a smaller type, though stored in the larger one.
   case rounded(DType)
+  /// Rounded as the sum with a number is in a type, which was then taken away again: what a dialect that keeps
+  /// w + 1 makes of w.
+  case roundedSum(Double, DType)
   /// Only some rows (axis 0), columns (axis 1) or elements of a vector were changed, and like this.
   case part(axis: Int?, [Int], Cause)
 
@@ -88,6 +91,8 @@ public indirect enum Cause: Equatable, Sendable {
     case .constant(let value): return "all \(value) in B"
     case .truncated(let type): return "cut off to \(type) instead of rounded in B"
     case .rounded(let type): return "rounded to \(type) in B, though stored wider"
+    case .roundedSum(let number, let type):
+      return "rounded in B as the sum with \(number) is in \(type)"
     case .part(let axis, let indices, let cause):
       return "\(lines(axis, indices)): \(cause.text)"
     }

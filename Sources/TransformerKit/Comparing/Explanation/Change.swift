@@ -135,6 +135,15 @@ extension Tensor {
         return .truncated(type)
       }
     }
+    for type in [DType.f32, .bf16, .f16] where type.bitWidth <= dtype.bitWidth {
+      for number in [1.0, -1.0] {
+        if try all.allSatisfy(
+          self, other, { isSame(dtype.nearest(to: type.nearest(to: $0 + number) - number), $1) })
+        {
+          return .roundedSum(number, type)
+        }
+      }
+    }
     return nil
   }
 

@@ -183,7 +183,7 @@ private struct Finding {
   /// What it has in common with the same mistake elsewhere.
   var kind: String {
     switch cause {
-    case .rounded, .truncated: cause?.text ?? ""
+    case .rounded, .truncated, .roundedSum: cause?.text ?? ""
     case nil: place
     default: starred(place) + "|" + starred(cause?.text ?? "")
     }

@@ -133,18 +133,23 @@ public func diff(
 /// say who wrote them and of what type the weights are are no difference.
 private func differences(_ a: JSONValue?, _ b: JSONValue?) -> [String] {
   guard let a, let b else { return [] }
-  func values(_ value: JSONValue, _ path: [String]) -> [(key: String, text: String)] {
-    guard let members = value.members, !members.isEmpty else {
-      return [(path.joined(separator: "."), value.text())]
-    }
-    return members.flatMap { values($0.value, path + [$0.key]) }
+  return differences(a, b, at: [])
+}
+
+/// The same of what stands at a key, of which `nil` is not there. Of an object with many differences, such as the names
+/// of labels, how many there are and the first.
+private func differences(_ a: JSONValue?, _ b: JSONValue?, at path: [String]) -> [String] {
+  let key = path.joined(separator: ".")
+  let (x, y) = (a?.members ?? [], b?.members ?? [])
+  let areObjects = [a, b].allSatisfy { $0.map { $0.members != nil } ?? !path.isEmpty }
+  if !areObjects || x.isEmpty && y.isEmpty {
+    return a == b ? [] : ["\(key): \(a?.text() ?? "none") in A, \(b?.text() ?? "none") in B"]
   }
-  let told = ["_name_or_path", "dtype", "torch_dtype", "transformers_version"]
-  let sides = [a, b].map { Dictionary(values($0, [])) { first, _ in first } }
-  return Set(sides[0].keys).union(sides[1].keys).subtracting(told).sorted().compactMap { key in
-    let (x, y) = (sides[0][key] ?? "none", sides[1][key] ?? "none")
-    return x == y ? nil : "\(key): \(x) in A, \(y) in B"
-  }
+  let told: Set = ["_name_or_path", "dtype", "torch_dtype", "transformers_version"]
+  let keys = Set(x.map(\.key)).union(y.map(\.key)).subtracting(told).sorted()
+  let found = keys.flatMap { differences(a?[$0], b?[$0], at: path + [$0]) }
+  return path.isEmpty || found.count <= 8
+    ? found : ["\(key): \(found.count) values differ, the first is \(found[0])"]
 }
 
 /// Both as graphs of the same architecture.
