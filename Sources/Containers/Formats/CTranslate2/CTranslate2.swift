@@ -27,7 +27,8 @@ private func readCTranslate2(_ file: any ByteSource) throws(CheckpointError) -> 
     let known = CTranslate2.versions
     throw CheckpointError(
       .unsupported(
-        "version \(version) of CTranslate2's files is not read, \(known.lowerBound) to \(known.upperBound) are"),
+        "version \(version) of CTranslate2's files is not read, \(known.lowerBound) to \(known.upperBound) are"
+      ),
       offset: 0)
   }
   let specification = try cursor.text("the name of the specification")
@@ -111,7 +112,8 @@ extension SourceCursor {
       let count = Int(try littleEndian(4))
       guard dtype.byteCount(shape: shape) == count else {
         throw CheckpointError(
-          .malformed("has \(count) bytes, which is not what \(dtype) \(describe(shape: shape)) takes"))
+          .malformed(
+            "has \(count) bytes, which is not what \(dtype) \(describe(shape: shape)) takes"))
       }
       let range = try skip(count)
       return Tensor(
