@@ -28,13 +28,15 @@ struct Facts {
     self.obstacle = obstacle
     beside = checkpoint.beside
     (adapter, adapterFault) = adapterFacts(checkpoint)
-    let byType = Dictionary(grouping: checkpoint.tensors.tensors, by: \.dtype)
-    types = byType.map { dtype, tensors in
-      (
-        dtype, tensors.count, tensors.reduce(0) { $0 + $1.elementCount },
-        tensors.reduce(0) { $0 + $1.byteCount }
+    var sums: [DType: (tensors: Int, elements: Int, bytes: Int)] = [:]
+    for tensor in checkpoint.tensors.tensors {
+      let sum = sums[tensor.dtype] ?? (0, 0, 0)
+      sums[tensor.dtype] = (
+        sum.tensors + 1, sum.elements + tensor.elementCount, sum.bytes + tensor.byteCount
       )
-    }.sorted { $0.bytes == $1.bytes ? $0.dtype.name < $1.dtype.name : $0.bytes > $1.bytes }
+    }
+    types = sums.map { ($0.key, $0.value.tensors, $0.value.elements, $0.value.bytes) }
+      .sorted { $0.bytes == $1.bytes ? $0.dtype.name < $1.dtype.name : $0.bytes > $1.bytes }
   }
 
   private var elementCount: Int { types.reduce(0) { $0 + $1.elements } }

@@ -29,7 +29,7 @@ final class OutputFile {
   private var flushed = 0
 
   /// Bytes that are moved at once.
-  static let bufferSize = 4 << 20
+  static let bufferSize = 3 << 20
 
   /// Creates a file.
   ///
