@@ -59,7 +59,7 @@ private struct AWQMatrix: CodeRows {
     (inputs, outputs) = isByOutput ? (width, codes.shape[0]) : (codes.shape[0], width)
     try module.require(
       zeros, shape: [scales.shape[0], isByOutput ? zeros.shape[1] : codes.shape[1]])
-    let declared = settings?["group_size"]?.int ?? settings?["q_group_size"]?.int ?? 0
+    let declared = try settings.wholeNumber("group_size", or: "q_group_size") ?? 0
     if isByOutput {
       try module.require(scales, shape: [outputs, zeros.shape[1] * codesPerWord])
       groupSize = declared > 0 ? declared : declared == -1 ? inputs : 0
@@ -80,7 +80,7 @@ private struct AWQMatrix: CodeRows {
   private static func isByOutput(_ settings: JSONValue?, _ codes: Tensor) throws(CheckpointError)
     -> Bool
   {
-    let bits = settings?["bits"]?.int ?? settings?["w_bit"]?.int ?? 4
+    let bits = try settings.wholeNumber("bits", or: "w_bit") ?? 4
     let named = settings?["version"]?.string ?? settings?["format"]?.string ?? "gemm"
     let layout = String(named.map { Character($0.lowercased()) })
     guard bits == 4, ["gemm", "gemv", "exllama"].contains(layout) else {

@@ -196,6 +196,11 @@ struct PackedCodes: Sendable {
     return low.indices.map { Int32((low[$0] >> offset | high[$0] << (32 - offset)) & mask) }
   }
 
+  /// Whether `words` are just as many as `count` codes need.
+  func fill(_ count: Int, _ words: Int) -> Bool {
+    fit(count, in: words) && (count * bits + 31) / 32 == words
+  }
+
   /// Whether `words` are as many as codes fill, whole words of all of them, or up to 31 codes more.
   func fit(_ count: Int, in words: Int) -> Bool {
     guard words > 0, words < 1 << 56, count > 0, count <= words * 32 / bits else { return false }

@@ -50,8 +50,8 @@ extension CodedTensor {
       let range = start..<min(start + elementsPerPiece, count)
       finding += try self.finding(of: original, range, nil)
     }
-    // Under scales that are far too large, all are zero, and the nearest.
-    if finding.relativeError >= 1 { finding.blame(0) }
+    // Under scales that are far too large, all are zero, and the nearest: then none is right.
+    if finding.relativeError >= 1 { finding.blameAll(count) }
     return finding
   }
 

@@ -15,11 +15,41 @@ public struct Codec: Sendable {
   /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
   let groups: @Sendable (TensorTable, JSONValue?) throws(CheckpointError) -> [CodedTensor]
 
+  /// Where a config.json says how weights are coded.
+  public static let settingsKey = "quantization_config"
+
+  /// What a config's `quant_method` may be: what transformers 5 knows, ModelOpt's and MLX's.
+  public static let methods = [
+    "aqlm", "auto-round", "awq", "bitnet", "bitsandbytes", "bitsandbytes_4bit", "bitsandbytes_8bit",
+    "compressed-tensors", "eetq", "fbgemm_fp8", "fouroversix", "fp8", "fp_quant", "gemma", "gguf",
+    "gptq", "higgs", "hqq", "metal", "mlx", "modelopt", "mxfp4", "mxfp8", "nvfp4", "quanto",
+    "quark",
+    "sinq", "spqr", "torchao", "vptq",
+  ]
+
   /// All that there are.
   public static let all: [Codec] = [
     .fp8Blocks, .fp8Scales, .mxfp4, .gptq, .awq, .compressedTensors, .bitsAndBytes, .nvfp4,
     .ggmlBlocks, .mlxQuantized,
   ]
+}
+
+extension JSONValue? {
+  /// A whole number of a config's `quantization_config`; `nil` if it is not there, or null.
+  ///
+  /// - Parameter other: the key under which it is where it is not under the first one.
+  /// - Throws: `CheckpointError` if it is something else.
+  func wholeNumber(_ key: String, or other: String? = nil) throws(CheckpointError) -> Int? {
+    guard let value = self?[key], value != .null else {
+      return if let other { try wholeNumber(other) } else { nil }
+    }
+    guard let number = value.int else {
+      throw CheckpointError(
+        .malformed(
+          "config: \(Codec.settingsKey).\(key) must be a whole number, is \(value.text())"))
+    }
+    return number
+  }
 }
 
 /// A tensor of plain numbers that a codec makes of stored ones.

@@ -9,6 +9,8 @@ final class DecodedBytes: TensorBytes {
   private let decode: @Sendable (Range<Int>) throws(CheckpointError) -> [Float]
   private let announceElements: @Sendable (Range<Int>) -> Void
 
+  /// The file of the codes, where errors come from.
+  private let codesFile: String?
   private let dtype: DType
   /// Bytes of a number.
   private let width: Int
@@ -33,6 +35,7 @@ final class DecodedBytes: TensorBytes {
     isReadForwards = codes.isReadForwards
     usesSlab = codes.usesSlab
     workingMemory = 8 * Self.elementsPerPiece + codes.workingMemory
+    codesFile = codes.fileName
     announceElements = announce
     self.decode = decode
   }
@@ -46,7 +49,12 @@ final class DecodedBytes: TensorBytes {
     precondition(offset >= 0 && offset + buffer.byteCount <= count, "read past the end of a tensor")
     try buffer.fill(from: offset, width: width, elementsAtATime: Self.elementsPerPiece) {
       range throws(CheckpointError) in
-      let values = try decode(range)
+      let values: [Float]
+      do throws(CheckpointError) {
+        values = try decode(range)
+      } catch {
+        throw codesFile.map { error.inFile($0) } ?? error
+      }
       var bytes = [UInt8](repeating: 0, count: values.count * width)
       var span = bytes.mutableSpan
       var target = unsafe span.mutableBytes

@@ -69,14 +69,21 @@ private struct GPTQMatrix: CodeRows {
     }
     let count = groups?.shape[0]
     // Widths of single modules may be others than that of the config.
-    let declared = settings?["bits"]?.int
+    let declared = try settings.wholeNumber("bits")
     let mayDiffer = declared == nil || settings?["dynamic"] != nil
     let candidates = [2, 3, 4, 8].map(PackedCodes.init).filter { packed in
       (mayDiffer || packed.bits == declared)
         && packed.fit(outputs, in: zeros.shape[1])
         && packed.fit(count ?? Self.most(codes, packed), in: codes.shape[0])
     }
-    guard let packed = candidates.first(where: { $0.bits == declared }) ?? candidates.first else {
+    // Words behind those that codes fill are rare, and none may be missing.
+    let filled = candidates.filter {
+      $0.fill(outputs, zeros.shape[1]) && $0.fill(count ?? Self.most(codes, $0), codes.shape[0])
+    }
+    guard
+      let packed = candidates.first(where: { $0.bits == declared }) ?? filled.first
+        ?? candidates.first
+    else {
       throw module.misfit(
         codes,
         "hold no codes of \(declared.map { "\($0)" } ?? "2, 3, 4 or 8") bits for \(outputs) outputs"
@@ -111,7 +118,7 @@ private struct GPTQMatrix: CodeRows {
   ) throws(CheckpointError) -> Int {
     if isListed { return inputs }
     let groups = scales.shape[0]
-    let declared = settings?["group_size"]?.int ?? -1
+    let declared = try settings.wholeNumber("group_size") ?? -1
     let size = declared > 0 ? declared : inputs.isMultiple(of: groups) ? inputs / groups : 0
     guard size > 0, (inputs - 1) / size + 1 == groups else {
       throw module.misfit(scales, "are \(inputs) inputs, in groups of \(declared)")

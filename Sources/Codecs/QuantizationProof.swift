@@ -56,6 +56,8 @@ public struct QuantizationFinding: Sendable {
     wrong += 1
   }
 
+  mutating func blameAll(_ count: Int) { (firstWrong, wrong) = (0, count) }
+
   mutating func measure(_ numbers: [Float], _ found: [Float]) {
     for (x, y) in zip(numbers, found) {
       let difference = Double(y) - Double(x)

@@ -101,15 +101,19 @@ private func finish<Root: ParsableCommand>(
   }
   if let status = ExitStatus(rawValue: code.rawValue), error is ExitCode { terminate(status) }
   // What may have been meant is said below, from what this verb has.
-  let message = withoutGuess(Root.message(for: error))
+  let message = reworded(Root.message(for: error))
   let lines = message.split(separator: "\n").map { escaped(String($0)) }
   standardError("\(command): \(lines.joined(separator: " "))")
   standardError(CommandDefinition(Root.self).map { advice($0, words) } ?? "see \(command) --help")
   terminate(.failed)
 }
 
-/// A message of ArgumentParser without its own guess, which is made for short words as for long ones.
-private func withoutGuess(_ message: String) -> String {
+/// A message of ArgumentParser without its own guess, which is made for short words as for long ones, and with what a
+/// size is where a value is none.
+private func reworded(_ message: String) -> String {
+  if message.contains(" is invalid for "), message.contains("<size>") {
+    return message + ": sizes are such as 512MB, 5GB or 4GiB, from 1 byte"
+  }
   guard message.hasPrefix("Unknown option"), let end = message.firstRange(of: ". Did you mean")
   else {
     return message

@@ -196,7 +196,11 @@ struct ConversionReport {
   }
 
   /// What the target's ecosystem does with it.
-  private var notes: [String] { conversion.mismatches + conversion.notes }
+  private var notes: [String] {
+    let isPlain = conversion.isDequantized && conversion.coded.isEmpty
+    return (isPlain ? ["--dequantize found nothing to decode"] : []) + conversion.mismatches
+      + conversion.notes
+  }
 
   private var summary: String {
     let count = conversion.source.tensors.count

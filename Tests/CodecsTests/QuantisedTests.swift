@@ -81,7 +81,7 @@ struct QuantisedModel: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// What understanding and decoding a changed group ends in: `nil`, or a line that names a tensor.
+  /// What understanding and decoding a changed group ends in: `nil`, or a line that names a tensor or a key of the config.
   @discardableResult
   private func outcome(_ tensors: [Tensor], _ config: JSONValue?) -> CheckpointError? {
     do throws(CheckpointError) {
@@ -91,7 +91,8 @@ struct QuantisedModel: Sendable, CustomTestStringConvertible {
       }
       return nil
     } catch {
-      if error.tensor == nil || error.description.isEmpty {
+      let isOfConfig = error.description.hasPrefix("config: quantization_config.")
+      if error.tensor == nil && !isOfConfig || error.description.isEmpty {
         Issue.record("\(error) names no tensor")
       }
       return error
@@ -166,6 +167,38 @@ struct QuantisedModel: Sendable, CustomTestStringConvertible {
     for changed in settings(said) {
       outcome(parts, .object([.init("quantization_config", changed)]))
     }
+  }
+
+  /// The number of words says how many bits a code has; 64 codes of 3 bits would fit into the words of 64 of 4, too.
+  @Test(arguments: QuantisedModel.all.filter { $0.name.hasPrefix("gptq/") })
+  func `without a config the number of bits is that which fills the words`(
+    _ model: QuantisedModel
+  ) throws {
+    let (tensors, config) = try model.open()
+    let bare = try PlainTable(TensorTable(tensors), config: nil)
+    let known = try PlainTable(TensorTable(tensors), config: config)
+    #expect(!bare.coded.isEmpty && bare.coded.count == known.coded.count)
+    for (found, expected) in zip(bare.coded, known.coded) {
+      #expect(found.tensor.shape == expected.tensor.shape)
+      let bytes = try found.tensor.bytes.read(0..<found.tensor.byteCount)
+      // Zero points of the second version are taken for those of the first.
+      if config["quantization_config"]?["checkpoint_format"] == "gptq_v2" { continue }
+      #expect(try expected.tensor.bytes.read(0..<expected.tensor.byteCount) == bytes)
+    }
+  }
+
+  @Test(arguments: [
+    ("gptq/symmetric", "bits"), ("awq/gemm", "bits"), ("awq/gemm", "group_size"),
+  ])
+  func `a number in a text is no number`(_ name: String, _ key: String) throws {
+    let (tensors, config) = try QuantisedModel(name).open()
+    let settings = try #require(config["quantization_config"]?.members)
+    let changed = JSONValue.object(
+      settings.map { $0.key == key ? .init(key, .string($0.value.text())) : $0 })
+    let error = outcome(tensors, .object([.init("quantization_config", changed)]))
+    #expect(error?.category == .failed)
+    let start = "config: quantization_config.\(key) must be a whole number, is \""
+    #expect(error?.problem.text.hasPrefix(start) == true)
   }
 
   @Test func `an input in no group is named`() throws {

@@ -157,6 +157,7 @@ struct FileBytes: TensorBytes {
   }
 
   var isReadForwards: Bool { false }
+  var fileName: String? { file.name }
 
   func announce(_ range: Range<Int>) {
     file.announce(start + range.lowerBound..<start + range.upperBound)

@@ -143,7 +143,10 @@ extension ConfigReader {
           reader.needed("high_freq_factor", place.named("high_freq_factor"))
         )
       }
-      if high <= low { reject("high_freq_factor \(high) is not above low_freq_factor \(low)") }
+      let areThere = within(place.path) { $0.has("low_freq_factor") && $0.has("high_freq_factor") }
+      if areThere, high <= low {
+        reject("high_freq_factor \(high) is not above low_freq_factor \(low)")
+      }
       return .llama3(
         factor: factor(place), lowFrequency: low, highFrequency: high, trained: place.trained)
     case .yarn: return .yarn(yarn(place, defaults))

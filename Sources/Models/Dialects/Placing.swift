@@ -24,6 +24,8 @@ struct Placing {
   private var unfit: Set<String> = []
   /// What is wrong, a line each.
   private(set) var faults: [String] = []
+  /// How many of them are of tensors that the model computes whatever is stored.
+  private var wrongConstants = 0
   /// The shapes of tensors that have another one than they must.
   private(set) var misshapen: [(found: [Int], wanted: [Int])] = []
   /// The names of the tensors that are not there, and of those that are there for nothing.
@@ -73,7 +75,10 @@ struct Placing {
       throw CheckpointError(
         .refused(
           "the tensors do not fit the \(dialect.architecture) model of the config: \(count)"),
-        advice: isLeftOver ? advice : nil,
+        advice: isLeftOver
+          ? advice
+          : faults.count == wrongConstants
+            ? "--allow-extra leaves out what the model computes itself" : nil,
         details: faults, listing: "tfinspect check has them all")
     }
   }
@@ -256,7 +261,13 @@ struct Placing {
     guard let placement = placements[slot.path], placement.layout != "computed" else { return }
     let name = placement.stored.name
     if let fault = try formula.fault(of: placement.weight(shape: slot.shape)) {
-      faults.append("not constant \(escaped(name.text)): \(fault)")
+      if slot.role == .constant, options.allowsExtra {
+        dropped.append(
+          WeightGraph.Dropped(name: name, reason: "not \(formula.name): \(fault)", isExtra: true))
+      } else {
+        if slot.role == .constant { wrongConstants += 1 }
+        faults.append("not constant \(escaped(name.text)): \(fault)")
+      }
     } else if slot.role == .constant {
       dropped.append(WeightGraph.Dropped(name: name, reason: formula.name))
     }

@@ -98,7 +98,7 @@ struct MisfitCause {
   // MARK: Candidates
 
   /// What may be wrong: a number of which a wrong extent is a multiple, so that the found one is as many
-  /// times another; numbers of layers, where layers are missing or too many; and whether there are weights of a
+  /// times another, or which it is divided by; numbers of layers, where layers are missing or too many; and whether there are weights of a
   /// kind at all.
   private func candidates(for trial: Trial) -> [Change] {
     var found: [Change] = []
@@ -118,10 +118,13 @@ struct MisfitCause {
     let unsaid = counts.filter { $0.mayBeNull && $0.value == .null && $0.bearing != .nothing }
     for (actual, wanted) in extents(of: trial.placing) {
       for fact in counts {
-        guard let own = fact.value.int, own > 0, wanted.isMultiple(of: own),
-          actual.isMultiple(of: wanted / own)
-        else { continue }
-        for fact in [fact] + unsaid { add(fact, actual / (wanted / own)) }
+        guard let own = fact.value.int, own > 0 else { continue }
+        if wanted.isMultiple(of: own), actual.isMultiple(of: wanted / own) {
+          for fact in [fact] + unsaid { add(fact, actual / (wanted / own)) }
+        }
+        // What an extent is divided by: with more heads each is narrower.
+        let (product, isTooLarge) = own.multipliedReportingOverflow(by: wanted)
+        if !isTooLarge, product.isMultiple(of: actual) { add(fact, product / actual) }
       }
     }
     for extent in unexpectedExtents(trial.placing) { for fact in unsaid { add(fact, extent) } }

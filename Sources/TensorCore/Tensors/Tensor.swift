@@ -27,6 +27,9 @@ public protocol TensorBytes: Sendable {
   /// Whether a slab is gathered from scattered elements for reading them (`Slab`).
   var usesSlab: Bool { get }
 
+  /// The file that they are in, as messages call it; `nil` if it is not known, or they are in several.
+  var fileName: String? { get }
+
   /// The first bytes, at most `count`, for somebody who does not read on.
   func beginning(_ count: Int) throws(CheckpointError) -> [UInt8]
 }
@@ -34,6 +37,7 @@ public protocol TensorBytes: Sendable {
 extension TensorBytes {
   public var workingMemory: Int { 0 }
   public var usesSlab: Bool { false }
+  public var fileName: String? { nil }
   public func beginning(_ count: Int) throws(CheckpointError) -> [UInt8] {
     try read(0..<min(count, self.count))
   }

@@ -44,18 +44,18 @@ public struct Merge: Sendable {
     if let part = base.part {
       throw CheckpointError(part.problem, file: displayed(base.path))
     }
+    try base.requirePlain(options)
     let model = try? Model(base, options: options)
     try translate(model, options)
     let graph =
       translatedFrom == nil
       ? model?.graph : try? Model(checkpoint, options: self.options(options)).graph
-    let coded = Set(model?.plain.coded.flatMap(\.stored).map(\.name) ?? [])
     var tensors = Dictionary(
       uniqueKeysWithValues: checkpoint.tensors.tensors.map { ($0.name, $0) })
     for (number, adapter) in adapters.enumerated() {
       var merging = Merging(
         adapter, number, names: BaseNames(checkpoint.tensors, wanted: adapter.wantedNames),
-        tensors: tensors, graph: graph, coded: coded)
+        tensors: tensors, graph: graph)
       try merging.run()
       tensors = merging.tensors
       changes += merging.changes
@@ -113,6 +113,27 @@ extension Merge {
   }
 }
 
+extension Checkpoint {
+  /// Fails if weights are stored as codes, which a sum is none of any more.
+  fileprivate func requirePlain(_ options: OpenOptions) throws(CheckpointError) {
+    let coded: [CodedTensor]
+    do throws(CheckpointError) {
+      coded = try PlainTable(
+        tensors, config: config?.value, families: options.recognition.families
+      ).coded
+    } catch {
+      throw error.inFile(displayed(path))
+    }
+    guard let first = coded.first else { return }
+    throw CheckpointError(
+      .refused(
+        "\(coded.count == 1 ? "1 weight is" : "\(coded.count) weights are") stored as codes (\(first.codec)), into which nothing is merged"
+      ),
+      file: displayed(path),
+      advice: "write plain weights of the base first (tfconvert BASE PLAIN/ --dequantize)")
+  }
+}
+
 extension Adapter {
   /// The names of the base's tensors that it changes, biases last.
   fileprivate var wantedNames: [String] {
@@ -149,18 +170,16 @@ private struct Merging {
   /// What is known of a known architecture's tensors.
   let isStoredInputsFirst: [TensorName: Bool]
   let pathsTied: [TensorName: [String]]
-  let coded: Set<TensorName>
   private(set) var changes: [Merge.Change] = []
   private(set) var notes: [String] = []
   private var faults: [String] = []
   private var merged: Set<TensorName> = []
   private var replaced: Set<TensorName> = []
-  private var isCoded = false
   private let products = RecentProducts()
 
   init(
     _ adapter: Adapter, _ number: Int, names: BaseNames, tensors: [TensorName: Tensor],
-    graph: WeightGraph?, coded: Set<TensorName>
+    graph: WeightGraph?
   ) {
     self.adapter = adapter
     self.number = number
@@ -168,7 +187,6 @@ private struct Merging {
     self.tensors = tensors
     isStoredInputsFirst = graph?.isStoredInputsFirst ?? [:]
     pathsTied = graph?.pathsTied ?? [:]
-    self.coded = coded
   }
 
   mutating func run() throws(CheckpointError) {
@@ -182,10 +200,7 @@ private struct Merging {
       throw CheckpointError(
         .refused(
           "the adapter does not fit the base: \(faults.count == 1 ? "1 tensor" : "\(faults.count) tensors")"
-        ), file: displayed(adapter.path),
-        advice: isCoded
-          ? "write plain weights of the base first (tfconvert BASE PLAIN/ --dequantize)" : nil,
-        details: faults)
+        ), file: displayed(adapter.path), details: faults)
     }
   }
 
@@ -196,9 +211,8 @@ private struct Merging {
       faults.append("missing      \(path): the base has no \(name)\(tie)")
       return nil
     }
-    guard tensor.dtype.isComputable, !coded.contains(tensor.name) else {
-      isCoded = true
-      faults.append("coded        \(tensor.name): the base has it as codes, \(tensor.dtype)")
+    guard tensor.dtype.isComputable else {
+      faults.append("no numbers   \(tensor.name): \(tensor.dtype) in the base")
       return nil
     }
     return tensor

@@ -105,7 +105,9 @@ public struct Miscoded: Equatable, Sendable {
   /// The fault in words.
   var text: String {
     let fault =
-      "\(count) codes of \(codec) are not the nearest ones to A's numbers, the first is code \(first) of \(tensor)"
+      count == 1
+      ? "1 code of \(codec) is not the nearest one to A's number: code \(first) of \(tensor)"
+      : "\(count) codes of \(codec) are not the nearest ones to A's numbers, the first is code \(first) of \(tensor)"
     return cause.map { "\(fault): \($0.text)" } ?? fault
   }
 }

@@ -56,9 +56,50 @@ func tensorsToWrite(
   } catch {
     throw error.inFile(displayed(source.path))
   }
-  if target.dequantizes { return (plain.tensors.tensors, plain.coded) }
+  if target.dequantizes {
+    try plain.requireDecoded(source.config?.value, file: displayed(source.path))
+    return (plain.tensors.tensors, plain.coded)
+  }
   try checkCast(plain.coded, target, file: displayed(source.path))
   return (stored, [])
+}
+
+extension PlainTable {
+  /// Refuses to take codes for plain numbers whose scales are missing, or whose scheme nobody knows.
+  ///
+  /// - Throws: `CheckpointError` with all of them.
+  fileprivate func requireDecoded(_ config: JSONValue?, file: String) throws(CheckpointError) {
+    // Where nothing is decoded and no config speaks of codes, numbers of 8 bits are numbers.
+    guard !coded.isEmpty || config?[codingKey]?.members != nil else { return }
+    let left = tensors.tensors.filter(\.isNamedAsCodes)
+    guard !left.isEmpty else { return }
+    let isOne = left.count == 1
+    throw CheckpointError(
+      .refused("\(isOne ? "1 tensor is" : "\(left.count) tensors are") codes that nothing decodes"),
+      file: file,
+      advice: unknownMethod(config)
+        ?? "what belongs to \(isOne ? "it" : "them") is missing, or of another scheme",
+      details: left.map { "\(escaped($0.name.text)): \($0.dtype) \(describe(shape: $0.shape))" })
+  }
+}
+
+extension Tensor {
+  /// Whether it is called as a matrix, or as codes of one, and has a type of which only codes are.
+  fileprivate var isNamedAsCodes: Bool {
+    guard shape.count > 1 else { return false }
+    if dtype.isFloatingPoint { return staysUncast }
+    return [.i8, .u8, .i32].contains(dtype)
+      && ["weight", "weight_packed", "_blocks"].contains { name.text.hasSuffix($0) }
+  }
+}
+
+/// That nobody knows a config's `quant_method`, and which one may be meant; `nil` if somebody does.
+func unknownMethod(_ config: JSONValue?) -> String? {
+  guard let method = config?[codingKey]?["quant_method"]?.string, !Codec.methods.contains(method)
+  else { return nil }
+  let near = nearestName(to: method, among: Codec.methods).map { ": did you mean \($0)?" } ?? ""
+  return
+    "\(codingKey).quant_method \"\(escaped(method))\" is known neither here nor to transformers 5\(near)"
 }
 
 /// Refuses to cast scales beside codes.
@@ -83,7 +124,7 @@ private func list(_ groups: [CodedTensor]) -> String {
 }
 
 /// Where a config.json says how weights are coded.
-let codingKey = "quantization_config"
+let codingKey = Codec.settingsKey
 
 /// A config.json that does not say any more how weights are coded.
 func plainConfig(_ bytes: [UInt8]) -> [UInt8] {

@@ -125,6 +125,23 @@ import TransformerKit
     #expect(missing?.category == .refused)
   }
 
+  @Test func `a stored constant that is another one is left out where that is allowed`() throws {
+    func graph(_ options: RecognitionOptions) throws -> WeightGraph {
+      try changed("gpt2/lm_old_buffers", options: options) { tensor in
+        guard tensor.name.text.hasSuffix("h.0.attn.bias") else { return tensor }
+        let bytes = [UInt8](repeating: 0, count: tensor.byteCount)
+        return Tensor(
+          name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, bytes: ByteArray(bytes))
+      }
+    }
+    let error = failure { try graph(RecognitionOptions()) }
+    #expect(error?.details.count == 1)
+    #expect(error?.advice == "--allow-extra leaves out what the model computes itself")
+    let allowed = try graph(RecognitionOptions(allowsExtra: true))
+    let reasons = allowed.dropped.filter(\.isExtra).map(\.reason)
+    #expect(reasons.count == 1 && reasons[0].hasPrefix("not ") && reasons[0].contains("element 0"))
+  }
+
   // MARK: What does not fit
 
   private static let explaining = {
@@ -154,6 +171,11 @@ import TransformerKit
         "num_hidden_layers 2, where the config says 3, and intermediate_size 40, where the config says 80"
       ),
       ("llama/base", ["num_key_value_heads": 1], "num_key_value_heads 4, where the config says 1"),
+      (
+        "llama/base",
+        ["num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": nil],
+        "num_attention_heads 4, where the config says 8"
+      ),
       ("gpt2/lm", ["n_embd": 48], "n_embd 24, where the config says 48"),
       ("t5/v11", ["num_layers": 5], "num_layers 2, where the config says 5"),
     ] as [(String, [String: JSONValue?], String)])

@@ -154,6 +154,7 @@ extension CheckReport {
       if case .adapter = part { checkAdapter(checkpoint) }
       return nil
     }
+    if let text = unknownMethod(checkpoint.config?.value) { note(.config, nil, text) }
     do throws(CheckpointError) {
       let known = try Model(checkpoint, options: options)
       let graph = known.graph
@@ -199,8 +200,13 @@ extension CheckReport {
   /// Says if the config names a narrower type than weights have.
   private mutating func checkDeclaredType(_ checkpoint: Checkpoint) {
     for key in ["dtype", "torch_dtype"] {
-      guard let name = checkpoint.config?.value[key]?.string, let declared = dtype(named: name)
-      else { continue }
+      guard let name = checkpoint.config?.value[key]?.string else { continue }
+      guard let declared = dtype(named: name) else {
+        if !typesOfTorch.contains(name.hasPrefix("torch.") ? String(name.dropFirst(6)) : name) {
+          add(.config, nil, "\(key) is \"\(escaped(name))\", which is no type of torch's")
+        }
+        continue
+      }
       let wider = checkpoint.tensors.tensors.filter {
         $0.dtype.isComputable && $0.dtype.bitWidth > declared.bitWidth
       }
@@ -228,6 +234,14 @@ extension CheckReport {
     if count == 0 { add(error) }
   }
 }
+
+/// What transformers takes for a type in a config beside those that weights are cast to (torch 2.13, `torch.dtype`).
+private let typesOfTorch: Set = [
+  "auto", "float", "double", "half", "float32", "float64", "float16", "bfloat16", "float8_e4m3fn",
+  "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2", "bool",
+  "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "short", "int", "long",
+  "complex32", "complex64", "complex128", "cfloat", "cdouble", "chalf", "qint8", "quint8", "qint32",
+]
 
 extension CheckpointError {
   /// Whether it is the config's: the tensors' files have been opened when a model is made of them, so that
