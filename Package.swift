@@ -54,9 +54,10 @@ let package = Package(
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
     .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
 
-    // OpenBLAS and libcrypto, which are loaded when they are needed.
+    // OpenBLAS, libcrypto and libcurl, which are loaded when they are needed.
     .target(name: "CBLAS", path: "Sources/System/CBLAS"),
     .target(name: "CCrypto", path: "Sources/System/CCrypto"),
+    .target(name: "CCurl", path: "Sources/System/CCurl"),
 
     // What Swift has no words for: threads that start on a given processor, and loops that are compiled
     // for several instruction sets.
@@ -70,7 +71,7 @@ let package = Package(
       name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
     .target(
       name: "Containers",
-      dependencies: ["TensorCore", "CThreads", "CZlib", "CZstd", "CXXHash", system],
+      dependencies: ["TensorCore", "CCurl", "CThreads", "CZlib", "CZstd", "CXXHash", system],
       swiftSettings: strict),
     .target(name: "Codecs", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
