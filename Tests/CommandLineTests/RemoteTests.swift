@@ -196,6 +196,57 @@ import Testing
     #expect(outcome.exit == 0, "\(outcome.stderr)")
   }
 
+  // MARK: The cache
+
+  @Test func `what is in the cache is not asked for again, unless it is damaged or another file`()
+    async throws
+  {
+    let bytes = Self.checkpoint((0..<12).map { "t\($0)" })
+    let other = Self.checkpoint((0..<12).map { "t\($0)" }, seed: 2)
+    let isNew = Counter()
+    let server = TestServer { request, _ in
+      guard request.target == "/x.safetensors" else { return .init(404) }
+      return isNew.value == 0 ? .file(bytes, request) : .file(other, request, etag: "\"2\"")
+    }
+    let cache = ["TFKIT_REMOTE_CACHE": scratch.path.string + "/cache"]
+    let url = server.address + "/x.safetensors"
+    func hash() async throws -> (Outcome, [Int]) {
+      let before = server.requests.count
+      let outcome = try await run("tfinspect", ["hash", url], cache)
+      #expect(outcome.exit == 0, "\(outcome.stderr)")
+      let asked = server.requests.dropFirst(before).filter { $0.target == "/x.safetensors" }
+      return (outcome, asked.compactMap { $0.range?.lowerBound })
+    }
+    // Several at a time write the same blocks.
+    async let (first, second, third) = (hash(), hash(), hash())
+    let outcomes = try await [first.0.stdout, second.0.stdout, third.0.stdout]
+    let local = scratch.write(bytes, to: "x.safetensors")
+    let here = try await run("tfinspect", ["hash", local.string])
+    #expect(outcomes.allSatisfy { $0 == here.stdout })
+    let (again, asked) = try await hash()
+    #expect(again.stdout == here.stdout)
+    #expect(asked == [0])
+    // A bit that fell over in a block of which nobody else has a copy.
+    let place = scratch.path.appending("cache")
+    let files = (FileManager.default.enumerator(atPath: place.string)?.allObjects ?? [])
+      .compactMap { $0 as? String }
+    #expect(!files.contains { $0.contains("/.") })
+    let block = try #require(files.first { $0.hasSuffix("/5") })
+    var damaged = readFile(place.pushing(FilePath(block)))
+    damaged[1000] ^= 1
+    writeFile(damaged, to: place.pushing(FilePath(block)))
+    let (mended, fetched) = try await hash()
+    #expect(mended.stdout == here.stdout)
+    #expect(fetched == [0, 5 << 18])
+    // Another file at the same place.
+    _ = isNew.next()
+    let (changed, all) = try await hash()
+    let there = try await run(
+      "tfinspect", ["hash", scratch.write(other, to: "y.safetensors").string])
+    #expect(changed.stdout == there.stdout)
+    #expect(all.count > 1)
+  }
+
   // MARK: Tokens
 
   @Test func `the token goes to the hub alone, and into no output`() async throws {
@@ -255,6 +306,53 @@ import Testing
     let place = "http://127.0.0.1:\(server.port)/x?…"
     #expect(outcome.stderr == "tfinspect: \(place): the server has no such file (404)\n")
     #expect(server.requests.first?.target == "/x?key=\(Self.token)")
+  }
+
+  // MARK: Certificates
+
+  private static let openssl = "/usr/bin/openssl"
+
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: openssl)))
+  func `certificates are checked, and no redirect leads from https to http`() async throws {
+    func start(_ arguments: [String]) throws -> Process {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: Self.openssl)
+      process.arguments = arguments
+      process.currentDirectoryURL = URL(fileURLWithPath: scratch.path.string)
+      process.standardInput = FileHandle.nullDevice
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      return process
+    }
+    let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    let making = try start(
+      words.split(separator: " ").map(String.init) + [
+        "-keyout", "key.pem", "-out", "certificate.pem", "-subj", "/CN=localhost", "-addext",
+        "subjectAltName=DNS:localhost",
+      ])
+    making.waitUntilExit()
+    try #require(making.terminationStatus == 0)
+    // What openssl's server sends of a file is the whole answer.
+    let answer = "HTTP/1.1 302 x\r\nLocation: http://example.com/\r\nContent-Length: 0\r\n\r\n"
+    scratch.write(Array(answer.utf8), to: "x")
+    let port = UInt16.random(in: 20_000..<30_000)
+    let server = try start([
+      "s_server", "-accept", "\(port)", "-cert", "certificate.pem", "-key", "key.pem", "-HTTP",
+      "-quiet",
+    ])
+    defer { server.terminate() }
+    let url = "https://localhost:\(port)/x"
+    let trusting = ["CURL_CA_BUNDLE": scratch.path.string + "/certificate.pem"]
+    let led = try await run("tfinspect", ["ls", url], trusting)
+    #expect(led.exit == 2)
+    #expect(
+      led.stderr
+        == "tfinspect: \(url): the server sends from https to example.com without encryption\n")
+    let unknown = try await run("tfinspect", ["ls", url])
+    #expect(unknown.exit == 2)
+    #expect(unknown.lines.count == 1)
+    #expect(unknown.stderr.contains("certificate"), "\(unknown.stderr)")
   }
 
   // MARK: Servers that do what they must not
@@ -545,6 +643,8 @@ import Testing
 private final class Counter: Sendable {
   private let lock = NSLock()
   nonisolated(unsafe) private var count = 0
+
+  var value: Int { lock.withLock { unsafe count } }
 
   func next() -> Int {
     lock.withLock {

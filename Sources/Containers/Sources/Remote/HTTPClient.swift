@@ -230,7 +230,7 @@ final class HTTPClient: Sendable {
         .malformed("\(words), asked \(attempt == 1 ? "once" : "\(attempt) times")"))
     }
     attempt += 1
-    usleep(UInt32(seconds * 1_000_000))
+    usleep(UInt32(min(seconds, 3600) * 1_000_000))
   }
 }
 

@@ -15,10 +15,10 @@ struct HubListing: Sendable {
   let entries: [Entry]
   /// The same by name.
   private let positions: [[UInt8]: Int]
-  /// All folders, without the model's own, which has no name.
-  private let folders: Set<[UInt8]>
+  /// The names, sorted: those in a folder are neighbours.
+  private let sorted: [[UInt8]]
 
-  private static let limit = 32 << 20
+  private static let limit = 8 << 20
 
   /// Asks the hub.
   ///
@@ -73,7 +73,6 @@ struct HubListing: Sendable {
     }
     var entries: [Entry] = []
     var positions: [[UInt8]: Int] = [:]
-    var folders: Set<[UInt8]> = []
     for sibling in siblings {
       guard let name = sibling["rfilename"]?.string else {
         throw CheckpointError(.malformed("the hub lists a file without a name"))
@@ -88,15 +87,14 @@ struct HubListing: Sendable {
           .malformed("the hub lists \"\(name)\" twice, or with an impossible size"))
       }
       entries.append(Entry(name: bytes, size: size))
-      for cut in bytes.indices where bytes[cut] == UInt8(ascii: "/") {
-        folders.insert(Array(bytes[..<cut]))
-      }
     }
-    if let both = folders.first(where: { positions[$0] != nil }) {
+    self.positions = positions
+    sorted = entries.map(\.name).sorted { $0.lexicographicallyPrecedes($1) }
+    self.entries = entries
+    if let both = sorted.first(where: { hasFolder($0) }) {
       let name = String(decoding: both, as: UTF8.self)
       throw CheckpointError(.malformed("the hub lists \"\(name)\" as a file and as a folder"))
     }
-    (self.entries, self.positions, self.folders) = (entries, positions, folders)
   }
 
   private static func isHexadecimal(_ byte: UInt8) -> Bool {
@@ -110,14 +108,37 @@ struct HubListing: Sendable {
   subscript(_ name: [UInt8]) -> Entry? { positions[name].map { entries[$0] } }
 
   /// Whether there is a folder of that name; the empty name is the model itself.
-  func hasFolder(_ name: [UInt8]) -> Bool { name.isEmpty || folders.contains(name) }
+  func hasFolder(_ name: [UInt8]) -> Bool {
+    name.isEmpty || sorted[first(in: name)...].first?.starts(with: name + Self.slash) == true
+  }
 
   /// The names in a folder.
   func names(in folder: [UInt8]) -> Set<[UInt8]> {
-    let prefix = folder.isEmpty ? [] : folder + [UInt8(ascii: "/")]
+    let count = folder.isEmpty ? 0 : folder.count + 1
     return Set(
-      entries.lazy.map(\.name).filter { $0.starts(with: prefix) }.map {
-        Array($0.dropFirst(prefix.count).prefix { $0 != UInt8(ascii: "/") })
-      })
+      inside(folder).map { Array($0.dropFirst(count).prefix { $0 != UInt8(ascii: "/") }) })
+  }
+
+  /// The files in a folder and the folders in it, with their whole names.
+  private func inside(_ folder: [UInt8]) -> ArraySlice<[UInt8]> {
+    let prefix = folder.isEmpty ? [] : folder + Self.slash
+    return sorted[first(in: folder)...].prefix { $0.starts(with: prefix) }
+  }
+
+  private static let slash = [UInt8(ascii: "/")]
+
+  /// Where the names in a folder begin.
+  private func first(in folder: [UInt8]) -> Int {
+    let prefix = folder.isEmpty ? [] : folder + Self.slash
+    var (low, high) = (0, sorted.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle].lexicographicallyPrecedes(prefix) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    return low
   }
 }

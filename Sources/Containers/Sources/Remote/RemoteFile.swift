@@ -15,6 +15,7 @@ final class RemoteFile: Sendable {
   private let client: HTTPClient
   private let direct: Mutex<String?>
   private let windows = RemoteWindows()
+  private let cache: RemoteCache?
 
   /// How many bytes are asked for when nothing is known yet: most headers fit.
   static let firstCount = 1 << 16
@@ -60,6 +61,7 @@ final class RemoteFile: Sendable {
       throw error.inFile(name)
     }
     mark = Self.mark(answer.head)
+    cache = RemoteCache(in: client.settings.cache, url: url, mark: mark, size: size)
     direct = Mutex(answer.url == url ? nil : answer.url)
     windows.keep(answer.body, at: 0)
     isInMemory = answer.count == size
@@ -143,8 +145,59 @@ final class RemoteFile: Sendable {
     return bytes
   }
 
-  /// Asks for a range.
+  /// Brings a range, from the cache where there is one and it has it.
   private func fetch(
+    _ start: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    guard let cache else { return try unsafe ask(start, into: target) }
+    let end = start + target.count
+    var place = start
+    while place < end {
+      let first = place / RemoteCache.blockSize
+      let found = cache.block(first, count: blockRange(first, first).count)
+      // As many as are not there at once.
+      var last = first
+      while found == nil, (last + 1) * RemoteCache.blockSize < end, !cache.has(last + 1),
+        last - first < Self.most / RemoteCache.blockSize - 1
+      {
+        last += 1
+      }
+      let range = blockRange(first, last)
+      let bytes = if let found { found } else { try kept(range, from: first, in: cache) }
+      let part = range.clamped(to: place..<end)
+      unsafe bytes.withUnsafeBytes { bytes in
+        let source = unsafe UnsafeRawBufferPointer(
+          rebasing: bytes[part.lowerBound - range.lowerBound..<part.upperBound - range.lowerBound])
+        unsafe UnsafeMutableRawBufferPointer(rebasing: target[(place - start)...])
+          .copyMemory(from: source)
+      }
+      place = part.upperBound
+    }
+  }
+
+  private func blockRange(_ first: Int, _ last: Int) -> Range<Int> {
+    first * RemoteCache.blockSize..<min(size, (last + 1) * RemoteCache.blockSize)
+  }
+
+  /// Asks for blocks, and keeps them.
+  private func kept(
+    _ range: Range<Int>, from first: Int, in cache: RemoteCache
+  ) throws(CheckpointError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    var span = bytes.mutableSpan
+    var target = unsafe span.mutableBytes
+    try unsafe target.withUnsafeMutableBytes { target throws(CheckpointError) in
+      try unsafe ask(range.lowerBound, into: target)
+    }
+    for start in stride(from: 0, to: bytes.count, by: RemoteCache.blockSize) {
+      let end = min(bytes.count, start + RemoteCache.blockSize)
+      cache.keep(first + start / RemoteCache.blockSize, Array(bytes[start..<end]))
+    }
+    return bytes
+  }
+
+  /// Asks the server for a range.
+  private func ask(
     _ start: Int, into target: UnsafeMutableRawBufferPointer
   ) throws(CheckpointError) {
     let end = start + target.count

@@ -109,8 +109,9 @@ final class RemotePlaces: Sendable {
   func status(_ path: FilePath) throws(CheckpointError) -> Stat? {
     if case .hub(let repository, let file)? = try RemoteAddress(path) {
       let listing = try listing(repository, displayed(path))
-      if listing.hasFolder(file) { return Self.status(S_IFDIR, size: 0) }
-      guard let entry = listing[file] else { return nil }
+      guard let entry = listing[file] else {
+        return listing.hasFolder(file) ? Self.status(S_IFDIR, size: 0) : nil
+      }
       if let size = entry.size { return Self.status(S_IFREG, size: size) }
     }
     guard case .file(let file) = try find(path) else { return nil }

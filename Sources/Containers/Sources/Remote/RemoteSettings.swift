@@ -21,6 +21,8 @@ struct RemoteSettings: Sendable {
   var allowsHTTP = false
   /// Whether nothing shall be asked of other machines.
   var isOffline = false
+  /// The folder that keeps what has come.
+  var cache: FilePath?
 
   /// Reads the environment.
   ///
@@ -46,6 +48,7 @@ struct RemoteSettings: Sendable {
       settings.mostBytes = count
     }
     settings.allowsHTTP = isSet("TFKIT_REMOTE_HTTP")
+    settings.cache = variable("TFKIT_REMOTE_CACHE").map { FilePath($0) }
     settings.isOffline = isSet("HF_HUB_OFFLINE")
     settings.token = try HubToken.found()
     return settings
