@@ -30,6 +30,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "TransformerKit", targets: ["TransformerKit"]),
+    .executable(name: "tfkit", targets: ["tfkit"]),
     .executable(name: "tfconvert", targets: ["tfconvert"]),
     .executable(name: "tfinspect", targets: ["tfinspect"]),
     .executable(name: "tfverify", targets: ["tfverify"]),
@@ -116,12 +117,30 @@ let package = Package(
         argumentParser, system,
       ],
       swiftSettings: strict),
+    .target(
+      name: "ConvertCommand", dependencies: commandDependencies, path: "Sources/tfconvert",
+      swiftSettings: strict),
+    .target(
+      name: "InspectCommand", dependencies: commandDependencies, path: "Sources/tfinspect",
+      swiftSettings: strict),
+    .target(
+      name: "VerifyCommand", dependencies: commandDependencies, path: "Sources/tfverify",
+      swiftSettings: strict),
+
+    // A file for each, and one that is all three, by its name or its first word.
     .executableTarget(
-      name: "tfconvert", dependencies: commandDependencies, swiftSettings: strict),
+      name: "tfconvert", dependencies: ["ConvertCommand"], path: "Sources/Programs/tfconvert",
+      swiftSettings: strict),
     .executableTarget(
-      name: "tfinspect", dependencies: commandDependencies, swiftSettings: strict),
+      name: "tfinspect", dependencies: ["InspectCommand"], path: "Sources/Programs/tfinspect",
+      swiftSettings: strict),
     .executableTarget(
-      name: "tfverify", dependencies: commandDependencies, swiftSettings: strict),
+      name: "tfverify", dependencies: ["VerifyCommand"], path: "Sources/Programs/tfverify",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "tfkit",
+      dependencies: ["CommandSupport", "ConvertCommand", "InspectCommand", "VerifyCommand"],
+      path: "Sources/Programs/tfkit", swiftSettings: strict),
 
     // Tests. TestSupport has the fixtures' folder, seeded randomness and scratch folders.
     .target(
@@ -175,7 +194,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["TestSupport", "tfconvert", "tfinspect", "tfverify", system],
+      dependencies: [
+        "TestSupport", "TensorCore", "tfconvert", "tfinspect", "tfverify", "tfkit", system,
+      ],
       swiftSettings: strict),
   ]
 )

@@ -1,12 +1,12 @@
 import ArgumentParser
 import CommandSupport
 
-@main
-enum Main {
-  static func main() {
-    returnLargeBlocks()
-    runCommand(TFConvert.self)
-  }
+/// Runs `tfconvert`, and exits.
+///
+/// - Parameter skipped: how many words of the command line stand before its own.
+public func runTFConvert(skipping skipped: Int = 0) -> Never {
+  returnLargeBlocks()
+  runCommand(TFConvert.self, skipping: skipped)
 }
 
 struct TFConvert: ParsableCommand {

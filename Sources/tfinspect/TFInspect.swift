@@ -1,12 +1,12 @@
 import ArgumentParser
 import CommandSupport
 
-@main
-enum Main {
-  static func main() {
-    returnLargeBlocks()
-    runCommand(TFInspect.self)
-  }
+/// Runs `tfinspect`, and exits.
+///
+/// - Parameter skipped: how many words of the command line stand before its own.
+public func runTFInspect(skipping skipped: Int = 0) -> Never {
+  returnLargeBlocks()
+  runCommand(TFInspect.self, skipping: skipped)
 }
 
 struct TFInspect: ParsableCommand {
