@@ -581,6 +581,28 @@ import Testing
     #expect(outcome.exit == 0, "\(outcome.stderr)")
   }
 
+  @Test(arguments: [(0, 0, true), (135, 0, true), (1, 0, false), (0, 1, false)])
+  func `a size that the hub lists is held to, that of large files first`(
+    _ own: Int, _ more: Int, _ holds: Bool
+  ) async throws {
+    let files = TestServer.files(of: "llama/base")
+    let server = TestServer { request, _ in
+      guard request.target.hasPrefix("/api"), let bytes = files["model.safetensors"] else {
+        return TestServer.hub(files, request)
+      }
+      // A pointer of Git LFS has 135 bytes.
+      let isPointer = own == 135
+      let lfs = isPointer ? #","lfs":{"size":\#(bytes.count)}"# : ""
+      let size = isPointer ? own : bytes.count + own - more
+      let list = #"{"rfilename":"model.safetensors","size":\#(size)\#(lfs)}"#
+      return .init(200, [], Array(#"{"siblings":[\#(list)]}"#.utf8))
+    }
+    let outcome = try await run(
+      "tfinspect", ["ls", "hf://a/b@\(TestServer.commit)"], ["HF_ENDPOINT": server.address])
+    #expect((outcome.exit == 0) == holds, "\(outcome.stderr)")
+    #expect(holds || outcome.stderr.contains("the hub lists it with"))
+  }
+
   // MARK: Hubs that list what cannot be
 
   @Test(arguments: [

@@ -81,7 +81,8 @@ struct HubListing: Sendable {
         throw CheckpointError(.malformed("the hub lists \"\(name)\", which leaves the folder"))
       }
       let bytes = Array(name.utf8)
-      let size = sibling["size"]?.int ?? sibling["lfs"]?["size"]?.int
+      // Of large files "size" may be that of what stands for them in Git.
+      let size = sibling["lfs"]?["size"]?.int ?? sibling["size"]?.int
       guard size ?? 0 >= 0, positions.updateValue(entries.count, forKey: bytes) == nil else {
         throw CheckpointError(
           .malformed("the hub lists \"\(name)\" twice, or with an impossible size"))
