@@ -196,7 +196,7 @@ def add(archive, name, data, mode, date):
 
 def python_metadata(version):
     source = (ROOT / "Tools" / "tfz.py").read_text()
-    needs = re.findall(r"^import (numpy|xxhash|zstandard)$", source, re.MULTILINE)
+    needs = re.findall(r"^ *import (numpy|xxhash|zstandard)$", source, re.MULTILINE)
     lines = [
         "Metadata-Version: 2.4", "Name: tfkit", f"Version: {version}", f"Summary: {SUMMARY}",
         "License-Expression: Apache-2.0", "License-File: LICENSE", "Requires-Python: >=3.9",
