@@ -112,6 +112,10 @@ import Testing
     ("tfverify.bench/1", "tfverify bench $FIXTURES/bert/base --length 4 --repeat 1"),
     ("tfkit.error/1", "tfinspect ls missing"),
     ("tfkit.error/1", "tfinspect ls --nonsense"),
+    (
+      "tfkit.error/1",
+      "tfinspect ls $FIXTURES/containers/safetensors/bad/dtype_lower_case.safetensors"
+    ),
     ("tfkit.error/1", "tfinspect id $FIXTURES/bert/base/golden.npz"),
     ("tfkit.error/1", "tfconvert $FIXTURES/bert/base half/ --dtype bf16"),
     ("tfkit.error/1", "tfkit verify missing missing"),
