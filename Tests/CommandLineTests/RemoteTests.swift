@@ -341,7 +341,10 @@ import Testing
       "s_server", "-accept", "\(port)", "-cert", "certificate.pem", "-key", "key.pem", "-HTTP",
       "-quiet",
     ])
-    defer { server.terminate() }
+    defer {
+      kill(server.processIdentifier, SIGKILL)
+      server.waitUntilExit()
+    }
     let url = "https://localhost:\(port)/x"
     let trusting = ["CURL_CA_BUNDLE": scratch.path.string + "/certificate.pem"]
     let led = try await run("tfinspect", ["ls", url], trusting)
