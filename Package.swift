@@ -30,6 +30,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "TransformerKit", targets: ["TransformerKit"]),
+    .executable(name: "tfkit", targets: ["tfkit"]),
     .executable(name: "tfconvert", targets: ["tfconvert"]),
     .executable(name: "tfinspect", targets: ["tfinspect"]),
     .executable(name: "tfverify", targets: ["tfverify"]),
@@ -54,9 +55,10 @@ let package = Package(
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
     .systemLibrary(name: "CMalloc", path: "Sources/System/CMalloc"),
 
-    // OpenBLAS and libcrypto, which are loaded when they are needed.
+    // OpenBLAS, libcrypto and libcurl, which are loaded when they are needed.
     .target(name: "CBLAS", path: "Sources/System/CBLAS"),
     .target(name: "CCrypto", path: "Sources/System/CCrypto"),
+    .target(name: "CCurl", path: "Sources/System/CCurl"),
 
     // What Swift has no words for: threads that start on a given processor, and loops that are compiled
     // for several instruction sets.
@@ -70,7 +72,7 @@ let package = Package(
       name: "TensorCore", dependencies: ["CJSON", "CCrypto", system], swiftSettings: optimized),
     .target(
       name: "Containers",
-      dependencies: ["TensorCore", "CThreads", "CZlib", "CZstd", "CXXHash", system],
+      dependencies: ["TensorCore", "CCurl", "CThreads", "CZlib", "CZstd", "CXXHash", system],
       swiftSettings: strict),
     .target(name: "Codecs", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
@@ -115,12 +117,30 @@ let package = Package(
         argumentParser, system,
       ],
       swiftSettings: strict),
+    .target(
+      name: "ConvertCommand", dependencies: commandDependencies, path: "Sources/tfconvert",
+      swiftSettings: strict),
+    .target(
+      name: "InspectCommand", dependencies: commandDependencies, path: "Sources/tfinspect",
+      swiftSettings: strict),
+    .target(
+      name: "VerifyCommand", dependencies: commandDependencies, path: "Sources/tfverify",
+      swiftSettings: strict),
+
+    // A file for each, and one that is all three, by its name or its first word.
     .executableTarget(
-      name: "tfconvert", dependencies: commandDependencies, swiftSettings: strict),
+      name: "tfconvert", dependencies: ["ConvertCommand"], path: "Sources/Programs/tfconvert",
+      swiftSettings: strict),
     .executableTarget(
-      name: "tfinspect", dependencies: commandDependencies, swiftSettings: strict),
+      name: "tfinspect", dependencies: ["InspectCommand"], path: "Sources/Programs/tfinspect",
+      swiftSettings: strict),
     .executableTarget(
-      name: "tfverify", dependencies: commandDependencies, swiftSettings: strict),
+      name: "tfverify", dependencies: ["VerifyCommand"], path: "Sources/Programs/tfverify",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "tfkit",
+      dependencies: ["CommandSupport", "ConvertCommand", "InspectCommand", "VerifyCommand"],
+      path: "Sources/Programs/tfkit", swiftSettings: strict),
 
     // Tests. TestSupport has the fixtures' folder, seeded randomness and scratch folders.
     .target(
@@ -174,7 +194,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["TestSupport", "tfconvert", "tfinspect", "tfverify", system],
+      dependencies: [
+        "TestSupport", "TensorCore", "tfconvert", "tfinspect", "tfverify", "tfkit", system,
+      ],
       swiftSettings: strict),
   ]
 )

@@ -46,13 +46,15 @@ extension Verb {
 }
 
 /// Parses the command line, runs the command, prints errors as one line each, and exits.
-public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
+///
+/// - Parameter skipped: how many words of the command line stand before the command's own.
+public func runCommand<Root: ParsableCommand>(_: Root.Type, skipping skipped: Int = 0) -> Never {
   occupyStandardDescriptors()
   Parallel.endIdleThreads()
   ignorePipeSignals()
   removeTemporariesOnInterrupt()
   let name = Root.configuration.commandName ?? "tfkit"
-  let words = arguments()
+  let words = Array(arguments().dropFirst(skipped))
   do {
     try raiseDescriptorLimit()
     answerShell(Root.self, words)
@@ -66,6 +68,7 @@ public func runCommand<Root: ParsableCommand>(_: Root.Type) -> Never {
     terminate(.success)
   } catch let error as CheckpointError {
     report(error, command: name)
+    if words.contains("--json") { printError(error.json(command: name)) }
     terminate(ExitStatus(error.category))
   } catch {
     finish(Root.self, error, name, words)
@@ -104,6 +107,10 @@ private func finish<Root: ParsableCommand>(
   let message = reworded(Root.message(for: error))
   let lines = message.split(separator: "\n").map { escaped(String($0)) }
   standardError("\(command): \(lines.joined(separator: " "))")
+  if words.contains("--json") {
+    let error = CheckpointError(.malformed(lines.joined(separator: " ")))
+    printError(error.json(command: command))
+  }
   standardError(CommandDefinition(Root.self).map { advice($0, words) } ?? "see \(command) --help")
   terminate(.failed)
 }
@@ -140,4 +147,26 @@ private func report(_ error: CheckpointError, command: String) {
     standardError("  … \(lines.count - listedFaults) more lines\(all)")
   }
   if let advice = error.advice { standardError(escaped(advice)) }
+}
+
+/// Prints an error as an object, unless a part of a result stands there already.
+private func printError(_ object: JSONValue) {
+  guard outputIsEmpty else { return }
+  standardOutput(object.text(pretty: true))
+}
+
+extension CheckpointError {
+  /// What `--json` prints of it; details up to so many as are collected of a file.
+  fileprivate func json(command: String) -> JSONValue {
+    let status = ExitStatus(category)
+    return [
+      "schema": "tfkit.error/1", "command": .string(command), "exit": .int(Int64(status.rawValue)),
+      "kind": .string("\(category)"), "message": .string(description),
+      "file": file.map { .string($0) } ?? .null,
+      "tensor": tensor.map { .string($0.text) } ?? .null,
+      "offset": offset.map { .int(Int64($0)) } ?? .null, "reason": .string(problem.text),
+      "details": .array(details.prefix(1000).map { .string($0) }),
+      "advice": advice.map { .string($0) } ?? .null,
+    ]
+  }
 }

@@ -16,6 +16,7 @@ public import TensorCore
 /// found, whoever reads. Any other failure is an error.
 public func standardOutput(_ text: String, terminator: String = "\n") {
   if readerIsGone.load(ordering: .relaxed) { return }
+  hasWritten.store(true, ordering: .relaxed)
   let problem = write(text + terminator, to: STDOUT_FILENO)
   if problem == 0 { return }
   if problem == EPIPE { return readerIsGone.store(true, ordering: .relaxed) }
@@ -33,9 +34,15 @@ public func standardError(_ text: String, terminator: String = "\n") {
 private let readerIsGone = Atomic(false)
 
 /// What the process was called as, without folders.
-private var commandName: String {
+var commandName: String {
   CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "tfkit"
 }
+
+/// Whether anything was written to standard output.
+private let hasWritten = Atomic(false)
+
+/// Whether nothing was written to standard output.
+var outputIsEmpty: Bool { !hasWritten.load(ordering: .relaxed) }
 
 /// Whether standard output is a terminal.
 public var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }

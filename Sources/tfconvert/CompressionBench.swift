@@ -22,7 +22,7 @@ struct CompressionBench: Verb {
         tfconvert bench bert-base/ -T 2 --json
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Option(help: ArgumentHelp("How hard to compress, from 1 to 19.", valueName: "1-19"))

@@ -20,7 +20,7 @@ struct Convert: Verb {
       left out is as if it were not there: with --dialect, the rest must still be a whole model.
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Argument(help: "The target: a file, or a folder.", completion: .file())

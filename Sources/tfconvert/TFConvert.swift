@@ -1,12 +1,12 @@
 import ArgumentParser
 import CommandSupport
 
-@main
-enum Main {
-  static func main() {
-    returnLargeBlocks()
-    runCommand(TFConvert.self)
-  }
+/// Runs `tfconvert`, and exits.
+///
+/// - Parameter skipped: how many words of the command line stand before its own.
+public func runTFConvert(skipping skipped: Int = 0) -> Never {
+  returnLargeBlocks()
+  runCommand(TFConvert.self, skipping: skipped)
 }
 
 struct TFConvert: ParsableCommand {
@@ -18,7 +18,8 @@ struct TFConvert: ParsableCommand {
       tfconvert VERB ...    (options: tfconvert VERB --help)
       """,
     discussion: """
-      SRC is a file, a shard index or a folder. DST's extension chooses the container; without \
+      SRC is a file, a shard index or a folder, or the address of one (https://…, \
+      hf://OWNER/NAME). DST's extension chooses the container; without \
       one, or with a trailing slash, it is a folder. Into a folder, and into a TFZ file, which is \
       compressed without loss, all that lies in SRC and has no weights goes along byte for byte, \
       hidden files and folders too; what is left out is listed. Names, layout, values and dtypes stay as they are, unless --dialect or --dtype say \
@@ -32,6 +33,7 @@ struct TFConvert: ParsableCommand {
         tfconvert llama.gguf new/ --dialect huggingface --dequantize
         tfconvert bert-base/ bert.tfz
         tfconvert model.safetensors sharded/ --max-shard-size 2GB
+        tfconvert hf://google-bert/bert-base-uncased bert.tfz
 
       \(ExitStatus.help)
       """,

@@ -24,7 +24,7 @@ struct Check: Verb {
         tfinspect check model.npz -q && echo fine
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @OptionGroup var selection: SelectionOptions

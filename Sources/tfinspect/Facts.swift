@@ -218,7 +218,7 @@ struct Facts {
 
   /// The bytes of the files that hold the weights.
   private var diskBytes: Int {
-    checkpoint.files.reduce(0) { $0 + Int((try? $1.stat())?.size ?? 0) }
+    checkpoint.files.reduce(0) { $0 + Int($1.status?.size ?? 0) }
   }
 
   var json: JSONValue {

@@ -21,7 +21,7 @@ struct Hash: Verb {
         tfinspect hash bert-base/ --json
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Option(

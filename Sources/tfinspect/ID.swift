@@ -22,7 +22,7 @@ struct ID: Verb {
         tfinspect id bert-base/ --json
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @OptionGroup var sourceOptions: SourceOptions

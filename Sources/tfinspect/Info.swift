@@ -20,7 +20,7 @@ struct Info: Verb {
         tfinspect info model.safetensors --json
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @OptionGroup var sourceOptions: SourceOptions

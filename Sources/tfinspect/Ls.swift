@@ -22,7 +22,7 @@ struct Ls: Verb {
     case offset
   }
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Option(

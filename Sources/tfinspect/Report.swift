@@ -29,7 +29,7 @@ struct Report: Verb {
         tfinspect report model.npz --include '*.layer.0.*' -o layer.html
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Argument(help: "Another checkpoint that it is compared with.")

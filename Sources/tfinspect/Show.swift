@@ -21,7 +21,7 @@ struct Show: Verb {
         tfinspect show bert-base/ pooler.dense.weight -o pooler.npy
       """)
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Argument(help: "The tensor's name in the file, or a canonical path.")

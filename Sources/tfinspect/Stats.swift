@@ -39,7 +39,7 @@ struct Stats: Verb {
     case inf
   }
 
-  @Argument(help: "The checkpoint: a file, a shard index, or a folder.")
+  @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Option(

@@ -1,12 +1,12 @@
 import ArgumentParser
 import CommandSupport
 
-@main
-enum Main {
-  static func main() {
-    returnLargeBlocks()
-    runCommand(TFInspect.self)
-  }
+/// Runs `tfinspect`, and exits.
+///
+/// - Parameter skipped: how many words of the command line stand before its own.
+public func runTFInspect(skipping skipped: Int = 0) -> Never {
+  returnLargeBlocks()
+  runCommand(TFInspect.self, skipping: skipped)
 }
 
 struct TFInspect: ParsableCommand {
@@ -18,13 +18,15 @@ struct TFInspect: ParsableCommand {
       tfinspect VERB SRC ...    (options: tfinspect VERB --help)
       """,
     discussion: """
-      SRC is a file, a shard index or a folder. Headers are read, weights only where values are \
+      SRC is a file, a shard index or a folder, or the address of one (https://…, \
+      hf://OWNER/NAME). Headers are read, weights only where values are \
       asked for.
 
       Examples:
         tfinspect bert-base/
         tfinspect tree bert-base/
         tfinspect show bert.npz pooler.dense.weight --slice 0:2,:
+        tfinspect ls hf://google-bert/bert-base-uncased
 
       \(ExitStatus.help)
       """,

@@ -1,11 +1,11 @@
 import ArgumentParser
 import CommandSupport
 
-@main
-enum Main {
-  static func main() {
-    runCommand(TFVerify.self)
-  }
+/// Runs `tfverify`, and exits.
+///
+/// - Parameter skipped: how many words of the command line stand before its own.
+public func runTFVerify(skipping skipped: Int = 0) -> Never {
+  runCommand(TFVerify.self, skipping: skipped)
 }
 
 struct TFVerify: ParsableCommand {

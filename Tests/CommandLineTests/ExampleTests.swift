@@ -86,6 +86,12 @@ import Testing
     }
   }
 
+  /// The hub of the examples.
+  private static let hub = {
+    let files = TestServer.files(of: "bert/base")
+    return TestServer { request, _ in TestServer.hub(files, request) }
+  }()
+
   private static func run(_ script: String) throws -> (Int32, String) {
     let scratch = ScratchFolder()
     let process = Process()
@@ -94,7 +100,7 @@ import Testing
     process.currentDirectoryURL = URL(fileURLWithPath: scratch.makeFolder("work").string)
     process.environment = [
       "PATH": commandFolder.string + ":/usr/bin:/bin", "FIXTURES": fixture().string,
-      "LC_ALL": "C.UTF-8", "SWIFT_BACKTRACE": "enable=no",
+      "LC_ALL": "C.UTF-8", "SWIFT_BACKTRACE": "enable=no", "HF_ENDPOINT": hub.address,
     ]
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice

@@ -57,14 +57,17 @@ struct Transcript: Sendable, CustomTestStringConvertible {
   ///
   /// Only as many scripts run at a time as there are cores, so that none starves however many tests
   /// there are. One that spins ends after a minute of the processor's time.
-  func run() async throws -> Outcome {
-    await Self.slots.take()
-    defer { Self.slots.give() }
+  func run() async throws -> Outcome { try await Self.run(text("cmd")) }
+
+  /// Runs a script likewise.
+  static func run(_ script: String) async throws -> Outcome {
+    await slots.take()
+    defer { slots.give() }
     let scratch = ScratchFolder()
     let work = scratch.makeFolder("work")
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", "ulimit -t 60\n" + text("cmd")]
+    process.arguments = ["-c", "ulimit -t 60\n" + script]
     process.currentDirectoryURL = URL(fileURLWithPath: work.string)
     process.environment = [
       "PATH": commandFolder.string + ":/usr/bin:/bin", "FIXTURES": fixture().string,

@@ -10,6 +10,8 @@ import re
 import subprocess
 from pathlib import Path
 
+# The file, and the names that it has beside its own.
+PROGRAM = "tfkit"
 COMMANDS = ["tfconvert", "tfinspect", "tfverify"]
 
 # pkg-config's module: the archive
@@ -82,8 +84,8 @@ class Build:
             found.append(Library(module, archive, owner))
         return found
 
-    def commands(self, libraries):
-        """The commands, stripped, in a folder of their own."""
+    def program(self, libraries):
+        """The file that is all commands, stripped."""
         environment = os.environ | {"PKG_CONFIG_PATH": str(self.link_folder(libraries))}
         arguments = [
             "swift", "build", "--configuration", "release", "--static-swift-stdlib",
@@ -95,15 +97,23 @@ class Build:
             str(folder / "libopenblas.a"), str(folder / "libfortran.a"), str(folder / "libcrypto.a"),
         ]:
             arguments += ["-Xlinker", word]
-        for command in COMMANDS:
-            subprocess.run([*arguments, "--product", command], env=environment, check=True)
+        subprocess.run([*arguments, "--product", PROGRAM], env=environment, check=True)
         built = Path(output(*arguments, "--show-bin-path", env=environment).strip())
         folder = self.scratch / "stripped"
         folder.mkdir(exist_ok=True)
-        for command in COMMANDS:
-            subprocess.run(["strip", "-o", folder / command, built / command], check=True)
-            check_needed(folder / command)
-        return [folder / command for command in COMMANDS]
+        subprocess.run(["strip", "-o", folder / PROGRAM, built / PROGRAM], check=True)
+        check_needed(folder / PROGRAM)
+        return folder / PROGRAM
+
+    def launcher(self):
+        """A small file that runs the program beside it, under its own name."""
+        made, source = self.scratch / "link" / "launch", Path(__file__).with_name("launch.c")
+        subprocess.run(
+            ["clang", "-O2", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector",
+             "-Wl,--build-id=none", "-o", made, source], check=True,
+        )
+        subprocess.run(["strip", made], check=True)
+        return made
 
     def link_folder(self, libraries):
         """A folder of the archives, and pkg-config's files that point to it."""
@@ -139,10 +149,7 @@ def check_needed(command):
         raise ReleaseError(f"{command}: needs {', '.join(sorted(needed - SHARED))} at run time")
 
 
-def newest_glibc(commands):
-    """The version of glibc that the commands need, as two numbers."""
-    versions = set()
-    for command in commands:
-        text = output("readelf", "--version-info", "--wide", command)
-        versions |= {(int(a), int(b)) for a, b in re.findall(r"GLIBC_(\d+)\.(\d+)", text)}
-    return max(versions)
+def newest_glibc(program):
+    """The version of glibc that the program needs, as two numbers."""
+    text = output("readelf", "--version-info", "--wide", program)
+    return max((int(a), int(b)) for a, b in re.findall(r"GLIBC_(\d+)\.(\d+)", text))

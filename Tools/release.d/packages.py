@@ -16,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 import linking
+import stage
 
 SUMMARY = "Convert, compare and inspect Transformer checkpoints"
 DETAILS = """\
@@ -63,6 +64,7 @@ def debian(tree, folder, version, epoch, parts):
         root.mkdir()
         root.chmod(0o755)
         shutil.copytree(tree, root / "usr")
+        stage.link(root / "usr" / "bin")
         share = root / "usr" / "share"
         (share / "zsh" / "site-functions").rename(share / "zsh" / "vendor-completions")
         for script in files_of(share / "bash-completion"):
@@ -108,16 +110,17 @@ def compressed(path):
 
 def control(root, version):
     """DEBIAN/control and md5sums; Depends is what the commands' symbols need."""
-    commands = [root / "usr" / "bin" / name for name in linking.COMMANDS]
+    program = root / "usr" / "bin" / linking.PROGRAM
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch, "debian").mkdir()
         Path(scratch, "debian", "control").write_text("Source: tfkit\n\nPackage: tfkit\nArchitecture: any\n")
-        depends = linking.output("dpkg-shlibdeps", "-O", *commands, cwd=scratch)
+        depends = linking.output("dpkg-shlibdeps", "-O", program, cwd=scratch)
     depends = depends.strip().removeprefix("shlibs:Depends=")
     folder = root / "DEBIAN"
     contents = files_of(root)
     folder.mkdir()
-    installed = sum(-(-path.stat().st_size // 1024) for path in contents)
+    sizes = {path.stat().st_ino: path.stat().st_size for path in contents}
+    installed = sum(-(-size // 1024) for size in sizes.values())
     description = "\n".join(f" {line}" for line in DETAILS.split("\n"))
     (folder / "control").write_text(
         f"Package: tfkit\nVersion: {version}\nArchitecture: amd64\nMaintainer: {maintainer()}\n"
@@ -143,14 +146,19 @@ def debian_copyright(parts, epoch):
 # Python
 
 
-def wheel(tree, folder, version, epoch, glibc):
-    """A wheel for any Python 3: the commands as scripts, tfz.py as a module."""
+def wheel(tree, folder, version, epoch, launcher, glibc):
+    """A wheel for any Python 3: the commands as scripts, tfz.py as a module.
+
+    A zip has no links, so the other names of the program are a small file that starts it.
+    """
     tag = f"py3-none-manylinux_{glibc[0]}_{glibc[1]}_x86_64"
     metadata = f"tfkit-{version}.dist-info"
     contents = {"tfz.py": ROOT / "Tools" / "tfz.py"}
     for path in files_of(tree):
         place = path.relative_to(tree)
-        if place.parts[0] == "bin":
+        if place.parts[0] == "bin" and place.name in linking.COMMANDS:
+            contents[f"tfkit-{version}.data/scripts/{place.name}"] = launcher
+        elif place.parts[0] == "bin":
             contents[f"tfkit-{version}.data/scripts/{place.name}"] = path
         elif place.name == "LICENSE" or "licences" in place.parts:
             contents[f"{metadata}/licenses/{place.name}"] = path
@@ -188,7 +196,7 @@ def add(archive, name, data, mode, date):
 
 def python_metadata(version):
     source = (ROOT / "Tools" / "tfz.py").read_text()
-    needs = re.findall(r"^import (numpy|xxhash|zstandard)$", source, re.MULTILINE)
+    needs = re.findall(r"^ *import (numpy|xxhash|zstandard)$", source, re.MULTILINE)
     lines = [
         "Metadata-Version: 2.4", "Name: tfkit", f"Version: {version}", f"Summary: {SUMMARY}",
         "License-Expression: Apache-2.0", "License-File: LICENSE", "Requires-Python: >=3.9",

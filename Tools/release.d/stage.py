@@ -1,24 +1,30 @@
 """Lay out what the archives have in common, as a folder: bin/ and share/."""
 
+import os
 import shutil
 import subprocess
 
+import linking
+
 EXAMPLE = "Fixtures/bert/base"
+EXTENSIONS = ["hf-convert", "hf-inspect", "hf-verify"]
 
 
-def tree(root, folder, commands, parts, bill):
+def tree(root, folder, program, parts, bill):
     """Fills the folder, and returns it.
 
-    root: the sources; commands: the stripped commands; parts: what is linked into them; bill: the SBOM.
+    root: the sources; program: the stripped file; parts: what is linked into it; bill: the SBOM.
     """
     programs = folder / "bin"
     programs.mkdir(parents=True)
-    for source in [*commands, root / "Tools" / "hf-convert"]:
+    for source in [program, *(root / "Tools" / name for name in EXTENSIONS)]:
         install(source, programs / source.name, executable=True)
+    link(programs)
     subprocess.run(
         [root / "Tools" / "manual", folder / "share", "--commands", programs], check=True
     )
-    install(root / "Tools/release.d/hf-convert.1", folder / "share/man/man1/hf-convert.1")
+    for name in [linking.PROGRAM, *EXTENSIONS]:
+        install(root / f"Tools/release.d/{name}.1", folder / f"share/man/man1/{name}.1")
     documents = folder / "share" / "doc" / "tfkit"
     install(root / "LICENSE", documents / "LICENSE")
     install(bill, documents / "tfkit.spdx.json")
@@ -29,6 +35,13 @@ def tree(root, folder, commands, parts, bill):
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path.parent == programs else 0o644)
     return folder
+
+
+def link(folder):
+    """Gives the program its other names: one file, four names."""
+    for name in linking.COMMANDS:
+        (folder / name).unlink(missing_ok=True)
+        os.link(folder / linking.PROGRAM, folder / name)
 
 
 def install(source, target, executable=False):

@@ -28,7 +28,7 @@ struct CheckpointSource {
     let path = TensorFlowNames.index(for: path) ?? path
     self.path = path
     let status = try InputFile.whereSomethingIs(path) { () throws(CheckpointError) in
-      try systemCall("cannot open", path) { try path.stat() }
+      try systemCall("cannot open", path) { try path.examined() }
     }
     if status.type == .directory {
       folder = path
@@ -76,7 +76,7 @@ struct CheckpointSource {
 private func existing(_ path: FilePath) throws(CheckpointError) -> FilePath? {
   try systemCall("cannot examine", path) {
     do {
-      _ = try path.stat(followTargetSymlink: false)
+      _ = try path.examined(followTargetSymlink: false)
       return path
     } catch Errno.noSuchFileOrDirectory, Errno.notDirectory, Errno.fileNameTooLong {
       return nil
@@ -211,6 +211,9 @@ private struct FolderContents {
     var foreign: CheckpointError?
     var substitute: CheckpointError?
     let inside = try names(in: folder)
+    prepareHeaders(
+      inside.filter { !$0.isHidden }.map { folder.appending($0) }
+        .filter { $0.status?.type == .regular })
     for name in inside where !name.isHidden {
       let path = folder.appending(name)
       guard path.status?.type == .regular else { continue }

@@ -47,6 +47,7 @@ struct NumberedParts {
   func open() throws(CheckpointError) -> ShardIndex.Sharded {
     var contents = Contents(tensors: [])
     var format: ContainerFormat?
+    prepareHeaders(files)
     for (number, path) in files.enumerated() {
       let part = try ShardIndex.open(path, &format)
       let prefix = Self.name(number, "") + "/"

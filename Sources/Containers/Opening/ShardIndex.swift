@@ -158,10 +158,12 @@ struct ShardIndex {
     var found: Set<TensorName> = []
     let sizes = Dictionary(placement.map { ($0.value, 1) }, uniquingKeysWith: +)
     var absent: Set<Int> = []
+    let folder = path.removingLastComponent()
+    prepareHeaders(shards.map { folder.appending($0) })
     for (number, shard) in shards.enumerated() {
-      let path = path.removingLastComponent().appending(shard)
+      let path = folder.appending(shard)
       files.append(path)
-      guard path.linkStatus != nil else {
+      guard try path.isRemote ? path.present() != nil : path.linkStatus != nil else {
         let count = sizes[number, default: 0]
         faults.append(
           "shard \"\(shard)\" does not exist, and \(count) of the tensors with it")

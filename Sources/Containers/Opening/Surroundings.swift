@@ -44,6 +44,7 @@ public struct Surroundings: Sendable {
   ) throws(CheckpointError) {
     let entries = try LocalFolder(folder).entries(isDeep: isDeep)
     let names = Set(entries.map(\.name))
+    prepareHeaders(entries.filter { $0.kind == .file && !read.contains($0.path) }.map(\.path))
     for entry in entries where !read.contains(entry.path) {
       switch entry.kind {
       case .file where modules.contains(entry.name):

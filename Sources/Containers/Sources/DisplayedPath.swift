@@ -2,8 +2,12 @@ public import SystemPackage
 
 /// A path as it is printed: valid UTF-8 as it is, every other byte as `\xNN`.
 ///
-/// Paths are bytes and need not be text. Control characters stay; whoever prints escapes them.
+/// Paths are bytes and need not be text. Addresses have no secrets in them when they are printed. Control characters stay; whoever prints escapes them.
 public func displayed(_ path: FilePath) -> String {
+  path.isRemote ? displayedAddress(text(path)) : text(path)
+}
+
+private func text(_ path: FilePath) -> String {
   var bytes = unsafe path.withPlatformString { text in
     var bytes: [UInt8] = []
     var index = 0

@@ -1,5 +1,5 @@
-import SystemPackage
-import TensorCore
+package import SystemPackage
+package import TensorCore
 
 #if canImport(Glibc)
   import Glibc
@@ -9,6 +9,11 @@ import TensorCore
 
 /// The names in a folder, sorted by their bytes, without `.` and `..`.
 func names(in folder: FilePath) throws(CheckpointError) -> [FilePath.Component] {
+  if folder.isRemote {
+    return try RemotePlaces.shared.names(in: folder).sorted {
+      $0.bytes.lexicographicallyPrecedes($1.bytes)
+    }
+  }
   guard let stream = unsafe folder.withPlatformString({ unsafe opendir($0) }) else {
     throw CheckpointError(.system(errno, "cannot open"), file: displayed(folder))
   }
@@ -47,10 +52,34 @@ extension FilePath {
   }
 
   /// What the path leads to, links followed, or `nil` if nothing.
-  var status: Stat? { try? stat() }
+  package var status: Stat? { try? examined() }
 
   /// What is at the path itself, be it a link, or `nil` if nothing.
-  var linkStatus: Stat? { try? stat(followTargetSymlink: false) }
+  var linkStatus: Stat? { try? examined(followTargetSymlink: false) }
+
+  /// What is at the path, on this machine or another.
+  ///
+  /// - Throws: `Errno` if nothing is there, or that cannot be found out; `CheckpointError` if another machine does not say it.
+  func examined(followTargetSymlink: Bool = true) throws -> Stat {
+    guard isRemote else { return try stat(followTargetSymlink: followTargetSymlink) }
+    guard let status = try RemotePlaces.shared.status(self) else {
+      throw Errno.noSuchFileOrDirectory
+    }
+    return status
+  }
+
+  /// What the path leads to, or `nil` if nothing.
+  ///
+  /// - Throws: `CheckpointError` if that cannot be found out.
+  package func present() throws(CheckpointError) -> Stat? {
+    try systemCall("cannot examine", self) {
+      do {
+        return try examined()
+      } catch Errno.noSuchFileOrDirectory, Errno.notDirectory, Errno.fileNameTooLong {
+        return nil
+      }
+    }
+  }
 
   /// The folder that the path's last component is in.
   var parent: FilePath {

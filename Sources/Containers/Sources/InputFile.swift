@@ -7,9 +7,9 @@ import TensorCore
   import Darwin
 #endif
 
-/// A regular file that is open for reading, and stays what it was when it was opened.
+/// A regular file that is open for reading, and stays what it was when it was opened, on this machine or another.
 ///
-/// Only `pread` touches it: a mapped file that somebody truncates is a crash, a short read is an
+/// On this one only `pread` touches it: a mapped file that somebody truncates is a crash, a short read is an
 /// error. Size and modification time are remembered, and compared after every read.
 final class InputFile: ByteSource {
   /// Where it is.
@@ -20,8 +20,12 @@ final class InputFile: ByteSource {
   /// Bytes in the file when it was opened.
   let size: Int
 
-  private let descriptor: FileDescriptor
-  private let state: Stat
+  private enum Place {
+    case local(FileDescriptor, Stat)
+    case remote(RemoteFile)
+  }
+
+  private let place: Place
 
   /// Opens a file.
   ///
@@ -29,6 +33,11 @@ final class InputFile: ByteSource {
   init(_ path: FilePath) throws(CheckpointError) {
     self.path = path
     name = displayed(path)
+    if path.isRemote {
+      let file = try RemotePlaces.shared.open(path)
+      (place, size) = (.remote(file), file.size)
+      return
+    }
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let descriptor = try Self.whereSomethingIs(path) { () throws(CheckpointError) in
       try systemCall("cannot open", path) {
@@ -37,22 +46,22 @@ final class InputFile: ByteSource {
       }
     }
     do throws(CheckpointError) {
-      state = try systemCall("cannot examine", path) { try descriptor.stat() }
+      let state = try systemCall("cannot examine", path) { try descriptor.stat() }
       guard state.type == .regular, let size = Int(exactly: state.size) else {
         throw CheckpointError(
           .malformed("is \(state.type.words), not a regular file"), file: name,
           advice: "tensors are read from any place of a file: write it to one first")
       }
       self.size = size
+      place = .local(descriptor, state)
     } catch {
       try? descriptor.close()
       throw error
     }
-    self.descriptor = descriptor
   }
 
   deinit {
-    try? descriptor.close()
+    if case .local(let descriptor, _) = place { try? descriptor.close() }
   }
 
   /// Does what fails if nothing is at `path`, and says why nothing is.
@@ -76,6 +85,14 @@ final class InputFile: ByteSource {
         .truncated(needed: buffer.byteCount, available: max(0, size - offset)), file: name,
         offset: offset)
     }
+    let descriptor: FileDescriptor
+    switch place {
+    case .local(let local, _): descriptor = local
+    case .remote(let file):
+      return try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
+        try unsafe file.read(at: offset, into: target)
+      }
+    }
     try unsafe buffer.withUnsafeMutableBytes { target throws(CheckpointError) in
       var target = unsafe target[...]
       while unsafe !target.isEmpty {
@@ -94,6 +111,7 @@ final class InputFile: ByteSource {
 
   /// Says that the bytes of `range` will be read soon.
   func announce(_ range: Range<Int>) {
+    guard case .local(let descriptor, _) = place else { return }
     beginReadahead(descriptor, at: range.lowerBound, count: range.count)
   }
 
@@ -102,10 +120,16 @@ final class InputFile: ByteSource {
   }
 
   /// What the file was when it was opened.
-  var stamp: FileStamp { FileStamp(state) }
+  var stamp: FileStamp {
+    switch place {
+    case .local(_, let state): FileStamp(state)
+    case .remote(let file): FileStamp(file)
+    }
+  }
 
   /// - Throws: `CheckpointError` if size or modification time are not what they were.
   func checkUnchanged() throws(CheckpointError) {
+    guard case .local(let descriptor, let state) = place else { return }
     let now = try systemCall("cannot examine", path) { try descriptor.stat() }
     guard now.size == state.size, now.st_mtim.tv_sec == state.st_mtim.tv_sec,
       now.st_mtim.tv_nsec == state.st_mtim.tv_nsec
@@ -116,8 +140,12 @@ final class InputFile: ByteSource {
 /// What tells one state of a file from another, and one file from another.
 struct FileStamp: Equatable, Sendable {
   private let numbers: [Int64]
+  private let mark: String
+
+  init(_ file: RemoteFile) { (numbers, mark) = ([Int64(file.size)], file.mark) }
 
   init(_ state: Stat) {
+    mark = ""
     numbers = [
       Int64(truncatingIfNeeded: state.rawValue.st_dev),
       Int64(truncatingIfNeeded: state.rawValue.st_ino), state.size,
@@ -127,6 +155,11 @@ struct FileStamp: Equatable, Sendable {
 
   /// The stamp of what is at a path, or `nil` if nothing is.
   init?(_ path: FilePath) {
+    if path.isRemote {
+      guard let file = try? RemotePlaces.shared.open(path) else { return nil }
+      self.init(file)
+      return
+    }
     guard let state = path.status else { return nil }
     self.init(state)
   }
@@ -175,6 +208,8 @@ func systemCall<Result>(
 ) throws(CheckpointError) -> Result {
   do {
     return try body()
+  } catch let error as CheckpointError {
+    throw error
   } catch {
     let number = (error as? Errno)?.rawValue ?? 0
     throw CheckpointError(.system(number, action), file: displayed(path))

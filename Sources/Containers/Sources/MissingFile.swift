@@ -14,10 +14,18 @@ extension CheckpointError {
       return CheckpointError(
         .malformed("standard input is not read; a file of that name is \"./-\""), file: "-")
     }
+    if path.isRemote {
+      do throws(CheckpointError) {
+        _ = try RemotePlaces.shared.open(path)
+        return nil
+      } catch {
+        return error
+      }
+    }
     if let address = address(path) {
       return CheckpointError(
-        .unsupported("is an address, and only files are read"), file: address,
-        advice: "download it first")
+        .unsupported("is an address, and of these only https://, http:// and hf:// are read"),
+        file: address, advice: "download it first")
     }
     guard let target = linkTarget(path), path.status == nil else { return nil }
     let isCache = target.contains("blobs/")

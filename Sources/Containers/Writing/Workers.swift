@@ -85,6 +85,16 @@ func inParallel(
   if let error = failure.withLock({ $0?.error }) { throw error }
 }
 
+/// Calls `body` once for each index below `count`, on so many threads, which mostly wait.
+func atOnce(_ count: Int, threads: Int, _ body: @Sendable (Int) -> Void) {
+  let next = Atomic<Int>(0)
+  onThreads(min(count, threads)) {
+    while case let index = next.wrappingAdd(1, ordering: .relaxed).oldValue, index < count {
+      body(index)
+    }
+  }
+}
+
 /// Calls `body` on `count` threads at once, of which this is one, or on fewer if the system has no more.
 private func onThreads(_ count: Int, _ body: @Sendable () -> Void) {
   withoutActuallyEscaping(body) { body in

@@ -54,7 +54,7 @@ public struct Adapter: Sendable {
   /// - Throws: `CheckpointError` if there is no adapter, or its config says what cannot be.
   public init(_ path: FilePath) throws(CheckpointError) {
     let usual = ["adapter_model.safetensors", "adapter_model.bin"]
-      .map { path.appending($0) }.first { (try? $0.stat()) != nil }
+      .map { path.appending($0) }.first { $0.status != nil }
     try self.init(Checkpoint.open(usual ?? path), named: path)
   }
 

@@ -97,7 +97,7 @@ struct SettingsFile {
       }
       bytes = try inside.bytes.read(0..<inside.bytes.count)
     } else {
-      guard (try? path.stat())?.type == .regular else { return nil }
+      guard try path.present()?.type == .regular else { return nil }
       bytes = try SmallFile.read(path, limit: Self.longest)
     }
     do {

@@ -201,7 +201,7 @@ private struct Room {
 
 extension FilePath {
   /// What is there, links followed.
-  fileprivate var kind: FileType? { (try? stat())?.type }
+  fileprivate var kind: FileType? { status?.type }
 
   /// The folder that it is in.
   fileprivate var folder: FilePath {

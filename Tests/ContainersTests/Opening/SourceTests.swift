@@ -139,8 +139,8 @@ import Testing
     #expect(
       problem(link)?.description.contains("is a link to \"nowhere\", where nothing is") == true)
     #expect(problem("-")?.description.contains("standard input is not read") == true)
-    let address = problem("https://example.org/model")
-    #expect(address?.file == "https://example.org/model")
+    let address = problem("s3://bucket/model")
+    #expect(address?.file == "s3://bucket/model")
     #expect(address?.category == .unsupported)
   }
 

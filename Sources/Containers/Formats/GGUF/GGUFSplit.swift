@@ -111,6 +111,7 @@ extension Contents {
     let names = (1...place.count).map { name.sibling($0) }
     try requireAll(names, in: folder, place, file)
     var parts = GGUFParts()
+    prepareHeaders(names.map { folder.appending($0) })
     for (number, name) in names.enumerated() {
       let isNamed = number == place.number
       let part = isNamed ? file : try InputFile(folder.appending(name))

@@ -1,0 +1,6 @@
+import ConvertCommand
+
+@main
+enum Main {
+  static func main() { runTFConvert() }
+}

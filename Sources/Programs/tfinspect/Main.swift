@@ -1,0 +1,6 @@
+import InspectCommand
+
+@main
+enum Main {
+  static func main() { runTFInspect() }
+}

@@ -1,0 +1,6 @@
+import VerifyCommand
+
+@main
+enum Main {
+  static func main() { runTFVerify() }
+}
