@@ -197,6 +197,7 @@ import TransformerKit
       ("decoders", declared("Decoders", "public struct ", having: "Form")),
       ("encoders", declared("Encoders", "public struct ", having: "Form")),
       ("pictures", declared("Vision", "public struct ", having: "Form")),
+      ("sounds", declared("Hearing", "public struct ", having: "Form")),
       ("heads", declared("Models/Heads", "  package static func ")),
       ("kernels", kernels),
       ("roles", declared("Models/Weights/WeightSlot.swift", "  case ")),
