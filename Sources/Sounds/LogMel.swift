@@ -4,7 +4,7 @@
   import Darwin
 #endif
 
-/// The logarithms of what bands of frequencies hold of a sound, frame by frame, as Whisper reads them.
+/// The logarithms of what bands of frequencies hold of a sound, frame by frame.
 ///
 /// Radford et al.: "Robust Speech Recognition via Large-Scale Weak Supervision", arXiv 2212.04356, §2.2; the numbers are
 /// those of transformers' WhisperFeatureExtractor with numpy (models/whisper/feature_extraction_whisper.py,

@@ -24,8 +24,8 @@ public struct SoundProcessor: Sendable, Equatable {
     (self.name, self.kind) = (name, kind)
   }
 
-  /// Whisper's.
-  package static let whisper = SoundProcessor(
+  /// That of models that read bands of frequencies.
+  package static let logMel = SoundProcessor(
     "WhisperFeatureExtractor", .logMel(bands: 80, window: 400, hop: 160, seconds: 30))
   /// That of models that read samples.
   package static let samples = SoundProcessor(

@@ -14,7 +14,7 @@ struct GGMLLayout: FileLayout {
       throw CheckpointError(
         .refused(
           "a ggml file begins with sizes, filters and words, which the source does not have"),
-        advice: "--dialect whisper-cpp makes them of a model of Whisper and its tokenizer")
+        advice: "--dialect whisper-cpp makes them of a model and its tokenizer")
     }
     let tensors = contents.tensors
     guard tensors.count == beginning.tensorCount else {

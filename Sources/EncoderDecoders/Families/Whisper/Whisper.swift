@@ -5,7 +5,7 @@ import TensorCore
 extension Family {
   /// Whisper and its dialects.
   package static let whisper = Family(
-    members: [Whisper.self], soundProcessors: [.whisper],
+    members: [Whisper.self], soundProcessors: [.logMel],
     dialects: [.huggingFaceWhisper, .openAIWhisper, .whisperCPP])
 }
 
