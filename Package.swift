@@ -90,21 +90,25 @@ let package = Package(
     .target(
       name: "Vision", dependencies: ["Models", "TensorCore", "Kernels"], swiftSettings: strict),
     .target(
+      name: "Hearing", dependencies: ["Models", "TensorCore", "Kernels"], swiftSettings: strict),
+    .target(
       name: "Towers", dependencies: ["Encoders", "Vision", "Models", "TensorCore", "Kernels"],
       swiftSettings: strict),
     .target(
       name: "Families",
       dependencies: [
-        "Decoders", "Encoders", "EncoderDecoders", "Vision", "Towers", "Models", "TensorCore",
+        "Decoders", "Encoders", "EncoderDecoders", "Vision", "Hearing", "Towers", "Models",
+        "TensorCore",
       ],
       swiftSettings: strict),
     .target(name: "Tokenizers", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(name: "Pictures", dependencies: ["TensorCore", "CZlib"], swiftSettings: optimized),
+    .target(name: "Sounds", dependencies: ["TensorCore"], swiftSettings: optimized),
     .target(
       name: "TransformerKit",
       dependencies: [
         "TensorCore", "Containers", "Codecs", "Kernels", "Models", "Families", "Tokenizers",
-        "Pictures", system,
+        "Pictures", "Sounds", system,
       ],
       swiftSettings: strict),
 
@@ -174,8 +178,8 @@ let package = Package(
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Families", "Decoders", "Encoders", "EncoderDecoders", "Vision", "Towers", "Models",
-        "Kernels", "TensorCore", "TestSupport",
+        "Families", "Decoders", "Encoders", "EncoderDecoders", "Vision", "Hearing", "Towers",
+        "Models", "Kernels", "TensorCore", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -184,6 +188,10 @@ let package = Package(
     .testTarget(
       name: "PicturesTests",
       dependencies: ["Pictures", "Containers", "TensorCore", "TestSupport", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SoundsTests",
+      dependencies: ["Sounds", "Containers", "TensorCore", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
       name: "TransformerKitTests",

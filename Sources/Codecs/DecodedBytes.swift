@@ -1,17 +1,18 @@
 import TensorCore
 
-/// Numbers that are computed when they are read, some at a time: in single precision, and rounded to their type.
+/// Numbers that are computed when they are read, some at a time: in single or double precision, and rounded to their
+/// type.
 final class DecodedBytes: TensorBytes {
   let count: Int
   let isReadForwards: Bool
   let usesSlab: Bool
   let workingMemory: Int
-  private let decode: @Sendable (Range<Int>) throws(CheckpointError) -> [Float]
+  /// The bytes of a range of numbers.
+  private let decode: @Sendable (Range<Int>) throws(CheckpointError) -> [UInt8]
   private let announceElements: @Sendable (Range<Int>) -> Void
 
   /// The file of the codes, where errors come from.
   private let codesFile: String?
-  private let dtype: DType
   /// Bytes of a number.
   private let width: Int
 
@@ -24,12 +25,42 @@ final class DecodedBytes: TensorBytes {
   ///   - codes: what most of them is read from.
   ///   - announce: says that some will be read soon.
   ///   - decode: the numbers of a range.
-  init(
+  convenience init(
     elementCount: Int, dtype: DType = .f32, codes: any TensorBytes,
     announce: @escaping @Sendable (Range<Int>) -> Void,
     decode: @escaping @Sendable (Range<Int>) throws(CheckpointError) -> [Float]
   ) {
-    self.dtype = dtype
+    self.init(elementCount, dtype, codes, announce) { range throws(CheckpointError) in
+      let values = try decode(range)
+      var bytes = [UInt8](repeating: 0, count: dtype.byteCount(of: values.count))
+      var span = bytes.mutableSpan
+      var target = unsafe span.mutableBytes
+      dtype.round(values.span, into: &target)
+      return bytes
+    }
+  }
+
+  /// The same in double precision, which is their type.
+  convenience init(
+    elementCount: Int, doubles codes: any TensorBytes,
+    announce: @escaping @Sendable (Range<Int>) -> Void,
+    decode: @escaping @Sendable (Range<Int>) throws(CheckpointError) -> [Double]
+  ) {
+    self.init(elementCount, .f64, codes, announce) { range throws(CheckpointError) in
+      let values = try decode(range)
+      var bytes = [UInt8](repeating: 0, count: DType.f64.byteCount(of: values.count))
+      var span = bytes.mutableSpan
+      var target = unsafe span.mutableBytes
+      DType.f64.round(values.span, into: &target)
+      return bytes
+    }
+  }
+
+  private init(
+    _ elementCount: Int, _ dtype: DType, _ codes: any TensorBytes,
+    _ announce: @escaping @Sendable (Range<Int>) -> Void,
+    decode: @escaping @Sendable (Range<Int>) throws(CheckpointError) -> [UInt8]
+  ) {
     width = dtype.byteCount(of: 1)
     count = elementCount * width
     isReadForwards = codes.isReadForwards
@@ -49,17 +80,11 @@ final class DecodedBytes: TensorBytes {
     precondition(offset >= 0 && offset + buffer.byteCount <= count, "read past the end of a tensor")
     try buffer.fill(from: offset, width: width, elementsAtATime: Self.elementsPerPiece) {
       range throws(CheckpointError) in
-      let values: [Float]
       do throws(CheckpointError) {
-        values = try decode(range)
+        return try decode(range)
       } catch {
         throw codesFile.map { error.inFile($0) } ?? error
       }
-      var bytes = [UInt8](repeating: 0, count: values.count * width)
-      var span = bytes.mutableSpan
-      var target = unsafe span.mutableBytes
-      dtype.round(values.span, into: &target)
-      return bytes
     }
   }
 }

@@ -106,17 +106,6 @@ struct SoundEmbedding<Scalar: ComputeScalar> {
   }
 }
 
-/// A head that tells what a sound is.
-struct SoundClassification: Sendable, Equatable {
-  /// The width of what each position becomes, of which the mean is classified.
-  var projection = 256
-  /// Whether the states before and behind all blocks are summed up, with learned shares, in place of the last ones.
-  var sumsStates = false
-
-  /// The state that has the sum.
-  fileprivate static let sum = "sum_of_states"
-}
-
 extension EncoderDecoderForm {
   /// What adds a hidden state of the encoder to the sum of all, if a head reads that.
   func summing<Scalar: ComputeScalar>(
@@ -125,30 +114,15 @@ extension EncoderDecoderForm {
     guard stack == .encoder, head.task == .soundClassification, head.sound.sumsStates else {
       return nil
     }
-    let count = encoder.blocks.count + 1
-    let scores = try scope.module("layer_shares", .linear).weight("weight", [count], .bias)
-    return { states in
-      let share = softmax(scores.reshaped([1, count])).elements[index]
-      let part = scaled(states[stack.state], by: Double(share))
-      states[SoundClassification.sum] =
-        index == 0 ? part : add(states[SoundClassification.sum], part)
-    }
+    let sum = try head.sound.summing(states: encoder.blocks.count + 1, scope)
+    return { states in sum(index, states[stack.state], &states) }
   }
 
   /// `logits`: of the mean of all positions, each through a linear layer.
   func soundClassification<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
-    let state = head.sound.sumsStates ? SoundClassification.sum : Stack.encoder.state
-    return [
-      Stage("classifier", outputs: [.final("logits")], work: work(of: .encoder)) {
-        scope throws(CheckpointError) in
-        let projector = try Linear(
-          scope.module("projector", .linear), in: width, out: head.sound.projection)
-        let classifier = try Linear(
-          scope.module("classifier", .linear), in: head.sound.projection, out: head.labels)
-        return { states throws(CheckpointError) in
-          states["logits"] = classifier(meanOfPositions(projector(states[state])))
-        }
-      }
+    [
+      head.sound.stage(
+        of: Stack.encoder.state, width: width, labels: head.labels, work: work(of: .encoder))
     ]
   }
 }

@@ -1,6 +1,7 @@
 import Decoders
 import EncoderDecoders
 import Encoders
+import Hearing
 public import Models
 public import TensorCore
 import Towers
@@ -56,6 +57,7 @@ extension Family {
     .swin,
     .t5,
     .vit,
+    .wav2Vec2,
     .whisper,
     .xglm,
     .xlnet,

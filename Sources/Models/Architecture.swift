@@ -61,6 +61,10 @@ public protocol Architecture: Sendable, Equatable {
   /// `eager` for example; `nil` if that is the same, as it should be.
   func deviation(ofAttention way: String) -> FrameworkDeviation?
 
+  /// The word that stands for none, where a word is scored at each place of a sound: repeated words are one, and this one
+  /// is left out. Graves et al.: "Connectionist Temporal Classification", ICML 2006, §3.1.
+  var blank: Int? { get }
+
   /// How texts and pictures are compared, if they are.
   var matching: PictureMatching? { get }
 
@@ -130,6 +134,8 @@ extension Architecture {
   public var generation: GenerationRules? { nil }
 
   public func deviation(ofAttention way: String) -> FrameworkDeviation? { nil }
+
+  public var blank: Int? { nil }
 
   public var matching: PictureMatching? { nil }
 

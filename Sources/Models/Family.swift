@@ -9,6 +9,8 @@ public struct Family: Sendable {
   public let configNames: [String]
   /// What reads pictures for them, the usual one first.
   public let processors: [PictureProcessor]
+  /// What reads sounds for them, the usual one first.
+  public let soundProcessors: [SoundProcessor]
   /// Their dialects. Of several forms of one dialect, the first is written.
   public var dialects: [Dialect] { makeDialects() }
 
@@ -20,11 +22,13 @@ public struct Family: Sendable {
   package init(
     members: @autoclosure @escaping @Sendable () -> [any Architecture.Type],
     configNames: [String] = [], processors: [PictureProcessor] = [],
+    soundProcessors: [SoundProcessor] = [],
     dialects: @autoclosure @escaping @Sendable () -> [Dialect]
   ) {
     makeMembers = members
     self.configNames = configNames
     self.processors = processors
+    self.soundProcessors = soundProcessors
     makeDialects = dialects
   }
 }
@@ -47,6 +51,12 @@ extension [Family] {
   package func processor(named name: String?, for architecture: String) -> PictureProcessor? {
     guard let name else { return family(of: architecture)?.processors.first }
     return lazy.flatMap(\.processors).first { $0.name == name }
+  }
+
+  /// What reads sounds for an architecture: the class of that name, of whichever family, or the usual one of its own.
+  package func soundProcessor(named name: String?, for architecture: String) -> SoundProcessor? {
+    guard let name else { return family(of: architecture)?.soundProcessors.first }
+    return lazy.flatMap(\.soundProcessors).first { $0.name == name }
   }
 
   /// The dialects of all of them.

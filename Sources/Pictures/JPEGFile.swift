@@ -135,7 +135,7 @@ private struct TurboJPEG {
   init() throws(CheckpointError) {
     library = try SharedLibrary(
       ["libturbojpeg.so.0", "libturbojpeg.so", "libturbojpeg.dylib", "libturbojpeg.0.dylib"],
-      reading: "a JPEG", package: "libturbojpeg0")
+      reading: "a JPEG", package: "libturbojpeg0", otherwise: "save the picture as PNG")
   }
 
   func decode(

@@ -34,7 +34,7 @@ struct WebPFile {
   func decoded() throws(CheckpointError) -> Picture {
     let library = try SharedLibrary(
       ["libwebp.so.7", "libwebp.so", "libwebp.dylib", "libwebp.7.dylib"], reading: "a WebP",
-      package: "libwebp7")
+      package: "libwebp7", otherwise: "save the picture as PNG")
     let features = try features(library)
     guard features.isMoving == 0 else {
       throw CheckpointError(.unsupported("is a WebP of several pictures"))

@@ -191,6 +191,18 @@ public struct Tokenizer: Sendable {
     }
   }
 
+  /// The bytes of the words before the first added or missing id, where the vocabulary is one of bytes.
+  public var wordsOfBytes: [[UInt8]] {
+    guard case .bytePairs = model else { return [] }
+    var words: [[UInt8]] = []
+    while added.text(words.count) == nil, let word = modelWord(words.count),
+      let bytes = ByteCharacters.bytes(of: word)
+    {
+      words.append(bytes)
+    }
+    return words
+  }
+
   private func modelWord(_ id: Int) -> [UInt8]? {
     switch model {
     case .bytePairs(let model):

@@ -94,24 +94,6 @@ extension ConfigReader {
     }
   }
 
-  /// Integers, at least one.
-  mutating func counts(
-    _ key: String, default standard: [Int], limit: Int, minimum: Int = 1,
-    on bearing: ConfigFact.Bearing
-  ) -> [Int] {
-    fact(
-      key, .other, on: bearing, default: standard, json: { .array($0.map { .number($0) }) }
-    ) { value in
-      let numbers = (value.elements ?? []).compactMap(\.int).filter {
-        (minimum...limit).contains($0)
-      }
-      guard let elements = value.elements, !elements.isEmpty, numbers.count == elements.count else {
-        return .fault("must be a list of integers from \(minimum) to \(limit)")
-      }
-      return .value(numbers)
-    }
-  }
-
   /// The largest height or width of a picture that is believed, in pixels.
   private static var largestPicture: Int { 1 << 16 }
 

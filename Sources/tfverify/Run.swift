@@ -51,6 +51,15 @@ struct Run: Verb {
       finds likeliest is printed, and of one that compares them with texts, each of which is a --text, \
       how likely each text is.
 
+      With --audio the input is a sound in WAV, FLAC or OGG (read with libsndfile), or several, as the \
+      preprocessor_config.json beside the model says; channels are averaged. A sound must have as many samples in a \
+      second as the model reads; of one that is longer than the model reads at once (Whisper: 30 s) the rest is left \
+      out, which is said. With --generate what Whisper writes is printed as text: language, task, lang_to_id, \
+      task_to_id, is_multilingual, forced_decoder_ids, no_timestamps_token_id, return_timestamps, \
+      max_initial_timestamp_index, suppress_tokens and begin_suppress_tokens of generation_config.json are followed. \
+      Of a model that scores characters at each frame (wav2vec 2.0, HuBERT) the likeliest are printed as a text, repeated \
+      ones once and blanks left out, as the vocab.json beside the model writes them; without one their ids.
+
       A folder that sentence-transformers has saved is read with its modules: the text is read as they say, \
       with the prompt that the folder names, or with that of --prompt, and "sentence_embedding" is its vector.
 
@@ -60,6 +69,8 @@ struct Run: Verb {
         tfverify run minilm/ --text 'A sentence.' --precision f64 -o vector.npz
         tfverify run vit/ --image cat.jpg --top 3
         tfverify run clip/ --image cat.jpg --text 'a cat' --text 'a dog'
+        tfverify run whisper-tiny/ --audio hello.wav --generate 100
+        tfverify run wav2vec2-base-960h/ --audio hello.flac
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
         tfverify run bert-base/ --inputs golden.npz -o out.npz --precision f64
         tfverify run gpt2/ --inputs prompts.npz --generate 20 -o continued.npz
@@ -85,6 +96,11 @@ struct Run: Verb {
       "A file with a picture as the input: JPEG, PNG or WebP (repeatable).", valueName: "file"))
   var image: [FilePath] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "A file with a sound as the input: WAV, FLAC or OGG (repeatable).", valueName: "file"))
+  var audio: [FilePath] = []
+
   @Option(help: ArgumentHelp("A file with the text.", valueName: "file"))
   var textFile: FilePath?
 
@@ -99,7 +115,7 @@ struct Run: Verb {
 
   @Option(
     help: ArgumentHelp(
-      "Print this many of the likeliest words of each masked place or of the next one, or labels of the text or picture.",
+      "Print this many of the likeliest words of each masked place or of the next one, or labels of the text, picture or sound.",
       valueName: "n"))
   var top: Int?
 
@@ -171,6 +187,9 @@ struct Run: Verb {
     guard text.count < 2 || !image.isEmpty else {
       throw ValidationError("several texts go with --image")
     }
+    guard audio.isEmpty || inputs == nil && textFile == nil && text.isEmpty && image.isEmpty else {
+      throw ValidationError("--audio goes with none of --inputs, --text, --text-file and --image")
+    }
     let hasText = !text.isEmpty || textFile != nil
     guard pair == nil || hasText else {
       throw ValidationError("--pair goes with --text")
@@ -178,8 +197,8 @@ struct Run: Verb {
     guard prompt == nil || hasText else {
       throw ValidationError("--prompt goes with --text")
     }
-    guard top == nil || hasText || !image.isEmpty else {
-      throw ValidationError("--top goes with --text or --image")
+    guard top == nil || hasText || !image.isEmpty || !audio.isEmpty else {
+      throw ValidationError("--top goes with --text, --image or --audio")
     }
     guard (1...1000).contains(top ?? 1) else {
       throw ValidationError("--top must be from 1 to 1000")
@@ -232,7 +251,7 @@ struct Run: Verb {
     try prepareArithmetic()
     let model = try Model(model, options: sourceOptions.options)
     common.explain(model)
-    let read = try pictureInputs(model) ?? textInputs(model)
+    let read = try pictureInputs(model) ?? soundInputs(model) ?? textInputs(model)
     let inputs =
       try read?.inputs ?? inputs.map { try ArrayFile($0).inputs() }
       ?? probe(model.graph)
@@ -283,6 +302,32 @@ struct Run: Verb {
     return (inputs, found)
   }
 
+  /// The sounds that were given as inputs, and the tokenizer that makes texts of what is written of them, if one is
+  /// there.
+  private func soundInputs(
+    _ model: Model
+  ) throws -> (inputs: ModelInputs, tokenizer: FoundTokenizer?)? {
+    guard !audio.isEmpty else { return nil }
+    let processor = try model.soundProcessor()
+    if common.verbose {
+      standardError("sounds \(processor.processor.name), \(escaped(processor.file))")
+    }
+    let read = try model.inputs(sounds: audio, processor)
+    for note in read.notes { standardError("note: \(escaped(note))") }
+    guard generate != nil else {
+      // A decoder begins with its start token.
+      let architecture = model.graph.architecture
+      let isContinued = architecture.generation != nil
+      return (isContinued ? try architecture.prompt(read.inputs) : read.inputs, nil)
+    }
+    do {
+      return (read.inputs, try tokenizer())
+    } catch let error as CheckpointError where error.problem.isMissing {
+      // Ids are printed.
+      return (read.inputs, nil)
+    }
+  }
+
   /// The built-in probe; of one that is continued as much as leaves room for that.
   private func probe(_ graph: WeightGraph) -> ModelInputs {
     guard let generate else { return graph.probe }
@@ -307,9 +352,12 @@ struct Run: Verb {
     bar.finish()
     let likeliest = try likeliest(model, outputs, inputs, tokenizer)
     try write(outputs.map { Tensor(name: TensorName($0.name), $0.array) }, besides: [model])
+    let transcripts = audio.isEmpty ? nil : try model.transcripts(outputs)
     RunReport(
-      file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer
-    ).print(outputs, precision: precision, likeliest: likeliest)
+      file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer,
+      isOfSounds: !audio.isEmpty
+    ).print(
+      outputs, precision: precision, likeliest: likeliest, transcripts: transcripts ?? [])
   }
 
   /// The likeliest words or labels, if they are asked for.
@@ -317,10 +365,10 @@ struct Run: Verb {
     _ model: Model, _ outputs: [NamedArray<Scalar>], _ inputs: ModelInputs,
     _ tokenizer: FoundTokenizer?
   ) throws -> [Likeliest] {
-    guard image.isEmpty else {
+    guard image.isEmpty, audio.isEmpty else {
       let texts = try text.map { try $0.text }
       return model.likeliest(
-        outputs, pictures: image.map { displayed($0) }, texts: texts,
+        outputs, pictures: (image + audio).map { displayed($0) }, texts: texts,
         count: top ?? max(5, texts.count))
     }
     guard let top, let tokenizer, let ids = inputs["input_ids"]?.elements else { return [] }
@@ -411,7 +459,7 @@ struct Run: Verb {
   private func write(_ tensors: [Tensor], besides models: [Model]) throws {
     guard let output else { return }
     let sources =
-      models.flatMap(\.checkpoint.allFiles) + [inputs, textFile].compactMap(\.self) + image
+      models.flatMap(\.checkpoint.allFiles) + [inputs, textFile].compactMap(\.self) + image + audio
     try CheckpointWriter(
       destination: output, format: try format, overwrite: force, sources: sources
     ).write(tensors: tensors)

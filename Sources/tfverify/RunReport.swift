@@ -11,14 +11,21 @@ struct RunReport {
   let common: CommonOptions
   /// What makes texts of sequences, where the input was a text.
   var tokenizer: Tokenizer?
+  /// Whether what is looked at are sounds, and not pictures.
+  var isOfSounds = false
 
   /// The range of each output.
   ///
   /// - Parameter likeliest: the likeliest words or labels, printed instead.
   func print<Scalar: ComputeScalar>(
-    _ outputs: [NamedArray<Scalar>], precision: Precision, likeliest: [Likeliest] = []
+    _ outputs: [NamedArray<Scalar>], precision: Precision, likeliest: [Likeliest] = [],
+    transcripts: [Transcript] = []
   ) {
-    if common.json { return standardOutput(json(outputs, precision, likeliest).text(pretty: true)) }
+    if common.json {
+      let report = json(outputs, precision, likeliest, transcripts)
+      return standardOutput(report.text(pretty: true))
+    }
+    if !transcripts.isEmpty { return print(transcripts) }
     if !likeliest.isEmpty { return print(likeliest) }
     if common.quiet {
       let shapes = outputs.map { "\($0.name) \(describe(shape: $0.array.shape))" }
@@ -42,6 +49,16 @@ struct RunReport {
     sayWhere()
   }
 
+  /// A text for each sound, or ids.
+  private func print(_ transcripts: [Transcript]) {
+    if common.quiet, let file { return standardOutput(escaped(file)) }
+    for transcript in transcripts {
+      let ids = transcript.ids.map { "\($0)" }.joined(separator: " ")
+      standardOutput(transcript.text.map { escaped($0) } ?? ids)
+    }
+    if !common.quiet { sayWhere() }
+  }
+
   /// A line for each word or label; with `-q` only these.
   private func print(_ likeliest: [Likeliest]) {
     if common.quiet {
@@ -49,7 +66,7 @@ struct RunReport {
     }
     let isOfPictures = likeliest.contains { $0.picture != nil }
     var table = Table([
-      ("OUTPUT", .left), isOfPictures ? ("IMAGE", .left) : ("TOKEN", .right),
+      ("OUTPUT", .left), isOfPictures ? (isOfSounds ? "AUDIO" : "IMAGE", .left) : ("TOKEN", .right),
       ("LIKELIEST", .left), ("PROBABILITY", .right),
     ])
     for found in likeliest {
@@ -137,14 +154,15 @@ struct RunReport {
   }
 
   private func json<Scalar: ComputeScalar>(
-    _ outputs: [NamedArray<Scalar>], _ precision: Precision, _ likeliest: [Likeliest]
+    _ outputs: [NamedArray<Scalar>], _ precision: Precision, _ likeliest: [Likeliest],
+    _ transcripts: [Transcript]
   ) -> JSONValue {
     let found: [JSONValue] = likeliest.map { found in
       let choices: [JSONValue] = found.choices.map {
         ["id": .number($0.id), "text": .string($0.text), "probability": .number($0.probability)]
       }
       let place: JSONValue.Member =
-        found.picture.map { .init("image", .string($0)) }
+        found.picture.map { .init(isOfSounds ? "audio" : "image", .string($0)) }
         ?? .init("token", found.place.map { .number($0) } ?? .null)
       return .object([
         .init("output", .string(found.output)), place, .init("choices", .array(choices)),
@@ -164,7 +182,16 @@ struct RunReport {
         .init("schema", "tfverify.run/1"), .init("precision", .string(precision.rawValue)),
         .init("output", file.map { .string($0) } ?? .null), .init("outputs", .array(rows)),
       ] + (vectors.isEmpty ? [] : [.init(Self.vectorName, .array(vectors))])
-        + (found.isEmpty ? [] : [.init("likeliest", .array(found))]))
+        + (found.isEmpty ? [] : [.init("likeliest", .array(found))])
+        + (transcripts.isEmpty ? [] : [.init("transcripts", .array(transcripts.map(\.json)))]))
+  }
+}
+
+extension Transcript {
+  fileprivate var json: JSONValue {
+    .object(
+      [.init("ids", .array(ids.map { .number($0) }))]
+        + (text.map { [.init("text", .string($0))] } ?? []))
   }
 }
 

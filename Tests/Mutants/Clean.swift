@@ -22,7 +22,7 @@ extension Subject {
     let hasSums = translation.contains { $0.layout.contains("plus ") }
     var outcomes: [CleanOutcome] = []
     // npy holds one tensor, and names in GGUF are short.
-    for format in ContainerFormat.written where ![.npy, .gguf].contains(format) {
+    for format in ContainerFormat.written where ![.npy, .gguf, .ggml].contains(format) {
       outcomes.append(try ask(write(own, config: config, to: format), as: format.name))
     }
     outcomes.append(try ask(write(own, config: config, maxShardSize: 4096), as: "shards"))

@@ -92,7 +92,9 @@ struct MutationScore {
     "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus",
     "bart/m2m100",
     "whisper/base", "whisper/generation", "whisper/classification",
-    "whisper/classification_weighted", "whisper/openai",
+    "whisper/classification_weighted", "whisper/openai", "whisper/ggml",
+    "wav2vec2/base", "wav2vec2/ctc_stable", "wav2vec2/classification_weighted", "wav2vec2/hubert",
+    "wav2vec2/conformer", "wav2vec2/conformer_rotary",
     "bert/cross_attention", "gpt2/cross_attention", "encoderdecoderpair/bert_bert",
     "encoderdecoderpair/bert_gpt2", "encoderdecoderpair/roberta_roberta",
   ]

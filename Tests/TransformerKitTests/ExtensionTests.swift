@@ -67,6 +67,10 @@ import TransformerKit
     #"model: "gpt2""#, #"model: "llama""#, #"case "gpt2":"#, #"case "llama":"#,
     #"case "t5":"#, #"case "bert":"#, "conversion/bert.py", "BertNormalizer", "BertPreTokenizer",
     #"model: "t5""#, #"model: "bert""#, "conversion/t5.py", "BertProcessing", "RobertaProcessing",
+    "whisper.cpp", "whisper-cpp", "whisper_model_load", "openai-whisper", "models/whisper/",
+    "feature_extraction_whisper.py", "WhisperFeatureExtractor", "Wav2Vec2FeatureExtractor",
+    "Wav2Vec2CTCTokenizer", "gpt2.tiktoken", "(Whisper: 30 s)", "what Whisper writes",
+    "(wav2vec 2.0, HuBERT)",
   ]
 
   /// Files that are about all families, and the one that lists that program's names of ways to cut texts. Files of
@@ -197,6 +201,7 @@ import TransformerKit
       ("decoders", declared("Decoders", "public struct ", having: "Form")),
       ("encoders", declared("Encoders", "public struct ", having: "Form")),
       ("pictures", declared("Vision", "public struct ", having: "Form")),
+      ("sounds", declared("Hearing", "public struct ", having: "Form")),
       ("heads", declared("Models/Heads", "  package static func ")),
       ("kernels", kernels),
       ("roles", declared("Models/Weights/WeightSlot.swift", "  case ")),

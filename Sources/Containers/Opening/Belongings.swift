@@ -9,6 +9,8 @@ public struct Belongings: Sendable {
   var origin: SafetensorsOrigin?
   /// The key-values of a GGUF file, for one that is written.
   public var keyValues: GGUFKeyValues?
+  /// What stands before the tensors of a ggml file, for one that is written.
+  public var ggml: GGMLHead?
   /// What a model was made of, for a checkpoint of torch that shall say it: its `model_args`.
   public var modelArguments: JSONValue?
 

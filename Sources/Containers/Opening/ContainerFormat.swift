@@ -21,6 +21,9 @@ public struct ContainerFormat: Sendable {
   /// Whether it holds one array and nothing else: no name but the file's, no metadata.
   public internal(set) var isBareArray = false
 
+  /// Whether it can hold blocks of quantised numbers.
+  public internal(set) var holdsBlocks = false
+
   /// What the file in a folder is called, if not `model` with its extension.
   var folderName: String?
   /// What a file takes beside its tensors' bytes, at most: for itself, and for each tensor.
@@ -46,7 +49,7 @@ public struct ContainerFormat: Sendable {
   /// All containers that we know.
   public static let all: [ContainerFormat] = [
     .safetensors, .torch, .gguf, .npz, .tfz, .npy, .flax, .tensorFlow, .onnx, .hdf5,
-    .pickle, .ctranslate2,
+    .pickle, .ctranslate2, .ggml,
   ]
 
   /// Those that are written, too.

@@ -54,7 +54,10 @@ struct ForeignFormat: Sendable {
   /// All that are known.
   static let all: [ForeignFormat] = [
     // ggml, ggmf, ggjt and ggla, as little-endian numbers.
-    ForeignFormat("a GGML file", beginning: "lmgg", "fmgg", "tjgg", "algg"),
+    ForeignFormat("a GGML file") { glimpse in
+      ["lmgg", "fmgg", "tjgg", "algg"].contains { glimpse.begins(with: Array($0.utf8)) }
+        && !GGML.isOne(glimpse)
+    },
     ForeignFormat("a TensorFlow Lite model") { $0.head.dropFirst(4).starts(with: "TFL3".utf8) },
     ForeignFormat("a TensorFlow SavedModel") { $0.message == .savedModel },
     ForeignFormat("a TensorFlow graph") { $0.message == .graph },

@@ -13,6 +13,8 @@ enum Limits {
   /// Bytes of a text among the key-values: a tokenizer.json can be one.
   static let ggufText = 32 << 20
   static let ggufValues = 65_536
+  /// Bytes of the filters, and of the words, before the tensors of a ggml file.
+  static let ggmlHead = 32 << 20
   /// Bytes of a shard index.
   static let shardIndex = 100_000_000
   /// Bytes of a config.json.

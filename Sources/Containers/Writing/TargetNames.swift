@@ -36,7 +36,7 @@ extension ContainerFormat {
 /// Extensions by which programs take a file for something that is not written here.
 private let foreignExtensions: [String: String] = {
   return [
-    "ggml": "GGML files", "h5": "HDF5 files", "hdf5": "HDF5 files",
+    "h5": "HDF5 files", "hdf5": "HDF5 files",
     "keras": "Keras archives", "msgpack": "Flax files", "onnx": "ONNX models",
     "pb": "TensorFlow graphs", "tflite": "TensorFlow Lite models", "mlmodel": "Core ML models",
     "nemo": "NeMo archives", "tar": "tar archives", "gz": "compressed files", "zip": "zip archives",

@@ -54,6 +54,7 @@ public struct WritePlan: Sendable {
     var contents = contents
     contents.belongings.origin = writer.belongings.origin
     contents.belongings.keyValues = writer.belongings.keyValues
+    contents.belongings.ggml = writer.belongings.ggml
     contents.belongings.modelArguments = writer.belongings.modelArguments
     if writer.format.holdsFiles {
       contents.belongings.files = Self.inside(writer, config: config, others)
@@ -226,6 +227,7 @@ private func shards(
   var empty = Contents(
     tensors: [], metadata: contents.metadata, keepsOrder: contents.keepsOrder)
   empty.belongings.keyValues = contents.belongings.keyValues
+  empty.belongings.ggml = contents.belongings.ggml
   let heads = (0...1).map { number in
     if format.numbersShards { empty.place = GGUFPlace(number: number, count: 2, tensorCount: 0) }
     return format.overhead.head(empty)

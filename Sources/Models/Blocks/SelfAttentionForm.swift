@@ -38,7 +38,7 @@ public struct SelfAttentionForm: Sendable, Equatable {
   /// Whether queries see what comes after them, too: in a window as many keys to either side as they
   /// otherwise see to one.
   public var seesAhead = false
-  /// The input that says what of the text is no padding.
+  /// The input that says what of the text is no padding; or, where none is called so, the state.
   public var mask = "attention_mask"
   /// How queries grow with their positions, if they do.
   public var growth: QueryGrowth?
@@ -115,7 +115,8 @@ extension SelfAttentionForm {
   fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
     let reach = shape.window.map { $0 - 1 }
     return KeyPlan(
-      allowed: states.inputs.mask(mask), before: reach, after: seesAhead ? reach : 0,
+      allowed: states.inputs.mask(mask) ?? states.stateIfSet(mask)?.isSet, before: reach,
+      after: seesAhead ? reach : 0,
       firstQuery: states.firstPosition, fallback: fallback)
   }
 
@@ -124,6 +125,13 @@ extension SelfAttentionForm {
     if hasPairBias { return .pairs(states[Self.pairBiasState]) }
     if hasALiBi { return .keys(states["distance_bias"]) }
     return hasDistanceBias ? .distances(states["distance_bias"], queries: queries) : nil
+  }
+}
+
+extension NDArray where Element: ComputeScalar {
+  /// Which elements are not zero.
+  fileprivate var isSet: NDArray<Bool> {
+    NDArray<Bool>(shape: shape, elements: elements.map { $0 != 0 })
   }
 }
 

@@ -15,6 +15,8 @@ public struct InputSlot: Sendable {
     case choices(isOptional: Bool)
     /// The length of the texts.
     case length
+    /// How many samples a sound has: `first` become the first position, and `each` more another one.
+    case samples(each: Int, first: Int)
     /// The length of what a decoder beside an encoder reads.
     case decoderLength
     /// The length of what an encoder made of another text.
@@ -256,6 +258,7 @@ extension InputSlot.Axis {
     case .pictures: "pictures"
     case .choices: "choices"
     case .length, .decoderLength, .sourceLength: "length"
+    case .samples: "samples"
     case .predictions: "predictions"
     case .memory: "memory"
     case .size(let size): "\(size)"

@@ -41,7 +41,7 @@ struct ProbeMaker {
       case .types(let types):
         maker.segments(batch: extents.batch, length: length, types: types)
       // What a decoder beside an encoder reads is seen whole.
-      case .mask where slot.axes.last == .length || slot.axes.last == .sourceLength:
+      case .mask where slot.axes.last?.isOwnLength == true:
         maker.mask(batch: extents.batch, length: length)
       default: nil
       }
@@ -119,9 +119,20 @@ extension ProbeMaker.Extents {
     case .pictures: batch + 1
     case .choices: 1
     case .length, .sourceLength: length
+    case .samples(let each, let first): first + (length - 1) * each
     case .decoderLength: decoderLength
     case .predictions, .memory: max(1, length / 4)
     case .size(let size): size
+    }
+  }
+}
+
+extension InputSlot.Axis {
+  /// Whether it is the length of what a model reads, and not that of what a decoder beside an encoder does.
+  fileprivate var isOwnLength: Bool {
+    switch self {
+    case .length, .sourceLength, .samples: true
+    default: false
     }
   }
 }

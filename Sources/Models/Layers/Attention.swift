@@ -90,6 +90,25 @@ public struct Attention<Scalar: ComputeScalar> {
     return output(x, adding: addend)
   }
 
+  /// Attention of a sequence to itself, whose queries and keys are made of other vectors than its values.
+  ///
+  /// - Parameters:
+  ///   - x: `[batch, queries, width]`, what values are made of.
+  ///   - compared: `[batch, queries, width]`, what queries and keys are made of.
+  ///   - addend: `[batch, queries, width]`, added to the result.
+  /// - Returns: `[batch, queries, width]`
+  package func callAsFunction(
+    _ x: NDArray<Scalar>, comparing compared: NDArray<Scalar>, keys: KeyPlan,
+    adding addend: NDArray<Scalar>? = nil
+  ) -> NDArray<Scalar> {
+    let pair = project(compared, by: [query.projection, key.projection])
+    let result = attention(
+      query: prepare(pair[0], norms?.query, nil, heads: shape.heads),
+      key: prepare(pair[1], norms?.key, nil, heads: shape.keyHeads), value: bounded(value(x)),
+      heads: shape.heads, keyHeads: shape.keyHeads, scores: scores(keys, nil))
+    return output(result, adding: addend)
+  }
+
   /// Attention of a sequence to another one, which stays the same while `states` keeps its keys.
   ///
   /// - Parameters:

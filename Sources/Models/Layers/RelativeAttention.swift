@@ -23,11 +23,13 @@ public struct RelativeAttention<Scalar: ComputeScalar> {
   /// - Parameters:
   ///   - width: of the stream it reads and writes, and of the vectors of distances.
   ///   - comparesKinds: whether there is a vector for keys of the query's kind, and one for others.
+  ///   - hasBias: whether queries, keys, values and the output have a bias.
   package init(
-    _ scope: WeightScope<Scalar>, width: Int, shape: AttentionShape, comparesKinds: Bool
+    _ scope: WeightScope<Scalar>, width: Int, shape: AttentionShape, comparesKinds: Bool,
+    bias hasBias: Bool = false
   ) throws(CheckpointError) {
-    func linear(_ name: String) throws(CheckpointError) -> Linear<Scalar> {
-      try Linear(scope.module(name, .linear), in: width, out: shape.queryWidth, bias: false)
+    func linear(_ name: String, bias: Bool = hasBias) throws(CheckpointError) -> Linear<Scalar> {
+      try Linear(scope.module(name, .linear), in: width, out: shape.queryWidth, bias: bias)
     }
     func bias(_ name: String) throws(CheckpointError) -> NDArray<Scalar> {
       let bias = try scope.weight(name, [shape.heads, shape.headSize], .bias)
@@ -36,9 +38,9 @@ public struct RelativeAttention<Scalar: ComputeScalar> {
     query = try linear("query")
     key = try linear("key")
     value = try linear("value")
-    position = try linear("position")
+    position = try linear("position", bias: false)
     output = try Linear(
-      scope.module("output", .linear), in: shape.resultWidth, out: width, bias: false)
+      scope.module("output", .linear), in: shape.resultWidth, out: width, bias: hasBias)
     contentBias = try bias("content_bias")
     positionBias = try bias("position_bias")
     kinds =

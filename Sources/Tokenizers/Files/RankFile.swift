@@ -40,6 +40,8 @@ extension Tokenizer {
       let (line, position) = (bytes[range], range.lowerBound)
       guard !line.isEmpty, line != [13] else { return }
       let parts = line.split(separator: 0x20)
+      // A word of no bytes is in no text; openai-whisper's multilingual list ends with one.
+      if parts.first?.elementsEqual("=".utf8) == true { return }
       guard parts.count == 2, let word = decodeBase64(Array(parts[0])), !word.isEmpty,
         let rank = Int(String(decoding: parts[1].filter { $0 != 13 }, as: UTF8.self)),
         (0..<1 << 24).contains(rank)
@@ -54,6 +56,26 @@ extension Tokenizer {
       while ranks.count <= rank { ranks.append(.max) }
       ranks[rank] = Int32(rank)
     }
+    try self.init(words, ranks: ranks, name: name)
+  }
+
+  /// Takes words in the order of their ranks, for texts that are cut as GPT-2's; none of no bytes is in a text.
+  ///
+  /// - Throws: `CheckpointError`: malformed if a word is there twice.
+  public init(words list: [[UInt8]]) throws(CheckpointError) {
+    var words = WordTable(capacity: min(list.count, VocabularyLimit.mostWords))
+    var limit = VocabularyLimit()
+    for (rank, word) in list.enumerated() where !word.isEmpty {
+      try limit.add(word.count, "word", rank)
+      guard words.add(word, id: rank) else {
+        throw CheckpointError(.malformed("a word has two ranks"))
+      }
+    }
+    try self.init(
+      words, ranks: list.indices.map { list[$0].isEmpty ? .max : Int32($0) }, name: "gpt2")
+  }
+
+  private init(_ words: WordTable, ranks: [Int32], name: String) throws(CheckpointError) {
     let count = words.count
     let cutting =
       Self.cuttings.first { name.hasPrefix($0.name) }

@@ -149,7 +149,7 @@ public struct Conversion: Sendable {
     self.target = target
     dialect = target.dialect
     let format = try target.container
-    if let dtype = target.dtype, dtype.isBlock, format != .gguf {
+    if let dtype = target.dtype, dtype.isBlock, !format.holdsBlocks {
       throw CheckpointError(
         .refused("\(format.name) cannot hold blocks of \(dtype)"),
         file: displayed(target.destination), advice: "GGUF can: a target that ends in .gguf")

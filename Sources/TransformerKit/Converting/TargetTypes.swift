@@ -59,6 +59,7 @@ extension Checkpoint {
       all.modelArguments = graph.values(of: dialect, in: format.name)
       return all
     }
+    if format == .ggml { return try ggmlBelongings(for: target, of: model) }
     guard format == .gguf else { return belongings }
     if let old = belongings.keyValues {
       // Types that are no others are said already, or not.

@@ -99,4 +99,8 @@ public struct NamedArray<Element: Sendable>: Sendable {
   public let array: NDArray<Element>
   /// Whether it is given only when all hidden states are asked for.
   public let isHiddenState: Bool
+
+  package init(name: String, array: NDArray<Element>, isHiddenState: Bool = false) {
+    (self.name, self.array, self.isHiddenState) = (name, array, isHiddenState)
+  }
 }

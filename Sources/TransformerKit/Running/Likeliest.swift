@@ -19,7 +19,7 @@ public struct Likeliest: Sendable {
   public let output: String
   /// The place among the tokens, the next one counted; `nil` if it is about the whole text.
   public let place: Int?
-  /// The picture that it is about, by its file's name; `nil` if it is about a text.
+  /// The picture or sound that it is about, by its file's name; `nil` if it is about a text.
   public var picture: String?
   /// The likeliest first.
   public let choices: [Choice]

@@ -23,6 +23,8 @@ public struct FoundTokenizer: Sendable {
     ("source.spm", .sentencePiece),
     ("vocab.json", .wordsAndMerges),
     ("vocab.txt", .wordPieces),
+    ("multilingual.tiktoken", .ranks),
+    ("gpt2.tiktoken", .ranks),
   ]
 
   private enum Reading {
@@ -74,13 +76,20 @@ public struct FoundTokenizer: Sendable {
     return nil
   }
 
-  /// The tokenizer among the key-values of a GGUF file, or of the one in a folder; `nil` if there is none.
+  /// The tokenizer among the key-values of a GGUF file, or of the one in a folder, or of the words of a ggml file; `nil` if
+  /// there is none.
   private static func amongKeyValues(
     of path: FilePath
   ) throws(CheckpointError) -> FoundTokenizer? {
-    guard let values = try? Checkpoint.open(path).belongings.keyValues, values.hasTokenizer else {
-      return nil
+    let belongings = try? Checkpoint.open(path).belongings
+    if let head = belongings?.ggml {
+      do throws(CheckpointError) {
+        return FoundTokenizer(try Tokenizer(words: head.wordList), path)
+      } catch {
+        throw error.inFile(displayed(path))
+      }
     }
+    guard let values = belongings?.keyValues, values.hasTokenizer else { return nil }
     let json: JSONValue
     do {
       json = try HuggingFaceTokenizer(values).tokenizer

@@ -134,7 +134,7 @@ let familyFolders = houses.flatMap { house in
 }.sorted()
 
 /// The targets that have families: what is built alike stands in one.
-let houses = ["Decoders", "EncoderDecoders", "Encoders", "Vision", "Towers"]
+let houses = ["Decoders", "EncoderDecoders", "Encoders", "Hearing", "Vision", "Towers"]
 
 /// All cases of all families' fixtures that have a golden: `bert/base`.
 let goldenCases = familyFolders.map { $0.lowercased() }.flatMap { family in

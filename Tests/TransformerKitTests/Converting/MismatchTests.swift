@@ -86,6 +86,10 @@ private let linearHalf: JSONValue = [
         "whisper/openai/huggingface", "openai", "activation_function", "relu",
         "activation is relu"
       ),
+      (
+        "whisper/ggml/huggingface", "whisper-cpp", "activation_function", "relu",
+        "activation is relu"
+      ),
       ("gpt2/nanogpt", "nanogpt", "activation_function", "gelu_new", "and gelu in the code"),
       ("gpt2/nanogpt", "nanogpt", "activation_function", "relu", "activation is relu"),
       ("gpt2/nanogpt", "nanogpt", "layer_norm_epsilon", .number(1e-6), "and 1e-05 in the code"),
@@ -199,6 +203,7 @@ private let linearHalf: JSONValue = [
       ("clip/base", "openclip", "what stands for a text is the state of id 15 in the config"),
       ("vit/deit_classification", "timm", "the head is of the first token alone"),
       ("whisper/base", "openai", "the head is WhisperModel in the config"),
+      ("whisper/untied", "whisper-cpp", "the matrix that scores words is one of its own"),
       ("whisper/untied", "openai", "the matrix that scores words is one of its own"),
       (
         "whisper/generation", "openai",

@@ -52,7 +52,7 @@ private let cases = [
 
   /// Languages that are named or found, tasks, older settings of both, tokens that never come, and times
   /// (Tools/oracle/whisper.py).
-  @Test(arguments: 0..<15)
+  @Test(arguments: 0..<16)
   func `texts of sounds are those of the framework`(_ number: Int) throws {
     try check("whisper/generate", number)
   }

@@ -12,6 +12,7 @@ extension ContainerFormat {
   public static func gguf(isBigEndian: Bool) -> ContainerFormat {
     ContainerFormat(
       name: "gguf", fileExtension: "gguf", canShard: false, numbersShards: true,
+      holdsBlocks: true,
       overhead: Overhead(
         head: { GGUFLayout.overhead($0) }, tensor: { GGUFLayout.overhead($0) }),
       matches: { $0.begins(with: GGUF.magic) ? .exact : nil },

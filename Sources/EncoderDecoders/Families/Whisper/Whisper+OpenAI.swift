@@ -7,38 +7,50 @@ extension Dialect {
   static let openAIWhisper = Dialect(
     name: "openai",
     architecture: Whisper.name,
-    rules: [
-      .rename("decoder.token_embedding.weight", "embeddings.word.weight"),
-      .rename("encoder.conv1", "encoder.embeddings.first"),
-      .rename("encoder.conv2", "encoder.embeddings.second"),
-      stack("encoder", norm: "ln_post"), stack("decoder", norm: "ln"),
-      attention("decoder", "cross_attn", "cross_attention"),
-    ],
+    rules: [openAIRules { .weight($0) }],
     nativeConfig: .openAIWhisper,
-    limits: [
-      .activation("gelu"),
-      .of(Whisper.self, "the head") { model in
-        model.form.head.task == .conditionalGeneration
-          ? nil : ("\(model.head) in the config", "one that scores words")
-      },
-      Limit("the matrix that scores words") { graph in
-        let path = "lm_head.weight"
-        guard graph.slots.contains(where: { $0.path == path }), graph.ties[path] == nil else {
-          return nil
-        }
-        return ("one of its own in the model", "always the word embedding")
-      },
-      .of(Whisper.self, "the units of feed-forward networks") { model in
-        let form = model.form
-        let units = (form.encoder.blocks + form.decoder.blocks).map(\.feedForward.hidden)
-        guard let other = units.first(where: { $0 != 4 * form.width }) else { return nil }
-        return ("\(other) in the config", "4 × d_model, \(4 * form.width)")
-      },
+    limits: openAILimits,
+    evidence: [
+      Evidence(
+        stored: "encoder.conv1.bias", shape: { $0.count == 1 },
+        lacking: ["encoder.layer_norm.weight"])
     ],
-    evidence: [.name("decoder.token_embedding.weight")],
     ownFiles: Dialect.OwnFiles(
       program: "openai-whisper", files: "its own PyTorch checkpoints", container: "torch",
       isExclusive: false))
+
+  /// - Parameter bias: how the bias of a convolution lies.
+  static func openAIRules(_ bias: (String) -> Layout) -> [Rule] {
+    .rename("decoder.token_embedding.weight", "embeddings.word.weight")
+      + .tensor("encoder.conv1.weight", .weight("encoder.embeddings.first.weight"))
+      + .tensor("encoder.conv1.bias", bias("encoder.embeddings.first.bias"))
+      + .tensor("encoder.conv2.weight", .weight("encoder.embeddings.second.weight"))
+      + .tensor("encoder.conv2.bias", bias("encoder.embeddings.second.bias"))
+      + stack("encoder", norm: "ln_post") + stack("decoder", norm: "ln")
+      + attention("decoder", "cross_attn", "cross_attention")
+  }
+
+  /// What both programs compute.
+  static let openAILimits: [Limit] = [
+    .activation("gelu"),
+    .of(Whisper.self, "the head") { model in
+      model.form.head.task == .conditionalGeneration
+        ? nil : ("\(model.head) in the config", "one that scores words")
+    },
+    Limit("the matrix that scores words") { graph in
+      let path = "lm_head.weight"
+      guard graph.slots.contains(where: { $0.path == path }), graph.ties[path] == nil else {
+        return nil
+      }
+      return ("one of its own in the model", "always the word embedding")
+    },
+    .of(Whisper.self, "the units of feed-forward networks") { model in
+      let form = model.form
+      let units = (form.encoder.blocks + form.decoder.blocks).map(\.feedForward.hidden)
+      guard let other = units.first(where: { $0 != 4 * form.width }) else { return nil }
+      return ("\(other) in the config", "4 × d_model, \(4 * form.width)")
+    },
+  ]
 
   private static func stack(_ name: String, norm: String) -> [Rule] {
     let (block, path) = ("\(name).blocks.{i}.", "\(name).blocks.{i}.")

@@ -5,7 +5,8 @@ import TensorCore
 extension Family {
   /// Whisper and its dialects.
   package static let whisper = Family(
-    members: [Whisper.self], dialects: [.huggingFaceWhisper, .openAIWhisper])
+    members: [Whisper.self], soundProcessors: [.logMel],
+    dialects: [.huggingFaceWhisper, .openAIWhisper, .whisperCPP])
 }
 
 /// Whisper: an encoder that reads the frames of a sound by way of two convolutions, and a decoder that writes a text.

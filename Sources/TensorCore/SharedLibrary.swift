@@ -1,13 +1,11 @@
-import TensorCore
-
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
 
-/// A library that is loaded when a picture needs it: linked, it would be loaded at every start of a command.
-@safe struct SharedLibrary: @unchecked Sendable {
+/// A library that is loaded when a file needs it: linked, it would be loaded at every start of a command.
+@safe package struct SharedLibrary: @unchecked Sendable {
   private let handle: UnsafeMutableRawPointer
   private let name: String
 
@@ -17,8 +15,9 @@ import TensorCore
   ///   - names: what the file may be called, on Linux and on macOS.
   ///   - reading: what is read with it, as a sentence begins.
   ///   - package: what Debian has it in.
-  init(
-    _ names: [String], reading: String, package: String
+  ///   - otherwise: what can be done without it.
+  package init(
+    _ names: [String], reading: String, package: String, otherwise: String
   ) throws(CheckpointError) {
     for name in names {
       if let handle = unsafe dlopen(name, RTLD_NOW | RTLD_LOCAL) {
@@ -29,11 +28,11 @@ import TensorCore
     }
     throw CheckpointError(
       .unsupported("\(reading) is read with \(names.first ?? ""), which is not installed"),
-      advice: "install it (Debian: apt-get install \(package)), or save the picture as PNG")
+      advice: "install it (Debian: apt-get install \(package)), or \(otherwise)")
   }
 
   /// A function of it, of a C type that the caller knows.
-  func function<Function>(
+  package func function<Function>(
     _ symbol: String, as _: Function.Type
   ) throws(CheckpointError) -> Function {
     guard MemoryLayout<Function>.size == MemoryLayout<Int>.size,

@@ -1,0 +1,158 @@
+internal import Containers
+internal import Kernels
+public import Models
+internal import Sounds
+public import SystemPackage
+public import TensorCore
+
+/// What reads sounds for a model, and the file that says so.
+public struct FoundSoundProcessor: Sendable {
+  /// What it does.
+  public let processor: SoundProcessor
+  /// The file, as it is printed.
+  public let file: String
+
+  package init(processor: SoundProcessor, file: String) {
+    self.processor = processor
+    self.file = file
+  }
+
+  /// How many samples of a sound are read, if that has a limit.
+  var length: Int? {
+    guard case .logMel(_, _, _, let seconds) = processor.kind else { return nil }
+    return seconds * processor.rate
+  }
+
+  /// The numbers that a model reads of a sound, without the batch.
+  func numbers(_ sound: Sound) -> NDArray<Double> {
+    switch processor.kind {
+    case .logMel(let bands, let window, let hop, let seconds):
+      let mel = LogMel(
+        bands: bands, window: window, hop: hop, length: seconds * processor.rate,
+        rate: processor.rate)
+      return NDArray(shape: [bands, mel.frames], elements: mel(sound.samples).map { Double($0) })
+    case .samples(let isNormalized):
+      let samples = isNormalized ? normalized(sound.samples) : sound.samples
+      return NDArray(shape: [samples.count], elements: samples.map { Double($0) })
+    }
+  }
+}
+
+/// Sounds as inputs of a model.
+public struct SoundInputs: Sendable {
+  /// What the model reads.
+  public var inputs: ModelInputs
+  /// What is left out of a sound, a line each.
+  public var notes: [String] = []
+}
+
+extension Model {
+  /// What the files beside the weights say of sounds: `feature_extractor` of processor_config.json, else
+  /// preprocessor_config.json, which is also transformers' order.
+  ///
+  /// - Throws: `CheckpointError` that names the file: missing if there is none and the weights' container says nothing of
+  ///   it, unsupported if it names a class that is not known.
+  public func soundProcessor() throws(CheckpointError) -> FoundSoundProcessor {
+    let (name, settings) = try soundSettings()
+    do throws(CheckpointError) {
+      let className = SoundProcessor.className(in: settings)
+      let architecture = type(of: graph.architecture).name
+      guard let usual = graph.families.soundProcessor(named: className, for: architecture) else {
+        let known = Set(graph.families.flatMap(\.soundProcessors).map(\.name)).sorted()
+        throw CheckpointError(
+          .unsupported(
+            className.map { "the feature extractor \(escaped($0)) is not known" }
+              ?? "\(architecture) reads no sounds"),
+          advice: "known are \(known.joined(separator: ", "))")
+      }
+      return FoundSoundProcessor(processor: try usual.reading(settings), file: name)
+    } catch {
+      throw error.inFile(name)
+    }
+  }
+
+  private func soundSettings() throws(CheckpointError) -> (file: String, settings: JSONValue) {
+    let (joint, own) = ("processor_config.json", "preprocessor_config.json")
+    if let settings = try checkpoint.companionJSON(joint)?["feature_extractor"] {
+      return (checkpoint.companionName(joint), settings)
+    }
+    if let settings = try checkpoint.companionJSON(own) {
+      return (checkpoint.companionName(own), settings)
+    }
+    // Files of one program alone are read as it reads sounds; only the number of bands differs.
+    if checkpoint.belongings.ggml != nil || checkpoint.config?.value["dims"] != nil,
+      let slot = graph.inputs.first(where: { $0.name == Self.bands }), slot.axes.count == 3,
+      case .size(let bands) = slot.axes[1]
+    {
+      return (displayed(checkpoint.path), ["feature_size": .number(bands)])
+    }
+    throw CheckpointError(
+      .missing("no \(own) lies beside the weights: it says how a sound is read"),
+      file: displayed(checkpoint.path),
+      advice: "put the model's own there, or pass what it reads with --inputs")
+  }
+
+  /// Sounds as an input of the model.
+  ///
+  /// - Parameter files: WAV, FLAC or OGG; as the model reads them, all are equally long.
+  /// - Throws: `CheckpointError` that names the sound, or the processor's file.
+  public func inputs(
+    sounds files: [FilePath], _ found: FoundSoundProcessor
+  ) throws(CheckpointError) -> SoundInputs {
+    let name =
+      switch found.processor.kind {
+      case .logMel: Self.bands
+      case .samples: "input_values"
+      }
+    guard graph.inputs.contains(where: { $0.name == name }) else {
+      throw CheckpointError(
+        .unsupported("the class \(graph.architecture.head) reads no \(name)"),
+        file: displayed(checkpoint.path))
+    }
+    var notes: [String] = []
+    var shape: [Int] = []
+    var elements: [Double] = []
+    for file in files {
+      do throws(CheckpointError) {
+        let bytes = try SmallFile.read(file, limit: Sound.largestFile)
+        let sound = try Sound(
+          decoding: bytes, rate: found.processor.rate, limit: found.length ?? Sound.mostSamples)
+        if sound.count > sound.samples.count {
+          let rate = sound.rate
+          notes.append(
+            "\(displayed(file)) is \(seconds(sound.count, rate)) s long; the model reads the first"
+              + " \(seconds(sound.samples.count, rate)) s")
+        }
+        let numbers = found.numbers(sound)
+        guard shape.isEmpty || shape == numbers.shape else {
+          throw CheckpointError(
+            .refused("is not as long as the sound before it: sounds of one run are equally long"))
+        }
+        shape = numbers.shape
+        elements += numbers.elements
+      } catch {
+        throw error.inFile(displayed(file))
+      }
+    }
+    let array = NDArray(shape: [files.count] + shape, elements: elements)
+    return SoundInputs(inputs: ModelInputs([:], numbers: [name: array]), notes: notes)
+  }
+
+  /// The input of bands of frequencies: `[batch, bands, frames]`.
+  private static let bands = "input_features"
+
+  /// A length with one digit behind the point.
+  private func seconds(_ samples: Int, _ rate: Int) -> String {
+    let (seconds, rest) = samples.quotientAndRemainder(dividingBy: rate)
+    return "\(seconds).\(rest * 10 / rate)"
+  }
+}
+
+/// Samples with a mean of 0 and a variance of 1, rounded to single precision (transformers, Wav2Vec2FeatureExtractor,
+/// `zero_mean_unit_var_norm`).
+private func normalized(_ samples: [Float]) -> [Float] {
+  let count = Double(max(1, samples.count))
+  let mean = samples.reduce(0) { $0 + Double($1) } / count
+  let variance = samples.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
+  return samples.map { Float((Double($0) - mean) / (variance + 1e-7).squareRoot()) }
+}

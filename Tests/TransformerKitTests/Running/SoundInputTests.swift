@@ -1,0 +1,148 @@
+import Containers
+import Kernels
+import Models
+import SystemPackage
+import TensorCore
+import TestSupport
+import Testing
+import TransformerKit
+
+/// Files of sounds as inputs of models, and the texts of what models score, against transformers' feature extractors and
+/// tokenizer.
+@Suite struct SoundInputTests {
+  /// A folder with a model of the fixtures, and more files.
+  private func model(
+    _ name: String, _ files: [String: String], in scratch: ScratchFolder
+  ) throws -> Model {
+    let folder = scratch.makeFolder("model")
+    for file in ["model.safetensors", "config.json"] {
+      writeFile(readFile(fixture("\(name)/\(file)")), to: folder.appending(file))
+    }
+    for (file, text) in files { writeFile(Array(text.utf8), to: folder.appending(file)) }
+    return try Model(folder)
+  }
+
+  private func expected(_ name: String) throws -> NDArray<Double> {
+    let table = try Checkpoint.open(fixture("sounds/processed.npz")).tensors
+    let tensor = try #require(table[TensorName(name)])
+    let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+    var values = [Double](repeating: 0, count: tensor.elementCount)
+    var span = values.mutableSpan
+    tensor.dtype.widen(unsafe bytes.span.bytes, into: &span)
+    return NDArray(shape: [1] + tensor.shape, elements: values)
+  }
+
+  private static let bands = #"{"feature_size": 5, "hop_length": 1300, "chunk_length": 1}"#
+  private let sound = fixture("sounds/stereo.wav")
+
+  private func check(_ found: NDArray<Double>?, _ name: String) throws {
+    let expected = try expected(name)
+    let found = try #require(found)
+    #expect(found.shape == expected.shape)
+    let differences = zip(found.elements, expected.elements).map { abs($0 - $1) }
+    #expect(differences.max() ?? 1 <= 1e-6, "\(name)")
+  }
+
+  @Test func `a sound becomes what the feature extractor makes of it`() throws {
+    let scratch = ScratchFolder()
+    let model = try model(
+      "whisper/generate", ["preprocessor_config.json": Self.bands], in: scratch)
+    let read = try model.inputs(sounds: [sound], model.soundProcessor())
+    try check(read.inputs.numbers["input_features"], "input_features")
+    #expect(read.notes.isEmpty)
+    let two = try model.inputs(sounds: [sound, sound], model.soundProcessor())
+    #expect(two.inputs.numbers["input_features"]?.shape == [2, 5, 12])
+  }
+
+  @Test(arguments: [true, false])
+  func `samples are normalised if the file says so`(_ isNormalized: Bool) throws {
+    let scratch = ScratchFolder()
+    let settings = #"{"do_normalize": \#(isNormalized), "sampling_rate": 16000}"#
+    let model = try model("wav2vec2/ctc", ["preprocessor_config.json": settings], in: scratch)
+    let read = try model.inputs(sounds: [sound], model.soundProcessor())
+    try check(read.inputs.numbers["input_values"], "input_values.\(isNormalized)")
+  }
+
+  @Test func `of a sound that is too long the rest is left out, which is said`() throws {
+    let scratch = ScratchFolder()
+    // 100 samples of 16,000 in a second are read: a chunk of one second at that rate.
+    let settings =
+      #"{"feature_size": 5, "hop_length": 50, "chunk_length": 1, "sampling_rate": 600, "n_fft": 400}"#
+    let model = try model("whisper/generate", ["preprocessor_config.json": settings], in: scratch)
+    var wave = readFile(fixture("sounds/pcm16.wav"))
+    wave.replaceSubrange(24..<28, with: [88, 2, 0, 0])
+    let path = scratch.write(wave, to: "long.wav")
+    let read = try model.inputs(sounds: [path], model.soundProcessor())
+    #expect(read.notes == ["\(path.string) is 1.1 s long; the model reads the first 1.0 s"])
+    #expect(read.inputs.numbers["input_features"]?.shape == [1, 5, 12])
+  }
+
+  @Test(arguments: [
+    (#"{"feature_extractor_type": "OtherExtractor"}"#, "OtherExtractor is not known"),
+    (#"{"dither": 0.1}"#, "dither is 0.1"), (#"{"padding_value": 1}"#, "padding_value is 1"),
+    (#"{"n_fft": 0}"#, "n_fft must be from 1"), (#"{"hop_length": -1}"#, "hop_length must be"),
+    (#"{"chunk_length": 100000}"#, "chunk_length must be"),
+    (#"{"n_fft": 1}"#, "n_fft is 1 at 16000"),
+  ])
+  func `what is not understood is refused with the file's name`(
+    _ settings: String, _ reason: String
+  ) throws {
+    let scratch = ScratchFolder()
+    let model = try model(
+      "whisper/generate", ["preprocessor_config.json": settings], in: scratch)
+    let error = #expect(throws: CheckpointError.self) { _ = try model.soundProcessor() }
+    #expect(error?.description.contains(reason) == true, "\(error as Any)")
+    #expect(error?.file?.hasSuffix("preprocessor_config.json") == true)
+  }
+
+  @Test func `without a processor's file it is missing, and a model of texts reads no sounds`()
+    throws
+  {
+    let scratch = ScratchFolder()
+    let sounds = try model("whisper/generate", [:], in: scratch)
+    let missing = #expect(throws: CheckpointError.self) { _ = try sounds.soundProcessor() }
+    #expect(missing?.problem.isMissing == true)
+    let other = ScratchFolder()
+    let texts = try model("bert/base", ["preprocessor_config.json": "{}"], in: other)
+    let error = #expect(throws: CheckpointError.self) { _ = try texts.soundProcessor() }
+    #expect(error?.description.contains("bert reads no sounds") == true)
+  }
+
+  // MARK: Texts
+
+  private static let file = try? JSONValue(
+    parsing: readFile(fixture("wav2vec2/ctc/transcripts.json")), grammar: .strict)
+
+  @Test(arguments: 0..<4)
+  func `texts of characters are those of transformers`(_ number: Int) throws {
+    let one = try #require(Self.file?["cases"]?.elements?[number])
+    let rows = try #require(
+      Self.file?["ids"]?.elements?.map { $0.elements?.compactMap(\.int) ?? [] })
+    let places = rows[0].count
+    var scores = NDArray<Float>(shape: [rows.count, places, 13], repeating: 0)
+    for (row, ids) in rows.enumerated() {
+      for (place, id) in ids.enumerated() { scores.elements[(row * places + place) * 13 + id] = 1 }
+    }
+    let scratch = ScratchFolder()
+    let model = try model(
+      "wav2vec2/ctc",
+      [
+        "vocab.json": one["vocabulary"]?.text() ?? "",
+        "tokenizer_config.json": one["settings"]?.text() ?? "",
+      ], in: scratch)
+    let found = try model.transcripts([NamedArray(name: "logits", array: scores)])
+    #expect(found?.map(\.text) == one["texts"]?.elements?.map(\.string))
+  }
+
+  @Test func `without a vocabulary there are ids, without repeated ones and blanks`() throws {
+    let scratch = ScratchFolder()
+    let model = try model("wav2vec2/ctc", [:], in: scratch)
+    let ids = [0, 5, 5, 0, 5, 2, 2, 0]
+    var scores = NDArray<Float>(shape: [1, 8, 13], repeating: 0)
+    for (place, id) in ids.enumerated() { scores.elements[place * 13 + id] = 1 }
+    let found = try model.transcripts([NamedArray(name: "logits", array: scores)])
+    #expect(found == [Transcript(ids: [5, 5, 2], text: nil)])
+    let base = try Model(fixture("wav2vec2/base"))
+    #expect(try base.transcripts([NamedArray(name: "logits", array: scores)]) == nil)
+  }
+}

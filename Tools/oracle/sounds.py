@@ -1,0 +1,118 @@
+"""Writes Fixtures/sounds: python Tools/oracle/sounds.py
+
+Sounds in files of several kinds, written by libsndfile (by soundfile), and what soundfile reads of them, channels averaged;
+and what transformers' WhisperFeatureExtractor makes of sounds with numpy.
+"""
+
+import json
+import shutil
+
+import numpy as np
+import soundfile
+from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+
+from exact import FIXTURES, write_npz
+
+FOLDER = FIXTURES / "sounds"
+RATE = 16000
+
+
+def tones(random, count, rate=RATE):
+    """A few tones that come and go, and noise, from -1 to 1."""
+    time = np.arange(count) / rate
+    sound = sum(
+        np.sin(2 * np.pi * frequency * time + phase) * np.cos(3 * phase * time)
+        for frequency, phase in zip(random.uniform(80, 4000, 5), random.uniform(0, 6, 5))
+    )
+    sound = sound / 6 + random.normal(0, 0.02, count)
+    return np.clip(np.round(sound * 2**14) / 2**14, -1, 1 - 2**-14)
+
+
+# Name, options of soundfile, channels, samples in a second.
+FILES = [
+    ("pcm16.wav", {"subtype": "PCM_16"}, 1, RATE),
+    ("pcm24.wav", {"subtype": "PCM_24"}, 1, RATE),
+    ("pcm32.wav", {"subtype": "PCM_32"}, 1, RATE),
+    ("pcm8.wav", {"subtype": "PCM_U8"}, 1, RATE),
+    ("float.wav", {"subtype": "FLOAT"}, 1, RATE),
+    ("double.wav", {"subtype": "DOUBLE"}, 1, RATE),
+    ("ulaw.wav", {"subtype": "ULAW"}, 1, RATE),
+    ("stereo.wav", {"subtype": "PCM_16"}, 2, RATE),
+    ("extensible.wav", {"subtype": "PCM_16", "format": "WAVEX"}, 3, RATE),
+    ("rf64.wav", {"subtype": "PCM_16", "format": "RF64"}, 1, RATE),
+    ("flac16.flac", {"subtype": "PCM_16"}, 1, RATE),
+    ("flac24.flac", {"subtype": "PCM_24"}, 2, RATE),
+    ("vorbis.ogg", {"subtype": "VORBIS"}, 1, RATE),
+    ("rate8.wav", {"subtype": "PCM_16"}, 1, 8000),
+    ("rate44.flac", {"subtype": "PCM_16"}, 2, 44100),
+]
+
+
+def files(random):
+    arrays = {}
+    for name, options, channels, rate in FILES:
+        sound = np.stack([tones(random, 700, rate) for _ in range(channels)], axis=1)
+        soundfile.write(FOLDER / name, sound, rate, **options)
+        read, found = soundfile.read(FOLDER / name, dtype="float32", always_2d=True)
+        assert found == rate
+        # The mean in double precision, rounded once.
+        arrays[name] = read.astype(np.float64).mean(axis=1).astype(np.float32)
+    write_npz(FOLDER / "samples.npz", arrays)
+
+
+# Settings of the extractor, samples that are repeated, how often, and every how many frames are kept.
+FEATURES = [
+    ({"chunk_length": 1}, 3000, 3, 3),
+    ({"chunk_length": 1, "feature_size": 128}, 3000, 5, 13),
+    ({"chunk_length": 1, "feature_size": 128}, 4000, 10, 13),  # longer than what is read
+    ({"chunk_length": 1, "n_fft": 401, "hop_length": 250, "feature_size": 7}, 2115, 6, 1),
+    ({"chunk_length": 1, "n_fft": 256, "hop_length": 1300, "feature_size": 5}, 3000, 5, 1),
+    ({"chunk_length": 2, "sampling_rate": 24000, "hop_length": 301, "feature_size": 20}, 3000, 10, 4),
+    ({"chunk_length": 1, "feature_size": 6}, 0, 1, 1),  # silence
+    ({}, 4000, 25, 83),
+    ({"feature_size": 128}, 4000, 125, 131),
+]
+
+
+def features(random):
+    arrays, cases = {}, []
+    for number, (settings, count, times, every) in enumerate(FEATURES):
+        extractor = WhisperFeatureExtractor(**settings)
+        period = tones(random, count, extractor.sampling_rate) if count else np.zeros(500)
+        sound = np.tile(period, times)
+        sound = np.concatenate([sound, np.zeros(max(0, extractor.n_samples - len(sound)))])
+        found = extractor._np_extract_fbank_features(
+            sound[None, : extractor.n_samples].astype(np.float32), "cpu"
+        )[0]
+        # Sounds are whole numbers of 14 bits, which the test divides again.
+        arrays[f"sound.{number}"] = (period * 2**14).astype(np.int16)
+        arrays[f"features.{number}"] = found[:, ::every].astype(np.float32)
+        cases.append(settings | {"frames": found.shape[1], "every": every, "times": times})
+    write_npz(FOLDER / "periods.npz", {name: a for name, a in arrays.items() if name[0] == "s"})
+    write_npz(FOLDER / "features.npz", {name: a for name, a in arrays.items() if name[0] == "f"})
+    (FOLDER / "features.json").write_text(json.dumps(cases, indent=1) + "\n")
+
+
+def processed():
+    """What extractors make of a file: bands of frequencies as Fixtures/whisper reads them, and samples."""
+    sound, _ = soundfile.read(FOLDER / "stereo.wav", dtype="float32")
+    sound = sound.mean(axis=1)
+    settings = {"chunk_length": 1, "feature_size": 5, "hop_length": 1300}
+    extractor = WhisperFeatureExtractor(**settings)
+    filled = np.concatenate([sound, np.zeros(16000 - len(sound), np.float32)])
+    arrays = {"input_features": extractor._np_extract_fbank_features(filled[None], "cpu")[0]}
+    for normalized in [True, False]:
+        found = Wav2Vec2FeatureExtractor(do_normalize=normalized)(
+            sound, sampling_rate=RATE, return_tensors="np"
+        )
+        arrays[f"input_values.{normalized}".lower()] = found["input_values"][0]
+    write_npz(FOLDER / "processed.npz", arrays)
+
+
+if __name__ == "__main__":
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    random = np.random.default_rng(16)
+    files(random)
+    features(random)
+    processed()
