@@ -160,7 +160,8 @@ let package = Package(
       ],
       path: "Tests/Mutants", swiftSettings: strict),
     .executableTarget(
-      name: "mutation-score", dependencies: ["Mutants", "TestSupport", system],
+      name: "mutation-score",
+      dependencies: ["Mutants", "TransformerKit", "Models", "TestSupport", system],
       path: "Tests/MutationScore", swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: strict),

@@ -39,7 +39,7 @@ struct ConversionReport {
     }
     let certificate =
       conversion.certificatePath.map { ["\(verb) \(escaped(displayed($0))): certificate"] } ?? []
-    return (isDryRun ? mappingLines : []) + files + certificate
+    return (isDryRun ? renamingLines + mappingLines : []) + files + certificate
       + (conversion.merge.map { MergeText($0).lines } ?? [])
       + CastTable(conversion.casts, all: all).lines + configLines + accounts + folderLines
       + verification
@@ -76,6 +76,34 @@ struct ConversionReport {
       ])
     }
     return table.lines()
+  }
+
+  /// One line a tensor that rules gave another name.
+  private var renamingLines: [String] {
+    let renamed = changes.filter { $0.to != nil }
+    guard !renamed.isEmpty else { return [] }
+    var table = Table([("SOURCE", .left), ("NAME", .left), ("LAYOUT", .left)])
+    for change in renamed {
+      table.add([
+        escaped(change.from.text), escaped(change.to?.text ?? ""),
+        change.isTransposed ? "transposed" : "",
+      ])
+    }
+    return table.lines()
+  }
+
+  /// What rules did to names.
+  private var changes: [NameRules.Change] { conversion.source.nameChanges }
+
+  /// What rules did to names, as counts, and all that they left out.
+  private var ruleLines: [String] {
+    let gone = changes.filter { $0.to == nil }
+    let renamed = changes.count - gone.count
+    let turned = changes.count(where: \.isTransposed)
+    let transposed = turned == 0 ? "" : ", \(turned) of them transposed"
+    return
+      (renamed == 0 ? [] : ["gave \(describe(renamed, "tensor")) the names of rules\(transposed)"])
+      + gone.map { "left out \(escaped($0.from.text)): --drop" }
   }
 
   /// What of the source was compared, if not all of the model.
@@ -129,7 +157,7 @@ struct ConversionReport {
     let count = conversion.source.leftOut.count
     let unselected =
       count == 0 ? [] : ["left out \(describe(count, "tensor")) by --include or --exclude"]
-    let notes = unselected + codecLines + uncastLines
+    let notes = unselected + ruleLines + codecLines + uncastLines
     guard let graph = conversion.model?.graph else { return notes }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
@@ -208,7 +236,8 @@ struct ConversionReport {
       let isUntouched =
         conversion.casts.isEmpty && (conversion.coded.isEmpty || !conversion.isDequantized)
       let values = isUntouched ? untouchedSummary : valueSummary
-      let isAllSame = isUntouched && conversion.source.strippedPrefix == nil && !isRenamed
+      let isAllSame =
+        isUntouched && conversion.source.strippedPrefix == nil && !isRenamed && renamedCount == 0
       let change = isAllSame ? "names, \(values)" : "\(nameSummary), \(values)"
       return
         "\(conversion.source.format) to \(conversion.format): \(describe(count, "tensor")), \(change)"
@@ -231,8 +260,14 @@ struct ConversionReport {
       && conversion.source.tensors.tensors.first?.name.text != target.stem
   }
 
+  private var renamedCount: Int { changes.count { $0.to != nil } }
+
   private var nameSummary: String {
     if isRenamed { return "the name is the file's" }
+    if renamedCount > 0 {
+      let prefix = conversion.source.strippedPrefix.map { "\"\(escaped($0.text))\" taken off, " }
+      return "\(prefix ?? "")\(describe(renamedCount, "name")) changed"
+    }
     guard let (prefix, count) = conversion.source.strippedPrefix else {
       let written = plan.files.reduce(0) { $0 + $1.tensorCount }
       let isSame = !conversion.isDequantized || conversion.coded.isEmpty
@@ -305,7 +340,25 @@ struct ConversionReport {
       "removed": .array(plan.removed.map { $0.json }),
       "kept": .array(plan.kept.map { $0.json }),
     ]
-    return .object((report.members ?? []) + codedMembers + mergeMembers)
+    return .object((report.members ?? []) + ruleMembers + codedMembers + mergeMembers)
+  }
+
+  private var ruleMembers: [JSONValue.Member] {
+    guard !changes.isEmpty else { return [] }
+    let renamed: [JSONValue] = changes.compactMap { change in
+      change.to.map {
+        [
+          "from": .string(change.from.text), "to": .string($0.text),
+          "transposed": .bool(change.isTransposed),
+        ]
+      }
+    }
+    return [
+      JSONValue.Member("renamed", .array(renamed)),
+      JSONValue.Member(
+        "dropped_by_name",
+        .array(changes.filter { $0.to == nil }.map { .string($0.from.text) })),
+    ]
   }
 
   /// What is said only of conversions that have it.

@@ -17,7 +17,9 @@ struct Convert: Verb {
         tfconvert model.safetensors query.npz --include '*.query.*'
 
       --include and --exclude choose among the source's tensors before anything else happens. What is \
-      left out is as if it were not there: with --dialect, the rest must still be a whole model.
+      left out is as if it were not there: with --dialect, the rest must still be a whole model. \
+      --strip-prefix comes before them, --drop and --rename behind them: with --dialect, the model has \
+      the names that they give. A certificate is of none of these.
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
@@ -45,6 +47,23 @@ struct Convert: Verb {
       "The type of floating-point tensors of 16 bits and more; q…: blocks of a GGUF file.",
       valueName: "type"))
   var dtype = TargetType.keep
+
+  @Option(
+    help: ArgumentHelp(
+      "Give tensors other names (repeatable; the first that matches): PATTERN is a glob in which {i} is a number; NAME has {i}, and * for what the pattern's * was.",
+      valueName: "pattern=name"))
+  var rename: [RenamingRule] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Leave out tensors of any checkpoint, and list them (repeatable).", valueName: "pattern"))
+  var drop: [DroppingRule] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The rules of a file (docs/names.md), behind those given here.",
+      valueName: "file"))
+  var rules: FilePath?
 
   @Option(
     help: ArgumentHelp(
@@ -112,6 +131,11 @@ struct Convert: Verb {
         "a certificate is of a conversion that changes no weight; tfverify --merge proves a merged model"
       )
     }
+    if certificate != nil, !rename.isEmpty || !drop.isEmpty || rules != nil {
+      throw ValidationError(
+        "a certificate is about checkpoints as they are; convert first with --rename, --drop or --rules"
+      )
+    }
     if certificate != nil, !selection.include.isEmpty || !selection.exclude.isEmpty {
       throw ValidationError(
         "a certificate is about whole checkpoints; leave out --include and --exclude")
@@ -123,7 +147,7 @@ struct Convert: Verb {
     if let cap = memory.cap { MemoryUse.setCap(cap) }
     let options = sourceOptions.options
     let chosen = try Checkpoint.open(source, options: options)
-      .choosing(selection.selection, options: options)
+      .choosing(selection.selection, options: options).applying(nameRules)
     let merged =
       merge.isEmpty
       ? nil : try Merge(merge.map { try Adapter($0) }, into: chosen, options: options)
@@ -184,6 +208,13 @@ struct Convert: Verb {
     return .success
   }
 
+  private var nameRules: NameRules {
+    get throws(CheckpointError) {
+      let listed = try rules.map { path throws(CheckpointError) in try NameRules(path) }
+      return NameRules(drop.map(\.rule) + rename.map(\.rule) + (listed?.rules ?? []))
+    }
+  }
+
   /// A trailing slash, no extension, or an existing folder make the target a folder, unless its extension is that
   /// of a container.
   private func isFolder(_ path: FilePath) -> Bool {
@@ -193,6 +224,26 @@ struct Convert: Verb {
       if (try? ContainerFormat.written(at: path)) != nil { return false }
     }
     return (try? path.stat())?.type == .directory
+  }
+}
+
+/// A rule that gives names, as it is typed.
+struct RenamingRule: ExpressibleByArgument {
+  let rule: NameRules.Rule
+
+  init?(argument: String) {
+    guard let rule = NameRules.Rule(renaming: argument) else { return nil }
+    self.rule = rule
+  }
+}
+
+/// A rule that leaves tensors out, as it is typed.
+struct DroppingRule: ExpressibleByArgument {
+  let rule: NameRules.Rule
+
+  init?(argument: String) {
+    guard let rule = NameRules.Rule(dropping: argument) else { return nil }
+    self.rule = rule
   }
 }
 

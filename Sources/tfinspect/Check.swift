@@ -16,16 +16,28 @@ struct Check: Verb {
       and constant matrices; tied weights that differ; layers that are copies of others; the same \
       weight in different types. Notes may surprise, and are no faults.
 
+      With --against, also what the base has and SRC lacks or has otherwise, by meaning, in whatever \
+      container, dialect or quantisation: weights, facts of the config, the tokenizer. Values that \
+      training changed are no faults; weights that are transposed, in another order, copies of others, \
+      zero, a multiple of the base's, or gains one more or less than them, are.
+
       Exit code 0 if there is no fault, 1 if there is, 2 if the files cannot be read.
 
       Examples:
         tfinspect check bert-base/
         tfinspect check model.safetensors --config config.json
         tfinspect check model.npz -q && echo fine
+        tfinspect check bert-finetuned/ --against bert-base/
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
+
+  @Option(
+    help: ArgumentHelp(
+      "A checkpoint that it was made from: say what it lacks of it, or has otherwise.",
+      valueName: "base"))
+  var against: FilePath?
 
   @OptionGroup var selection: SelectionOptions
   @OptionGroup var sourceOptions: SourceOptions
@@ -36,7 +48,8 @@ struct Check: Verb {
   func perform() throws -> ExitStatus {
     var progress: Progress?
     let report = try check(
-      source, options: sourceOptions.options, selection: selection.selection, memory: memory.cap
+      source, options: sourceOptions.options, selection: selection.selection, against: against,
+      memory: memory.cap
     ) { done, total in
       let bar = progress ?? progressOptions.progress(total: total, common)
       progress = bar

@@ -1,6 +1,8 @@
+import Models
 import Mutants
 import SystemPackage
 import TestSupport
+import TransformerKit
 
 #if canImport(Glibc)
   import Glibc
@@ -12,13 +14,15 @@ import TestSupport
 /// also by both.
 ///
 /// `mutation-score [--count N] [--seed N] [--markdown] [--verbose] [FOLDER ...]`, where a folder holds
-/// a model and its golden.npz.
+/// a model and its golden.npz. With --conventions, what weights themselves show, of fixtures and of folders, which need no
+/// golden.
 @main
 struct MutationScore {
   var count = 3
   var seed: UInt64 = 2026
   var isMarkdown = false
   var isVerbose = false
+  var looksAtConventions = false
   var folders: [String] = []
 
   static func main() throws {
@@ -29,6 +33,7 @@ struct MutationScore {
       case "--count": command.count = Int(arguments.popFirst() ?? "") ?? command.count
       case "--seed": command.seed = UInt64(arguments.popFirst() ?? "") ?? command.seed
       case "--markdown": command.isMarkdown = true
+      case "--conventions": command.looksAtConventions = true
       case "--verbose": command.isVerbose = true
       case let option where option.hasPrefix("-"): stop(usage, option == "--help" ? 0 : 2)
       default: command.folders.append(argument)
@@ -38,7 +43,7 @@ struct MutationScore {
   }
 
   private static let usage =
-    "usage: mutation-score [--count N] [--seed N] [--markdown] [--verbose] [FOLDER ...]"
+    "usage: mutation-score [--count N] [--seed N] [--markdown] [--verbose] [--conventions] [FOLDER ...]"
 
   private static func stop(_ text: String, _ status: Int32) -> Never {
     print(text)
@@ -99,7 +104,19 @@ struct MutationScore {
     "encoderdecoderpair/bert_gpt2", "encoderdecoderpair/roberta_roberta",
   ]
 
+  /// What weights show of conventions: fixtures are random, and folders may be trained.
+  private func measureConventions() throws {
+    var score = ConventionScore()
+    var options = OpenOptions()
+    options.recognition.dropsTrainingState = true
+    for name in Self.fixtures { try score.add(fixture(name), name: name, options: options) }
+    for folder in folders { try score.add(FilePath(folder), name: folder, options: options) }
+    ScoreReport(isMarkdown: isMarkdown).printTable(of: score)
+    if !score.alarms.isEmpty { exit(1) }
+  }
+
   func run() throws {
+    if looksAtConventions { return try measureConventions() }
     let subjects =
       try folders.isEmpty
       ? Self.fixtures.map { try Subject(fixture($0), name: $0) }

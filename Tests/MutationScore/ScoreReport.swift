@@ -30,6 +30,18 @@ struct ScoreReport {
     printTable(table)
   }
 
+  /// What weights show of conventions.
+  func printTable(of score: ConventionScore) {
+    print(isMarkdown ? "\n### Conventions\n" : "\nconventions")
+    var table = [["mistake", "planted", "named"]]
+    for row in score.rows { table.append([row.mistake, "\(row.planted)", "\(row.named)"]) }
+    printTable(table)
+    print(
+      "\(score.clean) sound models, \(score.trained) of them trained, \(score.alarms.count) false alarms"
+    )
+    for alarm in score.alarms { print("FAULT \(alarm)") }
+  }
+
   private func cells(_ row: Score.Row) -> [String] {
     let files = row.planted - row.refused
     return [

@@ -19,6 +19,8 @@ public struct Checkpoint: Sendable {
   public private(set) var leftOut: [TensorName] = []
   /// What `strippingPrefix` has taken off names, and of how many.
   public private(set) var strippedPrefix: (text: String, count: Int)?
+  /// What `applying` has done to names.
+  public private(set) var nameChanges: [NameRules.Change] = []
   /// What its container holds that is no tensor, as far as it is listed.
   public let others: [Other]
   /// How many of these there are.
@@ -224,6 +226,25 @@ public struct Checkpoint: Sendable {
     let count = tensors.tensors.count { $0.name.text.hasPrefix(prefix) }
     stripped.strippedPrefix = ((strippedPrefix?.text ?? "") + prefix, count)
     return stripped
+  }
+
+  /// The same checkpoint with the names that rules give.
+  ///
+  /// - Throws: `CheckpointError` if a rule stands for no name, or two tensors would have one.
+  public func applying(_ rules: NameRules) throws(CheckpointError) -> Checkpoint {
+    if rules.rules.isEmpty { return self }
+    var changed = self
+    do throws(CheckpointError) {
+      let (tensors, changes) = try rules.applied(to: tensors.tensors)
+      guard !tensors.isEmpty else {
+        throw CheckpointError(.malformed("--drop leaves none of the \(changes.count) tensors"))
+      }
+      changed.tensors = try TensorTable(tensors)
+      changed.nameChanges = nameChanges + changes
+    } catch {
+      throw error.inFile(displayed(path))
+    }
+    return changed
   }
 
   /// The same checkpoint with other tensors, which are made of its own.

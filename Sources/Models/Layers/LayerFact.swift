@@ -9,6 +9,8 @@ public enum LayerFact: Sendable, Equatable {
   case feedForward(hidden: Int)
   /// It is several feed-forward networks, of which each position goes through some.
   case experts(ExpertsShape)
+  /// It is a normalisation to whose stored gains that number is added.
+  case gain(offset: Double)
   /// It makes a bias for each distance between query and key, for so many heads.
   case distanceBias(heads: Int)
 
@@ -16,7 +18,7 @@ public enum LayerFact: Sendable, Equatable {
   public var attention: AttentionShape? {
     switch self {
     case .attention(let shape), .latentAttention(let shape, _): shape
-    case .feedForward, .experts, .distanceBias: nil
+    case .feedForward, .experts, .gain, .distanceBias: nil
     }
   }
 }

@@ -130,6 +130,7 @@ extension WeightScope {
   fileprivate func gain(
     _ width: Int, offset: Double
   ) throws(CheckpointError) -> NDArray<Scalar> {
+    if offset != 0 { declare(.gain(offset: offset)) }
     let weight = try weight("weight", [width], .normWeight)  // [width]
     return offset == 0
       ? weight : addBroadcasting(weight, NDArray(shape: [1], elements: [Scalar(offset)]))

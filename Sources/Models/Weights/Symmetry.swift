@@ -55,7 +55,7 @@ extension LayerFact {
           reason: "the hidden units of a feed-forward network are summed, in any order")
       ]
     case .experts(let shape): shape.symmetries(at: module, among: paths)
-    case .distanceBias: []
+    case .gain, .distanceBias: []
     }
   }
 }

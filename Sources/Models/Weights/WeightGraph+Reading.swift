@@ -101,6 +101,30 @@ extension WeightGraph {
     self.init(reader, model, dialect, declared.keeping(placing.has), placing, options: options)
   }
 
+  /// Understands a checkpoint as far as it can be: what is missing is left out of the graph, and so is what is there for
+  /// nothing.
+  ///
+  /// - Returns: the graph, and what is wrong, a line each.
+  /// - Throws: `CheckpointError` if it is not recognised, the config is broken, or a tensor cannot be read.
+  package static func partial(
+    _ table: TensorTable, config: JSONValue, options: RecognitionOptions
+  ) throws(CheckpointError) -> (graph: WeightGraph, faults: [String]) {
+    let (type, dialect) = try recognized(table, config, options)
+    let usual = try usualConfig(config, table, dialect, options)
+    let filled = dialect.filled(for: usual)
+    let (reader, model) = try read(usual, table, as: type, in: filled)
+    let declared = model.declaration()
+    var placing = try Placing(table, filled, declared, model, options: options, givesHints: false)
+    do throws(CheckpointError) {
+      try placing.place()
+    } catch {
+      guard error.category == .refused else { throw error }
+    }
+    let graph = WeightGraph(
+      reader, model, filled, declared.keeping(placing.has), placing, options: options)
+    return (graph, placing.faults)
+  }
+
   /// The same tensors, understood as those of a model with another config under Hugging Face's keys.
   ///
   /// - Parameter table: the tensors of the checkpoint.
@@ -176,7 +200,7 @@ private func recognized(
 }
 
 /// The config under Hugging Face's keys, with the class that was asked for.
-private func usualConfig(
+func usualConfig(
   _ config: JSONValue, _ table: TensorTable, _ dialect: Dialect, _ options: RecognitionOptions
 ) throws(CheckpointError) -> JSONValue {
   let native = dialect.nativeConfig.flatMap { $0.recognizes(config, table) ? $0 : nil }
@@ -213,7 +237,7 @@ extension Placing {
 
 /// Checks that all weights together have a number of elements that can be counted, and so every tensor
 /// of every dialect, since each is made of some of them.
-private func checkSize(_ slots: [WeightSlot]) throws(CheckpointError) {
+func checkSize(_ slots: [WeightSlot]) throws(CheckpointError) {
   if slots.count >= Declaration.mostWeights { throw Declaration.tooMany }
   var total = 0
   for slot in slots where slot.role != .constant {
@@ -232,7 +256,7 @@ private let mostElements = 1 << 56
 
 extension JSONValue {
   /// The same config with another class.
-  fileprivate func naming(class name: String) -> JSONValue {
+  func naming(class name: String) -> JSONValue {
     let others = (members ?? []).filter { $0.key != "architectures" }
     return .object([Member("architectures", [.string(name)])] + others)
   }

@@ -10,7 +10,8 @@ public struct Glob: Sendable, Equatable {
   public let text: String
   private let parts: [Part]
 
-  private enum Part: Equatable {
+  /// What stands for a stretch of a name.
+  enum Part: Equatable {
     case anyText
     case anyCharacter
     case character(Unicode.Scalar)
@@ -32,20 +33,22 @@ public struct Glob: Sendable, Equatable {
     var rest = text.unicodeScalars[...]
     var parts: [Part] = []
     while let scalar = rest.popFirst() {
-      switch scalar {
-      case "*": if parts.last != .anyText { parts.append(.anyText) }
-      case "?": parts.append(.anyCharacter)
-      case "[":
-        guard let set = Self.set(&rest) else { return nil }
-        parts.append(set)
-      case "\\":
-        guard let next = Self.printed(&rest) ?? rest.popFirst() else { return nil }
-        parts.append(.character(next))
-      default: parts.append(.character(scalar))
-      }
+      guard let part = Self.part(scalar, &rest) else { return nil }
+      if part != .anyText || parts.last != .anyText { parts.append(part) }
     }
     self.text = text
     self.parts = parts
+  }
+
+  /// The part that begins with the character that has been read.
+  static func part(_ scalar: Unicode.Scalar, _ rest: inout Substring.UnicodeScalarView) -> Part? {
+    switch scalar {
+    case "*": .anyText
+    case "?": .anyCharacter
+    case "[": set(&rest)
+    case "\\": (printed(&rest) ?? rest.popFirst()).map { .character($0) }
+    default: .character(scalar)
+    }
   }
 
   /// The character that is printed as `\u{HEX}`, if that follows the `\` that has been read.

@@ -41,7 +41,7 @@ public struct AdapterConfig: Sendable {
   private let alphaPatterns: [Pattern<Double>]
 
   private struct Pattern<Value: Sendable>: Sendable {
-    let name: NamePattern
+    let name: ModulePattern
     let value: Value
   }
 
@@ -86,12 +86,12 @@ public struct AdapterConfig: Sendable {
     }
     rankPatterns = try reader.members("rank_pattern").map { member throws(CheckpointError) in
       Pattern(
-        name: try NamePattern(member.key),
+        name: try ModulePattern(member.key),
         value: try reader.rank(member.value, of: "rank_pattern of \"\(member.key)\""))
     }
     alphaPatterns = try reader.members("alpha_pattern").map { member throws(CheckpointError) in
       Pattern(
-        name: try NamePattern(member.key),
+        name: try ModulePattern(member.key),
         value: try reader.number(member.value, of: "alpha_pattern of \"\(member.key)\""))
     }
     obstacles = reader.obstacles

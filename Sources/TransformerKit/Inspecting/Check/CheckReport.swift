@@ -12,6 +12,8 @@ public struct CheckReport: Sendable {
     case ties
     case duplicates
     case types
+    case conventions
+    case base
   }
 
   /// Something that is wrong, or that is worth knowing.
@@ -97,6 +99,8 @@ extension CheckReport.Group {
     case .ties: "weights that should be the same, and are not"
     case .duplicates: "weights that are there twice"
     case .types: "types that do not match"
+    case .conventions: "what values say otherwise than config and dialect"
+    case .base: "what the base has otherwise"
     }
   }
 
@@ -114,6 +118,10 @@ extension CheckReport.Group {
       "a conversion or a merge may have copied one layer over another: compare with the original"
     case .types:
       "cast the model to one type (tfconvert --dtype), or see which tool wrote the others"
+    case .conventions:
+      "the weights were converted by other conventions than those of the config's family: compare with the original"
+    case .base:
+      "convert or save it again from the base; tfinspect diff BASE SRC shows every weight"
     }
   }
 }

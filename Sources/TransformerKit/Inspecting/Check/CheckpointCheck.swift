@@ -11,12 +11,14 @@ public import TensorCore
 ///   - path: a file, a shard index or a folder.
 ///   - options: how to understand it.
 ///   - selection: the tensors whose values are looked at. The model is checked whole.
+///   - base: a checkpoint that it was made from, to say what it lacks of it.
 ///   - memory: the most memory that the process may take, in bytes.
 ///   - progress: hears how many bytes are done, and of how many.
 /// - Throws: `CheckpointError` when there is nothing to check: no such file, no known container.
 public func check(
   _ path: FilePath, options: OpenOptions = OpenOptions(),
-  selection: TensorSelection = TensorSelection(), memory: Int? = nil,
+  selection: TensorSelection = TensorSelection(), against base: FilePath? = nil,
+  memory: Int? = nil,
   progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
 ) throws(CheckpointError) -> CheckReport {
   var report = CheckReport()
@@ -31,6 +33,7 @@ public func check(
   report.checkIndex(checkpoint)
   report.lookAround(checkpoint)
   let graph = hasConfig ? report.checkModel(checkpoint, options) : nil
+  if let base { try report.check(checkpoint, against: base, options) }
   var tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
   report.tensorCount = tensors.count
   if checkpoint.tensors.count == 0 { report.add(.structure, nil, "has no tensor in it") }
@@ -46,6 +49,11 @@ public func check(
     return report
   }
   try report.checkElements(tensors, found, graph, of: checkpoint.tensors)
+  if let graph, selection.isEverything {
+    for finding in try Conventions(graph).contradictions {
+      report.add(.conventions, nil, "\(finding.place): \(finding.text)")
+    }
+  }
   return report
 }
 
@@ -100,6 +108,26 @@ extension CheckReport {
     try checkDuplicates(stored, values, graph)
     if let graph { checkTies(graph) }
     checkTypes(stored, graph)
+  }
+
+  /// What it lacks of a base, or has otherwise.
+  ///
+  /// - Throws: `CheckpointError` if the base is no model that is known.
+  fileprivate mutating func check(
+    _ checkpoint: Checkpoint, against path: FilePath, _ options: OpenOptions
+  ) throws(CheckpointError) {
+    var ofBase = OpenOptions()
+    ofBase.recognition.allowsExtra = true
+    ofBase.recognition.dropsTrainingState = true
+    let base = try Model(path, options: ofBase)
+    do throws(CheckpointError) {
+      let found = try BaseCheck(checkpoint, against: base, options: options)
+      faults += found.faults
+      notes += found.notes
+    } catch {
+      guard error.category != .failed else { throw error }
+      add(.base, nil, "cannot be held against the base: \(error.withDetails)")
+    }
   }
 
   /// Compares everything in a container that has checksums of everything; whether all is well.

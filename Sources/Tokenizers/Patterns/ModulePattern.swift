@@ -3,7 +3,7 @@ package import TensorCore
 /// A regular expression for the end of a path of names: it must match whole names, from some name on to the last.
 ///
 /// PEFT's `rank_pattern` and `alpha_pattern` are read so: `q_proj`, `layers\.0\.mlp\..*`.
-package struct NamePattern: Sendable {
+package struct ModulePattern: Sendable {
   private let pattern: Pattern
 
   /// - Throws: `CheckpointError`: unsupported, with the place in the pattern.

@@ -1,0 +1,325 @@
+import Codecs
+package import Containers
+import Models
+package import TensorCore
+import Tokenizers
+
+/// What a derivative lacks of a base, or has otherwise, by meaning: whatever container, dialect and, where there is a
+/// codec, quantisation either has. Values that training changes are no faults; what it does not do to them is.
+package struct BaseCheck {
+  private let base: Model
+  private let checkpoint: Checkpoint
+  private let graph: WeightGraph
+  private let model: Model?
+  package private(set) var faults: [CheckReport.Finding] = []
+  package private(set) var notes: [CheckReport.Finding] = []
+
+  /// Holds a checkpoint against a base.
+  ///
+  /// - Throws: `CheckpointError` when it is not recognised, or bytes cannot be read.
+  package init(
+    _ checkpoint: Checkpoint, against base: Model, options: OpenOptions
+  ) throws(CheckpointError) {
+    self.base = base
+    self.checkpoint = checkpoint
+    model = try? Model(checkpoint, options: options)
+    if let model {
+      graph = model.graph
+    } else {
+      let config = checkpoint.config?.value ?? base.checkpoint.config?.value ?? [:]
+      let plain = try PlainTable(
+        checkpoint.tensors, config: config, families: options.recognition.families)
+      var recognition = options.recognition
+      recognition.allowsExtra = true
+      graph = try WeightGraph.partial(
+        plain.tensors, config: config, options: recognition
+      ).graph
+    }
+    checkArchitecture()
+    checkLosses()
+    try checkValues()
+    checkConfig()
+    checkTokenizer()
+  }
+
+  private mutating func add(_ path: String?, _ text: String) {
+    faults.append(
+      CheckReport.Finding(group: .base, tensor: path.map { TensorName($0) }, text: text))
+  }
+
+  private mutating func note(_ path: String?, _ text: String) {
+    notes.append(
+      CheckReport.Finding(group: .base, tensor: path.map { TensorName($0) }, text: text))
+  }
+
+  // MARK: What there is
+
+  private mutating func checkArchitecture() {
+    let names = [graph, base.graph].map { type(of: $0.architecture).name }
+    if names[0] != names[1] { note(nil, "is \(names[0]), and the base \(names[1])") }
+    let heads = [graph, base.graph].map(\.architecture.head)
+    if names[0] == names[1], heads[0] != heads[1] {
+      note(nil, "is \(heads[0]), and the base \(heads[1])")
+    }
+  }
+
+  /// Weights, and tensors beside the model, that the base has alone; and what the derivative has alone.
+  private mutating func checkLosses() {
+    for slot in base.graph.slots where base.graph.ties[slot.path] == nil {
+      guard let there = base.graph.tensor(at: slot.path) else { continue }
+      guard let own = graph.tensor(at: slot.path) else {
+        add(slot.path, "is not there; the base has it, \(describe(shape: there.shape))")
+        continue
+      }
+      if own.shape == there.shape { continue }
+      let isVocabulary =
+        slot.isReadByRows && own.shape.count == 2
+        && own.shape.dropFirst() == there.shape.dropFirst()
+      let text = "is \(describe(shape: own.shape)), in the base \(describe(shape: there.shape))"
+      if isVocabulary { note(slot.path, text) } else { add(slot.path, text) }
+    }
+    let extras = base.graph.extras.map(\.name)
+    if graph.dialect.fullName == base.graph.dialect.fullName {
+      for name in extras where checkpoint.tensors[name] == nil {
+        add(name.text, "is not there; the base has it beside the model")
+      }
+    }
+    let known = Set(base.graph.slots.map(\.path))
+    let added = graph.slots.filter { !known.contains($0.path) && graph.ties[$0.path] == nil }
+    for slot in added.prefix(20) { note(slot.path, "is not in the base") }
+    if added.count > 20 { note(nil, "\(added.count - 20) more weights are not in the base") }
+  }
+
+  // MARK: Values
+
+  private mutating func checkValues() throws(CheckpointError) {
+    let quantized: [String: WeightRelation] =
+      if let model { try QuantizedWeights(base.graph, model).relations } else { [:] }
+    let explainer = try Explainer(base.graph, graph)
+    var counts = (same: 0, cast: 0, quantized: 0, changed: 0, unlike: 0)
+    for slot in base.graph.slots {
+      guard let x = base.graph.tensor(at: slot.path), let y = graph.tensor(at: slot.path),
+        x.shape == y.shape, !isTiedInBoth(slot.path)
+      else { continue }
+      if quantized[slot.path]?.quantizationError != nil {
+        counts.quantized += 1
+        continue
+      }
+      switch try relation(of: y, to: x) {
+      case .identical:
+        counts.same += 1
+        continue
+      case .cast:
+        counts.cast += 1
+        continue
+      default: break
+      }
+      if let cause = try explainer.cause(of: slot.path), let text = cause.fault {
+        add(slot.path, text)
+        continue
+      }
+      switch try likeness(of: slot, x, y) {
+      case .mistake(let text): add(slot.path, text)
+      case .trained: counts.changed += 1
+      case .unlike: counts.unlike += 1
+      }
+    }
+    let parts = [
+      (counts.same, "the same"), (counts.cast, "cast"), (counts.quantized, "quantised"),
+      (counts.changed, "changed, as training does"), (counts.unlike, "unlike the base's"),
+    ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+    if !parts.isEmpty { note(nil, "weights against the base's: \(parts.joined(separator: ", "))") }
+  }
+
+  private func isTiedInBoth(_ path: String) -> Bool {
+    base.graph.ties[path] != nil && base.graph.ties[path] == graph.ties[path]
+  }
+
+  /// What a weight is to the base's that differs from it by no exact mistake.
+  private enum Likeness {
+    case mistake(String)
+    case trained
+    case unlike
+  }
+
+  private func likeness(
+    of slot: WeightSlot, _ x: Tensor, _ y: Tensor
+  ) throws(CheckpointError) -> Likeness {
+    guard x.dtype.isComputable, y.dtype.isComputable else { return .unlike }
+    let (a, b) = (try ElementSample(x), try ElementSample(y))
+    if b.isConstant, !a.isConstant, b.values.count > 1 {
+      return .mistake("all elements are \(Float(b.mean)); the base's are not alike")
+    }
+    if slot.role == .normWeight {
+      let (mean, deviation) = b.shift(from: a)
+      if abs(abs(mean) - 1) < 0.1, deviation < 0.2 {
+        return .mistake(
+          mean > 0
+            ? "about 1 more than the base's, as gains to which 1 was added twice"
+            : "about 1 less than the base's, as gains of which the 1 was lost")
+      }
+    }
+    let correlation = b.correlation(with: a)
+    let factor = b.factor(over: a)
+    if correlation > 0.98 || slot.role == .normWeight && b.values.count > 1, factor > 0 {
+      let (_, deviation) = ElementSample(a.values.map { $0 * factor }).shift(from: b)
+      let size = (b.values.reduce(0) { $0 + $1 * $1 } / Double(b.values.count)).squareRoot()
+      if deviation < 0.1 * size, factor > 1.7 || factor < 0.6 {
+        return .mistake("about \(Float((factor * 1000).rounded() / 1000)) times the base's")
+      }
+    }
+    guard correlation < 0.5, b.values.count >= 64 else { return .trained }
+    if let text = try confusion(of: slot, x, y, b, correlation) { return .mistake(text) }
+    return correlation > 0.1 ? .trained : .unlike
+  }
+
+  /// How else a weight that is not like the base's is like it, or like another one of the base.
+  private func confusion(
+    of slot: WeightSlot, _ x: Tensor, _ y: Tensor, _ own: ElementSample, _ correlation: Double
+  ) throws(CheckpointError) -> String? {
+    func isLike(_ tensor: Tensor) throws(CheckpointError) -> Bool {
+      own.isTelling(own.correlation(with: try ElementSample(tensor)), next: max(0, correlation))
+    }
+    if x.shape.count == 2, x.shape[0] == x.shape[1], let turned = x.transposed(), try isLike(turned)
+    {
+      return "transposed, and trained on since"
+    }
+    if let order = graph.headPart(ofWeight: slot.path)?.order, order.hasPairs, x.shape.count == 2,
+      x.byteCount <= Self.mostBytes
+    {
+      if try isLike(x.reordered(axis: 0) { order.interleaved($0) }) {
+        return "rows of each head of \(order.size) interleaved, and trained on since"
+      }
+      if try isLike(x.reordered(axis: 0) { order.split($0) }) {
+        return "rows of each head of \(order.size) half-split, and trained on since"
+      }
+    }
+    // Of the same kind in other layers, and of other kinds in the same one.
+    let kind = withoutNumbers(slot.path)
+    let block = Self.block(of: slot.path)
+    for other in base.graph.slots where other.path != slot.path && other.shape == slot.shape {
+      guard
+        withoutNumbers(other.path) == kind || block != nil && Self.block(of: other.path) == block,
+        let tensor = base.graph.tensor(at: other.path), tensor.dtype.isComputable,
+        try isLike(tensor)
+      else { continue }
+      return "like the base's \(other.path), and not like its own"
+    }
+    return nil
+  }
+
+  /// Larger matrices are not brought into another order to try it.
+  private static let mostBytes = 1 << 28
+
+  /// The beginning of a path up to its last number.
+  private static func block(of path: String) -> String? {
+    let parts = path.split(separator: ".")
+    guard let last = parts.lastIndex(where: { Int($0) != nil }) else { return nil }
+    return parts[...last].joined(separator: ".")
+  }
+
+  // MARK: Config
+
+  /// Facts on which outputs depend: what the derivative's config has lost is a fault, what it says otherwise may be meant.
+  private mutating func checkConfig() {
+    let own = Dictionary(
+      graph.facts.compactMap { fact in fact.name.map { ($0, fact) } }
+    ) { first, _ in first }
+    for fact in base.graph.facts {
+      guard let name = fact.name, let mine = own[name], mine.text != fact.text else { continue }
+      let effect = ConfigEffect.text(of: fact.path.last ?? name)
+      let isSaid = mine.path.reduce(JSONValue?.some(graph.config)) { $0?[$1] } != nil
+      let isInBase = fact.path.reduce(JSONValue?.some(base.graph.config)) { $0?[$1] } != nil
+      if !isSaid, isInBase {
+        add(
+          nil,
+          "the config lost \(fact.key): \(mine.text) is taken, the base says \(fact.text); \(effect)"
+        )
+      } else {
+        note(nil, "\(fact.key) is \(mine.text), in the base \(fact.text); \(effect)")
+      }
+    }
+  }
+
+  // MARK: Tokenizer
+
+  private mutating func checkTokenizer() {
+    guard let there = try? FoundTokenizer(base.checkpoint.path) else { return }
+    guard let own = try? FoundTokenizer(checkpoint.path) else {
+      note(nil, "has no tokenizer; the base has one")
+      return
+    }
+    let counts = (own.tokenizer.idCount, there.tokenizer.idCount)
+    if counts.0 != counts.1 {
+      note(nil, "the tokenizer has \(counts.0) ids, the base's \(counts.1)")
+    }
+    let differing = (0..<min(counts.0, counts.1)).filter {
+      own.tokenizer.word($0) != there.tokenizer.word($0)
+    }
+    if let first = differing.first {
+      add(
+        nil,
+        "\(differing.count) ids of the tokenizer are other words than in the base, the first \(first)"
+      )
+    }
+  }
+}
+
+extension Cause {
+  /// What is wrong, if training does not do it.
+  fileprivate var fault: String? {
+    switch self {
+    case .tied, .untied, .truncated, .rounded: return nil
+    case .part(_, _, let cause):
+      if case .constant = cause { return nil }
+      return cause.fault.map { _ in own }
+    case .copied(let other): return "a copy of the base's \(other)"
+    case .exchanged(let other): return "exchanged with \(other)"
+    case .offset(1): return "exactly 1 more than the base's, as gains to which 1 was added twice"
+    case .offset(-1): return "exactly 1 less than the base's, as gains of which the 1 was lost"
+    case .offset(let amount): return "exactly \(amount) more than the base's"
+    case .scaled(let factor): return "exactly \(factor) times the base's"
+    default: return own
+    }
+  }
+
+  /// The words for B, of a derivative.
+  private var own: String {
+    text.hasSuffix(" in B") ? String(text.dropLast(5)) : text
+  }
+}
+
+/// What a fact of a config does.
+enum ConfigEffect {
+  /// What changes with it, by its key.
+  static func text(of key: String) -> String {
+    effects.first { effect in effect.words.contains { key.contains($0) } }?.text
+      ?? "outputs depend on it"
+  }
+
+  private static let effects: [(words: [String], text: String)] = [
+    (
+      [
+        "theta", "rope", "rotary", "original_max", "beta_fast", "beta_slow", "mscale",
+        "freq_factor",
+      ],
+      "positions are turned at other speeds, which shows from the second token on"
+    ),
+    (["eps"], "normalisations divide by something else, which changes all outputs a little"),
+    (["act", "gelu"], "another function stands between the matrices"),
+    (
+      ["window", "layer_types"], "other tokens are seen, which shows in texts longer than a window"
+    ),
+    (
+      ["softcap", "cap"],
+      "scores or logits are bent elsewhere, which may leave the likeliest token as it is"
+    ),
+    (["scal", "multiplier", "factor"], "what it multiplies is larger or smaller"),
+    (
+      ["topk", "top_k", "experts_per", "routed", "n_group"],
+      "experts are chosen or weighed otherwise"
+    ),
+    (["tie"], "the head is another matrix"),
+    (["norm"], "something is normalised otherwise"),
+  ]
+}
