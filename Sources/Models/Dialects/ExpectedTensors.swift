@@ -35,7 +35,7 @@ package struct ExpectedTensors: Sendable {
   ) throws(CheckpointError) -> [ExpectedTensors] {
     let families = options.families
     let type = try recognizedArchitecture(
-      config, table, named: options.architecture, among: families)
+      config, NumberedNames(table), named: options.architecture, among: families)
     let dialects = families.dialects(of: type.name).filter {
       options.dialect == nil || $0.name == options.dialect || $0.fullName == options.dialect
     }
