@@ -37,6 +37,9 @@ import Testing
     do echo '{"size": 6, "crop_size": 6, "default_to_square": true}' > $model/preprocessor_config.json; done
     echo '{"model":{"type":"WordLevel","unk_token":"a","vocab":{"a":0,"cat":1,"dog":2}}}' > clip/tokenizer.json
     cp "$FIXTURES/pictures/444.jpg" cat.jpg
+    cp -r "$FIXTURES/wav2vec2/ctc" wav2vec2-base-960h
+    echo '{"feature_extractor_type": "Wav2Vec2FeatureExtractor"}' > wav2vec2-base-960h/preprocessor_config.json
+    cp "$FIXTURES/sounds/flac16.flac" hello.flac
     cp bert-base/* .
     mv bert-base/golden.npz .
     cp golden.npz inputs.npz

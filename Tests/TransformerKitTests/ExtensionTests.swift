@@ -70,7 +70,7 @@ import TransformerKit
     "whisper.cpp", "whisper-cpp", "whisper_model_load", "openai-whisper", "models/whisper/",
     "feature_extraction_whisper.py", "WhisperFeatureExtractor", "Wav2Vec2FeatureExtractor",
     "Wav2Vec2CTCTokenizer", "gpt2.tiktoken", "(Whisper: 30 s)", "what Whisper writes",
-    "(wav2vec 2.0, HuBERT)",
+    "(wav2vec 2.0, HuBERT)", "\"fp_quant\", \"gemma\"",
   ]
 
   /// Files that are about all families, and the one that lists that program's names of ways to cut texts. Files of

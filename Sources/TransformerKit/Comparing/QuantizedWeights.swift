@@ -14,9 +14,9 @@ struct QuantizedWeights {
 
   /// - Throws: `CheckpointError` when weights cannot be read.
   init(_ a: WeightGraph, _ b: Model) throws(CheckpointError) {
-    var stored: [TensorName: Tensor] = [:]
+    var stored: [TensorName: CodedTensor] = [:]
     for coded in b.plain.coded where coded.stored.count == 1 && coded.stored[0].dtype.isBlock {
-      stored[coded.stored[0].name] = coded.stored[0]
+      stored[coded.stored[0].name] = coded
     }
     var codes: [TensorName: CodedTensor] = [:]
     for coded in b.plain.coded where coded.hasProof { codes[coded.tensor.name] = coded }
@@ -32,10 +32,12 @@ struct QuantizedWeights {
         for part in translated.parts { relations[part.path] = relation }
         continue
       }
-      guard let blocks = stored[translated.tensor.name], translated.tensor.dtype.isComputable,
-        translated.tensor.shape == blocks.shape
+      guard let coded = stored[translated.tensor.name], translated.tensor.dtype.isComputable,
+        translated.tensor.shape == coded.tensor.shape,
+        // Where A has just the numbers of the blocks, nothing was quantised.
+        try relation(of: coded.tensor, to: translated.tensor) != .identical
       else { continue }
-      let relation = try relation(ofBlocks: blocks, to: translated.tensor)
+      let relation = try relation(ofBlocks: coded.stored[0], to: translated.tensor)
       for part in translated.parts { relations[part.path] = relation }
     }
   }

@@ -121,7 +121,7 @@ import TransformerKit
     #expect(readFile(config) == before)
   }
 
-  @Test(arguments: ["m.onnx", "m.ggml", "m.safetensors.gz", "m.zip"])
+  @Test(arguments: ["m.onnx", "m.mar", "m.safetensors.gz", "m.zip"])
   func `an unknown extension is not supported, and says what is`(_ name: String) throws {
     let folder = ScratchFolder()
     let error = failure { try convert(fixture("bert/base"), to: folder.path.appending(name)) }
