@@ -201,6 +201,21 @@ struct QuantisedModel: Sendable, CustomTestStringConvertible {
     #expect(error?.problem.text.hasPrefix(start) == true)
   }
 
+  /// Each code once, however many faults it has.
+  @Test func `under scales of zero all codes are wrong`() throws {
+    let tensors = [
+      Tensor("x.qweight", .i32, [1, 8], bytes: (0..<8).flatMap { _ in littleEndian(UInt32.max) }),
+      Tensor("x.qzeros", .i32, [1, 1], bytes: littleEndian(UInt32(0x7777_7777))),
+      Tensor("x.scales", .f32, [1, 8], bytes: [UInt8](repeating: 0, count: 32)),
+    ]
+    let config: JSONValue = ["quantization_config": ["quant_method": "gptq", "bits": 4]]
+    let coded = try #require(PlainTable(TensorTable(tensors), config: config).coded.first)
+    let numbers = (0..<64).flatMap { littleEndian(Float($0 + 1).bitPattern) }
+    let original = Tensor("x.weight", .f32, [8, 8], bytes: numbers)
+    let finding = try coded.finding(of: coded.inOrderOfCodes(original))
+    #expect(finding.wrong == 64 && finding.firstWrong == 0)
+  }
+
   @Test func `an input in no group is named`() throws {
     let (parts, config) = try group(QuantisedModel("gptq/act_order"))
     let index = try #require(parts.firstIndex { $0.name.text.hasSuffix("g_idx") })

@@ -142,6 +142,18 @@ import TransformerKit
     #expect(reasons.count == 1 && reasons[0].hasPrefix("not ") && reasons[0].contains("element 0"))
   }
 
+  /// The number of a layer is written as it is: `007` is none.
+  @Test(arguments: [("7", true), ("007", false), ("x", false)])
+  func `names of layers show a dialect`(_ number: String, _ isShown: Bool) throws {
+    let name = TensorName("beit.encoder.layer.\(number).lambda_1")
+    let table = try TensorTable([
+      Tensor(name: name, dtype: .f32, shape: [2], bytes: ByteArray([UInt8](repeating: 0, count: 8)))
+    ])
+    let error = failure { try WeightGraph(table, config: nil) }
+    let isUnknown = error?.description.contains("nor the tensors' names show") == true
+    #expect(isUnknown != isShown, "\(error?.description ?? "")")
+  }
+
   // MARK: What does not fit
 
   private static let explaining = {
