@@ -91,12 +91,12 @@ public struct WritePlan: Sendable {
   func checkConfig() throws(CheckpointError) {
     guard let (path, bytes) = untouchedConfig else { return }
     // Another program that replaces the same files by the same takes them away for a moment.
-    for attempt in 1...20 {
+    for attempt in 1...50 {
       let isSame = try bytes.map { bytes throws(CheckpointError) in
         try CheckpointWriter.holds(path, bytes)
       }
       if isSame ?? (path.linkStatus == nil) { return }
-      if attempt < 20 { usleep(10_000) }
+      if attempt < 50 { usleep(10_000) }
     }
     throw CheckpointError(.changedWhileRead, file: displayed(path))
   }
