@@ -123,10 +123,14 @@ private func finish<Root: ParsableCommand>(
 }
 
 /// A message of ArgumentParser without its own guess, which is made for short words as for long ones, and with what a
-/// size is where a value is none.
+/// size or a rule of names is where a value is none.
 private func reworded(_ message: String) -> String {
   if message.contains(" is invalid for "), message.contains("<size>") {
     return message + ": sizes are such as 512MB, 5GB or 4GiB, from 1 byte"
+  }
+  if message.contains(" is invalid for "), message.contains("<pattern=name>") {
+    return message
+      + ": it is PATTERN=NAME, and NAME has no number, such as {i}, and no more * than PATTERN has"
   }
   guard message.hasPrefix("Unknown option"), let end = message.firstRange(of: ". Did you mean")
   else {
