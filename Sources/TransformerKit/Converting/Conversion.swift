@@ -90,6 +90,8 @@ public struct Conversion: Sendable {
 
   /// The tensors that are coded in the source; none if nobody looked, since they stay as they are.
   public let coded: [CodedTensor]
+  /// How many weights stay, where plain numbers are wanted, the numbers that they are computed of.
+  public let computedCount: Int
 
   /// Floating-point tensors that a cast leaves as they are, since they have eight bits or less.
   public let uncast: [Tensor]
@@ -169,9 +171,12 @@ public struct Conversion: Sendable {
       } catch {
         throw error.inFile(displayed(source.path))
       }
-      coded = model.plain.coded
       tensors = try tensorsToWrite(translation, of: model, target)
       let names = Set(tensors.map(\.name))
+      coded = model.plain.coded.filter {
+        !target.dequantizes || !$0.isComputed || !names.contains($0.stored[0].name)
+      }
+      computedCount = model.plain.coded.count - coded.count
       tensors += model.graph.tensors(of: dialect, in: format.name).filter {
         !names.contains($0.name)
       }
@@ -179,7 +184,8 @@ public struct Conversion: Sendable {
       model = nil
       translation = []
       mismatches = []
-      (tensors, coded) = try tensorsToWrite(source, target, options.recognition.families)
+      (tensors, coded, computedCount) = try tensorsToWrite(
+        source, target, options.recognition.families)
     }
     if tensors.isEmpty, source.otherCount > 0 {
       throw CheckpointError(
