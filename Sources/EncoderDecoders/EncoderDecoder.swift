@@ -43,9 +43,16 @@ extension EncoderDecoder {
     }
     return [
       .ids(Stack.encoder.ids, below: form.words.count(of: .encoder), longest: longest),
-      .mask(Stack.encoder.mask), decoderIDs([.batch, length]),
-      .mask(Stack.decoder.mask, over: length),
+      .mask(Stack.encoder.mask), decoderIDs([.batch, length]), decoderMask(length),
     ]
+  }
+
+  private func decoderMask(_ length: InputSlot.Axis) -> InputSlot {
+    let name = Stack.decoder.mask
+    guard form.head.masksPadding, let token = form.decoder.positions.paddingToken else {
+      return .mask(name, over: length)
+    }
+    return .mask(name, over: length, hiding: token, of: Stack.decoder.ids)
   }
 
   private func decoderIDs(_ axes: [InputSlot.Axis]) -> InputSlot {
@@ -87,7 +94,9 @@ extension EncoderDecoder {
     guard generation != nil else { return try prepare(inputs) }
     let start = form.head.startToken
     if form.head.opensBySettings, inputs[Stack.decoder.ids] != nil { return try prepare(inputs) }
-    return try prepare(inputs.prompting(with: start))
+    var prompt = try prepare(inputs.prompting(with: start))
+    if form.head.masksPadding { prompt[Stack.decoder.mask] = nil }
+    return prompt
   }
 }
 
@@ -110,7 +119,7 @@ extension EncoderDecoderForm {
     if stack == .encoder {
       return [hidden, .final("encoder_last_hidden_state", from: stack.state)]
     }
-    return head.task == .base
+    return head.task == .base && !head.scoresStates
       ? [hidden, .final("last_hidden_state", from: stack.state)] : [hidden]
   }
 

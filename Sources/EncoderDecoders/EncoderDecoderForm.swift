@@ -106,12 +106,23 @@ public enum StackPositions: Sendable, Equatable {
   /// Computed ones, however many there are: padding has none, and the other ids of a text count from behind the
   /// number of the padding token on. Files may hold so many.
   case behindPadding(Int, stored: Int)
+  /// The same of a table of so many rows that files may store, whose numbers are used for texts that end in it. A token
+  /// that is padding has none only in the first step of a text that grows: later it counts as what was before it.
+  case tableBehindPadding(Int, count: Int)
 
   /// How many positions a text may have, if that has a limit.
   var longest: Int? {
     switch self {
     case .learned(let count, _), .table(let count): count
-    case .behindPadding: nil
+    case .behindPadding, .tableBehindPadding: nil
+    }
+  }
+
+  /// The padding token that positions leave out, if they do.
+  package var paddingToken: Int? {
+    switch self {
+    case .learned, .table: nil
+    case .behindPadding(let token, _), .tableBehindPadding(let token, _): token
     }
   }
 }

@@ -71,6 +71,10 @@ public struct EncoderDecoderHeadForm: Sendable, Equatable {
   /// Whether a text that is written begins with tokens that settings of generation say, of its language for example, and
   /// one that is given begins as it is.
   var opensBySettings = false
+  /// Whether the bare model has the scores of words, too, as its last states.
+  var scoresStates = false
+  /// Whether the decoder sees padding only of texts that grow: of others it is masked where no mask is given.
+  var masksPadding = false
   /// What classifies sounds.
   var sound = SoundClassification()
 }
@@ -120,13 +124,8 @@ extension EncoderDecoderForm {
   func headStages<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
     let state = Stack.decoder.state
     return switch head.task {
-    case .base: []
-    case .conditionalGeneration:
-      [
-        .languageModel(
-          of: state, ids: Stack.decoder.ids, width: width, vocabulary: words.count(of: .decoder),
-          isTied: head.isTied, to: scoringWords, bias: head.hasBias, biasOrigin: .zeros)
-      ]
+    case .base: head.scoresStates ? [scores(of: state, as: "last_hidden_state")] : []
+    case .conditionalGeneration: [scores(of: state, as: "logits")]
     case .sequenceClassification:
       [
         .endClassification(
@@ -135,5 +134,11 @@ extension EncoderDecoderForm {
     case .questionAnswering: [.questionAnswering(of: state, width: width)]
     case .soundClassification: soundClassification()
     }
+  }
+
+  private func scores<Scalar: ComputeScalar>(of state: String, as output: String) -> Stage<Scalar> {
+    .languageModel(
+      of: state, ids: Stack.decoder.ids, width: width, vocabulary: words.count(of: .decoder),
+      isTied: head.isTied, to: scoringWords, bias: head.hasBias, biasOrigin: .zeros, as: output)
   }
 }

@@ -30,6 +30,10 @@ struct StackEmbedding<Scalar: ComputeScalar> {
     case .behindPadding(let token, _):
       let sinusoids = Sinusoids(width: width, zero: token)
       return sinusoids(ids.counted(behind: token, after: first), of: Scalar.self)
+    case .tableBehindPadding(let token, let count):
+      let places = ids.counted(behind: token, after: first, countsPadding: true)
+      if let positions, places.elements.allSatisfy({ $0 < count }) { return try positions(places) }
+      return Sinusoids(width: width, zero: token)(places, of: Scalar.self)
     }
   }
 
@@ -88,6 +92,10 @@ extension StackPositions {
       return scope.module("position", .embedding).rows(
         "weight", [count, width], .embedding,
         origin: .computed(.table(of: Sinusoids(width: width, spacing: .open))))
+    case .tableBehindPadding(let token, let count):
+      return scope.module("position", .embedding).rows(
+        "weight", [count, width], .embedding,
+        origin: .computed(.sinusoids(Sinusoids(width: width, zero: token), stored: count)))
     case .behindPadding(let token, let stored):
       scope.constant(
         "sinusoids", [stored, width],
@@ -113,14 +121,17 @@ extension NDArray<Int> {
     NDArray(shape: shape, elements: elements.indices.map { first + $0 % width })
   }
 
-  /// For each padding token its number, and for the other elements what follows it, `before` places later.
-  fileprivate func counted(behind token: Int, after before: Int) -> NDArray<Int> {
+  /// For each padding token its number, and for the other elements what follows it, `before` places later; that is
+  /// where padding is, too, if it `countsPadding`.
+  fileprivate func counted(
+    behind token: Int, after before: Int, countsPadding: Bool = false
+  ) -> NDArray<Int> {
     NDArray(
       shape: shape,
       elements: (0..<rows).flatMap { row in
         var last = token + before
         return self.row(row).map { element in
-          guard element != token else { return token }
+          guard element != token else { return countsPadding ? token + before : token }
           last += 1
           return last
         }

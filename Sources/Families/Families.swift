@@ -56,6 +56,7 @@ extension Family {
     .starCoder2,
     .swin,
     .t5,
+    .torchTransformer,
     .vit,
     .wav2Vec2,
     .whisper,

@@ -11,6 +11,8 @@ from transformers import (
     BartForQuestionAnswering,
     BartForSequenceClassification,
     BartModel,
+    FSMTForConditionalGeneration,
+    FSMTModel,
     M2M100ForConditionalGeneration,
     M2M100Model,
     MarianModel,
@@ -68,6 +70,15 @@ def padding_tokens(random, config):
     return inputs
 
 
+def padding_in_decoder(random, config):
+    """Padding tokens in both, and no mask for the decoder, which makes its own."""
+    inputs = both_sides_padded(random, config)
+    inputs["input_ids"][inputs["attention_mask"] == 0] = config.pad_token_id
+    inputs["decoder_input_ids"][:, :2] = [[config.pad_token_id, 3], [4, 5], [6, 7]]
+    inputs["decoder_input_ids"][1, 4:] = config.pad_token_id
+    return inputs
+
+
 def languages_last(random, config):
     """Texts of several lengths that end with a language's token, and nothing for the decoder."""
     inputs = encoder_padded(random, config)
@@ -115,6 +126,9 @@ def computed_tables(model):
         for module in model.modules():
             if hasattr(module, "create_weight"):
                 module.weight.copy_(module.create_weight())
+            if hasattr(module, "make_weight"):
+                rows, width = module.weight.shape
+                module.weight.copy_(module.get_embedding(rows, width, module.padding_idx))
         if hasattr(model, "final_logits_bias"):
             noise = torch.randn(
                 model.final_logits_bias.shape, generator=torch.Generator().manual_seed(7)
@@ -183,6 +197,35 @@ def with_sinusoids(folder):
     rewrite_weights(folder, change)
 
 
+def fsmt_of_4(folder):
+    """As transformers 4 wrote FSMT: no computed positions, the scores' matrix under the name of the decoder's words
+    alone, and the decoder's part of the config."""
+
+    def change(weights):
+        del weights["model.decoder.output_projection.weight"]
+        return {name: value for name, value in weights.items() if "embed_positions" not in name}
+
+    rewrite_weights(folder, change)
+    decoder = {"model_type": "fsmt_decoder", "vocab_size": 37, "bos_token_id": 2}
+    rewrite_config(folder, lambda config: config | {"decoder": decoder, "num_hidden_layers": 1})
+
+
+def scores_by_words(model):
+    """As transformers 4 had it: the scores' matrix is the decoder's table."""
+    computed_tables(model)
+    decoder = model.model.decoder
+    with torch.no_grad():
+        decoder.output_projection.weight.copy_(decoder.embed_tokens.weight)
+
+
+def wrong_fsmt_table(folder):
+    def change(weights):
+        weights["model.decoder.embed_positions.weight"][4, 1] += 0.5
+        return weights
+
+    rewrite_weights(folder, change)
+
+
 FORCED = {
     "forced_bos_token_id": 9,
     "forced_eos_token_id": 2,
@@ -210,6 +253,8 @@ UNTIED = {"tie_word_embeddings": False}
 SCALED = {"scale_embedding": True}
 CACHED = {"encoder_layers": 2, "decoder_layers": 2, "eos_token_id": 35}
 SEPARATE = {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": 41}
+FSMT = {"scale_embedding": True, "src_vocab_size": 41, "tgt_vocab_size": 37, "langs": ["en", "de"]}
+FSMT_TIED = FSMT | {"src_vocab_size": 37, "tie_word_embeddings": True}
 LOGITS = ("logits",)
 SOME = ("logits", "encoder_last_hidden_state", "decoder_hidden_states.0")
 
@@ -270,11 +315,29 @@ CASES = {
         M2M100ForConditionalGeneration, CACHED, inputs=start, keep=LOGITS, generate=6
     ),
     "m2m100_sinusoids": Case(M2M100ForConditionalGeneration, edit=with_sinusoids, keep=LOGITS),
+    "fsmt": Case(FSMTForConditionalGeneration, FSMT | {"bos_token_id": 0}, inputs=padding_in_decoder, keep=SOME),
+    "fsmt_base": Case(
+        FSMTModel, FSMT | {"activation_function": "gelu", "pad_token_id": 3, "scale_embedding": False},
+        inputs=padding_tokens,
+    ),
+    "fsmt_tied": Case(FSMTForConditionalGeneration, FSMT_TIED, inputs=languages_last, keep=LOGITS),
+    "fsmt_generate": Case(
+        FSMTForConditionalGeneration,
+        FSMT | CACHED | {"max_position_embeddings": 4, "decoder_start_token_id": 2},
+        inputs=start, keep=LOGITS, generate=8,
+    ),
+    "fsmt_of_4": Case(
+        FSMTForConditionalGeneration, FSMT | {"max_position_embeddings": 4}, adjust=scores_by_words,
+        edit=fsmt_of_4, inputs=padding_tokens, keep=LOGITS, reloads=False,
+    ),
+    "fsmt_wrong_table": Case(FSMTForConditionalGeneration, FSMT, edit=wrong_fsmt_table, inputs=None),
 }
 
 
 def config(case, seed):
     sizes = SIZES | case.config
+    if "src_vocab_size" in sizes:
+        del sizes["vocab_size"]
     return case.model.config_class(**sizes, attn_implementation="eager")
 
 

@@ -2,7 +2,7 @@
 
     .build/oracle/bin/python Tools/oracle/nulls.py Fixtures/configs/nulls.json
 
-For each architecture that tfkit knows, the keys that transformers' own config class has as None.
+For each architecture that tfkit knows, the keys that transformers' own config class has as None, if it has one.
 """
 
 import json
@@ -18,7 +18,7 @@ TFCONVERT = ROOT / ".build" / "release" / "tfconvert"
 names = subprocess.run([TFCONVERT, "list", "architectures"], check=True, capture_output=True, text=True)
 nulls = {}
 for name in names.stdout.split():
-    defaults = CONFIG_MAPPING[name]().to_dict()
+    defaults = CONFIG_MAPPING[name]().to_dict() if name in CONFIG_MAPPING else {"architectures": None}
     nulls[name] = sorted(key for key, value in defaults.items() if value is None)
 Path(sys.argv[1]).parent.mkdir(exist_ok=True)
 Path(sys.argv[1]).write_text(json.dumps(nulls, indent=0) + "\n")

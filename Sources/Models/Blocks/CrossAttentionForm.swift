@@ -13,6 +13,8 @@ public struct CrossAttentionForm: Sendable, Equatable {
   public var source: String
   /// The input that says what of the other text is no padding.
   public var mask: String
+  /// Whether there are biases.
+  public var hasBias = true
   /// Whether keys have a bias, as queries and values have.
   public var hasKeyBias = true
   /// What files may hold of the layer that is no weight.
@@ -50,7 +52,8 @@ public struct CrossAttentionForm: Sendable, Equatable {
     return CrossAttention(
       form: self, norm: norm,
       attention: try Attention(
-        scope, width: width, shape: shape, scale: scale, keyBias: hasKeyBias ? nil : false))
+        scope, width: width, shape: shape, scale: scale, bias: hasBias,
+        keyBias: hasKeyBias ? nil : false))
   }
 }
 

@@ -54,13 +54,15 @@ extension Stage {
   ///   - biasOrigin: what that is where it is not stored.
   ///   - factor: what the state is multiplied by.
   ///   - softcap: the bound `c` of the scores, which become `c·tanh(x/c)`; `nil` for none.
+  ///   - output: what the framework calls the scores.
   package static func languageModel(
     of state: String, ids: String = "input_ids", width: Int, vocabulary: Int, isTied: Bool,
     to table: String = "embeddings.word.weight", bias hasBias: Bool = false,
-    biasOrigin: WeightOrigin? = nil, factor: Double = 1, softcap: Double? = nil
+    biasOrigin: WeightOrigin? = nil, factor: Double = 1, softcap: Double? = nil,
+    as output: String = "logits"
   ) -> Stage {
     Stage(
-      "lm_head", outputs: [.final("logits")], work: { .positions(of: ids, in: $0) }
+      "lm_head", outputs: [.final(output)], work: { .positions(of: ids, in: $0) }
     ) { scope throws(CheckpointError) in
       let scope = scope.module("lm_head", .linear)
       let head = scope.rows(
@@ -69,7 +71,7 @@ extension Stage {
       return { states throws(CheckpointError) in
         let x = factor == 1 ? states[state] : scaled(states[state], by: factor)
         // [batch, length, vocabulary]
-        states.set("logits", to: try head.product(with: x, bias: bias, softcap: softcap))
+        states.set(output, to: try head.product(with: x, bias: bias, softcap: softcap))
       }
     }
   }

@@ -129,7 +129,7 @@ struct InputReader {
       extents[axis] = (extent, slot.name)
     }
     // What follows a decoder's ids has as many rows as these.
-    if let length = axes.last, length != .batch { rows[length] = shape[0] }
+    if let length = axes.last(where: { !$0.isSize }), length != .batch { rows[length] = shape[0] }
   }
 
   // MARK: What follows
@@ -155,6 +155,9 @@ struct InputReader {
         return
       }
       inputs[slot.name] = given.reshaped(shape)
+    }
+    if case .made(let make, _) = slot.absence, inputs[slot.name] == nil {
+      inputs[slot.name] = make(inputs)
     }
     array(slot.name, shape: shape, below: limit, from: lowest)
     if case .zeros = slot.absence, inputs[slot.name] == nil {

@@ -117,6 +117,19 @@ public struct InputSlot: Sendable {
     InputSlot(name: name, axes: [.batch, length], content: .mask, absence: .nothing)
   }
 
+  /// A padding mask, which where it is not given allows all but a token of other ids, declared before.
+  package static func mask(
+    _ name: String, over length: Axis, hiding token: Int, of ids: String
+  ) -> InputSlot {
+    InputSlot(
+      name: name, axes: [.batch, length], content: .mask,
+      absence: .made(
+        { inputs in
+          guard let ids = inputs[ids], ids.elements.contains(token) else { return nil }
+          return NDArray(shape: ids.shape, elements: ids.elements.map { $0 == token ? 0 : 1 })
+        }, otherwise: ""))
+  }
+
   /// Positions, which count from 0 on where they are not given.
   ///
   /// - Parameters:
@@ -252,6 +265,9 @@ extension InputSlot {
 }
 
 extension InputSlot.Axis {
+  /// Whether it is as large as the model says.
+  var isSize: Bool { if case .size = self { true } else { false } }
+
   fileprivate var text: String {
     switch self {
     case .batch: "batch"

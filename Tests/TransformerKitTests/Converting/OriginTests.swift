@@ -117,12 +117,15 @@ import TransformerKit
       $0.tensor(at: "encoder.embeddings.position.weight")
     }
     #expect(try SHA256.digest(of: tables[0]) == SHA256.digest(of: tables[1]))
-    for name in ["bart/marian", "bart/marian_table"] {
+    for name in ["bart/marian", "bart/marian_table", "bart/fsmt", "bart/fsmt_of_4"] {
       #expect(try openModel(name).graph.dropped.isEmpty, "\(name)")
     }
     let buffers = ["encoder", "decoder"].map { "model.\($0).embed_positions.weights" }
     let dropped = try openModel("bart/m2m100_sinusoids").graph.dropped.map(\.name.text)
     #expect(Set(dropped) == Set(buffers))
+    let ownTables = try openModel("bart/fsmt").graph
+    #expect(ownTables.tensor(at: "decoder.embeddings.position.weight")?.dtype == .f32)
+    #expect(throws: CheckpointError.self) { try openModel("bart/fsmt_wrong_table") }
     let error = #expect(throws: CheckpointError.self) { try openModel("bart/marian_wrong_table") }
     #expect(
       error.map { "\($0) \($0.details)" }?.contains("embed_positions.weight") == true,

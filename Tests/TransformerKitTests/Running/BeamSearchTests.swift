@@ -8,7 +8,7 @@ import TransformerKit
 
 /// A fixture's texts, as transformers continues them (Tools/oracle/beams.py).
 private let cases = [
-  "bart/forced", "bloom/generate", "encoderdecoderpair/bert_bert_generate",
+  "bart/forced", "bart/fsmt_generate", "bloom/generate", "encoderdecoderpair/bert_bert_generate",
   "encoderdecoderpair/bert_gpt2_generate", "gpt2/generate_left_padded", "llama/mistral_generate",
   "t5/generate",
 ]

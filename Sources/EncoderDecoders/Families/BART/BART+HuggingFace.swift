@@ -56,6 +56,39 @@ extension Dialect {
     unread: unreadByFairseq,
     evidence: [.name("model.decoder.output_projection.weight"), .name("model.decoder.version")])
 
+  /// FSMT as Hugging Face transformers stores it (models/fsmt/modeling_fsmt.py, 5.x).
+  ///
+  /// Without computed positions, and without the matrix that scores words where it is the decoder's table, in files of
+  /// transformers 4.
+  static let huggingFaceFSMT = Dialect(
+    name: "huggingface",
+    architecture: FSMT.name,
+    rules: [
+      .without(
+        "encoder.embeddings.word.weight",
+        .tensor(
+          "model.decoder.embed_tokens.weight", .weight("embeddings.word.weight"),
+          copies: [
+            "model.encoder.embed_tokens.weight", "model.decoder.output_projection.weight",
+          ])),
+      .with(
+        "encoder.embeddings.word.weight",
+        .tensor("model.encoder.embed_tokens.weight", .weight("encoder.embeddings.word.weight")),
+        .tensor("model.decoder.embed_tokens.weight", .weight("decoder.embeddings.word.weight")),
+        .tensor(
+          "model.decoder.output_projection.weight", .weight("lm_head.weight"), writesTie: .always)),
+      stack("encoder"), stack("decoder"),
+      attention("decoder", "encoder_attn", "cross_attention"),
+    ],
+    prefixes: [OptionalPrefix(text: "model.") { $0 != "FSMTModel" }],
+    evidence: [
+      .name(
+        "model.encoder.embed_tokens.weight",
+        without: "encoder.layernorm_embedding.weight", "model.encoder.layernorm_embedding.weight",
+        "encoder.layer_norm.weight", "model.encoder.layer_norm.weight", "model.shared.weight",
+        "shared.weight")
+    ])
+
   /// Versions, and what the encoder's layers hold a second time for a faster pass.
   private static let unreadByFairseq: [(stored: String, reason: String)] = {
     var tensors: [(stored: String, reason: String)] = []

@@ -7,12 +7,12 @@ extension Family {
   package static let bart = Family(
     members: [
       BART<OriginalBART>.self, BART<MBART>.self, BART<Marian>.self, BART<Pegasus>.self,
-      BART<M2M100>.self,
+      BART<M2M100>.self, BART<FSMT>.self,
     ],
     dialects: [
       .huggingFaceBART(OriginalBART.self), .fairseqBART, .huggingFaceBART(MBART.self),
       .huggingFaceBART(Marian.self), .marianNMT, .huggingFaceBART(Pegasus.self),
-      .huggingFaceBART(M2M100.self),
+      .huggingFaceBART(M2M100.self), .huggingFaceFSMT,
     ])
 }
 
@@ -57,7 +57,7 @@ public struct BART<Member: BARTMember>: EncoderDecoder {
       config.rejectUndivided(
         form.width, "d_model", by: heads, "\(stack.rawValue)_attention_heads")
     }
-    if case .behindPadding(let token, _) = form.encoder.positions, form.width < 4 || token < 0 {
+    if let token = form.encoder.positions.paddingToken, form.width < 4 || token < 0 {
       config.reject(
         "d_model \(form.width) and pad_token_id \(token) have no positions; a width of 4 and a token"
           + " have")
@@ -71,8 +71,8 @@ public struct BART<Member: BARTMember>: EncoderDecoder {
   private static var withoutEffect: [String] {
     [
       "activation_dropout", "add_bias_logits", "add_final_layer_norm", "classif_dropout",
-      "decoder_layerdrop", "dropout", "encoder_layerdrop", "extra_pos_embeddings",
-      "force_bos_token_to_be_generated", "init_std", "is_decoder", "normalize_before",
+      "decoder", "decoder_layerdrop", "dropout", "encoder_layerdrop", "extra_pos_embeddings",
+      "force_bos_token_to_be_generated", "init_std", "is_decoder", "langs", "normalize_before",
       "normalize_embedding", "static_position_embeddings",
     ]
   }
@@ -128,7 +128,7 @@ extension ConfigReader {
     _: Member.Type, isStored: (String) -> Bool
   ) -> EncoderDecoderHeadForm {
     let usual = Member.defaults
-    let isTied = flag("tie_word_embeddings", default: true, on: .weights)
+    let isTied = Member.scoresStates || flag("tie_word_embeddings", default: true, on: .weights)
     let labels = labelCount(default: usual.labels)
     let task = head(Member.classes) { EncoderDecoderHead(isTied: isTied, isStored: isStored) }
     let endTokens = tokens(
@@ -150,7 +150,8 @@ extension ConfigReader {
     return EncoderDecoderHeadForm(
       task: task, isTied: isTied, hasBias: Member.scoresHaveBias, labels: labels,
       endTokens: endTokens, padToken: padToken, startToken: start ?? begin, shift: shift,
-      limits: tokenLimits(last: usual.forcedEnd, endTokens: endTokens))
+      limits: tokenLimits(last: usual.forcedEnd, endTokens: endTokens),
+      scoresStates: Member.scoresStates, masksPadding: Member.scoresStates)
   }
 
   fileprivate mutating func bartPositions<Member: BARTMember>(
@@ -169,6 +170,12 @@ extension ConfigReader {
       let stored = count(key, default: usual, limit: Self.mostStored, on: .nothing) + 2
       if padToken == nil { reject("pad_token_id is null, and positions count from behind it") }
       return .behindPadding(padToken ?? 0, stored: stored)
+    case .tableBehindPadding:
+      let isThere = isStored("encoder.embeddings.position.weight")
+      let rows = count(key, default: usual, on: isThere ? .weights : .nothing)
+      if padToken == nil { reject("pad_token_id is null, and positions count from behind it") }
+      let token = max(0, padToken ?? 0)
+      return .tableBehindPadding(padToken ?? 0, count: rows + token + 1)
     }
   }
 

@@ -21,6 +21,8 @@ public protocol BARTMember: Sendable {
   static var shifting: BARTShifting { get }
   /// Whether each word has a bias.
   static var scoresHaveBias: Bool { get }
+  /// Whether the scores of words are part of the bare model.
+  static var scoresStates: Bool { get }
 
   /// Where the vectors of words are.
   static func words(_ config: inout ConfigReader, vocabulary: Int) -> WordTables
@@ -31,6 +33,7 @@ public enum BARTPositioning: Sendable, Equatable {
   case learned(offset: Int)
   case table
   case behindPadding
+  case tableBehindPadding
 }
 
 /// What the decoders of BART's kin read where nothing is given for them.
@@ -45,6 +48,7 @@ extension BARTMember {
   public static var normalisesAtEnd: Bool { arrangement == .normBefore }
   public static var shifting: BARTShifting { .none }
   public static var scoresHaveBias: Bool { true }
+  public static var scoresStates: Bool { false }
 
   /// One table, or one for each stack where the config does not tie them, which may be the same nevertheless.
   public static func words(_ config: inout ConfigReader, vocabulary: Int) -> WordTables {
@@ -54,7 +58,12 @@ extension BARTMember {
   }
 
   /// Whether outputs depend on which token is padding.
-  static var readsPadToken: Bool { positioning == .behindPadding || shifting == .behindLast }
+  static var readsPadToken: Bool {
+    switch positioning {
+    case .behindPadding, .tableBehindPadding: true
+    case .learned, .table: shifting == .behindLast
+    }
+  }
 }
 
 /// What a config of BART's kin need not say.
@@ -144,4 +153,35 @@ public enum M2M100: BARTMember {
   public static let arrangement = BlockForm.Arrangement.normBefore
   public static let positioning = BARTPositioning.behindPadding
   public static let scoresHaveBias = false
+}
+
+/// FSMT: fairseq's translation models, whose vocabularies are two. Ng et al., arXiv 1907.06616.
+///
+/// Two tables of words, and a third one that scores them, unless the config ties all three
+/// (transformers: models/fsmt/modeling_fsmt.py, 5.x). Files of transformers 4 hold the third one once, with the second.
+public enum FSMT: BARTMember {
+  public static let name = "fsmt"
+  public static let classes = EncoderDecoderHead.classes(
+    of: "FSMT", [.base, .conditionalGeneration])
+  public static let defaults = BARTDefaults(
+    vocabulary: 42024, activation: .relu, isScaled: true, startToken: 2)
+  public static let arrangement = BlockForm.Arrangement.normAfter
+  public static let positioning = BARTPositioning.tableBehindPadding
+  public static let shifting = BARTShifting.behindLast
+  public static let scoresHaveBias = false
+  public static let scoresStates = true
+
+  public static func words(_ config: inout ConfigReader, vocabulary: Int) -> WordTables {
+    let source = config.count("src_vocab_size", default: vocabulary, on: .weights)
+    let target = config.count(
+      "tgt_vocab_size", or: "vocab_size", default: vocabulary, on: .weights)
+    guard config.flag("tie_word_embeddings", default: false, on: .weights) else {
+      return .separate(source: source, target: target)
+    }
+    if source != target {
+      config.reject(
+        "src_vocab_size \(source) is not tgt_vocab_size \(target), and tie_word_embeddings is true")
+    }
+    return .shared(target)
+  }
 }

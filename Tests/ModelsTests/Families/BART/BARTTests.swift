@@ -76,6 +76,33 @@ import Testing
     }
   }
 
+  /// As transformers' `_prepare_fsmt_decoder_inputs` makes it, and without it where a text is continued.
+  @Test func `padding of a decoder is masked where no mask is given`() throws {
+    let model = try model(
+      BART<FSMT>.self, Self.sizes.merging(["src_vocab_size": 13]) { $1 })
+    func inputs(_ ids: [Int]) -> ModelInputs {
+      ModelInputs([
+        "input_ids": NDArray(shape: [1, 2], elements: [5, 6]),
+        "decoder_input_ids": NDArray(shape: [1, ids.count], elements: ids),
+      ])
+    }
+    #expect(try model.prepare(inputs([4, 1, 5]))["decoder_attention_mask"]?.elements == [1, 0, 1])
+    #expect(try model.prepare(inputs([4, 3]))["decoder_attention_mask"] == nil)
+    #expect(try model.prompt(inputs([4, 1, 5]))["decoder_attention_mask"] == nil)
+    var given = inputs([4, 1, 5])
+    given["decoder_attention_mask"] = NDArray(shape: [1, 3], elements: [1, 1, 1])
+    #expect(try model.prepare(given)["decoder_attention_mask"]?.elements == [1, 1, 1])
+  }
+
+  @Test func `one table of two vocabularies has one size`() throws {
+    let changes: [String: JSONValue] = [
+      "src_vocab_size": 13, "tgt_vocab_size": 12, "tie_word_embeddings": true,
+    ]
+    let config = Self.sizes.filter { $0.key != "vocab_size" }.merging(changes) { $1 }
+    let error = try #require(fault { _ = try model(BART<FSMT>.self, config) })
+    #expect("\(error) \(error.details)".contains("src_vocab_size 13 is not tgt_vocab_size 12"))
+  }
+
   /// As transformers' `NoBadWordsLogitsProcessor`, `ForcedBOSTokenLogitsProcessor` and
   /// `ForcedEOSTokenLogitsProcessor`.
   @Test func `tokens are forced and forbidden`() {
