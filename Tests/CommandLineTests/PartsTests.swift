@@ -429,7 +429,7 @@ import Testing
       rm -r old/mine.txt old/inner
       diff -r whole old
       """)
-    #expect(outcome.stdout == "old/\nmine\ntwo\n", "\(outcome.stderr)")
+    #expect(outcome.stdout == "old\nmine\ntwo\n", "\(outcome.stderr)")
   }
 
   /// A sparse checkpoint of 1 TB in 200 files.

@@ -89,8 +89,11 @@ public struct StagedTarget: Sendable {
     }
     try file.write(to: output, progress: progress)
     try output.synchronize()
-    try output.close()
-    try rename(output.path, to: place, replacing: true)
+    // Closing gives up the lock by which others see that it is no leftover, so nobody may look until it has its name.
+    try lock.whileLocked { () throws(CheckpointError) in
+      try output.close()
+      try rename(output.path, to: place, replacing: true)
+    }
     output.keep()
     try synchronize(place.parent, for: place)
   }
