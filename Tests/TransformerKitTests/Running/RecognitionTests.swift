@@ -209,7 +209,9 @@ import TransformerKit
   ) throws {
     let error = failure { try changed(name, values, options: Self.explaining) }
     #expect(error?.category == .refused)
-    #expect(error?.advice?.hasPrefix("with \(cause), all tensors fit") == true)
+    #expect(
+      error?.advice?.hasPrefix("with \(cause), all tensors fit") == true,
+      "\(error?.advice ?? "nothing")")
   }
 
   @Test func `what no number of the config explains is not explained`() throws {

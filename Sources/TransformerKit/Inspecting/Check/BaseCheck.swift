@@ -136,7 +136,7 @@ package struct BaseCheck {
     }
     let parts = [
       (counts.same, "the same"), (counts.cast, "cast"), (counts.quantized, "quantised"),
-      (counts.changed, "changed, and like the base's"), (unlike.count, "unlike the base's"),
+      (counts.changed, "changed"), (unlike.count, "unlike the base's"),
       (counts.unknown, "not compared"),
     ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
     if !parts.isEmpty { note(nil, "weights against the base's: \(parts.joined(separator: ", "))") }
