@@ -264,6 +264,9 @@ public struct CodingSettings {
     else { return }
     let isFloat = scheme["type"]?.string == "float"
     let bits = scheme["num_bits"]?.int
+    if let bits, !(1...16).contains(bits) {
+      add(nil, "num_bits is \(bits), and codes have 1 to 16")
+    }
     for module in modules {
       let scales = table[TensorName(module.name + ".weight_scale")]
       let zeros = table[TensorName(module.name + ".weight_zero_point")]
@@ -325,6 +328,9 @@ public struct CodingSettings {
   private mutating func checkBitsAndBytes() {
     let isFour = settings["load_in_4bit"]?.bool ?? settings["_load_in_4bit"]?.bool
     let isEight = settings["load_in_8bit"]?.bool ?? settings["_load_in_8bit"]?.bool
+    if isFour == isEight, let isFour {
+      add(nil, "load_in_4bit and load_in_8bit are both \(isFour)")
+    }
     let kind = settings["bnb_4bit_quant_type"]?.string
     let isNested = settings["bnb_4bit_use_double_quant"]?.bool
     for tensor in table.tensors {

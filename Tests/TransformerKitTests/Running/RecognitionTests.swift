@@ -199,10 +199,6 @@ import TransformerKit
         "falcon/new_one_norm", ["num_ln_in_parallel_attn": nil],
         "num_ln_in_parallel_attn 1, where the config says nothing"
       ),
-      (
-        "wav2vec2/base_stable", ["feat_extract_norm": "group"],
-        "feat_extract_norm \"layer\", where the config says \"group\""
-      ),
     ] as [(String, [String: JSONValue?], String)])
   func `the number of the config that is wrong is named`(
     _ name: String, _ values: [String: JSONValue?], _ cause: String
