@@ -56,7 +56,7 @@ struct PlanVerb: Verb {
       report(plan, files)
       standardOutput(
         lines: ConversionReport(
-          conversion, files, nil, target: conversion.target.destination, isDryRun: true, all: false
+          conversion, files, nil, target: FilePath(plan.target), isDryRun: true, all: false
         ).account)
     }
     return .success
