@@ -143,7 +143,7 @@ struct NameWords: Equatable {
     return words.flatMap { glued[$0] ?? [$0] }
   }
 
-  /// Whether letters and digits follow each other as in a digest or a number of somebody's, where no letter means anything.
+  /// Whether letters and digits take turns as in a digest or a serial number, where no letter means anything.
   private static func isDigest(_ component: Substring) -> Bool {
     var (changes, digits, longest) = (0, 0, 0)
     var previous: Character?
