@@ -56,6 +56,7 @@ struct Tokens: Verb {
     let found = try FoundTokenizer(source)
     let first = try textFile.map { try CommandSupport.text(ofFile: $0) } ?? text?.text ?? ""
     let second = try pair?.text
+    if let caveat = found.caveat, !common.quiet { standardError("note: \(caveat)") }
     if common.verbose { standardError("tokenizer \(escaped(displayed(found.file)))") }
     do throws(CheckpointError) {
       guard !lines else {

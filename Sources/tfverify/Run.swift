@@ -281,6 +281,7 @@ struct Run: Verb {
 
   private func tokenizer() throws -> FoundTokenizer {
     let found = try FoundTokenizer(model)
+    if let caveat = found.caveat, !common.quiet { standardError("note: \(caveat)") }
     if common.verbose { standardError("tokenizer \(escaped(displayed(found.file)))") }
     return found
   }

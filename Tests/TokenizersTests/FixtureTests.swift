@@ -21,6 +21,10 @@ struct TokenizerFixture: CustomTestStringConvertible, Sendable {
     if files.contains("tokenizer.model") {
       return try Tokenizer(sentencePiece: bytes("tokenizer.model"))
     }
+    if files.contains("source.spm") {
+      return try Tokenizer(
+        sentencePiece: bytes("source.spm"), numberedBy: bytes("vocab.json"))
+    }
     if files.contains("vocab.txt") {
       return try Tokenizer(wordPieces: bytes("vocab.txt"), settings: nil)
     }

@@ -25,7 +25,7 @@ from tokenizers import normalizers as N
 from tokenizers import pre_tokenizers as P
 from tokenizers import processors as O
 from tokenizers import trainers as T
-from transformers import BertTokenizerFast, GPT2TokenizerFast
+from transformers import BertTokenizerFast, GPT2TokenizerFast, MarianTokenizer
 
 TARGET = Path(__file__).resolve().parents[2] / "Fixtures" / "tokenizers"
 
@@ -436,6 +436,29 @@ def main():
     (path / "tokenizer.json").write_text(near_ties())
     write(path, ties_of(Tokenizer.from_file(str(path / "tokenizer.json"))))
     old_files()
+    numbered()
+
+
+def numbered():
+    """A sentencepiece model whose pieces have the ids of a vocab.json, which lacks some and has others."""
+    path = folder("numbered")
+    model = (TARGET / "sentencepiece-unigram/tokenizer.model").read_bytes()
+    for name in ("source.spm", "target.spm"):
+        (path / name).write_bytes(model)
+    pieces = [p.piece for p in sentencepiece_model_pb2.ModelProto.FromString(model).pieces]
+    kept = [p for i, p in enumerate(pieces) if p not in ("<s>", "</s>", "<unk>") and i % 29]
+    kept += [">>fra<<", ">>pt_BR<<", "\u2581other", "language"]
+    random.Random(5).shuffle(kept)
+    words = ["</s>", "<unk>", *kept, "<pad>"]
+    (path / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    made = MarianTokenizer(
+        source_spm=str(path / "source.spm"), target_spm=str(path / "target.spm"),
+        vocab=str(path / "vocab.json"))
+    (path / "target.spm").unlink()
+    texts = [*TEXTS, ">>fra<< Hello, world!", ">>pt_BR<<cab", "a b </s> c"]
+    write(path, [
+        dict(text=text, pair=None, special=True, ids=made(text)["input_ids"]) for text in texts
+    ])
 
 
 def old_files():

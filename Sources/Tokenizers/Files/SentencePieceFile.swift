@@ -19,7 +19,7 @@ struct SentencePieceFile {
     var kind = Kind.normal
   }
 
-  private(set) var pieces: [Piece] = []
+  var pieces: [Piece] = []
   /// 1 unigram, 2 byte pairs, 3 words, 4 characters.
   private(set) var algorithm = 1
   private(set) var hasByteFallback = false
@@ -119,7 +119,11 @@ extension Tokenizer {
   ///
   /// - Throws: `CheckpointError`: malformed, or unsupported if it asks for what is not known here.
   public init(sentencePiece bytes: [UInt8]) throws(CheckpointError) {
-    let file = try SentencePieceFile(bytes)
+    try self.init(SentencePieceFile(bytes))
+  }
+
+  /// The tokenizer that a sentencepiece model describes.
+  init(_ file: SentencePieceFile) throws(CheckpointError) {
     let unknown = file.ids(.unknown)
     guard unknown.count == 1 else {
       throw CheckpointError(

@@ -61,13 +61,7 @@ extension Tokenizer {
   public init(
     words bytes: [UInt8], merges: [UInt8], settings: JSONValue?
   ) throws(CheckpointError) {
-    do {
-      try JSONScanner.check(bytes, grammar: .strict)
-    } catch {
-      throw TokenizerFile.error(error)
-    }
-    let words = try VocabularyReader(CheckedJSON(bytes: bytes)).words(
-      bytes.startOfValue..<bytes.count)
+    let words = try WordTable(json: bytes)
     var pairs = PairTable(capacity: min(merges.count / 8, PairTable.most))
     var rank: Int32 = 0
     try VocabularyReader.visitLines(merges) { (range) throws(CheckpointError) in
@@ -116,4 +110,19 @@ extension Tokenizer {
 extension [UInt8] {
   /// Where a JSON text begins, after its spaces.
   fileprivate var startOfValue: Int { firstIndex { $0 > 0x20 } ?? 0 }
+}
+
+extension WordTable {
+  /// Reads a vocab.json: an object of words and their ids.
+  ///
+  /// - Throws: `CheckpointError` if it is none.
+  init(json bytes: [UInt8]) throws(CheckpointError) {
+    do {
+      try JSONScanner.check(bytes, grammar: .strict)
+    } catch {
+      throw TokenizerFile.error(error)
+    }
+    self = try VocabularyReader(CheckedJSON(bytes: bytes)).words(
+      bytes.startOfValue..<bytes.count)
+  }
 }

@@ -7,6 +7,8 @@ indirect enum PostProcessor: Sendable {
   case bert(separator: Special, start: Special)
   case roberta(separator: Special, start: Special, trim: ByteTrimming?)
   case byteLevel(ByteTrimming?)
+  /// Makes what has no id below a count unknown.
+  case limited(count: Int, unknown: Special)
 
   /// A token with its id, as the file has both.
   struct Special: Sendable {
@@ -21,7 +23,7 @@ indirect enum PostProcessor: Sendable {
     case .template(let template): template.addedCount(isPair: isPair)
     case .bert: isPair ? 3 : 2
     case .roberta: isPair ? 4 : 2
-    case .byteLevel: 0
+    case .byteLevel, .limited: 0
     }
   }
 
@@ -52,6 +54,14 @@ indirect enum PostProcessor: Sendable {
       return encodings.enumerated().map { index, encoding in
         Self.wrapped(encoding, index == 0 ? start : separator, separator, type: 0)
       }
+    case .limited(let count, let unknown):
+      for index in encodings.indices {
+        for token in encodings[index].tokens.indices
+        where encodings[index].tokens[token].id >= count {
+          encodings[index].tokens[token].token = Int32(truncatingIfNeeded: unknown.id)
+        }
+      }
+      return encodings
     case .byteLevel(let trim):
       for index in encodings.indices { trim?.apply(&encodings[index], of: texts, word) }
       return encodings

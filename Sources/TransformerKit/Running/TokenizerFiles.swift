@@ -9,6 +9,8 @@ public struct FoundTokenizer: Sendable {
   public let tokenizer: Tokenizer
   /// The file that says most of it.
   public let file: FilePath
+  /// What the file leaves open of the model's ids, as a sentence; `nil` if it says all.
+  public let caveat: String?
 
   /// The file's path as it is printed.
   var name: String { displayed(file) }
@@ -66,9 +68,20 @@ public struct FoundTokenizer: Sendable {
     }
   }
 
-  private init(_ tokenizer: Tokenizer, _ file: FilePath) {
+  private init(_ tokenizer: Tokenizer, _ file: FilePath, caveat: String? = nil) {
     self.tokenizer = tokenizer
     self.file = file
+    self.caveat = caveat
+  }
+
+  /// What a vocabulary alone leaves open of the ids of the model that it lies beside.
+  private static func caveat(_ name: String, in room: Room) -> String? {
+    guard room.has("config.json"), let bytes = try? room.read("config.json", limit: 16 << 20),
+      let type = (try? JSONValue(parsing: bytes, grammar: .python))?["model_type"]?.string
+    else { return nil }
+    return
+      "ids are those of \(name) alone: tokens that a tokenizer of \(escaped(type)) may put around a text, and other"
+      + " numbers or divisions that it may have, stand in a tokenizer.json, which is not there"
   }
 
   private static func find(in room: Room) throws(CheckpointError) -> FoundTokenizer? {
@@ -153,11 +166,17 @@ public struct FoundTokenizer: Sendable {
       // Some have their ranks in a file of this name.
       case .sentencePiece where Self.isText(bytes), .ranks:
         return FoundTokenizer(try Tokenizer(ranks: bytes, name: name), path)
-      case .sentencePiece: return FoundTokenizer(try Tokenizer(sentencePiece: bytes), path)
+      case .sentencePiece where name == "source.spm" && room.has("vocab.json"):
+        let list = try room.read("vocab.json", limit: Tokenizer.largestFile)
+        return FoundTokenizer(try Tokenizer(sentencePiece: bytes, numberedBy: list), path)
+      case .sentencePiece:
+        return FoundTokenizer(
+          try Tokenizer(sentencePiece: bytes), path, caveat: Self.caveat(name, in: room))
       case .wordsAndMerges:
         let merges = try room.read("merges.txt", limit: Tokenizer.largestFile)
         return FoundTokenizer(
-          try Tokenizer(words: bytes, merges: merges, settings: try settings(in: room)), path)
+          try Tokenizer(words: bytes, merges: merges, settings: try settings(in: room)), path,
+          caveat: Self.caveat(name, in: room))
       case .wordPieces:
         return FoundTokenizer(
           try Tokenizer(wordPieces: bytes, settings: try settings(in: room)), path)

@@ -57,7 +57,7 @@ func explanations(
   let explainer = try Explainer(a, b)
   let found = try fused(try findings(explainer, paths), explainer)
   let parts = renumbered(found.flatMap { $0.parts(explainer) }, a, b)
-  let findings = acrossLayers(parts)
+  let findings = acrossLayers(parts, of: a.slots.map(\.path))
   var result: [Explanation] = []
   for finding in findings {
     var difference: Difference?
@@ -222,9 +222,9 @@ private func renumbered(
   }
 }
 
-/// The same finding in several layers becomes one, with `*` for their numbers; a rounding that went
-/// through many weights becomes one too.
-private func acrossLayers(_ findings: [Finding]) -> [Finding] {
+/// The same finding in several layers becomes one, with `*` for their numbers where it is in all of them; a rounding that
+/// went through many weights becomes one too.
+private func acrossLayers(_ findings: [Finding], of all: [String]) -> [Finding] {
   var groups: [(kind: String, findings: [Finding])] = []
   for finding in findings {
     if let index = groups.firstIndex(where: { $0.kind == finding.kind }) {
@@ -240,9 +240,13 @@ private func acrossLayers(_ findings: [Finding]) -> [Finding] {
     let places = Set(group.findings.map(\.place))
     if places.count == 1 { return merged }
     let isOneModule = Set(places.map(starred)).count == 1
-    merged.place = isOneModule ? starringDifferences(places) : "\(merged.paths.count) weights"
-    if case .exchanged(let other) = merged.cause { merged.cause = .exchanged(with: starred(other)) }
-    if case .copied(let other) = merged.cause { merged.cause = .copied(from: starred(other)) }
+    let layers = LayerPlaces(places, among: all)
+    merged.place = isOneModule ? layers.text : "\(merged.paths.count) weights"
+    let elsewhere = isOneModule ? layers.elsewhere : starred
+    if case .exchanged(let other) = merged.cause {
+      merged.cause = .exchanged(with: elsewhere(other))
+    }
+    if case .copied(let other) = merged.cause { merged.cause = .copied(from: elsewhere(other)) }
     return merged
   }
 }
@@ -255,14 +259,6 @@ private func withoutCommonEnd(_ a: String, _ b: String) -> (String, String) {
     y.removeLast()
   }
   return (x.joined(separator: "."), y.joined(separator: "."))
-}
-
-/// Paths of the same modules in other places, with `*` for the numbers in which they differ.
-private func starringDifferences(_ paths: Set<String>) -> String {
-  let parts = paths.map { $0.split(separator: ".") }
-  return (parts.first ?? []).enumerated().map { index, part in
-    parts.allSatisfy { $0.indices.contains(index) && $0[index] == part } ? String(part) : "*"
-  }.joined(separator: ".")
 }
 
 /// A path with `*` for every number.

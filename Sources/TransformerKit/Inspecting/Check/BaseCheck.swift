@@ -65,10 +65,14 @@ package struct BaseCheck {
 
   /// Weights, and tensors beside the model, that the base has alone; and what the derivative has alone.
   private mutating func checkLosses() {
+    // A model that is whole under another class has no place for the base's head.
+    let isOtherClass =
+      model != nil && type(of: graph.architecture).name == type(of: base.graph.architecture).name
+      && graph.architecture.head != base.graph.architecture.head
     for slot in base.graph.slots where base.graph.ties[slot.path] == nil {
       guard let there = base.graph.tensor(at: slot.path) else { continue }
       guard let own = graph.tensor(at: slot.path) else {
-        add(slot.path, "is not there; the base has it, \(describe(shape: there.shape))")
+        noteLoss(of: slot, there, isOtherClass: isOtherClass)
         continue
       }
       if own.shape == there.shape { continue }
@@ -90,6 +94,18 @@ package struct BaseCheck {
     if added.count > 20 { note(nil, "\(added.count - 20) more weights are not in the base") }
   }
 
+  private mutating func noteLoss(of slot: WeightSlot, _ there: Tensor, isOtherClass: Bool) {
+    let stored = base.graph.storedName(at: slot.path)
+    let isSameDialect = graph.dialect.fullName == base.graph.dialect.fullName
+    if isSameDialect, let stored, checkpoint.tensors[stored]?.shape == there.shape {
+      add(slot.path, "is in the file, and no part of the model that its config describes")
+    } else if isOtherClass, Self.block(of: slot.path) == nil {
+      note(slot.path, "is not there, of the base's head")
+    } else {
+      add(slot.path, "is not there; the base has it, \(describe(shape: there.shape))")
+    }
+  }
+
   // MARK: Values
 
   private mutating func checkValues() throws(CheckpointError) {
@@ -102,9 +118,15 @@ package struct BaseCheck {
       guard let x = base.graph.tensor(at: slot.path), let y = graph.tensor(at: slot.path),
         x.shape == y.shape, !isTiedInBoth(slot.path)
       else { continue }
-      if quantized[slot.path]?.quantizationError != nil {
+      let coding = quantized[slot.path]
+      switch coding {
+      case .quantized, .coded:
         counts.quantized += 1
         continue
+      case .miscoded(let fault) where fault.cause != nil:
+        add(slot.path, fault.text)
+        continue
+      default: break
       }
       switch try relation(of: y, to: x) {
       case .identical:
@@ -123,7 +145,8 @@ package struct BaseCheck {
       }
       switch try likeness(of: slot, x, y) {
       case .mistake(let text): add(slot.path, text)
-      case .trained: counts.changed += 1
+      case .trained:
+        if case .unproven = coding { counts.quantized += 1 } else { counts.changed += 1 }
       case .unlike(let text):
         // Heads are made anew for another task, and biases are often 0 before training.
         if slot.role == .linear, Self.block(of: slot.path) != nil {
@@ -163,6 +186,9 @@ package struct BaseCheck {
   ) throws(CheckpointError) -> Likeness {
     guard x.dtype.isComputable, y.dtype.isComputable else { return .unknown }
     let (a, b) = (try ElementSample(x), try ElementSample(y))
+    if !b.values.allSatisfy(\.isFinite), a.values.allSatisfy(\.isFinite) {
+      return .mistake("has elements that are not finite; the base's are")
+    }
     if b.isConstant, !a.isConstant, b.values.count > 1 {
       return .mistake("all elements are \(Float(b.mean)); the base's are not alike")
     }
