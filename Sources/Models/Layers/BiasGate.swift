@@ -5,7 +5,8 @@ import TensorCore
 ///
 /// Chi et al.: "XLM-E", arXiv 2106.16138, §3.3 (gated relative position bias).
 package struct BiasGate<Scalar: ComputeScalar> {
-  private let projection: Linear<Scalar>
+  private let first: Linear<Scalar>
+  private let second: Linear<Scalar>
   private let scale: NDArray<Scalar>  // [heads]
   private let heads: Int
 
@@ -14,8 +15,13 @@ package struct BiasGate<Scalar: ComputeScalar> {
 
   /// - Parameter width: of the stream, of which each head reads an equal part.
   init(_ scope: WeightScope<Scalar>, width: Int, heads: Int) throws(CheckpointError) {
-    projection = try Linear(
-      scope.module("gate", .linear), in: width / heads, out: 2 * Self.addends)
+    func linear(_ name: String) throws(CheckpointError) -> Linear<Scalar> {
+      let scope = scope.module(name, .linear)
+      scope.declare(.sum(of: Self.addends))
+      return try Linear(scope, in: width / heads, out: Self.addends)
+    }
+    first = try linear("gate_1")
+    second = try linear("gate_2")
     scale = try scope.weight("gate_scale", [heads], .normWeight)
     self.heads = heads
   }
@@ -30,19 +36,19 @@ package struct BiasGate<Scalar: ComputeScalar> {
   ) -> ScoreBias<Scalar> {
     let (batch, queries) = (x.shape[0], x.shape[1])
     let keys = strip.width + 1 - queries
-    let parts = projection(x.reshaped([batch, queries, heads, x.width / heads]))
-    let sums = NDArray(
-      shape: [batch, queries, heads, 2],
-      elements: (0..<2 * batch * queries * heads).map { index in
-        parts.elements[index * Self.addends..<(index + 1) * Self.addends].reduce(0, +)
-      })
-    let gates = apply(.sigmoid, to: sums).elements
+    let read = x.reshaped([batch * queries * heads, x.width / heads])
+    func gates(_ linear: Linear<Scalar>) -> [Scalar] {
+      let parts = linear(read)
+      let sums = (0..<parts.rows).map { parts.row($0).reduce(0, +) }
+      return apply(.sigmoid, to: NDArray(shape: [parts.rows], elements: sums)).elements
+    }
+    let (one, other) = (gates(first), gates(second))
     var bias = NDArray<Scalar>(shape: [batch, heads, queries, keys], repeating: 0)
     for row in 0..<batch {
       for query in 0..<queries {
         for head in 0..<heads {
-          let gate = 2 * ((row * queries + query) * heads + head)
-          let factor = gates[gate] * (gates[gate + 1] * scale.elements[head] - 1) + 2
+          let gate = (row * queries + query) * heads + head
+          let factor = one[gate] * (other[gate] * scale.elements[head] - 1) + 2
           let start = ((row * heads + head) * queries + query) * keys
           let first = head * strip.width + queries - 1 - query
           for key in 0..<keys {

@@ -62,7 +62,11 @@ extension Dialect {
     let (block, path) = ("\(encoder)layers.{i}.attention.", "encoder.blocks.{i}.attention.")
     return .tensor(
       "\(encoder)layers.0.attention.rel_attn_embed.weight", .weight("encoder.distances.weight"))
-      + .rename("\(block)gru_rel_pos_linear", "\(path)gate")
+      + ["weight", "bias"].flatMap { ending in
+        [Rule].tensor(
+          "\(block)gru_rel_pos_linear.\(ending)",
+          .joined((1...2).map { .weight("\(path)gate_\($0).\(ending)") }, axis: 0))
+      }
       + .tensor(
         "\(block)gru_rel_pos_const",
         .unit(.unit(.unit(.weight("\(path)gate_scale"), axis: 0), axis: 2), axis: 3))
