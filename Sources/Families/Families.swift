@@ -47,6 +47,7 @@ extension Family {
     .nomicBERT,
     .olmo,
     .opt,
+    .parakeet,
     .persimmon,
     .phi,
     .roberta,

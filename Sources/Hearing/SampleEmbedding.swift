@@ -2,6 +2,50 @@ import Kernels
 import Models
 import TensorCore
 
+/// What makes frames of what is read, with its weights.
+enum SoundEmbedding<Scalar: ComputeScalar> {
+  case samples(SampleEmbedding<Scalar>)
+  case bands(BandEmbedding<Scalar>)
+  case frames(Norm<Scalar>, Linear<Scalar>)
+
+  /// Asks for the weights of a source.
+  init(
+    _ scope: WeightScope<Scalar>, _ source: SoundSource, width: Int
+  ) throws(CheckpointError) {
+    switch source {
+    case .samples(let form):
+      self = .samples(try SampleEmbedding(scope, form, width: width))
+    case .bands(let form):
+      self = .bands(try BandEmbedding(scope, form, width: width))
+      return
+    case .frames(let numbers, let norm):
+      self = .frames(
+        try Norm(scope, "norm", norm, width: numbers),
+        try Linear(scope.module("projection", .linear), in: numbers, out: width))
+    }
+    // What stands for what training masks.
+    _ = try scope.module("mask", .embedding, isUnused: true).weight(
+      "weight", [width], .embedding, origin: .passenger)
+  }
+
+  /// Vectors of the frames of sounds: before they are as wide as the stream, and behind that.
+  ///
+  /// - Parameter lengths: how much of each sound is no padding.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, lengths: [Int]?
+  ) -> (features: NDArray<Scalar>, stream: NDArray<Scalar>) {
+    switch self {
+    case .samples(let embedding): return embedding(x)
+    case .bands(let embedding):
+      let stream = embedding(x, lengths: lengths)
+      return (stream, stream)
+    case .frames(let norm, let projection):
+      let features = norm(x)
+      return (features, projection(features))
+    }
+  }
+}
+
 /// What makes frames of samples, with its weights.
 struct SampleEmbedding<Scalar: ComputeScalar> {
   private struct Layer {
@@ -87,15 +131,13 @@ private struct ChannelNorm<Scalar: ComputeScalar> {
 /// A convolution over the stream, with its weights.
 struct PositionLayer<Scalar: ComputeScalar> {
   private let form: PositionConvolution
-  private let activation: Activation
   private let weight: NDArray<Scalar>
   private let bias: NDArray<Scalar>
 
   init(
-    _ scope: WeightScope<Scalar>, _ form: PositionConvolution, width: Int, _ activation: Activation
+    _ scope: WeightScope<Scalar>, _ form: PositionConvolution, width: Int
   ) throws(CheckpointError) {
     self.form = form
-    self.activation = activation
     weight = try scope.weight("weight", [width, width / form.groups, form.kernel], .linear)
     bias = try scope.weight("bias", [width], .bias)
   }
@@ -109,6 +151,6 @@ struct PositionLayer<Scalar: ComputeScalar> {
       axis: ConvolutionAxis(
         before: before, after: before - (form.kernel.isMultiple(of: 2) ? 1 : 0)),
       groups: form.groups)
-    return permute(apply(activation, to: y), [0, 2, 1])
+    return permute(apply(form.activation, to: y), [0, 2, 1])
   }
 }

@@ -39,45 +39,56 @@ extension SoundEncoder {
 }
 
 extension SoundEncoderForm {
-  /// The samples, and what of them is no padding.
+  /// The samples or frames, and what of them is no padding.
   var inputs: [InputSlot] {
-    let samples = InputSlot.Axis.samples(each: samples.stride, first: samples.reach)
-    return [
-      .numbers(Self.input, [.batch, samples]), .mask(Self.mask, over: samples),
-    ]
+    [.numbers(source.input, source.axes), .mask(Self.mask, over: source.axes[1])]
   }
 
-  static let input = "input_values"
   static let mask = "attention_mask"
   /// What of the frames is no padding, as numbers.
   static let frames = "frame_mask"
+  /// As many of the first frames of each sound.
+  private static let counted = "counted_frames"
 
   /// Sounds of which no frame is made.
   func faults(in inputs: ModelInputs) -> [String] {
-    let count = inputs.numbers[Self.input]?.shape.last ?? 0
-    guard samples.frames(of: count) > 0 else {
-      return ["\(Self.input) is \(count) samples long, a frame is made of \(samples.reach)"]
+    let count = length(of: inputs)
+    guard source.frames(of: count) > 0 else {
+      let reach = if case .samples(let form) = source { form.reach } else { 1 }
+      return ["\(source.input) is \(count) \(source.unit) long, a frame is made of \(reach)"]
     }
     guard let mask = inputs.mask(Self.mask) else { return [] }
     let rows = (0..<mask.rows).filter { row in
-      samples.frames(of: mask.row(row).count { $0 }) == 0
+      source.frames(of: mask.row(row).count { $0 }) == 0
     }
-    return rows.map { "\(Self.mask) leaves fewer samples in row \($0) than a frame is made of" }
+    return rows.map {
+      "\(Self.mask) leaves fewer \(source.unit) in row \($0) than a frame is made of"
+    }
+  }
+
+  /// How many samples or frames sounds have.
+  private func length(of inputs: ModelInputs) -> Int {
+    let shape = inputs.numbers[source.input]?.shape ?? []
+    return shape.count > 1 ? shape[1] : 0
   }
 
   /// All frames of all sounds; before these convolutions as many as the first one makes.
   private func work(perFrame: Int = 1) -> @Sendable (ModelInputs) -> StageWork {
-    let samples = samples
-    return { inputs in
-      let shape = inputs.numbers[Self.input]?.shape ?? [1, samples.reach]
-      let frames = max(1, samples.frames(of: shape.last ?? 0))
-      return StageWork(positions: (shape.first ?? 1) * frames * perFrame, length: frames)
+    { inputs in
+      let frames = max(1, source.frames(of: length(of: inputs)))
+      let batch = inputs.numbers[source.input]?.shape.first ?? 1
+      return StageWork(positions: batch * frames * perFrame, length: frames)
     }
   }
 
   /// How many places the first convolution makes of a frame.
   private var placesPerFrame: Int {
-    max(1, samples.stride / max(1, samples.layers.first?.stride ?? 1)) + 1
+    switch source {
+    case .samples(let form): max(1, form.stride / max(1, form.layers.first?.stride ?? 1)) + 1
+    case .bands(let form):
+      (form.stride / max(1, form.step) + 1) * max(1, form.places(of: form.bands, behind: 1))
+    case .frames: 1
+    }
   }
 
   /// The forward pass in order.
@@ -91,34 +102,33 @@ extension SoundEncoderForm {
     return Stage("embeddings", outputs: outputs, work: work(perFrame: placesPerFrame)) {
       scope throws(CheckpointError) in
       let scope = scope.module("embeddings", .embedding)
-      let embedding = try SampleEmbedding(scope, samples, width: width)
-      // What stands for what training masks.
-      _ = try scope.module("mask", .embedding, isUnused: true).weight(
-        "weight", [width], .embedding, origin: .passenger)
+      let embedding = try SoundEmbedding(scope, source, width: width)
       return { states throws(CheckpointError) in
+        let mask = states.inputs.mask(Self.mask)
+        let lengths = mask.map { mask in (0..<mask.rows).map { mask.row($0).count { $0 } } }
         let (features, stream) = embedding(
-          states.inputs.numbers(Self.input, as: Scalar.self))
-        states["features"] = features
-        guard let mask = frameMask(states.inputs, frames: stream.shape[1]) else {
+          states.inputs.numbers(source.input, as: Scalar.self), lengths: lengths)
+        if givesFeatures { states["features"] = features }
+        guard let mask, let lengths else {
           states["hidden"] = stream
           return
         }
+        let frames = stream.shape[1]
+        let counted = lengths.flatMap { length in
+          let own = source.frames(of: length)
+          return (0..<frames).map { Scalar($0 < own ? 1 : 0) }
+        }
+        states[Self.counted] = NDArray(shape: [lengths.count, frames], elements: counted)
+        // Frames that are read as they are may be padding anywhere.
+        let isGiven = if case .frames = source { true } else { false }
         let factors = NDArray(
-          shape: mask.shape, elements: mask.elements.map { Scalar($0 ? 1 : 0) })
+          shape: [lengths.count, frames],
+          elements: isGiven ? mask.elements.map { $0 ? 1 : 0 } : counted)
         states[Self.frames] = factors
-        states["hidden"] = multiplyBroadcasting(stream, factors.reshaped(mask.shape + [1]))
+        let isHidden = if case .bands = source { false } else { true }
+        states["hidden"] =
+          isHidden ? multiplyBroadcasting(stream, factors.reshaped(factors.shape + [1])) : stream
       }
-    }
-  }
-
-  /// Which frames are no padding: as many of each sound as its samples make.
-  private func frameMask(_ inputs: ModelInputs, frames: Int) -> NDArray<Bool>? {
-    inputs.mask(Self.mask).map { mask in
-      let elements = (0..<mask.rows).flatMap { row in
-        let own = samples.frames(of: mask.row(row).count { $0 })
-        return (0..<frames).map { $0 < own }
-      }
-      return NDArray(shape: [mask.rows, frames], elements: elements)
     }
   }
 
@@ -142,20 +152,32 @@ extension SoundEncoderForm {
     ) { scope throws(CheckpointError) in
       let encoder = scope.module("encoder", .sequence)
       let isRead = positions == .convolution
-      let layer = try PositionLayer<Scalar>(
-        (isRead ? encoder : encoder.passengers).module("position", .linear), convolution,
-        width: width, samples.activation)
+      let layer = try convolution.map { form throws(CheckpointError) in
+        try PositionLayer<Scalar>(
+          (isRead ? encoder : encoder.passengers).module("position", .linear), form, width: width)
+      }
+      let biases = try distances.map { form throws(CheckpointError) in
+        try RelativeBias(
+          encoder.module("distances", .embedding), buckets: form.buckets, heads: form.heads,
+          maxDistance: form.farthest, isBidirectional: true)
+      }
       var frequencies: RotaryFrequencies?
       if case .rotary(let rotary) = positions {
         let stored = try encoder.module("rotary", .embedding).weight(
           "frequencies", [rotary.pairs], .embedding, origin: .computed(.frequencies(of: rotary)))
         frequencies = RotaryFrequencies(inverse: stored.elements.map(Double.init))
       }
-      let norm = normsFirst ? try Norm(encoder, "norm", norm, width: width) : nil
+      let norm = try (normsFirst ? norm : nil).map { form throws(CheckpointError) in
+        try Norm(encoder, "norm", form, width: width)
+      }
       return { states throws(CheckpointError) in
         let x = states["hidden"]
-        states["hidden"] = norm.applied(to: isRead ? add(x, layer(x)) : x)
+        states["hidden"] = norm.applied(to: isRead ? layer.map { add(x, $0(x)) } ?? x : x)
         let frames = x.shape[1]
+        if let biases {
+          states[SelfAttentionForm.distanceBiasState] = biases(
+            queries: frames, keys: frames, firstQuery: 0)
+        }
         if positions == .relative {
           states[Self.distances] = Self.vectors(frames: frames, width: width)
         }
@@ -204,8 +226,7 @@ extension SoundEncoderForm {
           states["hidden"] = try block(states["hidden"], &states)
         }
       case .conformer(let form):
-        let block = try ConformerBlock<Scalar>(
-          own, form, width: width, isRelative: positions == .relative)
+        let block = try ConformerBlock<Scalar>(own, form, width: width, positions)
         run = { states throws(CheckpointError) in
           states["hidden"] = block(
             states["hidden"], allowed: allowed(states),
@@ -217,8 +238,9 @@ extension SoundEncoderForm {
         try run(&states)
         sum?(index + 1, states["hidden"], &states)
         if isLast {
-          states.remove(Self.distances)
-          states.remove(Self.turns)
+          for state in [Self.distances, Self.turns, SelfAttentionForm.distanceBiasState] {
+            states.remove(state)
+          }
         }
       }
     }
@@ -227,8 +249,14 @@ extension SoundEncoderForm {
   /// Distances are compared for each pair of frames, and a depthwise convolution lays a kernel's frames side by side.
   private func blockWork(_ index: Int) -> @Sendable (ModelInputs) -> StageWork {
     let work = work()
-    guard case .conformer(let form) = blocks[index] else { return work }
-    let heads = positions == .relative ? form.shape.heads : 0
+    let heads: Int
+    switch (blocks[index], positions) {
+    case (.conformer(let form), .relative), (.conformer(let form), .near): heads = form.shape.heads
+    case (.conformer, _): heads = 0
+    case (.transformer(let form), _):
+      guard form.attention.gatesDistanceBias else { return work }
+      heads = form.attention.shape.heads
+    }
     return { inputs in
       var work = work(inputs)
       work.leaves = work.positions * 6 * heads * work.length
@@ -247,8 +275,8 @@ extension SoundEncoderForm {
     let outputs: [StageOutput] =
       head.task == .base ? [.final("last_hidden_state", from: "hidden")] : []
     return Stage("encoder.norm", outputs: outputs, work: work()) { scope throws(CheckpointError) in
-      guard !normsFirst else { return { _ throws(CheckpointError) in } }
-      let norm = try Norm(scope.module("encoder", .sequence), "norm", norm, width: width)
+      guard !normsFirst, let form = norm else { return { _ throws(CheckpointError) in } }
+      let norm = try Norm(scope.module("encoder", .sequence), "norm", form, width: width)
       return { states throws(CheckpointError) in states["hidden"] = norm(states["hidden"]) }
     }
   }
@@ -275,7 +303,7 @@ extension SoundEncoderForm {
     case .classification:
       return [
         head.classification.stage(
-          of: "hidden", mask: Self.frames, width: width, labels: head.labels, work: work())
+          of: "hidden", mask: Self.counted, width: width, labels: head.labels, work: work())
       ]
     }
   }

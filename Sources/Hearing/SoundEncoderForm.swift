@@ -9,18 +9,20 @@ public import Models
 public struct SoundEncoderForm: Sendable, Equatable {
   /// The width of the stream.
   public var width: Int
-  /// What samples become.
-  public var samples: SampleForm
+  /// What is read, and what it becomes before the blocks.
+  public var source: SoundSource
   /// How it is seen where something is.
   public var positions: FramePositions
   /// The convolution that adds positions, with what is applied behind it; files may have one that is not read.
-  public var convolution: PositionConvolution
+  public var convolution: PositionConvolution?
+  /// The biases for distances between frames that blocks share, if they have some.
+  public var distances: FrameDistances?
   /// The blocks in order.
   public var blocks: [SoundBlock]
   /// Whether the last normalisation stands before the blocks.
   public var normsFirst: Bool
-  /// That normalisation.
-  public var norm: NormForm
+  /// That normalisation; `nil` for none.
+  public var norm: NormForm?
   /// Whether the normalised vectors of the frames are an output of the base model, too.
   public var givesFeatures: Bool
   /// What stands on it.
@@ -28,20 +30,101 @@ public struct SoundEncoderForm: Sendable, Equatable {
 
   /// Describes an encoder.
   public init(
-    width: Int, samples: SampleForm, positions: FramePositions, convolution: PositionConvolution,
-    blocks: [SoundBlock], normsFirst: Bool, norm: NormForm, givesFeatures: Bool,
+    width: Int, source: SoundSource, positions: FramePositions,
+    convolution: PositionConvolution? = nil, distances: FrameDistances? = nil,
+    blocks: [SoundBlock], normsFirst: Bool = false, norm: NormForm?, givesFeatures: Bool = false,
     head: SoundHeadForm
   ) {
     self.width = width
-    self.samples = samples
+    self.source = source
     self.positions = positions
     self.convolution = convolution
+    self.distances = distances
     self.blocks = blocks
     self.normsFirst = normsFirst
     self.norm = norm
     self.givesFeatures = givesFeatures
     self.head = head
   }
+}
+
+/// What an encoder of sounds reads, and what that becomes before the first block.
+public enum SoundSource: Sendable, Equatable {
+  /// Samples.
+  case samples(SampleForm)
+  /// Bands of frequencies, as a picture under convolutions.
+  case bands(BandForm)
+  /// Frames of so many numbers as they are, which are normalised and made as wide as the stream.
+  case frames(width: Int, norm: NormForm)
+
+  /// The input: `[batch, samples]`, or `[batch, frames, numbers]`.
+  var input: String {
+    if case .samples = self { "input_values" } else { "input_features" }
+  }
+
+  /// What it is made of, in words.
+  var unit: String {
+    if case .samples = self { "samples" } else { "frames" }
+  }
+
+  /// How many frames blocks have of so many of these; 0 if they are too few.
+  func frames(of count: Int) -> Int {
+    switch self {
+    case .samples(let form): form.frames(of: count)
+    case .bands(let form): form.frames(of: count)
+    case .frames: count
+    }
+  }
+
+  /// The extents of the input.
+  var axes: [InputSlot.Axis] {
+    switch self {
+    case .samples(let form): [.batch, .samples(each: form.stride, first: form.reach)]
+    case .bands(let form): [.batch, .frames(each: form.stride), .size(form.bands)]
+    case .frames(let width, _): [.batch, .frames(each: 1), .size(width)]
+    }
+  }
+}
+
+/// What bands of frequencies become before the first block: a picture of frames and bands under convolutions that take
+/// every other place of both, all but the first of each channel by itself, with one of all channels of a place behind it.
+/// Rekesh et al.: "Fast Conformer", arXiv 2305.05084, §2.1.
+public struct BandForm: Sendable, Equatable {
+  /// How many bands there are.
+  public var bands: Int
+  /// How many channels the convolutions have.
+  public var channels: Int
+  /// How many convolutions that take fewer places there are.
+  public var layers: Int
+  /// How many places they see in both directions: an odd number.
+  public var kernel: Int
+  /// From one of their places to the next.
+  public var step: Int
+  /// What vectors are multiplied by before the first block.
+  public var factor: Double
+
+  /// Describes what bands become.
+  public init(
+    bands: Int, channels: Int, layers: Int, kernel: Int, step: Int, factor: Double
+  ) {
+    (self.bands, self.channels, self.layers) = (bands, channels, layers)
+    (self.kernel, self.step) = (kernel, step)
+    self.factor = factor
+  }
+
+  /// How a convolution goes along frames, or bands.
+  var axis: ConvolutionAxis { ConvolutionAxis(stride: step, padding: (kernel - 1) / 2) }
+
+  /// How many places convolutions leave of so many.
+  func places(of count: Int, behind layers: Int) -> Int {
+    (0..<layers).reduce(count) { count, _ in axis.count(input: count, kernel: kernel) }
+  }
+
+  /// How many frames so many become.
+  func frames(of count: Int) -> Int { count > 0 ? places(of: count, behind: layers) : 0 }
+
+  /// How many frames there are from one to the next behind the convolutions.
+  var stride: Int { (0..<layers).reduce(1) { product, _ in min(1 << 30, product * step) } }
 }
 
 /// What samples become before the first block: vectors of frames, by convolutions one behind the other. Baevski et al.:
@@ -79,7 +162,7 @@ public struct SampleForm: Sendable, Equatable {
   /// The normalisation of frames before they are made as wide as the stream; `nil` for none.
   public var norm: NormForm?
 
-  /// Describes what samples become.
+  /// Describes what they become.
   public init(
     layers: [Layer], normalization: Normalization, hasBias: Bool, activation: Activation,
     norm: NormForm?
@@ -118,6 +201,8 @@ public enum FramePositions: Sendable, Equatable {
   case none
   /// By vectors of distances. Dai et al., arXiv 1901.02860, §3.3.
   case relative
+  /// By learned vectors of distances, as far as so many frames before and behind. Shaw et al., arXiv 1803.02155, §3.2.
+  case near(before: Int, after: Int)
   /// By turning what queries and keys are made of. Su et al., arXiv 2104.09864.
   case rotary(RotarySettings)
 }
@@ -128,9 +213,29 @@ public struct PositionConvolution: Sendable, Equatable {
   public var kernel: Int
   /// Into how many parts the channels are divided.
   public var groups: Int
+  /// What is applied behind it.
+  public var activation: Activation
 
   /// Describes a convolution.
-  public init(kernel: Int, groups: Int) { (self.kernel, self.groups) = (kernel, groups) }
+  public init(kernel: Int, groups: Int, activation: Activation) {
+    (self.kernel, self.groups) = (kernel, groups)
+    self.activation = activation
+  }
+}
+
+/// Biases for distances between frames, in buckets. Raffel et al., arXiv 1910.10683, §2.1.
+public struct FrameDistances: Sendable, Equatable {
+  /// How many buckets there are, for both directions.
+  public var buckets: Int
+  /// From which distance on all are in the last one.
+  public var farthest: Int
+  /// How many heads have biases.
+  public var heads: Int
+
+  /// Describes biases.
+  public init(buckets: Int, farthest: Int, heads: Int) {
+    (self.buckets, self.farthest, self.heads) = (buckets, farthest, heads)
+  }
 }
 
 /// A block of an encoder of sounds.

@@ -78,7 +78,7 @@ public struct LogMel: Sendable, Equatable {
 /// A discrete Fourier transform of real numbers, by the sums that define it.
 ///
 /// What lies symmetrically about the first number is added, or subtracted, before; the loop over frequencies is the inner one.
-private struct Transform {
+struct Transform {
   let size: Int
   /// How many frequencies there are: those from 0 to half of the size.
   let frequencies: Int

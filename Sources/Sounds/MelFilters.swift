@@ -21,14 +21,16 @@ public struct MelFilters: Sendable, Equatable {
   /// Those of a transform of 400 samples.
   public static let usualFrequencies = 201
 
-  /// The highest frequency of a filter, in Hz.
-  static let highest = 8000.0
+  /// The highest frequency of a filter where nothing else is said, in Hz.
+  public static let highest = 8000.0
 
-  /// - Parameter rate: samples in a second.
-  public init(bands: Int, frequencies: Int, rate: Int) {
+  /// - Parameters:
+  ///   - rate: samples in a second.
+  ///   - highest: the highest frequency of a filter, in Hz.
+  public init(bands: Int, frequencies: Int, rate: Int, highest: Double = highest) {
     self.bands = bands
     self.frequencies = frequencies
-    let (low, high) = (Self.mel(0), Self.mel(Self.highest))
+    let (low, high) = (Self.mel(0), Self.mel(highest))
     let step = (high - low) / Double(bands + 1)
     let edges = (0..<bands + 2).map { number in
       Self.hertz(number == bands + 1 ? high : Double(number) * step + low)

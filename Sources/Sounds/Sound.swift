@@ -8,6 +8,8 @@ public struct Sound: Sendable, Equatable {
   public let samples: [Float]
   /// How many samples the file has; more than were read, if fewer were asked for.
   public let count: Int
+  /// How many samples in a second the file has.
+  public let ownRate: Int
   /// How many channels the file has, of which each sample is the mean.
   public let channels: Int
 
@@ -24,6 +26,7 @@ public struct Sound: Sendable, Equatable {
   public init(rate: Int, samples: [Float]) {
     (self.rate, self.samples) = (rate, samples)
     (count, channels) = (samples.count, 1)
+    ownRate = rate
   }
 
   /// Decodes a WAV, FLAC or OGG, told by its bytes, with libsndfile: whole numbers are divided by the largest, and the
@@ -33,10 +36,11 @@ public struct Sound: Sendable, Equatable {
   ///   - bytes: the file.
   ///   - rate: how many samples in a second it must have.
   ///   - limit: how many samples are read at most.
+  ///   - resamples: whether a sound with another rate is made one that has it, and not refused.
   /// - Throws: `CheckpointError`: malformed if it is broken, unsupported if it is another kind of file or libsndfile is not
   ///   installed, refused if it has another rate.
   public init(
-    decoding bytes: [UInt8], rate: Int, limit: Int = mostSamples
+    decoding bytes: [UInt8], rate: Int, limit: Int = mostSamples, resamples: Bool = false
   ) throws(CheckpointError) {
     guard Self.isOne(bytes) else {
       throw CheckpointError(.unsupported("is no sound in WAV, FLAC or OGG"))
@@ -51,13 +55,27 @@ public struct Sound: Sendable, Equatable {
       throw CheckpointError(
         .limitExceeded("samples in a second", limit: Self.highestRate, found: file.rate))
     }
-    guard file.rate == rate else {
+    guard file.rate == rate || resamples else {
       throw CheckpointError(
         .refused("has \(file.rate) samples in a second, and the model reads \(rate)"),
-        advice: "ffmpeg -i FILE -ar \(rate) -ac 1 RESAMPLED.wav makes one that has as many")
+        advice: "--resample makes as many of them, or ffmpeg -i FILE -ar \(rate) -ac 1 OTHER.wav")
     }
     self.rate = rate
     channels = file.channels
+    ownRate = file.rate
+    if file.rate != rate {
+      // What is behind a limit has a part in what is before it.
+      let own = try file.samples(most: Self.mostSamples)
+      guard !own.isEmpty else { throw CheckpointError(.malformed("has no sample in it")) }
+      guard own.count < Self.mostSamples else {
+        throw CheckpointError(
+          .limitExceeded("the number of samples", limit: Self.mostSamples, found: file.frames))
+      }
+      let all = try SampleRate.converted(own, from: file.rate, to: rate)
+      count = all.count
+      samples = Array(all.prefix(limit))
+      return
+    }
     let most = min(limit, Self.mostSamples)
     samples = try file.samples(most: most)
     guard !samples.isEmpty else { throw CheckpointError(.malformed("has no sample in it")) }

@@ -53,12 +53,13 @@ struct Run: Verb {
 
       With --audio the input is a sound in WAV, FLAC or OGG (read with libsndfile), or several, as the \
       preprocessor_config.json beside the model says; channels are averaged. A sound must have as many samples in a \
-      second as the model reads; of one that is longer than the model reads at once (Whisper: 30 s) the rest is left \
+      second as the model reads, or --resample makes as many of them (with libsoxr's high quality, as librosa does); of one that is longer than the model reads at once (Whisper: 30 s) the rest is left \
       out, which is said. With --generate what Whisper writes is printed as text: language, task, lang_to_id, \
       task_to_id, is_multilingual, forced_decoder_ids, no_timestamps_token_id, return_timestamps, \
       max_initial_timestamp_index, suppress_tokens and begin_suppress_tokens of generation_config.json are followed. \
-      Of a model that scores characters at each frame (wav2vec 2.0, HuBERT) the likeliest are printed as a text, repeated \
-      ones once and blanks left out, as the vocab.json beside the model writes them; without one their ids.
+      Of a model that scores characters or tokens at each frame (wav2vec 2.0, HuBERT, Parakeet) the likeliest are printed \
+      as a text, repeated ones once and blanks left out, as the vocab.json or tokenizer beside the model writes them; \
+      without one their ids.
 
       A folder that sentence-transformers has saved is read with its modules: the text is read as they say, \
       with the prompt that the folder names, or with that of --prompt, and "sentence_embedding" is its vector.
@@ -100,6 +101,9 @@ struct Run: Verb {
     help: ArgumentHelp(
       "A file with a sound as the input: WAV, FLAC or OGG (repeatable).", valueName: "file"))
   var audio: [FilePath] = []
+
+  @Flag(help: "Give sounds as many samples in a second as the model reads.")
+  var resample = false
 
   @Option(help: ArgumentHelp("A file with the text.", valueName: "file"))
   var textFile: FilePath?
@@ -196,6 +200,9 @@ struct Run: Verb {
     }
     guard prompt == nil || hasText else {
       throw ValidationError("--prompt goes with --text")
+    }
+    guard !resample || !audio.isEmpty else {
+      throw ValidationError("--resample goes with --audio")
     }
     guard top == nil || hasText || !image.isEmpty || !audio.isEmpty else {
       throw ValidationError("--top goes with --text, --image or --audio")
@@ -313,7 +320,7 @@ struct Run: Verb {
     if common.verbose {
       standardError("sounds \(processor.processor.name), \(escaped(processor.file))")
     }
-    let read = try model.inputs(sounds: audio, processor)
+    let read = try model.inputs(sounds: audio, processor, resamples: resample)
     for note in read.notes { standardError("note: \(escaped(note))") }
     guard generate != nil else {
       // A decoder begins with its start token.

@@ -101,7 +101,9 @@ struct MutationScore {
     "whisper/base", "whisper/generation", "whisper/classification",
     "whisper/classification_weighted", "whisper/openai", "whisper/ggml",
     "wav2vec2/base", "wav2vec2/ctc_stable", "wav2vec2/classification_weighted", "wav2vec2/hubert",
-    "wav2vec2/conformer", "wav2vec2/conformer_rotary",
+    "wav2vec2/conformer", "wav2vec2/conformer_rotary", "wav2vec2/wavlm", "wav2vec2/wavlm_stable",
+    "wav2vec2/bert", "wav2vec2/bert_relative",
+    "parakeet/encoder", "parakeet/ctc", "parakeet/ctc_plain", "parakeet/nemo",
     "bert/cross_attention", "gpt2/cross_attention", "encoderdecoderpair/bert_bert",
     "encoderdecoderpair/bert_gpt2", "encoderdecoderpair/roberta_roberta",
   ]

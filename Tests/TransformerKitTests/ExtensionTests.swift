@@ -69,8 +69,9 @@ import TransformerKit
     #"model: "t5""#, #"model: "bert""#, "conversion/t5.py", "BertProcessing", "RobertaProcessing",
     "whisper.cpp", "whisper-cpp", "whisper_model_load", "openai-whisper", "models/whisper/",
     "feature_extraction_whisper.py", "WhisperFeatureExtractor", "Wav2Vec2FeatureExtractor",
+    "feature_extraction_parakeet.py", "models/parakeet/", "ParakeetFeatureExtractor",
     "Wav2Vec2CTCTokenizer", "gpt2.tiktoken", "(Whisper: 30 s)", "what Whisper writes",
-    "(wav2vec 2.0, HuBERT)", "\"fp_quant\", \"gemma\"",
+    "(wav2vec 2.0, HuBERT, Parakeet)", "\"fp_quant\", \"gemma\"",
   ]
 
   /// Files that are about all families, and the one that lists that program's names of ways to cut texts. Files of

@@ -1,17 +1,26 @@
 """Writes Fixtures/sounds: python Tools/oracle/sounds.py
 
 Sounds in files of several kinds, written by libsndfile (by soundfile), and what soundfile reads of them, channels averaged;
-and what transformers' WhisperFeatureExtractor makes of sounds with numpy.
+what transformers' WhisperFeatureExtractor makes of sounds with numpy, and what its ParakeetFeatureExtractor makes of them
+with every float32 of it lifted to float64. What librosa makes of files at other rates (by libsoxr).
 """
 
 import json
+import math
 import shutil
 
+import librosa
 import numpy as np
 import soundfile
-from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+import torch
+from transformers import (
+    ParakeetFeatureExtractor,
+    Wav2Vec2FeatureExtractor,
+    WhisperFeatureExtractor,
+)
+from transformers.feature_extraction_utils import BatchFeature
 
-from exact import FIXTURES, write_npz
+from exact import FIXTURES, golden, write_npz
 
 FOLDER = FIXTURES / "sounds"
 RATE = 16000
@@ -93,6 +102,68 @@ def features(random):
     (FOLDER / "features.json").write_text(json.dumps(cases, indent=1) + "\n")
 
 
+# Settings of the other extractor, samples that are repeated, how often, and every how many frames are kept.
+NORMALIZED = [
+    ({}, 4000, 4, 3),
+    ({"feature_size": 128, "preemphasis": None}, 3001, 2, 3),
+    (
+        {"feature_size": 7, "win_length": 300, "n_fft": 401, "hop_length": 250, "preemphasis": 0.5},
+        2115,
+        2,
+        1,
+    ),
+    ({"feature_size": 9, "sampling_rate": 8000, "win_length": 101, "n_fft": 128}, 1000, 3, 1),
+]
+
+
+def unpadded(batch, **_):
+    """What `pad` makes of one sound, which is in double precision and needs no padding."""
+    sounds = torch.stack(batch["input_features"]).double()
+    return BatchFeature(
+        {"input_features": sounds, "audio_lengths": torch.tensor(batch["audio_lengths"])}
+    )
+
+
+def normalized(random):
+    arrays, cases = {}, []
+    for number, (settings, count, times, every) in enumerate(NORMALIZED):
+        extractor = ParakeetFeatureExtractor(**settings)
+        period = tones(random, count, extractor.sampling_rate)
+        sound = np.tile(period, times).astype(np.float32)
+        plain = extractor(sound, sampling_rate=extractor.sampling_rate, return_tensors="np")
+        with golden.lifted():
+            extractor.mel_filters = extractor.mel_filters.double()
+            extractor.pad = unpadded
+            found = extractor(sound, sampling_rate=extractor.sampling_rate, return_tensors="np")
+        assert found["input_features"].dtype == np.float64
+        distance = np.abs(found["input_features"] - plain["input_features"]).max()
+        print(f"single precision differs by {distance:.1e}")
+        arrays[f"sound.{number}"] = (period * 2**14).astype(np.int16)
+        arrays[f"features.{number}"] = found["input_features"][0, ::every].astype(np.float32)
+        mask = found["attention_mask"][0]
+        cases.append(
+            settings
+            | {"frames": len(mask), "counted": int(mask.sum()), "every": every, "times": times}
+        )
+    write_npz(FOLDER / "normalized.npz", arrays)
+    (FOLDER / "normalized.json").write_text(json.dumps(cases, indent=1) + "\n")
+
+
+# Files, and the rates that they are made.
+RATES = [("rate8.wav", 16000), ("rate44.flac", 16000), ("pcm16.wav", 22050), ("stereo.wav", 8000)]
+
+
+def resampled():
+    arrays = {}
+    for name, rate in RATES:
+        sound, own = soundfile.read(FOLDER / name, dtype="float32", always_2d=True)
+        sound = sound.astype(np.float64).mean(axis=1).astype(np.float32)
+        found = librosa.resample(sound, orig_sr=own, target_sr=rate)
+        assert len(found) == math.ceil(len(sound) * rate / own)
+        arrays[name] = found
+    write_npz(FOLDER / "resampled.npz", arrays)
+
+
 def processed():
     """What extractors make of a file: bands of frequencies as Fixtures/whisper reads them, and samples."""
     sound, _ = soundfile.read(FOLDER / "stereo.wav", dtype="float32")
@@ -106,6 +177,9 @@ def processed():
             sound, sampling_rate=RATE, return_tensors="np"
         )
         arrays[f"input_values.{normalized}".lower()] = found["input_values"][0]
+    extractor = ParakeetFeatureExtractor(feature_size=8)
+    found = extractor(sound, sampling_rate=RATE, return_tensors="np")
+    arrays["normalized"] = found["input_features"][0]
     write_npz(FOLDER / "processed.npz", arrays)
 
 
@@ -116,3 +190,5 @@ if __name__ == "__main__":
     files(random)
     features(random)
     processed()
+    normalized(np.random.default_rng(17))
+    resampled()

@@ -1,4 +1,4 @@
-"""Writes the fixtures of wav2vec 2.0, HuBERT and Wav2Vec2-Conformer: python Tools/oracle/wav2vec2.py [CASE ...]"""
+"""Writes the fixtures of wav2vec 2.0, HuBERT, Wav2Vec2-Conformer, WavLM and W2V-BERT 2.0: python Tools/oracle/wav2vec2.py [CASE ...]"""
 
 import json
 import sys
@@ -10,6 +10,9 @@ from transformers import (
     HubertForCTC,
     HubertForSequenceClassification,
     HubertModel,
+    Wav2Vec2BertForCTC,
+    Wav2Vec2BertForSequenceClassification,
+    Wav2Vec2BertModel,
     Wav2Vec2ConformerForCTC,
     Wav2Vec2ConformerForSequenceClassification,
     Wav2Vec2ConformerModel,
@@ -17,6 +20,9 @@ from transformers import (
     Wav2Vec2ForCTC,
     Wav2Vec2ForSequenceClassification,
     Wav2Vec2Model,
+    WavLMForCTC,
+    WavLMForSequenceClassification,
+    WavLMModel,
 )
 
 import fixture
@@ -41,6 +47,9 @@ SIZES = {
 CONFORMER = {"conv_depthwise_kernel_size": 3}
 STABLE = {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True}
 ONE_LAYER = {"num_hidden_layers": 1}
+BUCKETS = {"num_buckets": 8, "max_bucket_distance": 6}
+FRAMES = {"conv_depthwise_kernel_size": 5, "feature_projection_input_dim": 6}
+NEAR = FRAMES | {"left_max_position_embeddings": 4, "right_max_position_embeddings": 2}
 
 
 # --- Inputs ----------------------------------------------------------------------------------
@@ -64,6 +73,20 @@ def padded(lengths):
         for row, length in enumerate(lengths):
             mask[row, :length] = 1
         return {"input_values": found["input_values"] * mask, "attention_mask": mask}
+
+    return inputs
+
+
+def frames(lengths, holes=False):
+    """Frames of numbers, and what of them is no padding; with holes some frames before it are, too."""
+
+    def inputs(random, config):
+        shape = (len(lengths), max(lengths), config.feature_projection_input_dim)
+        mask = np.arange(shape[1])[None] < np.array(lengths)[:, None]
+        if holes:
+            mask[:, 2:4] = False
+        found = {"input_features": random.integers(-512, 512, shape) / 256}
+        return found if min(lengths) == shape[1] else found | {"attention_mask": mask.astype(np.int64)}
 
     return inputs
 
@@ -162,14 +185,51 @@ CASES = {
         CONFORMER | {"use_weighted_layer_sum": True, "num_labels": 3},
         inputs=padded([80, 61]),
     ),
+    "wavlm": case(WavLMModel, BUCKETS, inputs=padded([200, 131])),
+    "wavlm_stable": case(
+        WavLMForCTC, STABLE | {"num_buckets": 13, "max_bucket_distance": 9}, inputs=padded([170, 150])
+    ),
+    "wavlm_classification": case(
+        WavLMForSequenceClassification,
+        ONE_LAYER | BUCKETS | {"num_labels": 3, "use_weighted_layer_sum": True},
+        inputs=padded([120, 50]),
+    ),
+    "bert": case(Wav2Vec2BertModel, NEAR, inputs=frames([13, 7])),
+    "bert_ctc": case(Wav2Vec2BertForCTC, ONE_LAYER | NEAR, inputs=frames([12, 12])),
+    "bert_relative": case(
+        Wav2Vec2BertForCTC,
+        ONE_LAYER | FRAMES | {"position_embeddings_type": "relative", "hidden_act": "gelu"},
+        inputs=frames([11, 8]),
+    ),
+    "bert_rotary": case(
+        Wav2Vec2BertModel,
+        ONE_LAYER | FRAMES | {"position_embeddings_type": "rotary", "mask_time_prob": 0.0},
+        inputs=frames([11, 8]),
+    ),
+    "bert_none": case(
+        Wav2Vec2BertModel,
+        ONE_LAYER | FRAMES | {"position_embeddings_type": None, "layer_norm_eps": 0.01},
+        inputs=frames([9, 5]),
+    ),
+    "bert_classification": case(
+        Wav2Vec2BertForSequenceClassification,
+        NEAR | {"use_weighted_layer_sum": True, "num_labels": 3},
+        inputs=frames([12, 8], holes=True),
+    ),
 }
 
 
 def config(case, seed):
-    return case.model.config_class(**(SIZES | case.config), attn_implementation="eager")
+    sizes = SIZES
+    if "feature_projection_input_dim" in case.config:
+        # Nothing is convolved there.
+        sizes = {key: value for key, value in SIZES.items() if "conv" not in key and "extract" not in key}
+    return case.model.config_class(**(sizes | case.config), attn_implementation="eager")
 
 
 def centre(name):
+    if "gru_rel_pos" in name or name.endswith(("rel_attn_embed.weight", "distance_embedding.weight")):
+        return (1, 0.5) if name.endswith("const") else (0, 0.8)
     if "norm" in name and name.endswith("weight"):
         return 1, 0.3
     if name.endswith("original0"):

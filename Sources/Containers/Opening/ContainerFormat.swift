@@ -49,7 +49,7 @@ public struct ContainerFormat: Sendable {
   /// All containers that we know.
   public static let all: [ContainerFormat] = [
     .safetensors, .torch, .gguf, .npz, .tfz, .npy, .flax, .tensorFlow, .onnx, .hdf5,
-    .pickle, .ctranslate2, .ggml,
+    .pickle, .ctranslate2, .ggml, .nemo,
   ]
 
   /// Those that are written, too.

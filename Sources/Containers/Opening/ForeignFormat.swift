@@ -72,7 +72,6 @@ struct ForeignFormat: Sendable {
     ForeignFormat("a dump of joblib", .saveArrays) { $0.isJoblib },
     ForeignFormat("a pickle", .saveArrays, .wrapper) { $0.isPickle },
     ForeignFormat("a program of torch.export (.pt2)") { $0.zip == .torchExport },
-    ForeignFormat("a NeMo archive (tar)") { $0.tar == .nemo },
     ForeignFormat("a PyTorch file (tar of pickles)", .useSafetensors) { $0.tar == .torch },
     ForeignFormat("a tar archive with weights", .unpack) { $0.tar == .weights },
     ForeignFormat("a tar archive", .unpack, .wrapper) { $0.tar != nil },

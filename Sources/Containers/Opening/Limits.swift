@@ -46,6 +46,10 @@ enum Limits {
   static let pickleText = 64 << 20
   /// Bytes of all tensors of a file of views, if that is 1032 times smaller.
   static let views = 256 << 20
+  /// Bytes of what a file holds that is compressed as a whole, and so held in memory.
+  static let gzip = 2 << 30
+  /// Files of a tar archive.
+  static let tarMembers = 4096
   /// Bytes of a line of a pickle.
   static let pickleLine = 65_536
   /// Values on a pickle's stack, and marks there.

@@ -39,7 +39,7 @@ private let foreignExtensions: [String: String] = {
     "h5": "HDF5 files", "hdf5": "HDF5 files",
     "keras": "Keras archives", "msgpack": "Flax files", "onnx": "ONNX models",
     "pb": "TensorFlow graphs", "tflite": "TensorFlow Lite models", "mlmodel": "Core ML models",
-    "nemo": "NeMo archives", "tar": "tar archives", "gz": "compressed files", "zip": "zip archives",
+    "tar": "tar archives", "gz": "compressed files", "zip": "zip archives",
     "zst": "compressed files", "json": "JSON files",
   ]
 }()

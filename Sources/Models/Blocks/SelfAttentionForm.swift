@@ -31,6 +31,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
   public var hasALiBi = false
   /// Whether the model's biases for distances between queries and keys are.
   public var hasDistanceBias = false
+  /// Whether each head makes more or less of these, by what it reads at the query's place. See `BiasGate`.
+  public var gatesDistanceBias = false
   /// Whether what the model has in `pairBiasState` for each pair of a query and a key is.
   public var hasPairBias = false
   /// What a query attends to that sees nothing. See `KeyPlan`.
@@ -98,7 +100,8 @@ public struct SelfAttentionForm: Sendable, Equatable {
       try Attention(
         scope, width: width, shape: shape, scale: scale, softcap: softcap, bias: hasBias,
         keyBias: hasKeyBias, valueBias: hasValueBias, outputBias: hasOutputBias,
-        norm: norm, bound: bound, hasSinks: hasSinks))
+        norm: norm, bound: bound, hasSinks: hasSinks),
+      gatesDistanceBias ? try BiasGate(scope, width: width, heads: shape.heads) : nil)
   }
 }
 
@@ -110,6 +113,9 @@ extension SelfAttentionForm {
 
   /// The name of the state that has a bias for each pair of a query and a key: `[batch or 1, heads, queries, keys]`.
   package static let pairBiasState = "pair_bias"
+
+  /// The name of the state that has biases for distances.
+  package static let distanceBiasState = "distance_bias"
 
   /// Which keys the queries of the present inputs see.
   fileprivate func keys<Scalar>(_ states: States<Scalar>) -> KeyPlan {
@@ -123,8 +129,9 @@ extension SelfAttentionForm {
   /// What is added to the scores, if anything is.
   fileprivate func bias<Scalar>(_ states: States<Scalar>, queries: Int) -> ScoreBias<Scalar>? {
     if hasPairBias { return .pairs(states[Self.pairBiasState]) }
-    if hasALiBi { return .keys(states["distance_bias"]) }
-    return hasDistanceBias ? .distances(states["distance_bias"], queries: queries) : nil
+    if hasALiBi { return .keys(states[Self.distanceBiasState]) }
+    return hasDistanceBias
+      ? .distances(states[Self.distanceBiasState], queries: queries) : nil
   }
 }
 
@@ -167,7 +174,7 @@ public struct AttentionBuffers: Sendable, Equatable {
 
 /// Attention with its weights.
 enum SelfAttention<Scalar: ComputeScalar> {
-  case plain(SelfAttentionForm, Attention<Scalar>)
+  case plain(SelfAttentionForm, Attention<Scalar>, BiasGate<Scalar>?)
   case latent(SelfAttentionForm, LatentAttention<Scalar>)
   case disentangled(SelfAttentionForm, DisentangledAttention<Scalar>)
 
@@ -178,10 +185,12 @@ enum SelfAttention<Scalar: ComputeScalar> {
     _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>?, _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
     switch self {
-    case .plain(let form, let attention):
+    case .plain(let form, let attention, let gate):
       let rotary =
         form.shape.rotary == nil ? nil : states[SelfAttentionForm.rotaryState(form.rotary)]
-      let bias = form.bias(states, queries: x.shape[1])
+      let bias =
+        gate.map { $0(x, states[SelfAttentionForm.distanceBiasState]) }
+        ?? form.bias(states, queries: x.shape[1])
       let factors = form.growth?.factors(
         at: states.inputs.required("position_ids"), of: Scalar.self)
       return attention(

@@ -17,6 +17,8 @@ public struct InputSlot: Sendable {
     case length
     /// How many samples a sound has: `first` become the first position, and `each` more another one.
     case samples(each: Int, first: Int)
+    /// How many frames a sound has, of which `each` become a position.
+    case frames(each: Int)
     /// The length of what a decoder beside an encoder reads.
     case decoderLength
     /// The length of what an encoder made of another text.
@@ -253,6 +255,11 @@ extension InputSlot {
   /// Whether a model understands that it is not given.
   var mayBeMissing: Bool { if case .nothing = absence { true } else { false } }
 
+  /// Whether a sound's frames are an axis, each with its numbers behind it.
+  package var hasFrames: Bool {
+    axes.contains { if case .frames = $0 { true } else { false } }
+  }
+
   /// The shape in words: `[batch, length] or [batch, choices, length]`.
   public var shapeText: String {
     func text(_ axes: [Axis]) -> String {
@@ -275,6 +282,7 @@ extension InputSlot.Axis {
     case .choices: "choices"
     case .length, .decoderLength, .sourceLength: "length"
     case .samples: "samples"
+    case .frames: "frames"
     case .predictions: "predictions"
     case .memory: "memory"
     case .size(let size): "\(size)"

@@ -120,6 +120,7 @@ extension ProbeMaker.Extents {
     case .choices: 1
     case .length, .sourceLength: length
     case .samples(let each, let first): first + (length - 1) * each
+    case .frames(let each): 1 + (length - 1) * each
     case .decoderLength: decoderLength
     case .predictions, .memory: max(1, length / 4)
     case .size(let size): size
@@ -131,7 +132,7 @@ extension InputSlot.Axis {
   /// Whether it is the length of what a model reads, and not that of what a decoder beside an encoder does.
   fileprivate var isOwnLength: Bool {
     switch self {
-    case .length, .sourceLength, .samples: true
+    case .length, .sourceLength, .samples, .frames: true
     default: false
     }
   }

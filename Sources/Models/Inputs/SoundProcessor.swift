@@ -15,8 +15,18 @@ public struct SoundProcessor: Sendable, Equatable {
     /// The logarithms of bands of frequencies, `input_features` of `[bands, frames]`: a transform of `window` samples every
     /// `hop`, of so many seconds.
     case logMel(bands: Int, window: Int, hop: Int, seconds: Int)
+    /// The same of all of a sound, `[frames, bands]`: samples less a part of the one before, transforms of `length`
+    /// samples, of which `window` are read, and each band with a mean of 0 and a variance of 1.
+    case normalizedLogMel(NormalizedBands)
     /// The samples, `input_values`; normalised to a mean of 0 and a variance of 1, if so.
     case samples(isNormalized: Bool)
+  }
+
+  /// What bands of frequencies that are normalised are made of.
+  public struct NormalizedBands: Sendable, Equatable {
+    public var bands: Int, window: Int, length: Int, hop: Int
+    /// The part of the sample before that is taken off.
+    public var preemphasis: Double
   }
 
   /// A class with its defaults.
@@ -27,6 +37,11 @@ public struct SoundProcessor: Sendable, Equatable {
   /// That of models that read bands of frequencies.
   package static let logMel = SoundProcessor(
     "WhisperFeatureExtractor", .logMel(bands: 80, window: 400, hop: 160, seconds: 30))
+  /// That of models that read normalised bands.
+  package static let normalizedLogMel = SoundProcessor(
+    "ParakeetFeatureExtractor",
+    .normalizedLogMel(
+      NormalizedBands(bands: 80, window: 400, length: 512, hop: 160, preemphasis: 0.97)))
   /// That of models that read samples.
   package static let samples = SoundProcessor(
     "Wav2Vec2FeatureExtractor", .samples(isNormalized: true))
@@ -52,6 +67,14 @@ public struct SoundProcessor: Sendable, Equatable {
       guard let value = settings[key], value != .null, value.double != 0 else { return }
       throw CheckpointError(.unsupported("\(key) is \(value.text()): only 0 is supported"))
     }
+    func part(_ key: String, _ usual: Double) throws(CheckpointError) -> Double {
+      guard let value = settings[key] else { return usual }
+      if value == .null { return 0 }
+      guard let number = value.double, (0...1).contains(number) else {
+        throw CheckpointError(.malformed("\(key) must be from 0 to 1, is \(value.text())"))
+      }
+      return number
+    }
     var processor = self
     processor.rate = try count("sampling_rate", rate, most: 768_000)
     try number("padding_value")
@@ -67,6 +90,22 @@ public struct SoundProcessor: Sendable, Equatable {
         throw CheckpointError(
           .malformed("n_fft is \(length) at \(processor.rate) samples a second"))
       }
+    case .normalizedLogMel(let usual):
+      let bands = NormalizedBands(
+        bands: try count("feature_size", usual.bands, most: 512),
+        window: try count("win_length", usual.window, most: 4096),
+        length: try count("n_fft", usual.length, most: 4096),
+        hop: try count("hop_length", usual.hop, most: 4096),
+        preemphasis: try part("preemphasis", usual.preemphasis))
+      guard bands.length > 1, bands.window > 1, bands.window <= bands.length,
+        bands.length / 2 < processor.rate
+      else {
+        throw CheckpointError(
+          .malformed(
+            "win_length is \(bands.window), n_fft \(bands.length) at \(processor.rate) samples a second"
+          ))
+      }
+      processor.kind = .normalizedLogMel(bands)
     case .samples(let isNormalized):
       guard try count("feature_size", 1, most: 512) == 1 else {
         throw CheckpointError(.unsupported("feature_size is not 1: samples are read"))

@@ -14,7 +14,7 @@ extension LayerFact {
     switch self {
     case .attention: ["query", "key"]
     case .latentAttention: ["query", "turned_key"]
-    case .feedForward, .experts, .gain, .distanceBias: []
+    case .feedForward, .experts, .gain, .distanceBias, .sum: []
     }
   }
 
@@ -24,7 +24,7 @@ extension LayerFact {
     switch self {
     case .attention: ["query", "key", "value"]
     case .latentAttention: ["key", "value"]
-    case .feedForward, .experts, .gain, .distanceBias: []
+    case .feedForward, .experts, .gain, .distanceBias, .sum: []
     }
   }
 
@@ -33,7 +33,7 @@ extension LayerFact {
     switch self {
     case .attention(let shape): shape.headPart(name)
     case .latentAttention(let shape, _): shape.latentHeadPart(name)
-    case .feedForward, .experts, .gain, .distanceBias: nil
+    case .feedForward, .experts, .gain, .distanceBias, .sum: nil
     }
   }
 }

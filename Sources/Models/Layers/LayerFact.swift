@@ -13,12 +13,14 @@ public enum LayerFact: Sendable, Equatable {
   case gain(offset: Double)
   /// It makes a bias for each distance between query and key, for so many heads.
   case distanceBias(heads: Int)
+  /// It makes so many numbers, which are added up.
+  case sum(of: Int)
 
   /// What its heads are, if it is attention of either kind.
   public var attention: AttentionShape? {
     switch self {
     case .attention(let shape), .latentAttention(let shape, _): shape
-    case .feedForward, .experts, .gain, .distanceBias: nil
+    case .feedForward, .experts, .gain, .distanceBias, .sum: nil
     }
   }
 }

@@ -55,6 +55,15 @@ extension LayerFact {
           reason: "the hidden units of a feed-forward network are summed, in any order")
       ]
     case .experts(let shape): shape.symmetries(at: module, among: paths)
+    case .sum(let count):
+      // Matrix and bias are added up each by itself.
+      ["weight", "bias"].map { "\(module).\($0)" }.filter(paths.contains).map { path in
+        Symmetry(
+          name: "addends permuted", module: module,
+          change: .order(
+            count: count, [Symmetry.Part(path: path, axis: 0, repeats: 1, block: 1)]),
+          reason: "the numbers are summed, in any order")
+      }
     case .gain, .distanceBias: []
     }
   }

@@ -5,3 +5,8 @@
 static inline int tfkit_inflate_raw_init(z_stream *stream) {
   return inflateInit2(stream, -MAX_WBITS);
 }
+
+/// The same for data with gzip's header and trailer.
+static inline int tfkit_inflate_gzip_init(z_stream *stream) {
+  return inflateInit2(stream, MAX_WBITS + 16);
+}

@@ -23,17 +23,35 @@ public struct FoundSoundProcessor: Sendable {
     return seconds * processor.rate
   }
 
-  /// The numbers that a model reads of a sound, without the batch.
-  func numbers(_ sound: Sound) -> NDArray<Double> {
+  /// The numbers that a model reads of a sound, without the batch, and which of its frames count, if that is read.
+  ///
+  /// - Throws: `CheckpointError` if the sound is too short.
+  func numbers(_ sound: Sound) throws(CheckpointError) -> (NDArray<Double>, mask: [Int]?) {
     switch processor.kind {
     case .logMel(let bands, let window, let hop, let seconds):
       let mel = LogMel(
         bands: bands, window: window, hop: hop, length: seconds * processor.rate,
         rate: processor.rate)
-      return NDArray(shape: [bands, mel.frames], elements: mel(sound.samples).map { Double($0) })
+      let numbers = mel(sound.samples).map { Double($0) }
+      return (NDArray(shape: [bands, mel.frames], elements: numbers), nil)
+    case .normalizedLogMel(let form):
+      let mel = NormalizedLogMel(
+        bands: form.bands, window: form.window, length: form.length, hop: form.hop,
+        preemphasis: form.preemphasis, rate: processor.rate)
+      let frames = mel.frames(of: sound.samples.count)
+      guard frames.counted > 1 else {
+        throw CheckpointError(
+          .malformed(
+            "is \(sound.samples.count) samples long; a variance is of two frames, \(2 * form.hop)"))
+      }
+      let numbers = mel(sound.samples).map { Double($0) }
+      return (
+        NDArray(shape: [frames.all, form.bands], elements: numbers),
+        (0..<frames.all).map { $0 < frames.counted ? 1 : 0 }
+      )
     case .samples(let isNormalized):
       let samples = isNormalized ? normalized(sound.samples) : sound.samples
-      return NDArray(shape: [samples.count], elements: samples.map { Double($0) })
+      return (NDArray(shape: [samples.count], elements: samples.map { Double($0) }), nil)
     }
   }
 }
@@ -94,48 +112,68 @@ extension Model {
 
   /// Sounds as an input of the model.
   ///
-  /// - Parameter files: WAV, FLAC or OGG; as the model reads them, all are equally long.
+  /// - Parameters:
+  ///   - files: WAV, FLAC or OGG; as the model reads them, all are equally long.
+  ///   - resamples: whether those with another rate are made such that have the model's.
   /// - Throws: `CheckpointError` that names the sound, or the processor's file.
   public func inputs(
-    sounds files: [FilePath], _ found: FoundSoundProcessor
+    sounds files: [FilePath], _ found: FoundSoundProcessor, resamples: Bool = false
   ) throws(CheckpointError) -> SoundInputs {
     let name =
       switch found.processor.kind {
-      case .logMel: Self.bands
+      case .logMel, .normalizedLogMel: Self.bands
       case .samples: "input_values"
       }
-    guard graph.inputs.contains(where: { $0.name == name }) else {
+    // Both kinds of bands have one name, and other axes.
+    let isTransposed = if case .normalizedLogMel = found.processor.kind { true } else { false }
+    guard
+      let slot = graph.inputs.first(where: { $0.name == name }),
+      slot.axes.count < 3 || isTransposed == slot.hasFrames
+    else {
       throw CheckpointError(
-        .unsupported("the class \(graph.architecture.head) reads no \(name)"),
+        .unsupported(
+          "the class \(graph.architecture.head) reads no \(name) of \(found.processor.name)"),
         file: displayed(checkpoint.path))
     }
     var notes: [String] = []
     var shape: [Int] = []
     var elements: [Double] = []
+    var masks: [Int] = []
     for file in files {
       do throws(CheckpointError) {
         let bytes = try SmallFile.read(file, limit: Sound.largestFile)
         let sound = try Sound(
-          decoding: bytes, rate: found.processor.rate, limit: found.length ?? Sound.mostSamples)
+          decoding: bytes, rate: found.processor.rate, limit: found.length ?? Sound.mostSamples,
+          resamples: resamples)
+        if sound.ownRate != sound.rate {
+          notes.append(
+            "\(displayed(file)) is resampled from \(sound.ownRate) to \(sound.rate) samples in a second"
+          )
+        }
         if sound.count > sound.samples.count {
           let rate = sound.rate
           notes.append(
             "\(displayed(file)) is \(seconds(sound.count, rate)) s long; the model reads the first"
               + " \(seconds(sound.samples.count, rate)) s")
         }
-        let numbers = found.numbers(sound)
+        let (numbers, mask) = try found.numbers(sound)
         guard shape.isEmpty || shape == numbers.shape else {
           throw CheckpointError(
             .refused("is not as long as the sound before it: sounds of one run are equally long"))
         }
         shape = numbers.shape
         elements += numbers.elements
+        masks += mask ?? []
       } catch {
         throw error.inFile(displayed(file))
       }
     }
     let array = NDArray(shape: [files.count] + shape, elements: elements)
-    return SoundInputs(inputs: ModelInputs([:], numbers: [name: array]), notes: notes)
+    var inputs = ModelInputs([:], numbers: [name: array])
+    if !masks.isEmpty {
+      inputs["attention_mask"] = NDArray(shape: [files.count, shape[0]], elements: masks)
+    }
+    return SoundInputs(inputs: inputs, notes: notes)
   }
 
   /// The input of bands of frequencies: `[batch, bands, frames]`.

@@ -2,6 +2,7 @@ internal import Containers
 public import Kernels
 internal import Models
 public import TensorCore
+internal import Tokenizers
 
 /// What a model that scores characters at each place of a sound finds likeliest: at each place one, repeated ones once, and
 /// those that stand for none left out.
@@ -83,7 +84,7 @@ extension String {
 extension Model {
   /// What is likeliest in sounds, one transcript for each; `nil` if the model scores no characters.
   ///
-  /// - Throws: `CheckpointError` if the vocabulary beside the weights is broken.
+  /// - Throws: `CheckpointError` if the vocabulary or the tokenizer beside the weights is broken.
   public func transcripts<Scalar: ComputeScalar>(
     _ outputs: [NamedArray<Scalar>]
   ) throws(CheckpointError) -> [Transcript]? {
@@ -91,8 +92,10 @@ extension Model {
       let scores = outputs.first(where: { $0.name == "logits" })?.array, scores.shape.count == 3
     else { return nil }
     let characters = try characters()
+    let tokenizer = characters == nil ? try tokenizer() : nil
     let (sounds, places, count) = (scores.shape[0], scores.shape[1], scores.shape[2])
-    return (0..<sounds).map { sound in
+    var transcripts: [Transcript] = []
+    for sound in 0..<sounds {
       let ids = (0..<places).map { place -> Int in
         let start = (sound * places + place) * count
         var best = 0
@@ -102,9 +105,21 @@ extension Model {
         return best
       }
       let kept = ids.indices.filter { $0 == 0 || ids[$0] != ids[$0 - 1] }.map { ids[$0] }
-      return Transcript(
-        ids: kept.filter { !(characters?.isBlank($0) ?? ($0 == blank)) },
-        text: characters?.text(ids))
+        .filter { !(characters?.isBlank($0) ?? ($0 == blank)) }
+      let written = try tokenizer?.decode(kept, skipsSpecial: false)
+      transcripts.append(Transcript(ids: kept, text: characters?.text(ids) ?? written))
+    }
+    return transcripts
+  }
+
+  /// The tokenizer beside the weights, if there is one.
+  private func tokenizer() throws(CheckpointError) -> Tokenizer? {
+    do {
+      return try FoundTokenizer(checkpoint.path).tokenizer
+    } catch  where error.problem.isMissing {
+      return nil
+    } catch {
+      throw error
     }
   }
 

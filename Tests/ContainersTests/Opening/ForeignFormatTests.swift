@@ -140,7 +140,6 @@ import Testing
       return String(repeating: "0", count: 11 - digits.count) + digits
     }
     let cases: [([(String, [UInt8])], String)] = [
-      ([("./model_config.yaml", [1]), ("./model_weights.ckpt", [2])], "a NeMo archive (tar)"),
       ([("sys_info", []), ("pickle", []), ("storages", [])], "a PyTorch file (tar of pickles)"),
       ([("notes", [1]), ("x/a", Self.text("lmgg"))], "a tar archive with weights"),
       ([("notes", [1])], "a tar archive"),

@@ -203,6 +203,9 @@ private let linearHalf: JSONValue = [
       ("clip/base", "openclip", "what stands for a text is the state of id 15 in the config"),
       ("vit/deit_classification", "timm", "the head is of the first token alone"),
       ("whisper/base", "openai", "the head is WhisperModel in the config"),
+      ("parakeet/ctc_plain", "nemo", "the activation is relu in the config, and silu in"),
+      ("parakeet/ctc_wide", "nemo", "the convolutions over bands is 5 wide with stride 3"),
+      ("parakeet/ctc_wide", "nemo", "what has biases is not the same for attention"),
       ("whisper/untied", "whisper-cpp", "the matrix that scores words is one of its own"),
       ("whisper/untied", "openai", "the matrix that scores words is one of its own"),
       (

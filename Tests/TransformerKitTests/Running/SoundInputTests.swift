@@ -63,6 +63,42 @@ import TransformerKit
     try check(read.inputs.numbers["input_values"], "input_values.\(isNormalized)")
   }
 
+  @Test func `normalised bands have a mask, in which the last frame is padding`() throws {
+    let scratch = ScratchFolder()
+    let settings = #"{"feature_extractor": {"feature_size": 8}}"#
+    let model = try model("parakeet/ctc", ["processor_config.json": settings], in: scratch)
+    let read = try model.inputs(sounds: [sound, sound], model.soundProcessor())
+    let expected = try expected("normalized")
+    let found = try #require(read.inputs.numbers["input_features"])
+    #expect(found.shape == [2, 5, 8])
+    #expect(read.inputs["attention_mask"]?.elements == [1, 1, 1, 1, 0, 1, 1, 1, 1, 0])
+    // transformers computes in single precision.
+    let differences = zip(found.elements, expected.elements + expected.elements).map {
+      abs($0 - $1)
+    }
+    #expect(differences.max() ?? 1 <= 2e-5, "\(differences.max() ?? 1)")
+    var pass = try ForwardPass<Float>(model.graph, inputs: read.inputs)
+    #expect(try pass.run(hiddenStates: false).first?.array.shape == [2, 2, 11])
+  }
+
+  @Test func `bands of the other axes are refused, and sounds of one frame`() throws {
+    let scratch = ScratchFolder()
+    let whisper = #"{"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 8}"#
+    let parakeet = try model("parakeet/ctc", ["preprocessor_config.json": whisper], in: scratch)
+    let error = #expect(throws: CheckpointError.self) {
+      _ = try parakeet.inputs(sounds: [sound], parakeet.soundProcessor())
+    }
+    #expect(error?.description.contains("of WhisperFeatureExtractor") == true, "\(error as Any)")
+    let other = ScratchFolder()
+    let model = try model(
+      "parakeet/ctc", ["preprocessor_config.json": #"{"feature_size": 8, "hop_length": 400}"#],
+      in: other)
+    let short = #expect(throws: CheckpointError.self) {
+      _ = try model.inputs(sounds: [sound], model.soundProcessor())
+    }
+    #expect(short?.description.contains("a variance is of two frames, 800") == true)
+  }
+
   @Test func `of a sound that is too long the rest is left out, which is said`() throws {
     let scratch = ScratchFolder()
     // 100 samples of 16,000 in a second are read: a chunk of one second at that rate.
@@ -83,6 +119,14 @@ import TransformerKit
     (#"{"n_fft": 0}"#, "n_fft must be from 1"), (#"{"hop_length": -1}"#, "hop_length must be"),
     (#"{"chunk_length": 100000}"#, "chunk_length must be"),
     (#"{"n_fft": 1}"#, "n_fft is 1 at 16000"),
+    (
+      #"{"feature_extractor_type": "ParakeetFeatureExtractor", "win_length": 600}"#,
+      "win_length is 600, n_fft 512"
+    ),
+    (
+      #"{"feature_extractor_type": "ParakeetFeatureExtractor", "preemphasis": 2}"#,
+      "preemphasis must be from 0 to 1"
+    ),
   ])
   func `what is not understood is refused with the file's name`(
     _ settings: String, _ reason: String
@@ -132,6 +176,28 @@ import TransformerKit
       ], in: scratch)
     let found = try model.transcripts([NamedArray(name: "logits", array: scores)])
     #expect(found?.map(\.text) == one["texts"]?.elements?.map(\.string))
+  }
+
+  @Test func `texts of tokens are those of transformers, by the tokenizer beside the model`() throws
+  {
+    let file = try JSONValue(
+      parsing: readFile(fixture("parakeet/ctc/transcripts.json")), grammar: .strict)
+    let rows = try #require(
+      file["ids"]?.elements?.map { $0.elements?.compactMap(\.int) ?? [] })
+    let (places, count) = (rows[0].count, try #require(file["count"]?.int))
+    var scores = NDArray<Float>(shape: [rows.count, places, count], repeating: 0)
+    for (row, ids) in rows.enumerated() {
+      for (place, id) in ids.enumerated() {
+        scores.elements[(row * places + place) * count + id] = 1
+      }
+    }
+    let scratch = ScratchFolder()
+    let model = try model(
+      "parakeet/ctc", ["tokenizer.json": file["tokenizer"]?.text() ?? ""], in: scratch)
+    let found = try model.transcripts([NamedArray(name: "logits", array: scores)])
+    #expect(found?.map(\.text) == file["texts"]?.elements?.map(\.string))
+    // Token 10 stands for none.
+    #expect(found?.allSatisfy { !$0.ids.contains(10) } == true)
   }
 
   @Test func `without a vocabulary there are ids, without repeated ones and blanks`() throws {

@@ -24,6 +24,7 @@ extension Dialect {
         .rename("\(encoder)layer_norm", "encoder.norm"),
         .tensor("\(encoder)embed_positions.inv_freq", .weight("encoder.rotary.frequencies")),
         Member.isConformer ? conformer(block) : transformer(block),
+        gates(encoder),
         .rename("lm_head", "lm_head"),
         .tensor("layer_weights", .weight("layer_shares.weight")),
         .rename("projector", "projector"), .rename("classifier", "classifier"),
@@ -56,7 +57,23 @@ extension Dialect {
       + .rename("\(block)final_layer_norm", "\(path)feed_forward_norm")
   }
 
-  private static func conformer(_ block: String) -> [Rule] {
+  /// What makes more or less of biases for distances; the first block has these.
+  private static func gates(_ encoder: String) -> [Rule] {
+    let (block, path) = ("\(encoder)layers.{i}.attention.", "encoder.blocks.{i}.attention.")
+    return .tensor(
+      "\(encoder)layers.0.attention.rel_attn_embed.weight", .weight("encoder.distances.weight"))
+      + ["weight", "bias"].flatMap { ending in
+        [Rule].tensor(
+          "\(block)gru_rel_pos_linear.\(ending)",
+          .joined((1...2).map { .weight("\(path)gate_\($0).\(ending)") }, axis: 0))
+      }
+      + .tensor(
+        "\(block)gru_rel_pos_const",
+        .unit(.unit(.unit(.weight("\(path)gate_scale"), axis: 0), axis: 2), axis: 3))
+  }
+
+  /// Blocks with convolutions.
+  static func conformer(_ block: String) -> [Rule] {
     let path = "encoder.blocks.{i}."
     var rules: [Rule] = []
     for (stored, own) in [
@@ -84,6 +101,8 @@ extension Dialect {
         "\(stored)\(layer).weight", .unit(.weight("\(own)\(name).weight"), axis: 2))
     }
     rules += .rename("\(stored)depthwise_conv", "\(own)depthwise")
+    rules += .rename("\(stored)depthwise_layer_norm", "\(own)inner_norm")
+    rules += .rename("\(block)self_attn.distance_embedding", "\(path)attention.distances")
     rules += .rename("\(stored)batch_norm", "\(own)statistics")
     rules += .tensor(
       "\(stored)batch_norm.running_mean", .weight("\(own)statistics.mean"))

@@ -37,6 +37,23 @@ import Testing
       }?.description.contains("cannot be turned") == true)
   }
 
+  @Test func `buckets and kinds of positions that cannot be are refused`() {
+    func refusal<Model: Architecture>(_: Model.Type, _ config: [String: JSONValue]) -> String? {
+      fault { _ = try model(Model.self, config) }?.description
+    }
+    #expect(
+      refusal(Wav2Vec2<WavLM>.self, ["num_buckets": 8, "max_bucket_distance": 2])?
+        .contains("must be above a quarter of num_buckets 8") == true)
+    #expect(refusal(Wav2Vec2<WavLM>.self, ["num_buckets": 3])?.contains("num_buckets") == true)
+    #expect(
+      refusal(Wav2Vec2<Wav2Vec2Conformer>.self, ["position_embeddings_type": "relative_key"])?
+        .contains("position_embeddings_type \"relative_key\" is not supported") == true)
+    #expect(refusal(Wav2Vec2BERT.self, ["add_adapter": true])?.contains("add_adapter") == true)
+    #expect(
+      refusal(Wav2Vec2BERT.self, ["conv_depthwise_kernel_size": 4])?.contains("must be odd") == true
+    )
+  }
+
   @Test func `a sound of which no frame is made is refused`() throws {
     let model = try model(Wav2Vec2<PlainWav2Vec2>.self, [:])
     func fault(_ count: Int, mask: [Int]? = nil) -> String? {
