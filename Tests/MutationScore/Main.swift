@@ -104,6 +104,7 @@ struct MutationScore {
     "wav2vec2/conformer", "wav2vec2/conformer_rotary",
     "bert/cross_attention", "gpt2/cross_attention", "encoderdecoderpair/bert_bert",
     "encoderdecoderpair/bert_gpt2", "encoderdecoderpair/roberta_roberta",
+    "llava/base", "llava/siglip_qwen2",
   ]
 
   /// What weights show of conventions: fixtures are random, and folders may be trained.

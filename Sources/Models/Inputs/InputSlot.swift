@@ -69,7 +69,7 @@ public struct InputSlot: Sendable {
   /// The extents.
   public let axes: [Axis]
   package let content: Content
-  let absence: Absence
+  private(set) var absence: Absence
   /// Why there can be one row at most, if so.
   var onlyOneRow: String?
   /// How many ids a row may have, where no positions say it.
@@ -192,6 +192,13 @@ extension InputSlot {
       .optionalNumbers(encoderStates, [.batch, .sourceLength, .size(width)]),
       .mask(encoderMask, over: .sourceLength),
     ]
+  }
+
+  /// The same input, which may be missing.
+  package var optional: InputSlot {
+    var slot = self
+    slot.absence = .nothing
+    return slot
   }
 
   /// The input of a model inside another one that has an encoder beside it, which reads inputs of the same names: all

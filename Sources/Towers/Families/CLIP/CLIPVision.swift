@@ -13,6 +13,10 @@ public struct CLIPVision: ImageEncoder {
 
   public let form: ImageEncoderForm
 
+  public static func className(as part: ModelPart) -> String? {
+    part == .pictures ? "CLIPVisionModel" : nil
+  }
+
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     config.disregard(["initializer_factor"])
     let head = config.head(Self.classes) { ImageHead(isStored: isStored) }

@@ -12,6 +12,10 @@ public struct SigLIPVision: ImageEncoder {
 
   public let form: ImageEncoderForm
 
+  public static func className(as part: ModelPart) -> String? {
+    part == .pictures ? "SiglipVisionModel" : nil
+  }
+
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     config.disregard(["initializer_factor"])
     _ = config.head(Self.classes) { ImageHead.base }
