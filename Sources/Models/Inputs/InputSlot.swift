@@ -26,6 +26,9 @@ public struct InputSlot: Sendable {
     /// The length of what is remembered of earlier texts.
     case memory
     case size(Int)
+    /// How high a picture is in pixels, and how wide: at least so many, and usually as the config says.
+    case height(least: Int, usual: Int)
+    case width(least: Int, usual: Int)
   }
 
   /// What the elements are.
@@ -285,6 +288,8 @@ extension InputSlot.Axis {
     case .predictions: "predictions"
     case .memory: "memory"
     case .size(let size): "\(size)"
+    case .height(let least, _): "height from \(least) on"
+    case .width(let least, _): "width from \(least) on"
     }
   }
 }

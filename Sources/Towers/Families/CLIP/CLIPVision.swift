@@ -39,6 +39,7 @@ extension ConfigReader {
     embedding.hasBias = false
     embedding.norm = sizes.norm
     embedding.mayHoldPlaces = true
+    embedding.otherSizes = sizes.resizing()
     var form = ImageEncoderForm(
       width: sizes.width, embedding: embedding,
       blocks: sizes.blocks(FeedForwardForm(hidden: hidden, activation: sizes.activation)),

@@ -82,7 +82,8 @@ extension LLaVA {
   }
 
   public var inputs: [InputSlot] {
-    (text?.inputs ?? []) + (pictures?.form.inputs(batch: .pictures) ?? []).map(\.optional)
+    let seen = pictures?.form.inputs(batch: .pictures, isFixed: true) ?? []
+    return (text?.inputs ?? []) + seen.map(\.optional)
   }
 
   public func faults(in inputs: ModelInputs) -> [String] {

@@ -34,6 +34,7 @@ extension ConfigReader {
     var embedding = ImageEmbeddingForm(
       channels: sizes.channels, image: sizes.image, patch: sizes.patch, classTokens: 0)
     embedding.mayHoldPlaces = true
+    embedding.otherSizes = sizes.resizing()
     let seen = AttentionShape(heads: sizes.heads, headSize: sizes.headSize, isCross: true)
     var form = ImageEncoderForm(
       width: sizes.width, embedding: embedding, blocks: sizes.blocks(feedForward),
