@@ -63,6 +63,11 @@ extension CausalDecoder {
     return isChoice ? slots + [.places("mc_token_ids")] : slots
   }
 
+  public var wordVectors: String? {
+    let plain = EmbeddingForm(mayHoldRotary: form.embedding.mayHoldRotary)
+    return form.embedding == plain ? "hidden" : nil
+  }
+
   public var reach: Reach {
     let attention = form.blocks.map(\.attention)
     return Reach(

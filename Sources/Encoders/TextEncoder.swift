@@ -16,7 +16,11 @@ public protocol TextEncoder: Architecture {
 
 extension TextEncoder {
   public static func className(as part: ModelPart) -> String? {
-    classes.first { $0.head == (part == .states ? .base : .causalLM) }?.name
+    switch part {
+    case .states: classes.first { $0.head == .base }?.name
+    case .words: classes.first { $0.head == .causalLM }?.name
+    case .pictures: nil
+    }
   }
 
   public var head: String {

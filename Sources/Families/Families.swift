@@ -38,6 +38,7 @@ extension Family {
     .gptOSS,
     .granite,
     .llama,
+    .llava,
     .mae,
     .mixtral,
     .modernBERT,
@@ -69,6 +70,8 @@ extension Family {
 extension Family {
   /// Pairs of an encoder and a decoder of any of them.
   private static let encoderDecoderPair = Family.pairs(of: AllFamilies.self)
+  /// Texts with pictures in them, of an encoder and a decoder of any of them.
+  private static let llava = Family.llava(of: AllFamilies.self)
 }
 
 /// What a model inside another one may be of.

@@ -68,6 +68,13 @@ public protocol Architecture: Sendable, Equatable {
   /// How texts and pictures are compared, if they are.
   var matching: PictureMatching? { get }
 
+  /// What stands for a picture in a text, if pictures stand in texts.
+  var pictureToken: PictureToken? { get }
+
+  /// The state after its first stage, `[batch, length, width]`, if it holds words' vectors and nothing else, so that other
+  /// vectors may take the places of some; `nil` if it does not, or has none.
+  var wordVectors: String? { get }
+
   /// Random inputs with the tokens in them that the head looks for.
   ///
   /// - Parameter inputs: a probe.
@@ -88,12 +95,26 @@ public struct PictureMatching: Sendable, Equatable {
   }
 }
 
+/// What stands for a picture in a text.
+public struct PictureToken: Sendable, Equatable {
+  /// The token.
+  public let id: Int
+  /// How many of them stand for one picture, one behind the other.
+  public let count: Int
+
+  package init(id: Int, count: Int) {
+    (self.id, self.count) = (id, count)
+  }
+}
+
 /// What a model is for in a larger one.
 public enum ModelPart: Sendable {
   /// It gives the states of a text, as `last_hidden_state`.
   case states
   /// It gives the scores of the words of a text that becomes, as `logits`.
   case words
+  /// It gives the states of the parts of a picture, as hidden states that no last normalisation has changed.
+  case pictures
 }
 
 /// What a framework computes instead of a model.
@@ -138,6 +159,10 @@ extension Architecture {
   public var blank: Int? { nil }
 
   public var matching: PictureMatching? { nil }
+
+  public var pictureToken: PictureToken? { nil }
+
+  public var wordVectors: String? { nil }
 
   public func completing(_ inputs: ModelInputs) -> ModelInputs { inputs }
 

@@ -6,7 +6,7 @@ import TensorCore
 /// follows from that.
 ///
 /// Outputs, inputs and heads are those of Hugging Face's (transformers 5.x). A picture has the size that the config
-/// says: positions are not interpolated.
+/// says, or another one where positions can be had for it, as with transformers' `interpolate_pos_encoding`.
 public protocol ImageEncoder: Architecture {
   /// The names of its classes.
   static var classes: [(name: String, head: ImageHead)] { get }
@@ -27,6 +27,14 @@ extension ImageEncoder {
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] { form.stages() }
 
   public var inputs: [InputSlot] { form.inputs() }
+
+  public func faults(in inputs: ModelInputs) -> [String] {
+    guard let pictures = inputs.numbers["pixel_values"]?.shape,
+      form.embedding.grid(of: pictures) != form.embedding.grid,
+      inputs["bool_masked_pos"]?.elements.contains(where: { $0 != 0 }) == true
+    else { return [] }
+    return ["bool_masked_pos is for pictures of the size that the config says"]
+  }
 }
 
 extension ImageEncoderForm {
@@ -38,11 +46,17 @@ extension ImageEncoderForm {
 
   /// What the encoder reads.
   ///
-  /// - Parameter batch: the axis of the pictures.
-  package func inputs(batch: InputSlot.Axis = .batch) -> [InputSlot] {
+  /// - Parameters:
+  ///   - batch: the axis of the pictures.
+  ///   - isFixed: whether they have the size that the config says.
+  package func inputs(batch: InputSlot.Axis = .batch, isFixed: Bool = false) -> [InputSlot] {
+    let (image, patch) = (embedding.image, embedding.patch)
+    let extents: [InputSlot.Axis] =
+      isFixed || embedding.otherSizes == .none
+      ? [.size(image[0]), .size(image[1])]
+      : [.height(least: patch[0], usual: image[0]), .width(least: patch[1], usual: image[1])]
     let pixels = InputSlot.numbers(
-      "pixel_values",
-      [batch, .size(embedding.channels), .size(embedding.image[0]), .size(embedding.image[1])])
+      "pixel_values", [batch, .size(embedding.channels)] + extents)
     if case .leavingOut = embedding.masking {
       return [pixels, .optionalNumbers(PatchOrder.input, [batch, .size(embedding.patches)])]
     }
@@ -55,20 +69,23 @@ extension ImageEncoderForm {
 
   /// All tokens of all pictures.
   var work: @Sendable (ModelInputs) -> StageWork {
-    let tokens = embedding.tokens
+    let (embedding, usual) = (embedding, embedding.tokens)
     return { inputs in
-      let batch = inputs.numbers["pixel_values"]?.shape.first ?? 1
-      return StageWork(positions: batch * tokens, length: tokens)
+      guard let pictures = inputs.numbers["pixel_values"]?.shape, pictures.count == 4 else {
+        return StageWork(positions: usual, length: usual)
+      }
+      let tokens = embedding.leading + embedding.grid(of: pictures).reduce(1, *)
+      return StageWork(positions: pictures[0] * tokens, length: tokens)
     }
   }
 
   /// The same, with the table of the angles that it leaves.
   private var embeddingWork: @Sendable (ModelInputs) -> StageWork {
-    let (work, tokens, size) = (work, embedding.tokens, embedding.rotary?.size ?? 0)
+    let (work, size) = (work, embedding.rotary?.size ?? 0)
     return { inputs in
       var work = work(inputs)
       // Of what fits: a config may say more than can be multiplied.
-      work.leaves = tokens * size
+      work.leaves = work.length * size
       return work
     }
   }
@@ -84,7 +101,8 @@ extension ImageEncoderForm {
         if let order = embedding.order(states.inputs) { states["mask"] = order.mask() }
         if let rotary = embedding.rotary {
           states[SelfAttentionForm.rotaryState(0)] = rotary.table(
-            grid: embedding.grid, leading: embedding.leading, of: Scalar.self)
+            grid: embedding.grid(of: states.inputs.numbers["pixel_values"]?.shape ?? []),
+            leading: embedding.leading, of: Scalar.self)
         }
       }
     }
@@ -175,13 +193,15 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
     let pixels = inputs.numbers("pixel_values", as: Scalar.self)
     let batch = pixels.shape[0]
     let width = weight.shape[0]
+    let grid = form.grid(of: pixels.shape)
+    let isUsual = grid == form.grid
     let rows = convolve(
       pixels, weight: weight, bias: bias, vertical: ConvolutionAxis(stride: form.patch[0]),
       horizontal: ConvolutionAxis(stride: form.patch[1]))
     // [batch, width, rows, columns] to [batch, patches, width]
     var patches = permute(
-      rows.reshaped([batch, width, form.patches]), [0, 2, 1])
-    if let mask { patches = masked(patches, by: mask, inputs.required("bool_masked_pos")) }
+      rows.reshaped([batch, width, grid[0] * grid[1]]), [0, 2, 1])
+    if let mask, isUsual { patches = masked(patches, by: mask, inputs.required("bool_masked_pos")) }
     let tokens = leading.map { token in
       NDArray(
         shape: [batch, token.shape[0], width],
@@ -198,9 +218,21 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
       placed.append(addBroadcasting(classes, parts[0]))
     }
     placed += tokens.dropFirst(form.classTokens)
-    let atPlaces = addBroadcasting(patches, parts[1])
+    let atPlaces = addBroadcasting(patches, isUsual ? parts[1] : resized(parts[1], to: grid))
     placed.append(form.order(inputs).map { $0.kept(of: atPlaces) } ?? atPlaces)
     return join(placed, axis: 1)
+  }
+}
+
+extension ImageEmbedding {
+  /// Positions `[1, patches, width]` of a grid of another size.
+  private func resized(_ positions: NDArray<Scalar>, to grid: [Int]) -> NDArray<Scalar> {
+    guard case .resized(let isSmoothed) = form.otherSizes else { return positions }
+    let width = positions.width
+    return Kernels.resized(
+      positions.reshaped(form.grid + [width]), rows: grid[0], columns: grid[1],
+      isSmoothed: isSmoothed
+    ).reshaped([1, grid[0] * grid[1], width])
   }
 }
 

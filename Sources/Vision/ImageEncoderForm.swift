@@ -67,6 +67,8 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   public var rotary: PlaneRotary?
   /// What becomes of patches that an input masks.
   public var masking: PatchMasking
+  /// What becomes of positions where a picture has another size than `image`.
+  public var otherSizes = OtherSizes.none
 
   /// Describes embeddings.
   public init(
@@ -86,10 +88,24 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   public var grid: [Int] { zip(image, patch).map { $0 / $1 } }
   /// How many patches a picture has.
   public var patches: Int { grid.reduce(1, *) }
+  /// The grid of pictures `[batch, channels, height, width]`.
+  public func grid(of pictures: [Int]) -> [Int] { zip(pictures.suffix(2), patch).map { $0 / $1 } }
   /// How many tokens stand before them.
   public var leading: Int { classTokens + (registers ?? 0) }
   /// How many tokens there are.
   public var tokens: Int { leading + patches }
+}
+
+/// What becomes of positions where a picture has another size than the config says.
+public enum OtherSizes: Sendable, Equatable {
+  /// There is no such picture.
+  case none
+  /// They are computed from the picture's own size.
+  case computed
+  /// The table becomes one of as many rows and columns as the picture has patches, by cubic convolution.
+  ///
+  /// - Parameter isSmoothed: whether of a table that becomes smaller more is read. See `resized`.
+  case resized(isSmoothed: Bool)
 }
 
 /// What becomes of patches that an input masks.

@@ -153,7 +153,7 @@ extension ImageEncoderForm {
 
   /// `[batch, patches, width]`
   private func patches<Scalar: ComputeScalar>(of x: NDArray<Scalar>) -> NDArray<Scalar> {
-    split(x, axis: 1, sizes: [embedding.leading, embedding.patches])[1]
+    split(x, axis: 1, sizes: [embedding.leading, x.shape[1] - embedding.leading])[1]
   }
 
   /// `[batch, width]`

@@ -63,42 +63,65 @@ extension [Rule] {
 extension [Rule] {
   /// Embeddings, blocks and the last normalisation as timm names them: `blocks.0.attn.qkv`, part by part.
   static func timmImageEncoder() -> [Rule] {
-    func joined(_ parts: [String], _ ending: String) -> Layout {
-      .joined(parts.map { .weight("encoder.blocks.{i}.\($0)\(ending)") }, axis: 0)
-    }
-    let block = "blocks.{i}."
-    let gate = "encoder.blocks.{i}.feed_forward.gate.weight"
-    let attention = ["attention.query", "attention.key", "attention.value"]
-    let fed = ["feed_forward.gate", "feed_forward.up"]
     var rules = rename("patch_embed.proj", "embeddings.patch")
     rules += tensor("cls_token", .leading("embeddings.class.weight", axes: 1))
     rules += tensor("dist_token", .leading("embeddings.distillation.weight", axes: 1))
     rules += tensor("pos_embed", .leading("embeddings.position.weight", axes: 1))
-    rules += imageBlocks(
-      block,
-      [
-        "norm1": "attention_norm", "norm2": "feed_forward_norm", "attn.proj": "attention.output",
-        "mlp.fc2": "feed_forward.down",
-      ])
-    for ending in [".weight", ".bias"] {
-      rules += tensor("\(block)attn.qkv\(ending)", joined(attention, ending))
-      rules += with(gate, tensor("\(block)mlp.fc1\(ending)", joined(fed, ending)))
-    }
-    rules += without(gate, imageBlocks(block, ["mlp.fc1": "feed_forward.up"]))
+    rules += timmBlocks("blocks.{i}.", "encoder.blocks.{i}.", mayBeGated: true)
     for (stored, layer) in [("ls1", "attention"), ("ls2", "feed_forward")] {
       rules += tensor(
-        "\(block)\(stored).gamma", .weight("encoder.blocks.{i}.\(layer)_scale.weight"))
+        "blocks.{i}.\(stored).gamma", .weight("encoder.blocks.{i}.\(layer)_scale.weight"))
     }
     return rules + rename("norm", "encoder.norm")
+  }
+
+  /// Blocks as timm names them.
+  ///
+  /// - Parameters:
+  ///   - stored: what their names begin with, and
+  ///   - path: what the paths of their weights begin with, each with a dot.
+  ///   - suffix: what the paths of their normalisations end with.
+  ///   - hasBiases: whether queries, keys and values have theirs as one, too; else queries and values have their own.
+  ///   - mayBeGated: whether feed-forward networks may have a gate, which is one matrix with what it multiplies.
+  static func timmBlocks(
+    _ stored: String, _ path: String, suffix: String = "_norm", hasBiases: Bool = true,
+    mayBeGated: Bool = false
+  ) -> [Rule] {
+    func joined(_ parts: [String], _ ending: String) -> Layout {
+      .joined(parts.map { .weight("\(path)\($0)\(ending)") }, axis: 0)
+    }
+    let gate = "\(path)feed_forward.gate.weight"
+    let attention = ["attention.query", "attention.key", "attention.value"]
+    let fed = ["feed_forward.gate", "feed_forward.up"]
+    let names: ModuleNames = [
+      "norm1": "attention\(suffix)", "norm2": "feed_forward\(suffix)",
+      "attn.proj": "attention.output", "mlp.fc2": "feed_forward.down",
+    ]
+    var rules = names.flatMap { rename(stored + $0.key, path + $0.value) }
+    for ending in [".weight", ".bias"] {
+      if hasBiases || ending == ".weight" {
+        rules += tensor("\(stored)attn.qkv\(ending)", joined(attention, ending))
+      }
+      if mayBeGated {
+        rules += with(gate, tensor("\(stored)mlp.fc1\(ending)", joined(fed, ending)))
+      }
+    }
+    if !hasBiases {
+      rules += tensor("\(stored)attn.q_bias", .weight("\(path)attention.query.bias"))
+      rules += tensor("\(stored)attn.v_bias", .weight("\(path)attention.value.bias"))
+    }
+    let up = rename("\(stored)mlp.fc1", "\(path)feed_forward.up")
+    return rules + (mayBeGated ? without(gate, up) : up)
   }
 }
 
 extension Evidence {
-  /// An encoder of pictures of timm's, whose layers are not scaled.
+  /// An encoder of pictures of timm's, whose layers are not scaled, and which is none of those that begin alike.
   static func timmImageEncoder(without token: String) -> Evidence {
     .name(
       "patch_embed.proj.weight", without: token, "blocks.0.ls1.gamma", "reg_token",
-      "attn_pool.latent", "norm_pre.weight")
+      "attn_pool.latent", "norm_pre.weight", "blocks.0.attn.q_bias", "decoder_pos_embed",
+      "layers.0.blocks.0.attn.qkv.weight")
   }
 }
 

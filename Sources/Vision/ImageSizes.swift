@@ -40,6 +40,11 @@ package struct ImageSizes {
   /// How many numbers a head has.
   package var headSize: Int { max(1, width / heads) }
 
+  /// What becomes of a table of positions that has as many rows as columns, which is all that transformers resizes.
+  package func resizing(isSmoothed: Bool = false) -> OtherSizes {
+    image[0] / patch[0] == image[1] / patch[1] ? .resized(isSmoothed: isSmoothed) : .none
+  }
+
   /// Blocks whose attention sees all of a picture.
   package func blocks(_ feedForward: FeedForwardForm, isScaled: Bool = false) -> [BlockForm] {
     var block = BlockForm(

@@ -49,7 +49,9 @@ struct Run: Verb {
       With --image the input is a picture in JPEG, PNG or WebP, or several, read as the preprocessor_config.json \
       beside the model says, as transformers' processors on Pillow do it. What a model that classifies pictures \
       finds likeliest is printed, and of one that compares them with texts, each of which is a --text, \
-      how likely each text is.
+      how likely each text is. A model that reads pictures in texts takes one --text with its token for a \
+      picture, <image>, where each stands; with --generate it goes on with the text. What prompts a model was trained \
+      with, its makers say: no template of conversations is applied.
 
       With --audio the input is a sound in WAV, FLAC or OGG (read with libsndfile), or several, as the \
       preprocessor_config.json beside the model says; channels are averaged. A sound must have as many samples in a \
@@ -70,6 +72,7 @@ struct Run: Verb {
         tfverify run minilm/ --text 'A sentence.' --precision f64 -o vector.npz
         tfverify run vit/ --image cat.jpg --top 3
         tfverify run clip/ --image cat.jpg --text 'a cat' --text 'a dog'
+        tfverify run llava/ --image cat.jpg --text '<image> What?' --generate 20
         tfverify run whisper-tiny/ --audio hello.wav --generate 100
         tfverify run wav2vec2-base-960h/ --audio hello.flac
         tfverify run bert-base/ --inputs inputs.npz -o outputs.npz
@@ -185,8 +188,8 @@ struct Run: Verb {
     guard image.isEmpty || inputs == nil && textFile == nil else {
       throw ValidationError("--image goes neither with --inputs nor with --text-file")
     }
-    guard image.isEmpty || pair == nil && prompt == nil && generate == nil else {
-      throw ValidationError("--image goes with none of --pair, --prompt and --generate")
+    guard image.isEmpty || pair == nil && prompt == nil else {
+      throw ValidationError("--image goes neither with --pair nor with --prompt")
     }
     guard text.count < 2 || !image.isEmpty else {
       throw ValidationError("several texts go with --image")
@@ -303,7 +306,15 @@ struct Run: Verb {
       standardError("pictures \(processor.processor.name), \(escaped(processor.file))")
     }
     var inputs = try model.inputs(pictures: image, processor)
+    let token = model.graph.architecture.pictureToken
+    if token != nil, text.count != 1 {
+      throw ValidationError("this model reads pictures in a text: give one --text with --image")
+    }
     guard !text.isEmpty else { return (inputs, nil) }
+    if let token {
+      let found = try tokenizer()
+      return (try model.inputs(try text[0].text, token, pictures: inputs, found), found)
+    }
     try model.requireTexts()
     let found = try tokenizer()
     inputs.arrays = try model.inputs(texts: text.map { try $0.text }, found).arrays
@@ -373,7 +384,8 @@ struct Run: Verb {
     _ model: Model, _ outputs: [NamedArray<Scalar>], _ inputs: ModelInputs,
     _ tokenizer: FoundTokenizer?
   ) throws -> [Likeliest] {
-    guard image.isEmpty, audio.isEmpty else {
+    let isRead = model.graph.architecture.pictureToken != nil
+    guard image.isEmpty || isRead, audio.isEmpty else {
       let texts = try text.map { try $0.text }
       return model.likeliest(
         outputs, pictures: (image + audio).map { displayed($0) }, texts: texts,

@@ -36,6 +36,7 @@ import Testing
     for model in vit clip
     do echo '{"size": 6, "crop_size": 6, "default_to_square": true}' > $model/preprocessor_config.json; done
     echo '{"model":{"type":"WordLevel","unk_token":"a","vocab":{"a":0,"cat":1,"dog":2}}}' > clip/tokenizer.json
+    cp -r "$FIXTURES/llava/read" llava
     cp "$FIXTURES/pictures/444.jpg" cat.jpg
     cp -r "$FIXTURES/wav2vec2/ctc" wav2vec2-base-960h
     echo '{"feature_extractor_type": "Wav2Vec2FeatureExtractor"}' > wav2vec2-base-960h/preprocessor_config.json

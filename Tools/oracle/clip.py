@@ -17,6 +17,7 @@ import encoders
 import fixture
 from encoders import ONE_LAYER, without_architectures
 from fixture import Case, rewrite_config, rewrite_weights
+from images import sized
 from towers import TEXT, VISION, both, pictures, placed, texts, unmasked
 
 
@@ -30,6 +31,10 @@ def vision(model, config={}, inputs=pictures, **more):
 
 def towers(model=CLIPModel, text={}, vision={}, inputs=both, **more):
     return Case(model, ("both", text, vision), inputs=inputs, **more)
+
+
+def both_sized(height, width):
+    return lambda random, config: texts(random, config) | sized(height, width)(random, config)
 
 
 def largest_end(random, config):
@@ -97,7 +102,9 @@ CASES = {
     "vision_no_architectures": vision(
         CLIPVisionModelWithProjection, ONE_LAYER | PROJECTED, edit=without_architectures
     ),
+    "vision_larger": vision(CLIPVisionModel, ONE_LAYER, inputs=sized(10, 7)),
     "base": towers(),
+    "larger": towers(text=ONE_LAYER, vision=ONE_LAYER, inputs=both_sized(4, 8)),
     "no_architectures": towers(text=ONE_LAYER, vision=ONE_LAYER, edit=without_architectures),
     "of_4": towers(text=ONE_LAYER, vision=ONE_LAYER, edit=of_4),
     "of_one_width": towers(text=ONE_LAYER, vision=ONE_LAYER | {"hidden_size": 8}),

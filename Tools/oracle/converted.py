@@ -54,9 +54,16 @@ def difference(ours, theirs):
     return np.abs(ours - theirs).max() / np.abs(theirs).max()
 
 
+def is_kept(name):
+    """Whether it is an output that tfkit has: no loss, no order of patches, no states in another order."""
+    return name not in ("loss", "ids_restore") and not name.startswith("reshaped_hidden_states")
+
+
 def write_converted(folder):
     """golden.npz of a folder that the first step has written."""
     model = golden.load(folder / "huggingface")
+    if model.config.model_type == "vit_mae":
+        import mae  # noqa: F401 (which keeps a table from being made in single precision)
     with np.load(folder / "golden-original.npz") as stored:
         original = {name: stored[name] for name in stored.files}
     inputs = {k.removeprefix("inputs/"): v for k, v in original.items() if k.startswith("inputs/")}
@@ -67,6 +74,7 @@ def write_converted(folder):
         if f"outputs/{name}" in original
     )
     assert worst < 1e-11, f"{folder}: {worst:.1e} from the original"
+    outputs = {name: array for name, array in outputs.items() if is_kept(name)}
     write_golden(folder / "golden.npz", model, inputs, outputs)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder.relative_to(FIXTURES)!s:36}{size:8} bytes, {worst:.1e} from the original")

@@ -12,7 +12,7 @@ from transformers import (
 import images
 from encoders import ONE_LAYER, without_architectures
 from fixture import as_modules_name_it
-from images import Case, masked_pictures
+from images import Case, masked_pictures, sized
 
 
 def case(model, config={}, **more):
@@ -36,6 +36,15 @@ CASES = {
         Dinov2ForImageClassification,
         {"num_labels": 3, "use_swiglu_ffn": True},
         edit=as_modules_name_it,
+    ),
+    "larger": case(Dinov2Model, ONE_LAYER, inputs=sized(9, 14)),
+    "smaller": case(
+        Dinov2ForImageClassification, ONE_LAYER | {"image_size": 10, "num_labels": 3}, inputs=sized(6, 4)
+    ),
+    "registers_larger": registers(Dinov2WithRegistersModel, ONE_LAYER, inputs=sized(9, 14)),
+    # Down in one direction, where torch's smoothing shows, and up in the other.
+    "registers_smaller": registers(
+        Dinov2WithRegistersModel, ONE_LAYER | {"image_size": 14}, inputs=sized(4, 17)
     ),
     "registers": registers(Dinov2WithRegistersModel, inputs=masked_pictures),
     "registers_swiglu": registers(

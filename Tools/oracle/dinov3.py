@@ -5,7 +5,7 @@ from transformers import DINOv3ViTConfig, DINOv3ViTModel
 import images
 from encoders import ONE_LAYER, without_architectures
 from fixture import rewrite_weights
-from images import SIZES, Case, masked_pictures
+from images import SIZES, Case, masked_pictures, sized
 
 
 def case(config={}, **more):
@@ -26,6 +26,7 @@ def of_module(folder):
 
 CASES = {
     "base": case(),
+    "larger": case(ONE_LAYER, inputs=sized(5, 10)),
     "masked": case(ONE_LAYER, inputs=masked_pictures),
     "wide": case(ONE_LAYER | {"image_size": [4, 9], "patch_size": [2, 3], "num_attention_heads": 1}),
     "gated": case(

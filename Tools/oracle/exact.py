@@ -62,7 +62,8 @@ def exact_generation(model, inputs, tokens):
     logits = torch.stack(result.logits, dim=1)
     best = logits.topk(2).values
     assert not offenders and logits.dtype == torch.float64 and logits.shape[1] == tokens
-    assert not (result.sequences == model.config.eos_token_id).any()
+    config = getattr(model.config, "text_config", model.config)
+    assert not (result.sequences == config.eos_token_id).any()
     assert (best[..., 0] - best[..., 1]).min() > 1e-3, "a greedy choice is too close"
     return {"sequences": result.sequences.numpy(), "logits": logits.numpy()}
 

@@ -26,6 +26,16 @@ def pictures(random, config, count=2):
     return {"pixel_values": random.integers(-500, 500, shape) / 256}
 
 
+def sized(height, width):
+    """Pictures of another size than the config says."""
+
+    def inputs(random, config):
+        config = getattr(config, "vision_config", config)
+        return {"pixel_values": random.integers(-500, 500, (2, config.num_channels, height, width)) / 256}
+
+    return inputs
+
+
 def masked_pictures(random, config):
     """Some patches are masked, none of the last picture."""
     inputs = pictures(random, config, 3)

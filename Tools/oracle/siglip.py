@@ -14,6 +14,7 @@ import encoders
 import fixture
 from encoders import ONE_LAYER, without_architectures
 from fixture import Case
+from images import sized
 from towers import TEXT, VISION, both, pictures, placed, texts, unmasked
 
 TEXT = TEXT | {"hidden_size": 6}
@@ -38,6 +39,7 @@ CASES = {
     "vision": vision(),
     "vision_gelu": vision(ONE_LAYER | {"hidden_act": "gelu", "image_size": 7, "patch_size": 3}),
     "vision_no_head": vision(ONE_LAYER | {"vision_use_head": False}),
+    "vision_larger": vision(ONE_LAYER, inputs=sized(10, 7)),
     "base": towers(),
     "narrow": towers(
         text=ONE_LAYER | {"hidden_size": 4, "projection_size": 6},

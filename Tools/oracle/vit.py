@@ -15,7 +15,7 @@ from transformers import (
 import images
 from encoders import ONE_LAYER, without_architectures
 from fixture import as_modules_name_it, rewrite_config
-from images import SIZES, Case, masked_pictures
+from images import SIZES, Case, masked_pictures, sized
 
 
 def case(model, config={}, **more):
@@ -58,6 +58,13 @@ CASES = {
     "no_architectures": case(ViTForImageClassification, ONE_LAYER, edit=without_architectures),
     "of_4": case(ViTModel, ONE_LAYER, edit=of_4),
     "modules": case(ViTForImageClassification, {"num_labels": 3}, edit=as_modules_name_it),
+    "larger": case(ViTModel, ONE_LAYER, inputs=sized(11, 8)),
+    "smaller": case(
+        ViTForImageClassification, ONE_LAYER | {"image_size": 12, "num_labels": 3}, inputs=sized(4, 15)
+    ),
+    "deit_larger": deit(
+        DeiTForImageClassificationWithTeacher, ONE_LAYER | {"num_labels": 3}, inputs=sized(6, 8)
+    ),
     "deit": deit(DeiTModel),
     "deit_classification": deit(DeiTForImageClassification, ONE_LAYER | {"num_labels": 4}),
     "deit_teacher": deit(

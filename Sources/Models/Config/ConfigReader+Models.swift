@@ -11,33 +11,36 @@ extension ConfigReader {
   /// been refused.
   ///
   /// - Parameters:
+  ///   - name: what it is called in canonical paths, and in the id of the whole; the key if `nil`.
   ///   - part: what it is for, which decides its class.
-  ///   - isStored: whether the checkpoint stores the weight of that canonical path, the key before it.
+  ///   - isStored: whether the checkpoint stores the weight of that canonical path, its name before it.
   package mutating func model(
-    _ key: String, as part: ModelPart, among families: [Family], isStored: (String) -> Bool
+    _ key: String, named name: String? = nil, as part: ModelPart, among families: [Family],
+    isStored: (String) -> Bool
   ) -> (any Architecture)? {
     guard let value = present(key) else {
       reject("\(key) is missing: the config of the model that it is")
       return nil
     }
-    guard let name = value["model_type"]?.string else {
+    guard let type = value["model_type"]?.string else {
       reject("\(key).model_type must be a string")
       return nil
     }
-    guard let type = families.architectures.first(where: { $0.name == name }) else {
-      refuse("\(key) is of the architecture \"\(name)\", which is not supported")
+    guard let architecture = families.architectures.first(where: { $0.name == type }) else {
+      refuse("\(key) is of the architecture \"\(type)\", which is not supported")
       return nil
     }
-    guard let className = type.className(as: part) else {
-      refuse("\(key) is of the architecture \"\(name)\", which is not supported as \(part.text)")
+    guard let className = architecture.className(as: part) else {
+      refuse("\(key) is of the architecture \"\(type)\", which is not supported as \(part.text)")
       return nil
     }
-    return withinModel(key, as: className) { reader in
+    let path = name ?? key
+    return withinModel(key, named: path, as: className) { reader in
       _ = reader.fact(
-        "model_type", .other, on: .outputs(as: "architecture"), default: name,
+        "model_type", .other, on: .outputs(as: "architecture"), default: type,
         json: { .string($0) }
-      ) { _ in .value(name) }
-      return type.init(config: &reader) { isStored(key + "." + $0) }
+      ) { _ in .value(type) }
+      return architecture.init(config: &reader) { isStored(path + "." + $0) }
     }
   }
 }
@@ -47,6 +50,7 @@ extension ModelPart {
     switch self {
     case .states: "an encoder beside a decoder"
     case .words: "a decoder beside an encoder"
+    case .pictures: "an encoder of pictures in texts"
     }
   }
 }

@@ -9,19 +9,31 @@ package struct DialectPart: Sendable {
   let dialect: Dialect
   let className: String
 
-  /// Describes a part that has the same name there and here, and is of the architecture that a config's object of that
-  /// name describes; `nil` if it is none that we know.
+  /// Describes a part that has the same name there and here, unless told otherwise, and is of the architecture that a
+  /// config's object describes; `nil` if it is none that we know.
+  ///
+  /// - Parameters:
+  ///   - key: of the object; the name if `nil`.
+  ///   - stored: what stored names begin with; the name if `nil`.
   package init?(
-    _ name: String, as part: ModelPart, in config: JSONValue, dialect: String,
-    among families: [Family]
+    _ name: String, at key: String? = nil, storedAs stored: String? = nil, as part: ModelPart,
+    in config: JSONValue, dialect: String, among families: [Family]
   ) {
-    guard let type = config[name]?["model_type"]?.string,
+    guard let type = config[key ?? name]?["model_type"]?.string,
       let className = families.architectures.first(where: { $0.name == type })?
         .className(as: part),
       let dialect = families.dialects(of: type).first(where: { $0.name == dialect })
     else { return nil }
-    (path, stored) = (name, name)
+    (path, self.stored) = (name, stored ?? name)
     (self.dialect, self.className) = (dialect, className)
+  }
+
+  /// What its stored names begin with, and may begin with instead: its class writes a prefix, or does not.
+  var otherBeginnings: [(other: String, usual: String)] {
+    dialect.prefixes.filter(\.isInRules).map { prefix in
+      let (bare, prefixed) = (stored + ".", stored + "." + prefix.text)
+      return prefix.isWritten(className) ? (bare, prefixed) : (prefixed, bare)
+    }
   }
 
   /// Its rules as those of the larger model.

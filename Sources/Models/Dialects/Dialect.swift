@@ -20,6 +20,8 @@ public struct Dialect: Sendable {
   let prefixes: [OptionalPrefix]
   /// Endings that other versions of the ecosystem wrote, and what the rules call them.
   private(set) var otherEndings: [(other: String, usual: String)]
+  /// What names may begin with instead of what they begin with in the rules.
+  private(set) var otherBeginnings: [(other: String, usual: String)]
   /// Weights that a model may be stored without.
   let omissible: OmissibleWeights?
   /// Tensors that files hold and nobody reads, with the reason; `{i}` is any layer's number.
@@ -67,6 +69,7 @@ public struct Dialect: Sendable {
     name: String, architecture: String, variant: String? = nil, rules: [[Rule]],
     parts: (@Sendable (JSONValue) -> [DialectPart])? = nil, prefixes: [OptionalPrefix] = [],
     otherEndings: [(other: String, usual: String)] = [],
+    otherBeginnings: [(other: String, usual: String)] = [],
     omissible: OmissibleWeights? = nil, unread: [(stored: String, reason: String)] = [],
     nativeConfig: NativeConfig? = nil, limits: [Limit] = [],
     evidence: [Evidence], ownFiles: OwnFiles? = nil, fileNames: [String: String] = [:],
@@ -79,6 +82,7 @@ public struct Dialect: Sendable {
     self.parts = parts
     self.prefixes = prefixes
     self.otherEndings = otherEndings
+    self.otherBeginnings = otherBeginnings
     self.omissible = omissible
     self.unread = unread
     self.nativeConfig = nativeConfig
@@ -101,6 +105,7 @@ public struct Dialect: Sendable {
     dialect.parts = nil
     dialect.rules += found.flatMap(\.rules)
     dialect.otherEndings += found.flatMap(\.dialect.otherEndings)
+    dialect.otherBeginnings = found.flatMap(\.otherBeginnings) + otherBeginnings
     return dialect
   }
 
@@ -330,6 +335,10 @@ extension Dialect {
       names += names.map {
         $0.hasPrefix(prefix.text) ? String($0.dropFirst(prefix.text.count)) : prefix.text + $0
       }
+    }
+    for beginning in otherBeginnings {
+      names += names.filter { $0.hasPrefix(beginning.usual) }
+        .map { beginning.other + $0.dropFirst(beginning.usual.count) }
     }
     for ending in otherEndings {
       names += names.filter { $0.hasSuffix(ending.usual) }

@@ -101,7 +101,11 @@ struct InputReader {
     let fits =
       shape.count == slot.axes.count
       && zip(shape, slot.axes).allSatisfy { extent, axis in
-        if case .size(let size) = axis { extent == size } else { extent > 0 }
+        switch axis {
+        case .size(let size): extent == size
+        case .height(let least, _), .width(let least, _): extent >= least
+        default: extent > 0
+        }
       }
     guard fits else {
       faults.append("\(slot.name) is \(describe(shape: shape)), must be \(slot.shapeText)")

@@ -28,6 +28,9 @@ public struct InputSlot: Sendable {
     /// The length of what is remembered of earlier texts.
     case memory
     case size(Int)
+    /// How high a picture is in pixels, and how wide: at least so many, and usually as the config says.
+    case height(least: Int, usual: Int)
+    case width(least: Int, usual: Int)
   }
 
   /// What the elements are.
@@ -71,7 +74,7 @@ public struct InputSlot: Sendable {
   /// The extents.
   public let axes: [Axis]
   package let content: Content
-  let absence: Absence
+  private(set) var absence: Absence
   /// Why there can be one row at most, if so.
   var onlyOneRow: String?
   /// How many ids a row may have, where no positions say it.
@@ -196,6 +199,13 @@ extension InputSlot {
     ]
   }
 
+  /// The same input, which may be missing.
+  package var optional: InputSlot {
+    var slot = self
+    slot.absence = .nothing
+    return slot
+  }
+
   /// The input of a model inside another one that has an encoder beside it, which reads inputs of the same names: all
   /// names begin with `prefix`, and its texts have a length of their own.
   package func ofDecoder(named prefix: String) -> InputSlot {
@@ -286,6 +296,8 @@ extension InputSlot.Axis {
     case .predictions: "predictions"
     case .memory: "memory"
     case .size(let size): "\(size)"
+    case .height(let least, _): "height from \(least) on"
+    case .width(let least, _): "width from \(least) on"
     }
   }
 }

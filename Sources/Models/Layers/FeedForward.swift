@@ -13,15 +13,16 @@ public struct FeedForward<Scalar: ComputeScalar> {
   let down: Linear<Scalar>
 
   /// - Parameters:
-  ///   - width: of the stream it reads and writes.
+  ///   - width: of the stream it writes, and reads unless told otherwise.
   ///   - hidden: the width inside.
+  ///   - input: the width of what it reads.
   package init(
     _ scope: WeightScope<Scalar>, width: Int, hidden: Int, activation: Activation,
-    isGated: Bool = false, bias: Bool = true
+    isGated: Bool = false, bias: Bool = true, from input: Int? = nil
   ) throws(CheckpointError) {
     try self.init(
       scope, width: width, hidden: hidden, activation: isGated ? .linear : activation,
-      gating: isGated ? .product(activation) : nil, bias: bias)
+      gating: isGated ? .product(activation) : nil, bias: bias, from: input)
   }
 
   /// A gated network.
@@ -29,26 +30,28 @@ public struct FeedForward<Scalar: ComputeScalar> {
     _ scope: WeightScope<Scalar>, width: Int, hidden: Int, gating: Gating, bias: Bool
   ) throws(CheckpointError) {
     try self.init(
-      scope, width: width, hidden: hidden, activation: .linear, gating: gating, bias: bias)
+      scope, width: width, hidden: hidden, activation: .linear, gating: gating, bias: bias,
+      from: nil)
   }
 
   private init(
     _ scope: WeightScope<Scalar>, width: Int, hidden: Int, activation: Activation,
-    gating: Gating?, bias: Bool
+    gating: Gating?, bias: Bool, from input: Int?
   ) throws(CheckpointError) {
     gate = try gating.map { gating throws(CheckpointError) in
       try Linear(
-        scope.module("gate", .linear), in: width, out: hidden, bias: bias,
+        scope.module("gate", .linear), in: input ?? width, out: hidden, bias: bias,
         activation: gating.activation)
     }
     self.gating = gating ?? .product(.linear)
     up = try Linear(
-      scope.module("up", .linear), in: width, out: hidden, bias: bias, activation: activation)
+      scope.module("up", .linear), in: input ?? width, out: hidden, bias: bias,
+      activation: activation)
     down = try Linear(scope.module("down", .linear), in: hidden, out: width, bias: bias)
     scope.declare(.feedForward(hidden: hidden))
   }
 
-  /// `[…, width]` to the same.
+  /// `[…, width]`, or what it reads, to `[…, width]`.
   ///
   /// - Parameter addend: `[…, width]`, added to the result.
   package func callAsFunction(

@@ -81,6 +81,40 @@ extension Stage {
     )
   }
 
+  /// The same stage, whose step is followed by another one.
+  package func followed(
+    by next: @escaping @Sendable (inout States<Scalar>) -> Void
+  ) -> Stage {
+    Stage(name, outputs: outputs, runsOnce: runsOnce, work: work) {
+      [load] scope throws(CheckpointError) in
+      let step = try load(scope)
+      return { states throws(CheckpointError) in
+        try step(&states)
+        next(&states)
+      }
+    }
+  }
+
+  /// The same stage, which does nothing where these numbers are not given.
+  package func onlyWith(numbers input: String) -> Stage {
+    Stage(
+      name, outputs: outputs, runsOnce: runsOnce,
+      work: { [work] inputs in
+        inputs.numbers[input] == nil ? StageWork(positions: 0, length: 0) : work(inputs)
+      }
+    ) { [load] scope throws(CheckpointError) in
+      let step = try load(scope)
+      return { states throws(CheckpointError) in
+        if states.inputs.numbers[input] != nil { try step(&states) }
+      }
+    }
+  }
+
+  /// The same stage, which gives no outputs.
+  package var silent: Stage {
+    Stage(name, runsOnce: runsOnce, work: work, load: load)
+  }
+
   /// What the stage asks for, and what its layers are.
   package var declared: Declared {
     let declaration = Declaration()
@@ -178,9 +212,12 @@ public struct States<Scalar: ComputeScalar>: Sendable {
     return value
   }
 
+  /// Whether a stage has set the state of that name.
+  public func isSet(_ name: String) -> Bool { values[prefix + name] != nil }
+
   /// The state of that name, if an earlier stage has set it.
   package func stateIfSet(_ name: String) -> NDArray<Scalar>? {
-    values[prefix + name] == nil ? nil : self[name]
+    isSet(name) ? self[name] : nil
   }
 
   /// The state of that name, or else the numbers that are given under it, if they are.

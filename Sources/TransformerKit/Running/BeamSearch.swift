@@ -56,13 +56,30 @@ public struct BeamSearch<Scalar: ComputeScalar> {
     following: GenerationSettings = GenerationSettings()
   ) throws(CheckpointError) {
     // What is wrong with a prompt is said of it, and not of its repetition.
-    if graph.architecture.generation != nil { _ = try graph.architecture.prompt(prompt) }
+    if graph.architecture.generation != nil {
+      try Self.requireOnePictureEach(try graph.architecture.prompt(prompt), graph)
+    }
     model = try Continuation(graph, prompt: settings.prompt(prompt), settings: following)
     let texts = model.texts
     sequences = texts.selectingRows(
       Array(stride(from: 0, to: texts.rows, by: settings.beams)))
     self.settings = settings
     searches = Array(repeating: Search(settings), count: sequences.rows)
+  }
+
+  /// Fails if a text has several pictures, or another none: those of its beams would be confused.
+  private static func requireOnePictureEach(
+    _ prompt: ModelInputs, _ graph: WeightGraph
+  ) throws(CheckpointError) {
+    guard let token = graph.architecture.pictureToken, !prompt.numbers.isEmpty,
+      let ids = prompt["input_ids"]
+    else { return }
+    let isEach = (0..<ids.rows).allSatisfy { row in
+      ids.row(row).count { $0 == token.id } == token.count
+    }
+    guard isEach else {
+      throw CheckpointError(.unsupported("beam search needs texts with one picture each"))
+    }
   }
 
   /// Continues every text by at most `count` tokens. Tokens that the config forces and forbids come and do not come.

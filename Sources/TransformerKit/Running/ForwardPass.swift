@@ -59,7 +59,8 @@ public struct ForwardPass<Scalar: ComputeScalar> {
     if let next = stages.first { graph.announce(next) }
     try step(&states)
     progress?.add(stageSizes.popFirst() ?? 0)
-    let outputs = stage.outputs.map { output in
+    // What depends on an input that is not given is none.
+    let outputs = stage.outputs.filter { states.isSet($0.state) }.map { output in
       Output(
         name: output.name, value: states.value(of: output.state),
         isHiddenState: output.isHiddenState)

@@ -204,6 +204,40 @@ extension Model {
     return joined
   }
 
+  /// A text with pictures in it: each token that stands for one, as often as the model reads vectors of a picture.
+  ///
+  /// What transformers' processors write into the text, and its tokenizers read as tokens then, is here put in place of the
+  /// token that is read.
+  ///
+  /// - Parameters:
+  ///   - token: of the model.
+  ///   - pictures: of which as many are given.
+  /// - Throws: `CheckpointError`: refused if the text has the token more often, or less.
+  public func inputs(
+    _ text: String, _ token: PictureToken, pictures: ModelInputs, _ found: FoundTokenizer
+  ) throws(CheckpointError) -> ModelInputs {
+    let read = try inputs(text, found)
+    guard let ids = read["input_ids"]?.elements else { return read }
+    let given = pictures.numbers[Self.pixels]?.shape.first ?? 0
+    let places = ids.count { $0 == token.id }
+    guard places == given else {
+      let word = found.tokenizer.word(token.id).map { escaped($0) } ?? "token \(token.id)"
+      throw CheckpointError(
+        .refused(
+          "the text has \(word) \(places == 1 ? "once" : "\(places) times"), and"
+            + " \(given == 1 ? "one picture is" : "\(given) pictures are") given"),
+        advice: "write \(word) into the text where each picture stands")
+    }
+    var inputs = pictures
+    for (name, array) in read.arrays {
+      let elements = zip(ids, array.elements).flatMap { id, element in
+        Array(repeating: element, count: id == token.id ? token.count : 1)
+      }
+      inputs[name] = NDArray(shape: [1, elements.count], elements: elements)
+    }
+    return inputs
+  }
+
   /// Fails if the model compares no texts with pictures.
   public func requireTexts() throws(CheckpointError) {
     guard graph.architecture.matching == nil else { return }

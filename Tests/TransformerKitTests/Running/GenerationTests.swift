@@ -64,6 +64,7 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "bart/pegasus", prompt: 4), StepCase(folder: "gpt2/cross_attention", prompt: 2),
   StepCase(folder: "encoderdecoderpair/bert_bert"),
   StepCase(folder: "encoderdecoderpair/bert_gpt2", prompt: 3),
+  StepCase(folder: "llava/layers", prompt: 21),
 ]
 
 @Suite struct GenerationTests {

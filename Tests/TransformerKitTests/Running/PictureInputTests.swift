@@ -104,6 +104,33 @@ private let cases =
     }
   }
 
+  /// The text that Tools/oracle/llava_read.py has transformers' processor read.
+  private func textWithPictures(_ text: String, _ count: Int = 1) throws -> ModelInputs {
+    let model = try Model(fixture("llava/read"))
+    let token = try #require(model.graph.architecture.pictureToken)
+    let pictures = try model.inputs(
+      pictures: Array(repeating: fixture("pictures/420.jpg"), count: count),
+      try model.pictureProcessor())
+    let tokenizer = try FoundTokenizer(fixture("llava/read"))
+    return try model.inputs(text, token, pictures: pictures, tokenizer)
+  }
+
+  @Test func `a text with a picture becomes what transformers makes of it`() throws {
+    let found = try textWithPictures("w3 <image> w5 w2")
+    let expected = try ArrayFile(fixture("llava/read/golden.npz")).inputs()
+    #expect(found.arrays == expected.arrays)
+    #expect(found.numbers == expected.numbers)
+  }
+
+  @Test(arguments: [
+    ("w3", 1, "has <image> 0 times, and one picture is given"),
+    ("<image> w3", 2, "has <image> once, and 2 pictures are given"),
+  ])
+  func `a text has a token for each picture`(_ text: String, _ count: Int, _ expected: String) {
+    let error = #expect(throws: CheckpointError.self) { try textWithPictures(text, count) }
+    #expect(error?.description.contains(expected) == true)
+  }
+
   /// A picture of one column that is to be 65 536 pixels wide in proportion.
   @Test func `a picture that would become huge is refused`() {
     #expect(

@@ -35,7 +35,11 @@ public struct BERT: Architecture {
   let hasPooler: Bool
 
   public static func className(as part: ModelPart) -> String? {
-    (part == .states ? BERTHead.base : .causalLM).rawValue
+    switch part {
+    case .states: BERTHead.base.rawValue
+    case .words: BERTHead.causalLM.rawValue
+    case .pictures: nil
+    }
   }
 
   public var head: String { task.rawValue }

@@ -13,6 +13,10 @@ public struct CLIPVision: ImageEncoder {
 
   public let form: ImageEncoderForm
 
+  public static func className(as part: ModelPart) -> String? {
+    part == .pictures ? "CLIPVisionModel" : nil
+  }
+
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     config.disregard(["initializer_factor"])
     let head = config.head(Self.classes) { ImageHead(isStored: isStored) }
@@ -35,6 +39,7 @@ extension ConfigReader {
     embedding.hasBias = false
     embedding.norm = sizes.norm
     embedding.mayHoldPlaces = true
+    embedding.otherSizes = sizes.resizing()
     var form = ImageEncoderForm(
       width: sizes.width, embedding: embedding,
       blocks: sizes.blocks(FeedForwardForm(hidden: hidden, activation: sizes.activation)),

@@ -12,6 +12,10 @@ public struct SigLIPVision: ImageEncoder {
 
   public let form: ImageEncoderForm
 
+  public static func className(as part: ModelPart) -> String? {
+    part == .pictures ? "SiglipVisionModel" : nil
+  }
+
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
     config.disregard(["initializer_factor"])
     _ = config.head(Self.classes) { ImageHead.base }
@@ -30,6 +34,7 @@ extension ConfigReader {
     var embedding = ImageEmbeddingForm(
       channels: sizes.channels, image: sizes.image, patch: sizes.patch, classTokens: 0)
     embedding.mayHoldPlaces = true
+    embedding.otherSizes = sizes.resizing()
     let seen = AttentionShape(heads: sizes.heads, headSize: sizes.headSize, isCross: true)
     var form = ImageEncoderForm(
       width: sizes.width, embedding: embedding, blocks: sizes.blocks(feedForward),

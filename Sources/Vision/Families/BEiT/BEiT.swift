@@ -10,7 +10,7 @@ extension Family {
       PictureProcessor(
         "BeitImageProcessor", size: .exact(height: 224, width: 224), resampling: 3, .half)
     ],
-    dialects: [.huggingFaceBEiT])
+    dialects: [.huggingFaceBEiT, .timmBEiT])
 }
 
 /// BEiT: a Vision Transformer that knows patches by their places beside each other, whose layers' results are scaled,

@@ -25,6 +25,8 @@ public protocol DINOv2Member: Sendable {
   static var prefix: String { get }
   /// How many registers there are where the config does not say.
   static var registers: Int? { get }
+  /// Whether of a table of positions that becomes smaller more is read.
+  static var resizesSmoothly: Bool { get }
 }
 
 /// DINOv2: a Vision Transformer whose layers' results are scaled, number by number, and that is classified by its
@@ -63,7 +65,7 @@ public struct DINOv2<Member: DINOv2Member>: ImageEncoder {
     }
     // Shazeer, arXiv 2002.05202, §2: two thirds as many, here in eights.
     let hidden = isGated ? (Int(Double(whole) * 2 / 3) + 7) / 8 * 8 : whole
-    form = ImageEncoderForm(
+    var form = ImageEncoderForm(
       width: sizes.width,
       embedding: ImageEmbeddingForm(
         channels: sizes.channels, image: sizes.image, patch: sizes.patch,
@@ -74,6 +76,8 @@ public struct DINOv2<Member: DINOv2Member>: ImageEncoder {
           hidden: max(1, hidden), activation: isGated ? .silu : sizes.activation, isGated: isGated),
         isScaled: true),
       norm: sizes.norm, pooler: .state, head: head)
+    form.embedding.otherSizes = sizes.resizing(isSmoothed: Member.resizesSmoothly)
+    self.form = form
     if config.faults.isEmpty, sizes.image[0] != sizes.image[1] {
       config.refuse("pictures that are not as high as wide, whose positions are interpolated")
     }

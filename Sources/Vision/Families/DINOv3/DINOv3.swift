@@ -61,11 +61,12 @@ public struct DINOv3: ImageEncoder {
           + " multiple of 4")
     }
     if config.faults.isEmpty, base == 0 { config.reject("rope_theta is 0") }
+    var embedding = ImageEmbeddingForm(
+      channels: sizes.channels, image: sizes.image, patch: sizes.patch, registers: registers,
+      hasPositions: false, rotary: PlaneRotary(base: base, size: sizes.headSize), masking: .token)
+    embedding.otherSizes = .computed
     form = ImageEncoderForm(
-      width: sizes.width,
-      embedding: ImageEmbeddingForm(
-        channels: sizes.channels, image: sizes.image, patch: sizes.patch, registers: registers,
-        hasPositions: false, rotary: PlaneRotary(base: base, size: sizes.headSize), masking: .token),
+      width: sizes.width, embedding: embedding,
       blocks: blocks, norm: sizes.norm, pooler: .state,
       head: config.imageHead(Self.classes, isStored: isStored))
   }

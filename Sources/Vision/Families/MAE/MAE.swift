@@ -5,7 +5,7 @@ import TensorCore
 extension Family {
   /// MAE and its dialects.
   package static let mae = Family(
-    members: [MAE.self], dialects: [.huggingFaceMAE])
+    members: [MAE.self], dialects: [.huggingFaceMAE, .originalMAE])
 }
 
 /// MAE: a Vision Transformer that sees some of a picture's patches, and with a decoder for pre-training makes the pixels

@@ -9,6 +9,8 @@ extension Dialect {
     let path = "encoder.stages.{i}.blocks.{e}."
     let own = "\(path)attention."
     let stored = "\(block)attention.self."
+    // Evidence is of any stage, and not of any block in it.
+    let first = stored.replacing("{e}", with: "0")
     let suffix = Member.isSecond ? "_post_norm" : "_norm"
     let places = Layout.weight("\(own)position_coordinates")
     return Dialect(
@@ -54,8 +56,8 @@ extension Dialect {
       evidence: [
         .name(
           Member.isSecond
-            ? "\(stored)continuous_position_bias_mlp.0.weight"
-            : "\(stored)relative_position_bias_table")
+            ? "\(first)continuous_position_bias_mlp.0.weight"
+            : "\(first)relative_position_bias_table")
       ])
   }
 }

@@ -6,7 +6,11 @@ extension Family {
   /// Swin, its second version, and their dialects.
   package static let swin = Family(
     members: [Swin<FirstSwin>.self, Swin<SecondSwin>.self],
-    dialects: [.huggingFace(FirstSwin.self), .huggingFace(SecondSwin.self)])
+    configNames: ["config.json"],
+    dialects: [
+      .huggingFace(FirstSwin.self), .timm(FirstSwin.self), .authors(FirstSwin.self),
+      .huggingFace(SecondSwin.self), .timm(SecondSwin.self), .authors(SecondSwin.self),
+    ])
 }
 
 /// What members of the family differ in.

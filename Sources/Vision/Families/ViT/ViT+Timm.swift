@@ -93,7 +93,7 @@ extension NativeConfig {
 
 extension TensorTable {
   /// How many layers there are whose tensors are called so.
-  fileprivate func names(matching start: String, _ end: String) -> Int {
+  func names(matching start: String, _ end: String) -> Int {
     (0..<ConfigReader.mostLayers).first { self[TensorName("\(start)\($0)\(end)")] == nil }
       ?? ConfigReader.mostLayers
   }

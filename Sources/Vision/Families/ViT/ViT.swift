@@ -57,7 +57,7 @@ public struct ViT<Member: ViTMember>: ImageEncoder {
       config.optionalCount("pooler_output_size", on: hasPooler ? .weights : .nothing) ?? sizes.width
     let activation = config.activation(
       "pooler_act", default: .tanh, on: hasPooler ? .outputs : .nothing)
-    form = ImageEncoderForm(
+    var form = ImageEncoderForm(
       width: sizes.width,
       embedding: ImageEmbeddingForm(
         channels: sizes.channels, image: sizes.image, patch: sizes.patch,
@@ -65,8 +65,10 @@ public struct ViT<Member: ViTMember>: ImageEncoder {
       blocks: sizes.blocks(FeedForwardForm(hidden: hidden, activation: sizes.activation)),
       norm: sizes.norm,
       pooler: hasPooler ? .dense(width: pooled, activation) : nil, head: head)
+    if !isMasked { form.embedding.otherSizes = sizes.resizing() }
     if config.faults.isEmpty, isMasked, form.embedding.grid[0] != form.embedding.grid[1] {
       config.refuse("masked pictures that are not as many patches high as wide are not supported")
     }
+    self.form = form
   }
 }

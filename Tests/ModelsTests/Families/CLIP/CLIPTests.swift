@@ -32,9 +32,14 @@ import Towers
     var inputs = probe
     inputs.numbers["pixel_values"] = NDArray(shape: [1, 3, 4, 4], repeating: 0)
     #expect(try model.prepare(inputs).numbers["pixel_values"]?.shape == [1, 3, 4, 4])
-    inputs.numbers["pixel_values"] = NDArray(shape: [1, 3, 5, 4], repeating: 0)
+    // Of any size of which there are patches.
+    inputs.numbers["pixel_values"] = NDArray(shape: [1, 3, 2, 7], repeating: 0)
+    #expect(try model.prepare(inputs).numbers["pixel_values"]?.shape == [1, 3, 2, 7])
+    inputs.numbers["pixel_values"] = NDArray(shape: [1, 3, 1, 4], repeating: 0)
     let error = try #require(fault { _ = try model.prepare(inputs) })
-    #expect(error.description.contains("must be [pictures, 3, 4, 4]"), "\(error)")
+    #expect(
+      error.description.contains("must be [pictures, 3, height from 2 on, width from 2 on]"),
+      "\(error)")
   }
 
   @Test func `the probe's texts end where their padding begins`() throws {
