@@ -30,7 +30,7 @@ public struct Codec: Sendable {
   /// All that there are.
   public static let all: [Codec] = [
     .fp8Blocks, .fp8Scales, .mxfp4, .gptq, .awq, .compressedTensors, .bitsAndBytes, .nvfp4,
-    .ggmlBlocks, .mlxQuantized, .weightNorm,
+    .ggmlBlocks, .mlxQuantized, .weightNorm, .ctranslate2,
   ]
 }
 

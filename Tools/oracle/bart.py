@@ -323,7 +323,7 @@ CASES = {
     "fsmt_tied": Case(FSMTForConditionalGeneration, FSMT_TIED, inputs=languages_last, keep=LOGITS),
     "fsmt_generate": Case(
         FSMTForConditionalGeneration,
-        FSMT | CACHED | {"max_position_embeddings": 4, "decoder_start_token_id": 2},
+        FSMT | CACHED | {"max_position_embeddings": 4, "decoder_start_token_id": 2, "num_beams": 1},
         inputs=start, keep=LOGITS, generate=8,
     ),
     "fsmt_of_4": Case(

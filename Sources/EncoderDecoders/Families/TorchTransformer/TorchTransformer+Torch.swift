@@ -7,24 +7,27 @@ extension Dialect {
     name: "torch",
     architecture: TorchTransformer.name,
     rules: [
-      .lacking(oneLayer, stack("encoder", ".layers.{i}", "{i}")),
-      .lacking(oneLayer, stack("decoder", ".layers.{i}", "{i}")),
-      .having(oneLayer, stack("encoder", "", "0")), .having(oneLayer, stack("decoder", "", "0")),
-      .rename("encoder.norm", "encoder.norm"), .rename("decoder.norm", "decoder.norm"),
+      rules(of: .transformer, "encoder", "encoder.layers.{i}.", "encoder.norm"),
+      rules(of: .transformer, "decoder", "decoder.layers.{i}.", "decoder.norm"),
+      rules(of: .encoder, "encoder", "layers.{i}.", "norm"),
+      rules(of: .decoder, "decoder", "layers.{i}.", "norm"),
+      rules(of: .encoderLayer, "encoder", "", nil), rules(of: .decoderLayer, "decoder", "", nil),
     ],
-    prefixes: ["encoder.", "decoder."].map { prefix in
-      OptionalPrefix(text: prefix) { $0 == TorchModule.transformer.rawValue }
-    },
     evidence: [
-      .name("encoder.layers.{i}.linear1.weight"), .name("decoder.layers.{i}.linear1.weight"),
-      .name("linear1.weight", without: "layers.0.linear1.weight"),
+      .name("encoder.layers.{i}.linear1.weight"), .name("layers.{i}.linear1.weight"),
+      .name("linear1.weight"),
     ])
 
-  private static let oneLayer = "one_layer"
+  private static func rules(
+    of module: TorchModule, _ stack: String, _ stored: String, _ norm: String?
+  ) -> [Rule] {
+    let layers = layer(of: stack, stored, "\(stack).blocks.\(module.isLayer ? "0" : "{i}").")
+    return .having(
+      module.rawValue, layers + (norm.map { .rename($0, "\(stack).norm") } ?? []))
+  }
 
-  private static func stack(_ name: String, _ stored: String, _ layer: String) -> [Rule] {
-    let (stored, path) = ("\(name)\(stored).", "\(name).blocks.\(layer).")
-    let isEncoder = name == "encoder"
+  private static func layer(of stack: String, _ stored: String, _ path: String) -> [Rule] {
+    let isEncoder = stack == "encoder"
     return attention(stored + "self_attn", path + "attention")
       + .rename(stored + "norm1", path + "attention_norm")
       + (isEncoder

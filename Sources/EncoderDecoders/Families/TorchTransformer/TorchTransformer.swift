@@ -69,7 +69,7 @@ public struct TorchTransformer: Architecture {
 
   public var head: String { module.rawValue }
 
-  public var dimensions: [String: Int] { module.isLayer ? ["one_layer": 1] : [:] }
+  public var dimensions: [String: Int] { [module.rawValue: 1] }
 
   public var hiddenWidth: Int? { width }
 
