@@ -62,9 +62,16 @@ public struct CodedTensor: Sendable {
   public let tensor: Tensor
   /// The codes and what they stand for, where it can be shown that they are the nearest ones.
   let codes: CodeMatrix?
+  /// Whether what is stored are numbers themselves, of which the weight is computed: they can be cast, and frameworks
+  /// load nothing else.
+  public let isComputed: Bool
 
-  init(codec: String, stored: [Tensor], tensor: Tensor, codes: CodeMatrix? = nil) {
+  init(
+    codec: String, stored: [Tensor], tensor: Tensor, codes: CodeMatrix? = nil,
+    isComputed: Bool = false
+  ) {
     (self.codec, self.stored, self.tensor, self.codes) = (codec, stored, tensor, codes)
+    self.isComputed = isComputed
   }
 
   /// Whether `other` is this tensor as it is: under its name, and no part or copy of it.

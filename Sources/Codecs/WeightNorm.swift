@@ -17,13 +17,27 @@ extension Codec {
       let norm = try WeightNorm(lengths, directions)
       found.append(
         CodedTensor(
-          codec: codecName, stored: [lengths, directions], tensor: norm.tensor(named: name)))
+          codec: codecName, stored: [lengths, directions], tensor: norm.tensor(named: name),
+          isComputed: true))
     }
     return found
   }
 }
 
 private let codecName = "weight-norm"
+
+/// Names and shapes of the lengths and directions that are stored of a kernel `X.weight`, as torch names its
+/// parametrisations; `nil` for what is no kernel of a convolution over one dimension.
+public func weightNormParts(
+  _ name: String, _ shape: [Int]
+) -> [(name: String, shape: [Int])]? {
+  guard shape.count == 3, name.hasSuffix(".weight") else { return nil }
+  let module = name.dropLast("weight".count)
+  return [
+    ("\(module)parametrizations.weight.original0", [1, 1, shape[2]]),
+    ("\(module)parametrizations.weight.original1", shape),
+  ]
+}
 
 /// The directions beside lengths, and the name of the weight that both are.
 private func directions(

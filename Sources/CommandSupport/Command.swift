@@ -103,23 +103,34 @@ private func finish<Root: ParsableCommand>(
     terminate(.success)
   }
   if let status = ExitStatus(rawValue: code.rawValue), error is ExitCode { terminate(status) }
+  let definition = CommandDefinition(Root.self)
   // What may have been meant is said below, from what this verb has.
-  let message = reworded(Root.message(for: error))
+  var message = reworded(Root.message(for: error))
+  // An option that does not exist goes before what is missing because of it.
+  if message.hasPrefix("Missing expected argument"),
+    let option = definition.flatMap({ TypedLine($0, words).unknownOptions.first })
+  {
+    message = "Unknown option '\(option)'"
+  }
   let lines = message.split(separator: "\n").map { escaped(String($0)) }
   standardError("\(command): \(lines.joined(separator: " "))")
   if words.contains("--json") {
     let error = CheckpointError(.malformed(lines.joined(separator: " ")))
     printError(error.json(command: command))
   }
-  standardError(CommandDefinition(Root.self).map { advice($0, words) } ?? "see \(command) --help")
+  standardError(definition.map { advice($0, words) } ?? "see \(command) --help")
   terminate(.failed)
 }
 
 /// A message of ArgumentParser without its own guess, which is made for short words as for long ones, and with what a
-/// size is where a value is none.
+/// size or a rule of names is where a value is none.
 private func reworded(_ message: String) -> String {
   if message.contains(" is invalid for "), message.contains("<size>") {
     return message + ": sizes are such as 512MB, 5GB or 4GiB, from 1 byte"
+  }
+  if message.contains(" is invalid for "), message.contains("<pattern=name>") {
+    return message
+      + ": it is PATTERN=NAME, and NAME has no number, such as {i}, and no more * than PATTERN has"
   }
   guard message.hasPrefix("Unknown option"), let end = message.firstRange(of: ". Did you mean")
   else {

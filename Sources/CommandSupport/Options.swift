@@ -112,6 +112,18 @@ public struct SourceOptions: ParsableArguments {
       "\(flag) leaves tensors out only with --dialect; the source's own keeps names and layout")
   }
 
+  /// The same as words of a command line.
+  public var words: [String] {
+    optionWords("from-format", fromFormat?.name) + optionWords("from-dialect", fromDialect)
+      + optionWords("architecture", architecture) + optionWords("class", className)
+      + optionWords("strip-prefix", stripPrefix) + flagWords("allow-extra", allowExtra)
+      + flagWords("drop-training-state", dropTrainingState)
+      + optionWords("config", config?.string)
+  }
+
+  /// The files that it names.
+  public var files: [FilePath] { [config].compactMap(\.self) }
+
   /// The same, for the library.
   public var options: OpenOptions {
     OpenOptions(
@@ -120,6 +132,16 @@ public struct SourceOptions: ParsableArguments {
         architecture: architecture, dialect: fromDialect, className: className,
         dropsTrainingState: dropTrainingState, allowsExtra: allowExtra))
   }
+}
+
+/// An option with its value as a word of a command line; none without a value.
+public func optionWords(_ name: String, _ value: String?) -> [String] {
+  value.map { ["--\(name)=\($0)"] } ?? []
+}
+
+/// A flag as a word of a command line, if it is set.
+public func flagWords(_ name: String, _ isSet: Bool) -> [String] {
+  isSet ? ["--\(name)"] : []
 }
 
 /// How a command that takes time says how far it is.

@@ -22,6 +22,12 @@ public struct SelectionOptions: ParsableArguments {
 
   public init() {}
 
+  /// The same as words of a command line.
+  public var words: [String] {
+    include.flatMap { optionWords("include", $0.text) }
+      + exclude.flatMap { optionWords("exclude", $0.text) }
+  }
+
   /// The same, for the library.
   public var selection: TensorSelection { TensorSelection(include: include, exclude: exclude) }
 }

@@ -226,7 +226,16 @@ struct ConversionReport {
   /// What the target's ecosystem does with it.
   private var notes: [String] {
     let isPlain = conversion.isDequantized && conversion.coded.isEmpty
-    return (isPlain ? ["--dequantize found nothing to decode"] : []) + conversion.mismatches
+    let kept = conversion.computedCount
+    let computed =
+      kept == 0
+      ? []
+      : [
+        "\(describe(kept, "weight")) \(kept == 1 ? "stays" : "stay") directions and lengths: these are numbers, and"
+          + " transformers loads nothing else in their place"
+      ]
+    return (isPlain && kept == 0 ? ["--dequantize found nothing to decode"] : []) + computed
+      + conversion.mismatches
       + conversion.notes
   }
 

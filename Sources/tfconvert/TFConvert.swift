@@ -38,6 +38,9 @@ struct TFConvert: ParsableCommand {
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Convert.self, List.self, CompressionBench.self],
+    subcommands: [
+      Convert.self, PlanVerb.self, PartVerb.self, CommitVerb.self, List.self,
+      CompressionBench.self,
+    ],
     defaultSubcommand: Convert.self)
 }

@@ -40,11 +40,6 @@ extension ElementValue {
   }
 }
 
-/// Lines of text, written at once.
-func standardOutput(lines: [String]) {
-  standardOutput(lines.map { $0 + "\n" }.joined(), terminator: "")
-}
-
 extension [Int] {
   /// A shape, or an index, in JSON.
   var json: JSONValue { .array(map { .number($0) }) }

@@ -60,6 +60,8 @@ import Testing
     cp -r "$FIXTURES/adapters/llama_rank_stabilised/base" base
     cp -r "$FIXTURES/adapters/llama_rank_stabilised/adapter" lora
     tfconvert base merged --merge lora -q
+    tfconvert plan bert-base/ planned/ --max-shard-size 20KB -o plan.json -q
+    tfconvert part plan.json --part 1/1 -q
     """
   private static let target = """
     tfconvert bert-base bert.npz -q

@@ -84,6 +84,18 @@ import Testing
     }
   }
 
+  /// A server may not look at queries, so that a name behind one is that of the weights again.
+  @Test func `what lies beside a file is named before the query of its address`() async throws {
+    let bytes = Self.checkpoint(["a"])
+    let server = TestServer { request, _ in
+      request.target.hasPrefix("/x.safetensors?") || request.target == "/x.safetensors"
+        ? .file(bytes, request) : .init(404)
+    }
+    let found = try await run(
+      "tfinspect", ["ls", server.address + "/x.safetensors?download=true", "-q"])
+    #expect(found.exit == 0 && found.stdout == "a\n", "\(found.stderr)")
+  }
+
   @Test func `the header is one request, and a tensor no more than its bytes`() async throws {
     let bytes = Self.checkpoint((0..<20).map { "t\($0)" })
     let server = TestServer { request, _ in

@@ -52,8 +52,10 @@ import Testing
 
   @Test func `every schema of the commands has a file`() throws {
     var found: Set<String> = []
-    for folder in ["CommandSupport", "tfconvert", "tfinspect", "tfverify"] {
-      let sources = fixture().removingLastComponent().appending("Sources").appending(folder)
+    for folder in [
+      "CommandSupport", "TransformerKit/Converting/Parts", "tfconvert", "tfinspect", "tfverify",
+    ] {
+      let sources = fixture().removingLastComponent().appending("Sources").pushing(FilePath(folder))
       for name in fileNames(in: sources) where name.hasSuffix(".swift") {
         let text = String(decoding: readFile(sources.appending(name)), as: UTF8.self)
         for match in text.matches(of: /"(tf(?:kit|convert|inspect|verify)\.[a-z-]+\/\d+)"/) {
@@ -104,6 +106,25 @@ import Testing
     (
       "tfconvert.convert/1",
       "tfconvert $FIXTURES/adapters/llama/base m/ --merge $FIXTURES/adapters/llama/adapter"
+    ),
+    ("tfconvert.plan/1", "tfconvert plan $FIXTURES/bert/base x/ -o plan.json"),
+    (
+      "tfconvert.part/1",
+      "tfconvert plan $FIXTURES/bert/base x/ -o p -q > id; tfconvert part p --part 1/1"
+    ),
+    (
+      "tfconvert.commit/1",
+      """
+      tfconvert plan $FIXTURES/bert/base x/ -o p --dtype bf16 --allow-lossy -q > id
+      tfconvert part p --part 1/1 -q; tfconvert commit p
+      """
+    ),
+    (
+      "tfconvert.receipt/1",
+      """
+      tfconvert plan $FIXTURES/bert/base x/ -o p -q > id
+      tfconvert part p --part 1/1 -q; cat x.parts-*/receipts/*; true
+      """
     ),
     ("tfverify.pair/1", "tfverify $FIXTURES/bert/base $FIXTURES/bert/base"),
     ("tfverify.pair/1", "tfverify $FIXTURES/codecs/fp8 $FIXTURES/codecs/fp8/dequantized"),

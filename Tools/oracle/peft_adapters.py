@@ -26,6 +26,8 @@ from transformers import (
     T5ForConditionalGeneration,
     ViTConfig,
     ViTForImageClassification,
+    Wav2Vec2Config,
+    Wav2Vec2ForCTC,
 )
 
 from exact import FIXTURES, exact_outputs, write_golden
@@ -76,6 +78,19 @@ VIT = {
     "image_size": 8,
     "patch_size": 4,
     "num_labels": 3,
+}
+
+WAV2VEC2 = {
+    "vocab_size": 21,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "conv_dim": (8, 8),
+    "conv_kernel": (10, 3),
+    "conv_stride": (5, 2),
+    "num_conv_pos_embeddings": 6,
+    "num_conv_pos_embedding_groups": 2,
 }
 
 
@@ -204,6 +219,12 @@ CASES = {
             "target_modules": ["q_proj", "fc1"],
             "modules_to_save": ["classifier"],
         },
+    ),
+    # The kernel of the positions is stored as directions and lengths, which no adapter changes.
+    "wav2vec2": Case(
+        Wav2Vec2ForCTC,
+        Wav2Vec2Config(**WAV2VEC2),
+        {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "output_dense"]},
     ),
 }
 

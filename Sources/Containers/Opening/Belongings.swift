@@ -32,7 +32,7 @@ public struct CompanionFile: Sendable {
   /// Its bytes.
   public let bytes: any TensorBytes
   /// Where it is, unless it stands in a container.
-  let path: FilePath?
+  package let path: FilePath?
 
   init(name: [UInt8], bytes: any TensorBytes) {
     self.name = name

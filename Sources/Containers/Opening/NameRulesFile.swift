@@ -23,7 +23,7 @@ extension NameRules {
       }
       self.init(
         try rules.enumerated().map { number, rule throws(CheckpointError) in
-          try Rule(rule, number: number, in: name)
+          try Rule(rule, number: number + 1, in: name)
         })
     } catch {
       throw error.inFile(name)
@@ -32,6 +32,7 @@ extension NameRules {
 }
 
 extension NameRules.Rule {
+  /// - Parameter number: which one it is, from 1 on.
   fileprivate init(_ value: JSONValue, number: Int, in file: String) throws(CheckpointError) {
     let origin = "rule \(number) of \(file)"
     guard let text = value["from"]?.string, let pattern = NamePattern(text) else {

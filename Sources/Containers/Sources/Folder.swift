@@ -87,11 +87,15 @@ extension FilePath {
     return parent.isEmpty ? "." : parent
   }
 
-  /// The same path with `suffix` put after its last component.
+  /// The same path with `suffix` put after its last component; of an address, before its query.
   func appendingToName(_ suffix: String) -> FilePath {
-    unsafe withPlatformString { text in
+    let query = CChar(bitPattern: UInt8(ascii: "?"))
+    return unsafe withPlatformString { text in
       let bytes = unsafe Array(UnsafeBufferPointer(start: text, count: strlen(text)))
-      return FilePath(platformString: bytes + suffix.utf8.map { CChar(bitPattern: $0) } + [0])
+      let end = isRemote ? bytes.firstIndex(of: query) ?? bytes.count : bytes.count
+      return FilePath(
+        platformString: bytes[..<end] + suffix.utf8.map { CChar(bitPattern: $0) } + bytes[end...]
+          + [0])
     }
   }
 

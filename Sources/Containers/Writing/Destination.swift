@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 import TensorCore
 
 #if canImport(Glibc)
@@ -148,7 +148,7 @@ extension CheckpointWriter {
 }
 
 /// Whether a file is in a folder, or in a folder in it.
-private func isInside(_ file: FilePath, _ folder: FilePath) -> Bool {
+package func isInside(_ file: FilePath, _ folder: FilePath) -> Bool {
   guard let wanted = identity(folder) else { return false }
   var place = file.parent
   var last: FileIdentity?

@@ -57,6 +57,25 @@ final class OutputFolder {
     _ = flock(descriptor.rawValue, LOCK_EX | LOCK_NB)
   }
 
+  /// Takes over a folder in which whole files stand already; `take` names them.
+  init(adopting path: FilePath, for target: FilePath) throws(CheckpointError) {
+    (self.path, self.target, isResumable, wasAdopted) = (path, target, true, true)
+    registration = TemporaryFiles.register(path)
+    do throws(CheckpointError) {
+      descriptor = try systemCall("cannot open", path) {
+        try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec, .noFollow])
+      }
+    } catch {
+      registration.forget()
+      throw error
+    }
+  }
+
+  /// Says that a file of the plan is there, whole.
+  func take(_ file: WritePlan.File) throws(CheckpointError) {
+    wholeNames.insert(name(of: try place(of: file), in: path))
+  }
+
   deinit {
     if !isKept {
       files = []
@@ -183,6 +202,7 @@ final class OutputFolder {
       guard result == 0 else {
         throw CheckpointError(.system(errno, "cannot keep"), file: displayed(from))
       }
+      wholeNames.insert(name(of: to, in: path))
     }
   }
 }

@@ -1,5 +1,5 @@
 public import SystemPackage
-import TensorCore
+public import TensorCore
 
 #if canImport(Glibc)
   import Glibc
@@ -15,8 +15,10 @@ public struct WritePlan: Sendable {
     public let path: FilePath
     /// The bytes it will have; if `sizeIsBound`, the most it can have.
     public let byteCount: Int
+    /// The tensors that it holds; none if it is no file of weights.
+    public let tensors: [Tensor]
     /// How many tensors it holds.
-    public let tensorCount: Int
+    public var tensorCount: Int { tensors.count }
 
     let source: Source
   }
@@ -91,12 +93,12 @@ public struct WritePlan: Sendable {
   func checkConfig() throws(CheckpointError) {
     guard let (path, bytes) = untouchedConfig else { return }
     // Another program that replaces the same files by the same takes them away for a moment.
-    for attempt in 1...20 {
+    for attempt in 1...50 {
       let isSame = try bytes.map { bytes throws(CheckpointError) in
         try CheckpointWriter.holds(path, bytes)
       }
       if isSame ?? (path.linkStatus == nil) { return }
-      if attempt < 20 { usleep(10_000) }
+      if attempt < 50 { usleep(10_000) }
     }
     throw CheckpointError(.changedWhileRead, file: displayed(path))
   }
@@ -151,10 +153,9 @@ public struct WritePlan: Sendable {
   }
 
   private mutating func add(
-    _ path: FilePath, _ source: Source, _ byteCount: Int, tensorCount: Int = 0
+    _ path: FilePath, _ source: Source, _ byteCount: Int, _ tensors: [Tensor] = []
   ) {
-    files.append(
-      File(path: path, byteCount: byteCount, tensorCount: tensorCount, source: source))
+    files.append(File(path: path, byteCount: byteCount, tensors: tensors, source: source))
   }
 
   private mutating func add(_ path: FilePath, _ file: CompanionFile) {
@@ -173,7 +174,7 @@ public struct WritePlan: Sendable {
       let layout = try writer.format.lay(out: part)
       add(
         writer.destination.child(shard.head.name), .layout(layout), layout.byteCount,
-        tensorCount: part.tensors.count)
+        part.tensors)
     }
     add(writer.destination.child(index.name), index)
     return true
@@ -189,7 +190,7 @@ public struct WritePlan: Sendable {
       : writer.destination
     let layout = try writer.format.lay(out: contents)
     guard let limit = writer.maxShardSize, writer.isFolder, layout.byteCount > limit else {
-      add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
+      add(path, .layout(layout), layout.byteCount, contents.tensors)
       return
     }
     guard writer.format.canShard || writer.format.numbersShards else {
@@ -197,7 +198,7 @@ public struct WritePlan: Sendable {
     }
     let shards = try shards(of: contents, writer.format, limit: limit)
     if shards.count == 1 {
-      add(path, .layout(layout), layout.byteCount, tensorCount: contents.tensors.count)
+      add(path, .layout(layout), layout.byteCount, contents.tensors)
       return
     }
     var index = ShardIndexText(facts: writer.indexFacts)
@@ -207,7 +208,7 @@ public struct WritePlan: Sendable {
       index.add(shard.tensors, in: name)
       add(
         writer.destination.appending(name), .layout(layout), layout.byteCount,
-        tensorCount: shard.tensors.count)
+        shard.tensors)
     }
     if writer.format.numbersShards { return }
     let text = Array(index.text.utf8)
@@ -327,6 +328,11 @@ extension WritePlan.File {
   /// Whether the file may turn out smaller than planned, because it is compressed.
   public var sizeIsBound: Bool {
     if case .layout(let layout) = source { layout.sizeIsBound } else { false }
+  }
+
+  /// Whether it holds weights: what parts of a conversion write.
+  public var isWeights: Bool {
+    if case .layout = source { true } else { false }
   }
 
   /// Whether the file is written from front to back, so that it can be compared while it is made.

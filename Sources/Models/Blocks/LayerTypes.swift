@@ -42,7 +42,7 @@ extension ConfigReader {
     let slides = types.contains(.sliding)
     let window = window(usual, on: slides ? .outputs : .nothing)
     if slides && window == nil {
-      reject("layer_types has sliding_attention, but sliding_window is null")
+      reject("layers have sliding_attention, but sliding_window is null")
     }
     return types.map { $0 == .full ? nil : window }
   }

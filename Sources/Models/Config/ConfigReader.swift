@@ -184,12 +184,21 @@ public struct ConfigReader {
 
   /// Records a fault that involves more than one key.
   public mutating func reject(_ reason: String) {
-    faults.append(ofModel(reason))
+    faults.append(ofModel(reason + defaults(in: reason)))
   }
 
   /// Records something that is fine but that we cannot do.
   public mutating func refuse(_ reason: String) {
-    unsupported.append(ofModel(reason))
+    unsupported.append(ofModel(reason + defaults(in: reason)))
+  }
+
+  /// Which of the values that a sentence names stand nowhere in the config.
+  private func defaults(in sentence: String) -> String {
+    facts.filter { fact in
+      fact.path.dropLast() == scope[...] && present(fact.key) == nil
+        && sentence.hasWords("\(fact.key) \(fact.value.text())")
+    }
+    .map { "; \($0.key) is not given, and \($0.value.text()) by default" }.joined()
   }
 
   /// The keys that nobody read and nobody said to be without effect, as a person writes them. Of an object
@@ -243,5 +252,15 @@ public struct ConfigReader {
 
   private static func sentence(_ subject: String, _ reasons: [String]) -> String {
     reasons.count == 1 ? "\(subject): \(reasons[0])" : "\(subject): \(reasons.count) faults"
+  }
+}
+
+extension String {
+  /// Whether it has these words, and not as a part of longer ones.
+  fileprivate func hasWords(_ words: String) -> Bool {
+    ranges(of: words).contains { range in
+      let around = [self[..<range.lowerBound].last, self[range.upperBound...].first]
+      return !around.compactMap { $0 }.contains { $0.isLetter || $0.isNumber || $0 == "_" }
+    }
   }
 }

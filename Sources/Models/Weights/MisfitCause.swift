@@ -30,6 +30,8 @@ struct MisfitCause {
   /// The most numbers that are wrong at once, and the most weights that are declared to find them.
   private static let mostChanges = 3
   private static let mostDeclared = 100_000
+  /// The most names of which each is tried: activations are more, and no weight depends on them.
+  private static let mostChoices = 4
 
   /// Looks for the cause.
   ///
@@ -116,15 +118,28 @@ struct MisfitCause {
     let counts = trial.reader.facts.map(counting)
     // What the config does not say may be what another number stands in for.
     let unsaid = counts.filter { $0.mayBeNull && $0.value == .null && $0.bearing != .nothing }
+    // What it does not say is off, and may have been lost; sooner that than that what it says is wrong.
+    let off = counts.filter {
+      trial.reader.config.value(at: $0.path) == nil && ($0.value.int ?? 1) <= 0
+        && $0.bearing != .nothing
+    }
     for (actual, wanted) in extents(of: trial.placing) {
       for fact in counts {
         guard let own = fact.value.int, own > 0 else { continue }
         if wanted.isMultiple(of: own), actual.isMultiple(of: wanted / own) {
-          for fact in [fact] + unsaid { add(fact, actual / (wanted / own)) }
+          for fact in off + [fact] + unsaid { add(fact, actual / (wanted / own)) }
         }
         // What an extent is divided by: with more heads each is narrower.
         let (product, isTooLarge) = own.multipliedReportingOverflow(by: wanted)
         if !isTooLarge, product.isMultiple(of: actual) { add(fact, product / actual) }
+      }
+    }
+    if !trial.placing.missing.isEmpty || !trial.placing.unexpected.isEmpty {
+      // How many there are of something of which there are few, and what there are several kinds of.
+      for fact in unsaid { for count in 1...2 { add(fact, count) } }
+      for fact in trial.reader.facts {
+        guard case .choice(let names) = fact.kind, names.count <= Self.mostChoices else { continue }
+        for name in names where fact.value.string != name { add(fact, .string(name)) }
       }
     }
     for extent in unexpectedExtents(trial.placing) { for fact in unsaid { add(fact, extent) } }

@@ -74,6 +74,16 @@ internal import CCrypto
 extension SHA256 {
   /// The bytes of a digest in lower-case hexadecimal.
   public static func text(of digest: [UInt8]) -> String {
-    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    unsafe String(unsafeUninitializedCapacity: 2 * digest.count) { text in
+      for (place, byte) in digest.enumerated() {
+        unsafe text[2 * place] = hexadecimalDigit(byte >> 4)
+        unsafe text[2 * place + 1] = hexadecimalDigit(byte & 15)
+      }
+      return 2 * digest.count
+    }
+  }
+
+  private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
   }
 }

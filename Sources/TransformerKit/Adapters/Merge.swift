@@ -44,7 +44,7 @@ public struct Merge: Sendable {
     if let part = base.part {
       throw CheckpointError(part.problem, file: displayed(base.path))
     }
-    try base.requirePlain(options)
+    try base.requirePlain(adapters, isTranslated: false, options)
     let model = try? Model(base, options: options)
     try translate(model, options)
     let graph =
@@ -86,6 +86,7 @@ public struct Merge: Sendable {
       if count > best.count { best = (count, translated) }
     }
     guard !best.tensors.isEmpty else { return }
+    try checkpoint.requirePlain(adapters, isTranslated: true, options)
     translatedFrom = model.graph.dialect.fullName
     notes.append(
       "the base was translated from \(model.graph.dialect.fullName) to the adapter's names")
@@ -114,23 +115,42 @@ extension Merge {
 }
 
 extension Checkpoint {
-  /// Fails if weights are stored as codes, which a sum is none of any more.
-  fileprivate func requirePlain(_ options: OpenOptions) throws(CheckpointError) {
-    let coded: [CodedTensor]
+  /// Fails if weights that adapters change are stored as codes, which a sum is none of any more, or as what a weight is
+  /// computed from.
+  ///
+  /// - Parameter isTranslated: whether the base gets other names, and all of it is laid out anew.
+  fileprivate func requirePlain(
+    _ adapters: [Adapter], isTranslated: Bool, _ options: OpenOptions
+  ) throws(CheckpointError) {
+    let plain: PlainTable
     do throws(CheckpointError) {
-      coded = try PlainTable(
-        tensors, config: config?.value, families: options.recognition.families
-      ).coded
+      plain = try PlainTable(tensors, config: config?.value, families: options.recognition.families)
     } catch {
       throw error.inFile(displayed(path))
     }
-    guard let first = coded.first else { return }
+    let coded = Dictionary(plain.coded.map { ($0.tensor.name, $0) }) { first, _ in first }
+    guard let some = plain.coded.first else { return }
+    let advice = "write plain weights of the base first (tfconvert BASE PLAIN/ --dequantize)"
+    guard !isTranslated else {
+      throw CheckpointError(
+        .refused(
+          "\(plain.coded.count == 1 ? "1 weight is" : "\(plain.coded.count) weights are") stored as codes (\(some.codec)), which are not translated to the adapter's names"
+        ), file: displayed(path), advice: advice)
+    }
+    var touched: [TensorName: CodedTensor] = [:]
+    for adapter in adapters {
+      let names = BaseNames(plain.tensors, wanted: adapter.wantedNames)
+      for name in adapter.wantedNames {
+        guard let tensor = names[name], let group = coded[tensor.name] else { continue }
+        touched[tensor.name] = group
+      }
+    }
+    guard let first = touched.values.min(by: { $0.tensor.name < $1.tensor.name }) else { return }
+    let count = touched.count
     throw CheckpointError(
       .refused(
-        "\(coded.count == 1 ? "1 weight is" : "\(coded.count) weights are") stored as codes (\(first.codec)), into which nothing is merged"
-      ),
-      file: displayed(path),
-      advice: "write plain weights of the base first (tfconvert BASE PLAIN/ --dequantize)")
+        "\(count == 1 ? "1 weight" : "\(count) weights") that \(adapters.count == 1 ? "the adapter changes" : "adapters change") \(count == 1 ? "is" : "are") stored as codes (\(first.codec), \(escaped(first.tensor.name.text))), into which nothing is merged"
+      ), file: displayed(path), advice: advice)
   }
 }
 

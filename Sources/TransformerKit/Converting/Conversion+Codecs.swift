@@ -12,18 +12,18 @@ func tensorsToWrite(
 ) throws(CheckpointError) -> [Tensor] {
   let all = translation.map(\.tensor)
   let coded = model.plain.coded
-  if coded.isEmpty || target.dequantizes { return all }
-  try checkCast(coded, target, file: displayed(model.checkpoint.path))
+  if coded.isEmpty { return all }
+  if !target.dequantizes { try checkCast(coded, target, file: displayed(model.checkpoint.path)) }
   let groups = Dictionary(coded.map { ($0.tensor.name, $0) }) { first, _ in first }
   var written: [Tensor] = []
   var cut: [String] = []
   for translated in translation {
     let parts = translated.parts.compactMap { groups[$0.source] }
     if let group = parts.first, parts.allSatisfy({ $0.tensor.name == group.tensor.name }),
-      group.isWhole(in: translated.tensor)
+      group.isWhole(in: translated.tensor), group.isComputed || !target.dequantizes
     {
       written += group.stored
-    } else if parts.isEmpty {
+    } else if parts.isEmpty || target.dequantizes {
       written.append(translated.tensor)
     } else {
       cut.append("\(translated.tensor.name): made of \(list(parts))")
@@ -41,15 +41,15 @@ func tensorsToWrite(
 }
 
 /// What is written of any checkpoint without a dialect: all as it is stored, or as plain numbers, if these
-/// are wanted.
+/// are wanted; numbers of which weights are computed stay.
 ///
 /// - Throws: `CheckpointError` if a cast would change what codes stand for.
 func tensorsToWrite(
   _ source: Checkpoint, _ target: Conversion.Target, _ families: [Family]
-) throws(CheckpointError) -> (tensors: [Tensor], coded: [CodedTensor]) {
+) throws(CheckpointError) -> (tensors: [Tensor], coded: [CodedTensor], computedCount: Int) {
   let stored = source.tensors.tensors
   // What stays as it is is nobody's business.
-  guard target.dequantizes || target.dtype != nil else { return (stored, []) }
+  guard target.dequantizes || target.dtype != nil else { return (stored, [], 0) }
   let plain: PlainTable
   do {
     plain = try PlainTable(source.tensors, config: source.config?.value, families: families)
@@ -58,10 +58,16 @@ func tensorsToWrite(
   }
   if target.dequantizes {
     try plain.requireDecoded(source.config?.value, file: displayed(source.path))
-    return (plain.tensors.tensors, plain.coded)
+    let computed = Dictionary(
+      plain.coded.filter(\.isComputed).map { ($0.tensor.name, $0.stored) }
+    ) { first, _ in first }
+    return (
+      plain.tensors.tensors.flatMap { computed[$0.name] ?? [$0] },
+      plain.coded.filter { !$0.isComputed }, computed.count
+    )
   }
   try checkCast(plain.coded, target, file: displayed(source.path))
-  return (stored, [])
+  return (stored, [], 0)
 }
 
 extension PlainTable {
@@ -106,10 +112,21 @@ func unknownMethod(_ config: JSONValue?) -> String? {
 private func checkCast(
   _ coded: [CodedTensor], _ target: Conversion.Target, file: String
 ) throws(CheckpointError) {
-  guard let dtype = target.dtype, !coded.isEmpty else { return }
+  guard let dtype = target.dtype else { return }
+  let codes = coded.filter { !$0.isComputed }
+  guard codes.isEmpty else {
+    throw CheckpointError(
+      .refused("casting to \(dtype) would change the scales of \(codecs(of: codes))"), file: file,
+      advice: "--dequantize casts plain weights")
+  }
+  guard !coded.isEmpty, target.isVerified else { return }
   throw CheckpointError(
-    .refused("casting to \(dtype) would change the scales of \(codecs(of: coded))"), file: file,
-    advice: "--dequantize casts plain weights")
+    .refused(
+      "with \(codecs(of: coded)) weights are computed of numbers that a cast to \(dtype) rounds each, so that"
+        + " they are no cast of the source's"), file: file,
+    advice:
+      "without --verify it is written, as torch casts it, and tfverify says how far outputs are off"
+  )
 }
 
 private func codecs(of coded: [CodedTensor]) -> String {

@@ -42,6 +42,8 @@ public struct Conversion: Sendable {
     public var compression: TFZ.Options
     /// Whether a GGUF file's numbers have the most significant byte first.
     public var isBigEndian: Bool
+    /// Whether what a cast does is found out only when parts of the target are written.
+    public var defersLedgers: Bool
 
     /// Says what to write. A certificate implies that source and target are compared.
     public init(
@@ -50,7 +52,8 @@ public struct Conversion: Sendable {
       dequantizes: Bool = false, allowsLoss: Bool = false, isVerified: Bool = false,
       certificate: FilePath? = nil, toolVersion: String = "",
       overwrite: Bool = false, maxShardSize: Int? = nil, isResumable: Bool = false,
-      memory: Int? = nil, compression: TFZ.Options = TFZ.Options(), isBigEndian: Bool = false
+      memory: Int? = nil, compression: TFZ.Options = TFZ.Options(), isBigEndian: Bool = false,
+      defersLedgers: Bool = false
     ) {
       self.destination = destination
       self.isFolder = isFolder
@@ -69,6 +72,7 @@ public struct Conversion: Sendable {
       self.memory = memory
       self.compression = compression
       self.isBigEndian = isBigEndian
+      self.defersLedgers = defersLedgers
     }
   }
 
@@ -90,6 +94,8 @@ public struct Conversion: Sendable {
 
   /// The tensors that are coded in the source; none if nobody looked, since they stay as they are.
   public let coded: [CodedTensor]
+  /// How many weights stay, where plain numbers are wanted, the numbers that they are computed of.
+  public let computedCount: Int
 
   /// Floating-point tensors that a cast leaves as they are, since they have eight bits or less.
   public let uncast: [Tensor]
@@ -120,6 +126,8 @@ public struct Conversion: Sendable {
   let belongings: Belongings
   /// What is written, cast.
   let tensors: [Tensor]
+  /// The same before casting.
+  let uncastTensors: [Tensor]
   /// The source as a model, if it is to be compared.
   let original: Model?
 
@@ -169,9 +177,12 @@ public struct Conversion: Sendable {
       } catch {
         throw error.inFile(displayed(source.path))
       }
-      coded = model.plain.coded
       tensors = try tensorsToWrite(translation, of: model, target)
       let names = Set(tensors.map(\.name))
+      coded = model.plain.coded.filter {
+        !target.dequantizes || !$0.isComputed || !names.contains($0.stored[0].name)
+      }
+      computedCount = model.plain.coded.count - coded.count
       tensors += model.graph.tensors(of: dialect, in: format.name).filter {
         !names.contains($0.name)
       }
@@ -179,7 +190,8 @@ public struct Conversion: Sendable {
       model = nil
       translation = []
       mismatches = []
-      (tensors, coded) = try tensorsToWrite(source, target, options.recognition.families)
+      (tensors, coded, computedCount) = try tensorsToWrite(
+        source, target, options.recognition.families)
     }
     if tensors.isEmpty, source.otherCount > 0 {
       throw CheckpointError(
@@ -192,6 +204,7 @@ public struct Conversion: Sendable {
     let types = TargetTypes(target, of: model, in: format)
     let written = types.changesNothing ? tensors : tensors.map { types.applied(to: $0) }
     self.tensors = written
+    uncastTensors = tensors
     uncast = target.dtype == nil ? [] : tensors.filter(\.staysUncast)
     do {
       let comparison = original.map {
@@ -204,8 +217,10 @@ public struct Conversion: Sendable {
       throw error.inFile(displayed(source.path))
     }
     casts =
-      try ledgers(of: tensors, types, target, file: displayed(source.path))
-      + translation.compactMap(\.castBeforeSum)
+      target.defersLedgers
+      ? []
+      : try ledgers(of: tensors, types, target, file: displayed(source.path))
+        + translation.compactMap(\.castBeforeSum)
     var surroundings = try source.surroundings(to: target, format)
     if merge != nil { surroundings.leaveOutAdapter() }
     self.surroundings = surroundings
@@ -322,14 +337,20 @@ private func ledgers(
     guard let dtype = types.type(of: tensor) else { continue }
     if let ledger = try tensor.ledger(ofCastTo: dtype) { ledgers.append(ledger) }
   }
-  let lossy = ledgers.filter(\.isLossy)
-  if let dtype = lossy.first?.to, !target.allowsLoss {
+  try target.checkLoss(ledgers, file: file)
+  return ledgers
+}
+
+extension Conversion.Target {
+  /// Refuses what a cast does if it loses something and may not.
+  func checkLoss(_ ledgers: [CastLedger], file: String) throws(CheckpointError) {
+    let lossy = ledgers.filter(\.isLossy)
+    guard let dtype = lossy.first?.to, !allowsLoss else { return }
     throw CheckpointError(
-      .refused("casting to \(target.dtype ?? dtype) changes values of \(lossy.count) tensors"),
+      .refused("casting to \(self.dtype ?? dtype) changes values of \(lossy.count) tensors"),
       file: file,
       advice: "--allow-lossy does it all the same, and counts what it does")
   }
-  return ledgers
 }
 
 extension WeightGraph.Translated {

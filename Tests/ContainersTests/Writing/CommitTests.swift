@@ -1,4 +1,5 @@
 import Containers
+import Foundation
 import SystemPackage
 import TensorCore
 import TestSupport
@@ -66,6 +67,24 @@ import Testing
     #expect(error?.problem == .system(ENOENT, "cannot rename"))
     #expect(names.map { readFile(scratch.path.appending($0)) } == old)
     #expect(scratch.names == names)
+  }
+
+  /// As another run does that replaces the same files by the same.
+  @Test func `a config that is away for a moment is waited for`() throws {
+    _ = try write([tensor("a", 1)], to: "x.safetensors", config: [1])
+    let (config, aside) = (
+      scratch.path.appending("x.safetensors.config.json"), scratch.path.appending("aside")
+    )
+    _ = try write([tensor("a", 2)], to: "x.safetensors", config: [1], overwrite: true) { _ in
+      let isAway = unsafe rename(config.string, aside.string) == 0
+      #expect(isAway)
+      Thread.detachNewThread {
+        usleep(20_000)
+        _ = unsafe rename(aside.string, config.string)
+      }
+    }
+    #expect(scratch.names == ["x.safetensors", "x.safetensors.config.json"])
+    #expect(readFile(scratch.path.appending("x.safetensors")).last == 2)
   }
 
   @Test func `a config that changes while weights are written is no mixture`() throws {

@@ -30,6 +30,22 @@ import Testing
     #expect(reader.facts[3].value == 7)
   }
 
+  /// A number that nobody wrote is looked for in vain.
+  @Test func `a fault says which of its values are defaults`() {
+    var reader = ConfigReader(["width": 64, "old_heads": 5, "sizes": [:]])
+    let width = reader.count("width", default: 32)
+    let heads = reader.count("heads", default: 71)
+    _ = reader.count("old_heads", default: 71)
+    reader.rejectUndivided(width, "width", by: heads, "heads")
+    reader.refuse("old_heads 5 and wide_heads 71 are not supported, nor heads 710")
+    #expect(
+      reader.faults == [
+        "width 64 is not a multiple of heads 71; heads is not given, and 71 by default"
+      ])
+    #expect(
+      reader.unsupported == ["old_heads 5 and wide_heads 71 are not supported, nor heads 710"])
+  }
+
   @Test func `integers and numbers are one to a number`() {
     var reader = ConfigReader(["a": 10000, "b": .double(1e4)])
     let numbers = [reader.positive("a", default: 0), reader.positive("b", default: 0)]

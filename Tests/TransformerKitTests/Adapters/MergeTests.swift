@@ -10,7 +10,7 @@ import TransformerKit
 @Suite struct MergeTests {
   private static let exact = [
     "bert", "gpt2", "llama", "llama_embeddings", "llama_rank_stabilised", "llama_tied", "llama_two",
-    "t5", "vit",
+    "t5", "vit", "wav2vec2",
   ].map { AdapterFixture(name: $0) }
 
   @Test func `every fixture is looked at`() {

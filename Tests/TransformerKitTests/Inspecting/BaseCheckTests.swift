@@ -104,6 +104,33 @@ import TransformerKit
       change: only("1.mlp.down_proj.weight") { try map($0) { _ in 0 } },
       said: "zero", place: "blocks.1.feed_forward.down"),
     Plant(
+      testDescription: "rows zero", base: "llama/lm",
+      change: only("1.mlp.up_proj.weight") { tensor in
+        with(
+          tensor,
+          try values(tensor).enumerated().map { $0.offset < 3 * tensor.shape[1] ? 0 : $0.element })
+      },
+      said: "zero", place: "blocks.1.feed_forward.up"),
+    Plant(
+      testDescription: "made anew", base: "llama/lm",
+      change: only("1.mlp.up_proj.weight") { tensor in
+        var random = SeededGenerator(seed: 5)
+        return try map(tensor) { _ in Float.random(in: -1...1, using: &random) }
+      },
+      said: "unlike the base's", place: "blocks.1.feed_forward.up"),
+    Plant(
+      testDescription: "one huge element", base: "llama/lm",
+      change: only("1.mlp.up_proj.weight") { tensor in
+        with(tensor, try values(tensor).enumerated().map { $0.offset == 7 ? 1e30 : $0.element })
+      },
+      said: "unlike the base's", place: "blocks.1.feed_forward.up"),
+    Plant(
+      testDescription: "cut off", base: "llama/lm",
+      change: only("1.mlp.up_proj.weight") { tensor in
+        try map(tensor) { Float(bitPattern: $0.bitPattern & 0xFFFF_0000) }
+      },
+      said: "cut off", place: "blocks.1.feed_forward.up"),
+    Plant(
       testDescription: "lost", base: "llama/lm",
       change: only("1.mlp.down_proj.weight") { _ in nil },
       said: "is not there", place: "blocks.1.feed_forward.down"),
@@ -135,6 +162,25 @@ import TransformerKit
     #expect(check.faults.isEmpty, "\(check.faults.map(\.text))")
     let same = try found(name) { $0 }
     #expect(same.faults.isEmpty)
+  }
+
+  /// Padding has rows of zeros; heads are made anew for another task; nobody says that one element was trained.
+  @Test func `what may be so is none, and is named where it is unlike`() throws {
+    var random = SeededGenerator(seed: 6)
+    let check = try found("llama/lm") { tensor in
+      switch tensor.name {
+      case "model.embed_tokens.weight":
+        Self.with(
+          tensor,
+          try Self.values(tensor).enumerated().map { $0.offset < tensor.shape[1] ? 0 : $0.element })
+      case "lm_head.weight":
+        try Self.map(tensor) { _ in Float.random(in: -1...1, using: &random) }
+      default: tensor
+      }
+    }
+    #expect(check.faults.isEmpty, "\(check.faults.map(\.text))")
+    #expect(check.notes.contains { $0.tensor == "lm_head.weight" && $0.text.contains("unlike") })
+    #expect(check.notes.contains { $0.text.contains("1 changed, and like the base's") })
   }
 
   @Test func `a copy of another layer is one, trained on or not`() throws {

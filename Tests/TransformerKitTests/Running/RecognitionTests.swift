@@ -190,6 +190,19 @@ import TransformerKit
       ),
       ("gpt2/lm", ["n_embd": 48], "n_embd 24, where the config says 48"),
       ("t5/v11", ["num_layers": 5], "num_layers 2, where the config says 5"),
+      // What it does not say sooner than what it says.
+      (
+        "deberta/base", ["position_buckets": nil],
+        "position_buckets 4, where the config says nothing and -1 is assumed"
+      ),
+      (
+        "falcon/new_one_norm", ["num_ln_in_parallel_attn": nil],
+        "num_ln_in_parallel_attn 1, where the config says nothing"
+      ),
+      (
+        "wav2vec2/base_stable", ["feat_extract_norm": "group"],
+        "feat_extract_norm \"layer\", where the config says \"group\""
+      ),
     ] as [(String, [String: JSONValue?], String)])
   func `the number of the config that is wrong is named`(
     _ name: String, _ values: [String: JSONValue?], _ cause: String

@@ -26,6 +26,7 @@ struct SafetensorsHeader {
   private(set) var metadata: Metadata?
   /// Where the tensors' bytes begin.
   let end: Int
+  private var shapes: Set<[Int]> = []
 
   /// Reads the header and checks everything that can be checked without the tensors' bytes.
   ///
@@ -78,8 +79,15 @@ struct SafetensorsHeader {
       throw CheckpointError(
         .limitExceeded("the number of tensors", limit: Limits.tensors, found: entries.count + 1))
     }
-    entries.append(try SafetensorsEntry(member, in: bytes))
+    var entry = try SafetensorsEntry(member, in: bytes)
+    if shapes.count < Self.sharedShapes || shapes.contains(entry.shape) {
+      entry.shape = shapes.insert(entry.shape).memberAfterInsert
+    }
+    entries.append(entry)
   }
+
+  /// How many shapes are kept once for all tensors that have them: a model has few, and layers by the thousand.
+  private static let sharedShapes = 1024
 
   private static func headerBytes(of file: any ByteSource) throws(CheckpointError) -> [UInt8] {
     guard file.size >= 8 else {

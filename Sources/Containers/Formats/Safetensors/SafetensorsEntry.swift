@@ -4,7 +4,7 @@ import TensorCore
 struct SafetensorsEntry {
   let name: TensorName
   let dtype: DType
-  let shape: [Int]
+  var shape: [Int]
   /// Where its bytes are, counted from the end of the header.
   let range: Range<Int>
   /// Where the entry itself stands in the file.

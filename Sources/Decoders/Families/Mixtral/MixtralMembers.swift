@@ -175,6 +175,8 @@ extension ConfigReader {
     let window = window(default: 4096, minimum: slides ? 1 : 0, on: slides ? .outputs : .nothing)
     if slides && !isUsed {
       reject("layer_types has sliding_attention, but use_sliding_window is false")
+    } else if slides && window == nil {
+      reject("layers have sliding_attention, but sliding_window is null")
     }
     return (types ?? []).map { $0 == .full ? nil : window }
   }

@@ -92,8 +92,12 @@ extension ConfigReader {
   /// The rotary positions of layers that see everything, and of the others.
   fileprivate mutating func rotaries(of types: [LayerType], headSize: Int) -> [RotarySettings] {
     if has("rope_scaling") { refuse("rope_scaling beside two bases is not supported") }
+    let global = 160_000.0
+    // transformers 4 takes the base of the other layers where this one is null.
+    let local =
+      isNull("local_rope_theta") ? present("global_rope_theta")?.double ?? global : 10_000
     let bases = [
-      (LayerType.full, 160_000.0, "global_rope_theta"), (.sliding, 10_000, "local_rope_theta"),
+      (LayerType.full, global, "global_rope_theta"), (.sliding, local, "local_rope_theta"),
     ]
     let settings = bases.map { type, theta, key in
       rotary(

@@ -96,7 +96,8 @@ package struct BaseCheck {
     let quantized: [String: WeightRelation] =
       if let model { try QuantizedWeights(base.graph, model).relations } else { [:] }
     let explainer = try Explainer(base.graph, graph)
-    var counts = (same: 0, cast: 0, quantized: 0, changed: 0, unlike: 0)
+    var counts = (same: 0, cast: 0, quantized: 0, changed: 0, unknown: 0)
+    var unlike: [String] = []
     for slot in base.graph.slots {
       guard let x = base.graph.tensor(at: slot.path), let y = graph.tensor(at: slot.path),
         x.shape == y.shape, !isTiedInBoth(slot.path)
@@ -114,21 +115,33 @@ package struct BaseCheck {
         continue
       default: break
       }
-      if let cause = try explainer.cause(of: slot.path), let text = cause.fault {
+      if let cause = try explainer.cause(of: slot.path), let text = cause.fault,
+        !(cause.isPartConstant && slot.role == .embedding)
+      {
         add(slot.path, text)
         continue
       }
       switch try likeness(of: slot, x, y) {
       case .mistake(let text): add(slot.path, text)
       case .trained: counts.changed += 1
-      case .unlike: counts.unlike += 1
+      case .unlike(let text):
+        // Heads are made anew for another task, and biases are often 0 before training.
+        if slot.role == .linear, Self.block(of: slot.path) != nil {
+          add(slot.path, text)
+        } else {
+          unlike.append(slot.path)
+        }
+      case .unknown: counts.unknown += 1
       }
     }
     let parts = [
       (counts.same, "the same"), (counts.cast, "cast"), (counts.quantized, "quantised"),
-      (counts.changed, "changed, as training does"), (counts.unlike, "unlike the base's"),
+      (counts.changed, "changed, and like the base's"), (unlike.count, "unlike the base's"),
+      (counts.unknown, "not compared"),
     ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
     if !parts.isEmpty { note(nil, "weights against the base's: \(parts.joined(separator: ", "))") }
+    for path in unlike.prefix(20) { note(path, "is unlike the base's, as one that was made anew") }
+    if unlike.count > 20 { note(nil, "\(unlike.count - 20) more weights are unlike the base's") }
   }
 
   private func isTiedInBoth(_ path: String) -> Bool {
@@ -139,13 +152,16 @@ package struct BaseCheck {
   private enum Likeness {
     case mistake(String)
     case trained
-    case unlike
+    /// As if it had nothing to do with it, which the text says.
+    case unlike(String)
+    /// Values that cannot be computed with.
+    case unknown
   }
 
   private func likeness(
     of slot: WeightSlot, _ x: Tensor, _ y: Tensor
   ) throws(CheckpointError) -> Likeness {
-    guard x.dtype.isComputable, y.dtype.isComputable else { return .unlike }
+    guard x.dtype.isComputable, y.dtype.isComputable else { return .unknown }
     let (a, b) = (try ElementSample(x), try ElementSample(y))
     if b.isConstant, !a.isConstant, b.values.count > 1 {
       return .mistake("all elements are \(Float(b.mean)); the base's are not alike")
@@ -170,7 +186,9 @@ package struct BaseCheck {
     }
     guard correlation < 0.5, b.values.count >= 64 else { return .trained }
     if let text = try confusion(of: slot, x, y, b, correlation) { return .mistake(text) }
-    return correlation > 0.1 ? .trained : .unlike
+    guard correlation <= 0.1 else { return .trained }
+    let rounded = Float((correlation * 100).rounded() / 100)
+    return .unlike("is unlike the base's, as one that was made anew: correlation \(rounded)")
   }
 
   /// How else a weight that is not like the base's is like it, or like another one of the base.
@@ -269,10 +287,8 @@ extension Cause {
   /// What is wrong, if training does not do it.
   fileprivate var fault: String? {
     switch self {
-    case .tied, .untied, .truncated, .rounded: return nil
-    case .part(_, _, let cause):
-      if case .constant = cause { return nil }
-      return cause.fault.map { _ in own }
+    case .tied, .untied, .rounded: return nil
+    case .part(_, _, let cause): return cause.fault.map { _ in own }
     case .copied(let other): return "a copy of the base's \(other)"
     case .exchanged(let other): return "exchanged with \(other)"
     case .offset(1): return "exactly 1 more than the base's, as gains to which 1 was added twice"
@@ -281,6 +297,11 @@ extension Cause {
     case .scaled(let factor): return "exactly \(factor) times the base's"
     default: return own
     }
+  }
+
+  /// Whether some rows or columns are the same everywhere, as those of padding may be.
+  fileprivate var isPartConstant: Bool {
+    if case .part(_, _, .constant) = self { true } else { false }
   }
 
   /// The words for B, of a derivative.

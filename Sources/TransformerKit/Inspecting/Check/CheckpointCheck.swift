@@ -33,6 +33,7 @@ public func check(
   report.checkIndex(checkpoint)
   report.lookAround(checkpoint)
   let graph = hasConfig ? report.checkModel(checkpoint, options) : nil
+  try report.checkCoding(checkpoint)
   if let base { try report.check(checkpoint, against: base, options) }
   var tensors = try checkpoint.choosing(selection, options: options).tensors.tensors
   report.tensorCount = tensors.count
@@ -222,6 +223,14 @@ extension CheckReport {
         add(error, to: group)
       }
       return nil
+    }
+  }
+
+  /// Holds what the config says of codes against the tensors.
+  fileprivate mutating func checkCoding(_ checkpoint: Checkpoint) throws(CheckpointError) {
+    let settings = try CodingSettings(checkpoint.tensors, config: checkpoint.config?.value)
+    for fault in settings.faults {
+      add(.config, fault.tensor, "\(fault.text) (\(codingKey))")
     }
   }
 

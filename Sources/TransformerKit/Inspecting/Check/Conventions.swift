@@ -35,8 +35,7 @@ public struct Conventions: Sendable {
   ///
   /// - Throws: `CheckpointError` when bytes cannot be read.
   public init(_ graph: WeightGraph) throws(CheckpointError) {
-    let matrices = Self.sampled(graph)
-    isTrained = try Self.isTrained(matrices.map(\.tensor))
+    isTrained = try Self.isTrained(graph)
     guard isTrained else { return }
     try checkGains(graph)
     try checkSquares(graph)
@@ -44,18 +43,14 @@ public struct Conventions: Sendable {
 
   // MARK: Whether something can be told
 
-  /// Matrices of linear layers large enough to tell something, of all layers.
-  private static func sampled(_ graph: WeightGraph) -> [(path: String, tensor: Tensor)] {
+  /// The paths of matrices of linear layers large enough to tell something, of all layers.
+  private static func sampled(_ graph: WeightGraph) -> [String] {
     let all = graph.slots.filter {
       $0.role == .linear && $0.shape.count == 2 && $0.shape.allSatisfy { $0 >= smallest }
         && $0.path.contains("blocks.")
     }
     let step = max(1, all.count / mostMatrices)
-    return stride(from: 0, to: all.count, by: step).compactMap { index in
-      graph.tensor(at: all[index].path).flatMap { tensor in
-        tensor.dtype.isComputable ? (all[index].path, tensor) : nil
-      }
-    }
+    return stride(from: 0, to: all.count, by: step).map { all[$0].path }
   }
 
   /// Narrower matrices and gains are not looked at, nor more than so many.
@@ -66,9 +61,11 @@ public struct Conventions: Sendable {
 
   /// Whether rows of matrices differ in size more than those of random ones do: the squared norms of rows of n normal
   /// numbers have the relative variance 2 / n.
-  private static func isTrained(_ matrices: [Tensor]) throws(CheckpointError) -> Bool {
+  private static func isTrained(_ graph: WeightGraph) throws(CheckpointError) -> Bool {
     var ratios: [Double] = []
-    for matrix in matrices {
+    for path in sampled(graph) {
+      // One at a time: a matrix that is gathered keeps what it has gathered.
+      guard let matrix = graph.tensor(at: path), matrix.dtype.isComputable else { continue }
       let squares = try rows(of: matrix).map { $0.reduce(0) { $0 + $1 * $1 } }
       let sample = ElementSample(squares)
       guard sample.mean > 0, sample.mean.isFinite else { continue }

@@ -43,37 +43,38 @@ extension CheckReport {
   /// The same weight of several layers in different types; and whether there are several types.
   mutating func checkTypes(_ tensors: [Tensor], _ graph: WeightGraph?) {
     let buffers = Set(graph?.dropped.map(\.name) ?? [])
-    let weights = tensors.filter {
-      $0.dtype.isFloatingPoint && !buffers.contains($0.name) && !decoded.contains($0.name)
+    let skipped = buffers.union(decoded)
+    let weights = tensors.lazy.filter {
+      $0.dtype.isFloatingPoint && !skipped.contains($0.name)
     }
-    let layers = Dictionary(grouping: weights) { withoutLayers($0.name.text) }
-    var odd: Set<TensorName> = []
-    for (_, group) in layers where Set(group.map(\.dtype)).count > 1 {
-      let usual = mostFrequent(group.map(\.dtype))
-      for tensor in group where tensor.dtype != usual { odd.insert(tensor.name) }
+    var (types, layers): ([DType: Int], [String: [DType: Int]]) = ([:], [:])
+    for tensor in weights {
+      types[tensor.dtype, default: 0] += 1
+      layers[withoutLayers(tensor.name.text), default: [:]][tensor.dtype, default: 0] += 1
     }
-    for tensor in weights where odd.contains(tensor.name) {
-      let usual = mostFrequent(layers[withoutLayers(tensor.name.text)]?.map(\.dtype) ?? [])
-      add(.types, tensor.name, "is \(tensor.dtype), in most other layers \(usual?.name ?? "")")
+    guard types.count > 1 else { return }
+    let usual = layers.filter { $0.value.count > 1 }.compactMapValues(mostFrequent)
+    guard usual.isEmpty else {
+      for tensor in weights {
+        if let usual = usual[withoutLayers(tensor.name.text)], tensor.dtype != usual {
+          add(.types, tensor.name, "is \(tensor.dtype), in most other layers \(usual.name)")
+        }
+      }
+      return
     }
-    let types = Dictionary(grouping: weights, by: \.dtype)
-    guard types.count > 1, odd.isEmpty else { return }
     let list = types.sorted {
-      $0.value.count == $1.value.count ? $0.key.name < $1.key.name : $0.value.count > $1.value.count
+      $0.value == $1.value ? $0.key.name < $1.key.name : $0.value > $1.value
     }
-    .map { "\($0.value.count) \($0.key)" }
+    .map { "\($0.value) \($0.key)" }
     note(.types, nil, "there are several types: \(list.joined(separator: ", "))")
   }
 
   /// The type that occurs most often; of equally many, the widest.
-  private func mostFrequent(_ types: [DType]) -> DType? {
-    Dictionary(grouping: types) { $0 }
-      .max {
-        ($0.value.count, $0.key.bitWidth, $0.key.name) < (
-          $1.value.count, $1.key.bitWidth, $1.key.name
-        )
-      }?
-      .key
+  private func mostFrequent(_ types: [DType: Int]) -> DType? {
+    types.max {
+      ($0.value, $0.key.bitWidth, $0.key.name) < ($1.value, $1.key.bitWidth, $1.key.name)
+    }?
+    .key
   }
 }
 

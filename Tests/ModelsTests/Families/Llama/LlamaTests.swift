@@ -112,6 +112,11 @@ import Testing
     let error = fault { _ = try made(Qwen2.self, ["layer_types": types]) }
     #expect(error?.description.contains("use_sliding_window is false") == true)
     _ = try made(Qwen2.self, ["layer_types": types, "use_sliding_window": true])
+    let null = fault {
+      _ = try made(
+        Qwen2.self, ["layer_types": types, "use_sliding_window": true, "sliding_window": .null])
+    }
+    #expect(null?.description.contains("but sliding_window is null") == true)
   }
 
   @Test func `some layers know no positions`() throws {

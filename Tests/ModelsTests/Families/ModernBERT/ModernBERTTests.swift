@@ -37,6 +37,9 @@ import Testing
     #expect(old == new)
     #expect(old.form.rotaries.map(\.base) == [500, 30])
     #expect(try modern([:]).form.rotaries.map(\.base) == [160_000, 10_000])
+    // What transformers 4 does, which knows null there.
+    let null = try modern(["global_rope_theta": 500, "local_rope_theta": .null])
+    #expect(null.form.rotaries.map(\.base) == [500, 500])
   }
 
   @Test(

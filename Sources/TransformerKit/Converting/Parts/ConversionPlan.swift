@@ -1,0 +1,172 @@
+public import Containers
+public import SystemPackage
+public import TensorCore
+
+/// A conversion that runs in parts: what is read, how, and which files come of it. docs/cluster.md says what stands in its file.
+///
+/// Its id is a digest of all of that, so that a part, which makes the plan again from the same headers, sees whether it is the same.
+public struct ConversionPlan: Sendable, Equatable {
+  /// A file that is read.
+  public struct Input: Sendable, Equatable {
+    /// Its name, without the folder.
+    public let name: String
+    /// What tells it from what it may be later.
+    public let identity: InputIdentity
+  }
+
+  /// A file with weights that will be written.
+  public struct Output: Sendable, Equatable {
+    /// Its path in the target.
+    public let name: String
+    /// The bytes that it will have; if `sizeIsBound`, the most.
+    public let byteCount: Int
+    /// Whether it may turn out smaller, since it is compressed.
+    public let sizeIsBound: Bool
+    /// The names of its tensors.
+    public let tensors: [String]
+  }
+
+  /// The version of the commands.
+  public let toolVersion: String
+  /// The folder in which it was planned; paths in `arguments` are from there.
+  public let folder: String
+  /// The target, as it was typed.
+  public let target: String
+  /// Source, target and options.
+  public let arguments: [String]
+  /// The files that are read.
+  public let inputs: [Input]
+  /// The files with weights that parts write.
+  public let outputs: [Output]
+  /// The names of the other files, which the commit writes.
+  public let others: [String]
+
+  /// The most files that parts may have to write.
+  static let most = 65_536
+  /// The most bytes that the file of a plan may have.
+  public static let sizeLimit = 256 << 20
+
+  /// Plans a conversion from headers.
+  ///
+  /// - Parameters:
+  ///   - conversion: what is converted, into a folder.
+  ///   - files: what would be written.
+  ///   - file: the file of the plan.
+  ///   - further: files that options name.
+  /// - Throws: `CheckpointError` if it cannot be done in parts, or a file that is read cannot be looked at.
+  public init(
+    _ conversion: Conversion, _ files: WritePlan, at file: FilePath,
+    reading further: [FilePath], target: String, arguments: [String], in folder: String,
+    toolVersion: String
+  ) throws(CheckpointError) {
+    let destination = conversion.target.destination
+    guard conversion.target.isFolder else {
+      throw CheckpointError(
+        .unsupported("is one file, which is written in one go: parts write the files of a folder"),
+        file: displayed(destination),
+        advice: "end the target with a slash, and say --max-shard-size")
+    }
+    for path in [file, destination] {
+      guard let source = conversion.source.folder, isInside(path, source) else { continue }
+      throw CheckpointError(
+        .refused("is in the source's folder, of which all files travel"), file: displayed(path),
+        advice: "target and plan are to be in another folder")
+    }
+    self.toolVersion = toolVersion
+    self.folder = folder
+    self.target = target
+    self.arguments = arguments
+    inputs = try conversion.inputs(and: further)
+    outputs = files.files.filter(\.isWeights).map { file in
+      Output(
+        name: file.name(in: destination), byteCount: file.byteCount,
+        sizeIsBound: file.sizeIsBound, tensors: file.tensors.map(\.name.text))
+    }
+    others = files.files.filter { !$0.isWeights }.map { $0.name(in: destination) }
+    guard outputs.count <= Self.most else {
+      throw CheckpointError(
+        .limitExceeded("the number of files", limit: Self.most, found: outputs.count),
+        file: displayed(destination))
+    }
+    if let name = outputs.first(where: { $0.name.contains("\u{FFFD}") })?.name {
+      throw CheckpointError(
+        .unsupported("a file's name is not UTF-8, and a plan is JSON"), file: name)
+    }
+  }
+
+  /// The bytes of all files with weights.
+  public var byteCount: Int { outputs.reduce(0) { $0 &+ $1.byteCount } }
+
+  /// The folder in which files stand until they are committed.
+  public var staged: StagedTarget {
+    StagedTarget(FilePath(folder).pushing(FilePath(target)), id: id)
+  }
+
+  /// The files that one of so many parts writes: the largest first, each to the part that has least to do, so that no part has more than
+  /// its share and one file.
+  ///
+  /// - Parameter number: which part, from 1.
+  public func outputs(ofPart number: Int, of count: Int) -> [Output] {
+    var loads = [Int](repeating: 0, count: min(count, max(1, outputs.count)))
+    var mine: [Int] = []
+    let order = outputs.indices.sorted {
+      (outputs[$1].byteCount, $0) < (outputs[$0].byteCount, $1)
+    }
+    for index in order {
+      let part = loads.indices.min { (loads[$0], $0) < (loads[$1], $1) } ?? 0
+      loads[part] &+= outputs[index].byteCount
+      if part == number - 1 { mine.append(index) }
+    }
+    return mine.sorted().map { outputs[$0] }
+  }
+
+  /// What has changed since another plan was made, or `nil` if it is the same.
+  func change(since planned: ConversionPlan) -> CheckpointError? {
+    guard toolVersion == planned.toolVersion else {
+      return CheckpointError(
+        .refused("was planned by version \(planned.toolVersion), and this is \(toolVersion)"),
+        advice: Self.again)
+    }
+    for (new, old) in zip(inputs, planned.inputs) where new != old {
+      let what = new.name == old.name ? "has changed since it was planned" : "was not planned with"
+      return CheckpointError(.refused(what), file: new.name, advice: Self.again)
+    }
+    if inputs.count != planned.inputs.count {
+      let (new, old) = (inputs.count, planned.inputs.count)
+      return CheckpointError(
+        .refused("was made for \(old) files, and now there are \(new)"), advice: Self.again)
+    }
+    guard id == planned.id else {
+      return CheckpointError(
+        .refused("says of the target what its options do not give"), advice: Self.again)
+    }
+    return nil
+  }
+
+  private static let again = "make a new plan: tfconvert plan"
+}
+
+extension WritePlan.File {
+  /// Its path in a folder.
+  func name(in folder: FilePath) -> String {
+    path.components.dropFirst(folder.components.count).map(\.string).joined(separator: "/")
+  }
+}
+
+extension Conversion {
+  /// The files that it reads, each once.
+  fileprivate func inputs(
+    and further: [FilePath]
+  ) throws(CheckpointError) -> [ConversionPlan.Input] {
+    let adapters = merge?.adapters.flatMap(\.checkpoint.ownFiles) ?? []
+    let paths =
+      source.ownFiles + adapters + surroundings.companions.compactMap(\.path) + further
+    var seen: Set<FilePath> = []
+    var inputs: [ConversionPlan.Input] = []
+    for path in paths where seen.insert(path).inserted {
+      let name = path.lastComponent.map { displayed(FilePath(root: nil, [$0])) } ?? ""
+      inputs.append(ConversionPlan.Input(name: name, identity: try InputIdentity(path)))
+    }
+    return inputs
+  }
+}
