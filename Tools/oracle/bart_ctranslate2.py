@@ -48,6 +48,7 @@ CASES = {
         None,
     ),
     "ct2_m2m100": (M2M100ForConditionalGeneration, {"activation_function": "relu", "scale_embedding": True}, None),
+    "ct2_float16": (MarianMTModel, LAST | {"scale_embedding": True, "activation_function": "relu"}, "float16"),
     "ct2_int8": (BartForConditionalGeneration, BART | {"encoder_layers": 2}, "int8"),
     "ct2_int16": (M2M100ForConditionalGeneration, {"activation_function": "relu"}, "int16"),
 }
@@ -97,11 +98,15 @@ def take_over(model, spec):
     with torch.no_grad():
         shared = decoded(variables, "decoder/embeddings/weight")
         model.model.shared.weight[: len(shared)].copy_(torch.from_numpy(shared))
+        if "decoder/projection/bias" in variables:
+            bias = decoded(variables, "decoder/projection/bias")
+            model.final_logits_bias[0, : len(bias)].copy_(torch.from_numpy(bias))
         for name in ("encoder", "decoder"):
             stack = getattr(model.model, name)
-            if hasattr(stack.embed_positions, "offset") and hasattr(stack.embed_positions, "weight"):
+            if isinstance(stack.embed_positions, torch.nn.Embedding):
                 table = decoded(variables, f"{name}/position_encodings/encodings")
-                stack.embed_positions.weight[stack.embed_positions.offset :].copy_(torch.from_numpy(table))
+                first = getattr(stack.embed_positions, "offset", 0)
+                stack.embed_positions.weight[first:].copy_(torch.from_numpy(table))
             if hasattr(stack, "layernorm_embedding"):
                 norm(f"{name}/layernorm_embedding", stack.layernorm_embedding)
             for number, layer in enumerate(stack.layers):

@@ -13,7 +13,7 @@ import TransformerKit
 private let native = goldenCases.filter { name in
   [
     "/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta", "/litgpt", "/mlx",
-    "/marian_npz", "/timm", "/openclip",
+    "/marian_npz", "/timm", "/openclip", "/ct2_",
   ].contains {
     name.contains($0)
   }

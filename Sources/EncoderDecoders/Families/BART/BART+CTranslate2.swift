@@ -21,12 +21,13 @@ extension Dialect {
           encoderWords,
           .tensor(
             "decoder/embeddings/weight", words("embeddings.word.weight"),
-            copies: ["encoder/embeddings_0/weight", "decoder/projection/weight"])),
+            copies: ["encoder/embeddings_0/weight", "decoder/projection/weight"],
+            writesCopies: true)),
         .with(
           encoderWords, .tensor("encoder/embeddings_0/weight", words(encoderWords)),
           .tensor(
             "decoder/embeddings/weight", words("decoder.embeddings.word.weight"),
-            copies: ["decoder/projection/weight"])),
+            copies: ["decoder/projection/weight"], writesCopies: true)),
         .tensor("decoder/projection/bias", words("lm_head.bias")),
         stack("encoder", Member.self), stack("decoder", Member.self),
         linear("decoder/layer_{i}/attention/linear_0", "decoder.blocks.{i}.cross_attention", query),
@@ -152,7 +153,9 @@ private struct CTranslate2Settings {
   func isOf<Member: BARTMember>(_: Member.Type) -> Bool {
     let hasNorm = table[TensorName("encoder/layernorm_embedding/gamma")] != nil
     guard hasNorm == Member.normalisesEmbeddings,
-      (number("encoder/pre_norm") == 1) == (Member.arrangement == .normBefore)
+      ["encoder", "decoder"].allSatisfy({
+        (number("\($0)/pre_norm") == 1) == (Member.arrangement == .normBefore)
+      })
     else { return false }
     switch Member.positioning {
     case .learned: return true
@@ -218,13 +221,22 @@ private struct CTranslate2Settings {
         .unsupported("activation \(activation) is not supported, or not the same in both stacks"),
         tensor: "encoder/activation")
     }
-    let factor = try setting("encoder/scale_embeddings")
-    let isScaled = factor != 1
-    guard !isScaled || Float(factor) == Float(width).squareRoot() else {
+    for (name, wanted) in [
+      ("alibi", 0.0), ("multi_query_attention", 0), ("start_from_zero_embedding", isMarian ? 1 : 0),
+    ] {
+      for stack in ["encoder", "decoder"] {
+        let name = "\(stack)/\(name)"
+        guard let value = number(name), value != wanted else { continue }
+        throw CheckpointError(
+          .unsupported("is \(value), and of \(Member.name) \(wanted) is supported"),
+          tensor: TensorName(name))
+      }
+    }
+    let isScaled = try isScaled("encoder")
+    guard try self.isScaled("decoder") == isScaled else {
       throw CheckpointError(
-        .unsupported(
-          "words are multiplied by \(factor), and supported is 1 or the root of \(width)"),
-        tensor: "encoder/scale_embeddings")
+        .unsupported("words are multiplied by another number than the encoder's"),
+        tensor: "decoder/scale_embeddings")
     }
     let positions = try shape("encoder/position_encodings/encodings")[0]
     members += [
@@ -244,6 +256,24 @@ private struct CTranslate2Settings {
       ]
     }
     return .object(members)
+  }
+
+  /// Whether a stack's words are multiplied by the root of the width: by a flag of 8 bits, or by the number itself
+  /// (`build_embeddings_scale` in src/layers/transformer.cc).
+  private func isScaled(_ stack: String) throws(CheckpointError) -> Bool {
+    let name = TensorName("\(stack)/scale_embeddings")
+    guard let factor = number(name.text) else {
+      throw CheckpointError(
+        .malformed("is missing, or no number: it says what CTranslate2 computes"), tensor: name)
+    }
+    if table[name]?.dtype == .i8 { return factor != 0 }
+    guard factor == 1 || Float(factor) == Float(width).squareRoot() else {
+      throw CheckpointError(
+        .unsupported(
+          "words are multiplied by \(factor), and supported is 1 or the root of \(width)"),
+        tensor: name)
+    }
+    return factor != 1
   }
 
   /// Whether two tensors hold the same bytes.
