@@ -17,6 +17,8 @@ public struct CodingSettings {
   private let table: TensorTable
   private let settings: JSONValue
   private var found: [(text: String, tensors: [TensorName])] = []
+  /// Where in `found` a text stands.
+  private var places: [String: Int] = [:]
 
   /// All contradictions of one kind once, with the first tensor.
   public var faults: [Fault] {
@@ -47,9 +49,10 @@ public struct CodingSettings {
 
   private mutating func add(_ tensor: Tensor?, _ text: String) {
     let names = tensor.map { [$0.name] } ?? []
-    if let place = found.firstIndex(where: { $0.text == text }) {
+    if let place = places[text] {
       found[place].tensors += names
     } else {
+      places[text] = found.count
       found.append((text, names))
     }
   }
@@ -95,9 +98,10 @@ public struct CodingSettings {
       let names = (settings[key]?.elements ?? []).compactMap(\.string)
         .filter { !$0.isEmpty && !$0.hasPrefix("re:") && !$0.contains("*") }
       if names.isEmpty { continue }
+      let listed = Set(names)
       for module in modules {
-        let path = "." + module.name + "."
-        guard let name = names.first(where: { path.contains("." + $0 + ".") }) else { continue }
+        let parts = module.name.split(separator: ".", omittingEmptySubsequences: false)
+        guard let name = parts.runs.first(where: { listed.contains($0) }) else { continue }
         add(module.codes, "is in codes, and \(key) has \(escaped(name))")
       }
     }
@@ -107,10 +111,13 @@ public struct CodingSettings {
   /// `modules_in_block_to_quantize`: all that is in codes is one of them.
   private mutating func checkBlocksOfLayers() {
     let lists = settings["modules_in_block_to_quantize"]?.elements ?? []
-    let names = lists.flatMap { $0.elements ?? [$0] }.compactMap(\.string)
+    let names = Set(lists.flatMap { $0.elements ?? [$0] }.compactMap(\.string))
     if names.isEmpty { return }
-    for module in modules where !names.contains(where: { ("." + module.name).hasSuffix("." + $0) })
-    {
+    for module in modules {
+      let parts = module.name.split(separator: ".", omittingEmptySubsequences: false)
+      if parts.indices.contains(where: { names.contains(parts[$0...].joined(separator: ".")) }) {
+        continue
+      }
       add(module.codes, "is in codes, and modules_in_block_to_quantize does not have it")
     }
   }
@@ -193,7 +200,8 @@ public struct CodingSettings {
   private mutating func checkZeros(
     _ zeros: Tensor, _ packed: PackedCodes, _ outputs: Int
   ) throws(CheckpointError) {
-    guard settings["sym"]?.bool == true, zeros.dtype == .i32 else { return }
+    guard settings["sym"]?.bool == true, zeros.dtype == .i32, packed.fill(outputs, zeros.shape[1])
+    else { return }
     let named = settings["checkpoint_format"]?.string ?? "gptq"
     let middle = Int32(packed.count / 2)
     let stored = named == "gptq_v2" ? middle : middle - 1
@@ -256,6 +264,9 @@ public struct CodingSettings {
     else { return }
     let isFloat = scheme["type"]?.string == "float"
     let bits = scheme["num_bits"]?.int
+    if let bits, !(1...16).contains(bits) {
+      add(nil, "num_bits is \(bits), and codes have 1 to 16")
+    }
     for module in modules {
       let scales = table[TensorName(module.name + ".weight_scale")]
       let zeros = table[TensorName(module.name + ".weight_zero_point")]
@@ -267,6 +278,7 @@ public struct CodingSettings {
             shape[1] < 1 << 50
           else { continue }
           columns = shape[1]
+          guard module.codes.shape.allSatisfy({ $0 < 1 << 50 }) else { continue }
           if !PackedCodes(bits: bits).fill(columns, module.codes.shape.last ?? 0) {
             let words = module.codes.shape.last ?? 0
             add(
@@ -316,6 +328,9 @@ public struct CodingSettings {
   private mutating func checkBitsAndBytes() {
     let isFour = settings["load_in_4bit"]?.bool ?? settings["_load_in_4bit"]?.bool
     let isEight = settings["load_in_8bit"]?.bool ?? settings["_load_in_8bit"]?.bool
+    if isFour == isEight, let isFour {
+      add(nil, "load_in_4bit and load_in_8bit are both \(isFour)")
+    }
     let kind = settings["bnb_4bit_quant_type"]?.string
     let isNested = settings["bnb_4bit_use_double_quant"]?.bool
     for tensor in table.tensors {
@@ -357,6 +372,16 @@ public struct CodingSettings {
           "is \(describe(shape: scales.shape)) for \(describe(shape: module.codes.shape)); weight_block_size"
             + " \(describe(shape: sizes)) makes \(describe(shape: wanted))")
       }
+    }
+  }
+}
+
+extension [Substring] {
+  /// The names that parts of a name make which follow one another; of the first sixteen parts, which is more than names have.
+  fileprivate var runs: some Sequence<String> {
+    let parts = prefix(16)
+    return parts.indices.lazy.flatMap { first in
+      (first..<parts.endIndex).lazy.map { parts[first...$0].joined(separator: ".") }
     }
   }
 }

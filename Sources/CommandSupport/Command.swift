@@ -130,7 +130,7 @@ private func reworded(_ message: String) -> String {
   }
   if message.contains(" is invalid for "), message.contains("<pattern=name>") {
     return message
-      + ": it is PATTERN=NAME, and NAME has no number, such as {i}, and no more * than PATTERN has"
+      + ": it is PATTERN=NAME, and PATTERN must have each {i} and as many * as NAME has"
   }
   guard message.hasPrefix("Unknown option"), let end = message.firstRange(of: ". Did you mean")
   else {

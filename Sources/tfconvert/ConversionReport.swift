@@ -47,6 +47,9 @@ struct ConversionReport {
       + (isDryRun ? ["peak memory at most \(conversion.peakMemory >> 20)MiB"] : [])
   }
 
+  /// What does not arrive as it was: names, tensors, the config, files of the folder.
+  var account: [String] { configLines + accounts + folderLines }
+
   /// The size of a file; of a compressed one, what compressing achieved.
   private func sizeText(_ file: WritePlan.File) -> String {
     guard file.sizeIsBound else { return describe(bytes: file.byteCount) }

@@ -54,6 +54,10 @@ struct PlanVerb: Verb {
       standardOutput(plan.id)
     } else {
       report(plan, files)
+      standardOutput(
+        lines: ConversionReport(
+          conversion, files, nil, target: FilePath(plan.target), isDryRun: true, all: false
+        ).account)
     }
     return .success
   }
@@ -67,8 +71,7 @@ struct PlanVerb: Verb {
     standardOutput("read \(describe(plan.inputs.count, "file"))")
     standardOutput("id \(plan.id)")
     if plan.outputs.count == 1 {
-      standardOutput(
-        "note: one file is one part; --max-shard-size makes several")
+      standardOutput("note: one file is one part")
     }
   }
 }

@@ -90,6 +90,11 @@ import Testing
     Contradiction(
       "fp8", "weight_block_size", [32, 16], says: "; weight_block_size [32, 16] makes"),
     Contradiction("bitsandbytes/nf4", "quant_method", "gptq", says: "nothing is in codes"),
+    Contradiction(
+      "bitsandbytes/nf4", "load_in_8bit", true, says: "load_in_4bit and load_in_8bit are both true"),
+    Contradiction(
+      "compressed_tensors/four_bits", "config_groups.group_0.weights.num_bits", 0,
+      says: "num_bits is 0"),
   ])
   func `a contradiction is named with both figures`(_ wrong: Contradiction) throws {
     let checkpoint = try Checkpoint.open(fixture("codecs/\(wrong.model)"))

@@ -60,6 +60,8 @@ import Testing
     cp -r "$FIXTURES/adapters/llama_rank_stabilised/base" base
     cp -r "$FIXTURES/adapters/llama_rank_stabilised/adapter" lora
     tfconvert base merged --merge lora -q
+    tfconvert bert-base scrambled --rename '*=x.*' -q
+    tfconvert model.safetensors mine.safetensors --rename 'encoder.layer.*=blocks.*' -q
     tfconvert plan bert-base/ planned/ --max-shard-size 20KB -o plan.json -q
     tfconvert part plan.json --part 1/1 -q
     """
@@ -85,7 +87,10 @@ import Testing
       let made =
         example.contains("tfconvert")
         ? "" : example.contains("--certificate") ? Self.target : Self.certificate
-      let script = Self.setUp + "\n" + made + "set +e\n" + example
+      let rules =
+        example.contains("--rules")
+        ? "tfinspect map scrambled --like bert-base -o rules.json -q\n" : ""
+      let script = Self.setUp + "\n" + made + rules + "set +e\n" + example
       let (status, message) = try Self.run(script)
       #expect(status == 0, "\(example): \(message)")
     }

@@ -249,7 +249,8 @@ import Testing
     writeFile(damaged, to: place.pushing(FilePath(block)))
     let (mended, fetched) = try await hash()
     #expect(mended.stdout == here.stdout)
-    #expect(fetched == [0, 5 << 18])
+    // Two tensors have a part of it, and may ask at once.
+    #expect(fetched.first == 0 && Set(fetched) == [0, 5 << 18])
     // Another file at the same place.
     _ = isNew.next()
     let (changed, all) = try await hash()

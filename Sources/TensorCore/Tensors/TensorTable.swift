@@ -3,7 +3,7 @@ public struct TensorTable: Sendable {
   /// The tensors in the order of their container.
   public private(set) var tensors: [Tensor] = []
   /// The tensors' places plus 1, and 0 for none, each at the hash of its name or at the next that was free:
-  /// four bytes for each tensor and as many free ones, where a dictionary takes sixty.
+  /// four bytes for each tensor and at least as many free ones, where a dictionary takes sixty.
   private var slots: [UInt32] = []
 
   /// An empty table.

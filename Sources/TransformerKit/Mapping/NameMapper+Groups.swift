@@ -296,9 +296,19 @@ private struct Groups {
   func byWords() -> [(Pair, Assignment.Reason)] {
     let picks = sources.indices.compactMap { x in pick(x).map { Pair(source: x, target: $0) } }
     let wanted = Dictionary(grouping: picks, by: \.target)
-    return picks.filter { wanted[$0.target]?.count == 1 }.map { pair in
+    return picks.filter { wanted[$0.target]?.count == 1 && !isRivalled($0) }.map { pair in
       let common = sources[pair.source].words.common(with: targets[pair.target].words)
       return (pair, .words(common))
+    }
+  }
+
+  /// Whether another name that could be there says more of the place.
+  private func isRivalled(_ pair: Pair) -> Bool {
+    let done = Set(settled.map(\.source))
+    return sources.indices.contains { other in
+      other != pair.source && !done.contains(other) && candidates[other].contains(pair.target)
+        && targets[pair.target].words.preference(
+          for: sources[pair.source].words, over: sources[other].words) < 0
     }
   }
 

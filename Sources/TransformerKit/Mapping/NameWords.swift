@@ -118,6 +118,7 @@ struct NameWords: Equatable {
 
   /// The words of a component: what stands between signs, and between small and capital letters, letters and digits.
   private static func words(of component: Substring) -> [String] {
+    if isDigest(component) { return [] }
     var (words, word): ([String], String) = ([], "")
     var previous: Character?
     func isLower(_ c: Character?) -> Bool { c?.isLowercase == true }
@@ -140,6 +141,22 @@ struct NameWords: Equatable {
     }
     if !word.isEmpty { words.append(word.lowercased()) }
     return words.flatMap { glued[$0] ?? [$0] }
+  }
+
+  /// Whether letters and digits take turns as in a digest or a serial number, where no letter means anything.
+  private static func isDigest(_ component: Substring) -> Bool {
+    var (changes, digits, longest) = (0, 0, 0)
+    var previous: Character?
+    for character in component {
+      let isNew = previous.map {
+        $0.isNumber && character.isLetter || $0.isLetter && character.isNumber
+      }
+      if isNew == true { changes += 1 }
+      digits = character.isNumber ? digits + 1 : 0
+      longest = max(longest, digits)
+      previous = character
+    }
+    return changes > 3 || changes > 0 && longest > 3
   }
 
   /// Words that are two without a sign between them.
@@ -187,7 +204,9 @@ struct NameWords: Equatable {
     if meanings.contains("encoder attention") {
       meanings.remove("encoder attention")
       meanings.formUnion(
-        meanings.contains("decoder") ? ["cross", "attention"] : ["encoder", "attention"])
+        meanings.contains("decoder")
+          ? ["cross", "attention"]
+          : facts.hasBothStacks ? ["attention"] : ["encoder", "attention"])
     }
     if !facts.hasBothStacks, !meanings.contains("cross") {
       meanings.subtract(["encoder", "decoder"])

@@ -49,7 +49,7 @@ import TransformerKit
       "dinov2/base", "dinov2/registers", "dinov3/base", "vit/base", "vit/deit_teacher",
       "clip/base", "clip/text", "clip/vision", "siglip/base", "siglip/text", "siglip/vision",
       "beit/base", "swin/base", "swin/v2", "mae/base",
-      "wav2vec2/base", "wav2vec2/hubert", "wav2vec2/conformer",
+      "wav2vec2/base", "wav2vec2/hubert", "wav2vec2/conformer", "torchtransformer/encoder",
     ]
     + Dictionary(grouping: generatedCases) { name in
       (try? openModel(name).graph.architecture).map { type(of: $0).name } ?? ""

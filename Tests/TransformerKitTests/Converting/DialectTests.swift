@@ -14,7 +14,7 @@ private let foreignCases = goldenCases.filter { name in
   [
     "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "flax", "tensorflow",
     "litgpt", "mlx", "fairseq", "marian_npz", "timm", "openclip", "modules", "deit_modules",
-    "registers_modules", "ggml", "ct2_",
+      "registers_modules", "ggml", "encoder_layer", "ct2_",
   ].contains { name.contains("/\($0)") }
 }
 

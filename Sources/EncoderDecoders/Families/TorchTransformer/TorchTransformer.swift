@@ -63,6 +63,10 @@ public struct TorchTransformer: Architecture {
         norm: module.hasNorm(isStored("\(stack.rawValue).norm.weight")) ? norm : nil)
     }
     (self.module, self.width) = (module, width)
+    // torch.nn.Transformer alone has defaults of these.
+    for key in ["d_model", "nhead"] where module != .transformer && !config.has(key) {
+      config.reject("\(key) is missing, which \(module.rawValue) must be given")
+    }
     config.disregard(["batch_first", "dropout", "enable_nested_tensor", "norm"])
     if config.faults.isEmpty { config.rejectUndivided(width, "d_model", by: heads, "nhead") }
   }

@@ -94,9 +94,11 @@ extension ConversionPlan {
     else {
       throw CheckpointError(.malformed("names no target in a folder of this machine"))
     }
-    guard try object.digest("id") == id else {
+    guard try object.digest("id") == id, target == arguments.last,
+      try object.count("bytes") == byteCount
+    else {
       throw CheckpointError(
-        .refused("was changed since it was made: its id is not that of what it says"),
+        .refused("was changed since it was made: what it says does not go together"),
         advice: "make a new plan: tfconvert plan")
     }
   }

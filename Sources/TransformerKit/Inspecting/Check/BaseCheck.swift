@@ -136,7 +136,7 @@ package struct BaseCheck {
     }
     let parts = [
       (counts.same, "the same"), (counts.cast, "cast"), (counts.quantized, "quantised"),
-      (counts.changed, "changed, and like the base's"), (unlike.count, "unlike the base's"),
+      (counts.changed, "changed"), (unlike.count, "unlike the base's"),
       (counts.unknown, "not compared"),
     ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
     if !parts.isEmpty { note(nil, "weights against the base's: \(parts.joined(separator: ", "))") }
@@ -177,6 +177,9 @@ package struct BaseCheck {
     }
     let correlation = b.correlation(with: a)
     let factor = b.factor(over: a)
+    if correlation < -0.5, b.values.count >= 64 {
+      return .mistake("about \(Float((factor * 1000).rounded() / 1000)) times the base's")
+    }
     if correlation > 0.98 || slot.role == .normWeight && b.values.count > 1, factor > 0 {
       let (_, deviation) = ElementSample(a.values.map { $0 * factor }).shift(from: b)
       let size = (b.values.reduce(0) { $0 + $1 * $1 } / Double(b.values.count)).squareRoot()

@@ -236,6 +236,8 @@ extension CheckReport {
 
   /// Says if the config names a narrower type than weights have.
   private mutating func checkDeclaredType(_ checkpoint: Checkpoint) {
+    // Scales and the like keep their types.
+    if checkpoint.config?.value[Codec.settingsKey] != nil { return }
     for key in ["dtype", "torch_dtype"] {
       guard let name = checkpoint.config?.value[key]?.string else { continue }
       guard let declared = dtype(named: name) else {
