@@ -8,7 +8,7 @@ extension Codec {
   /// Source: OpenNMT/CTranslate2 (`LayerSpec._quantize` in python/ctranslate2/specs/model_spec.py; `dequantize_kernel` in
   /// src/ops/dequantize_cpu.cc).
   public static let ctranslate2 = Codec(
-    name: codecName, configKey: "quantization_type"
+    name: codecName, configKey: nil
   ) { table, _ throws(CheckpointError) in
     var found: [CodedTensor] = []
     for scales in table.tensors where scales.name.text.hasSuffix("/weight" + suffix) {
@@ -36,11 +36,13 @@ private struct ScaledIntegers: Sendable {
   init(_ codes: Tensor, _ scales: Tensor) throws(CheckpointError) {
     let rows = codes.shape.first ?? 0
     let needed = codes.dtype == .i8 ? [[rows]] : [[], [1]]
-    guard scales.dtype == .f32, codes.shape.count > 1, needed.contains(scales.shape) else {
+    guard codes.shape.count > 1, needed.contains(scales.shape) else {
+      throw ScaledMatrix.unknownScales(scales, of: codes, codecName)
+    }
+    guard scales.dtype == .f32 else {
       throw CheckpointError(
-        .unsupported(
-          "\(scales.dtype) \(describe(shape: scales.shape)) are no scales of \(codes.dtype)"
-            + " \(describe(shape: codes.shape)), which \(codecName) has"), tensor: scales.name)
+        .unsupported("the scales of \(codecName) are F32, these are \(scales.dtype)"),
+        tensor: scales.name)
     }
     (self.codes, self.scales) = (codes, scales)
     perScale = max(1, codes.elementCount / max(1, scales.elementCount))

@@ -49,6 +49,7 @@ CASES = {
     ),
     "ct2_m2m100": (M2M100ForConditionalGeneration, {"activation_function": "relu", "scale_embedding": True}, None),
     "ct2_float16": (MarianMTModel, LAST | {"scale_embedding": True, "activation_function": "relu"}, "float16"),
+    "ct2_untied": (BartForConditionalGeneration, BART | {"tie_word_embeddings": False}, None),
     "ct2_int8": (BartForConditionalGeneration, BART | {"encoder_layers": 2}, "int8"),
     "ct2_int16": (M2M100ForConditionalGeneration, {"activation_function": "relu"}, "int16"),
 }
@@ -74,7 +75,7 @@ def decoded(variables, name):
     if numbers.dtype in (np.int8, np.int16) and numbers.ndim > 1:
         scale = variables[name + "_scale"].numpy().astype(np.float32)
         factor = np.float32(1) / scale
-        return numbers.astype(np.float32) * (factor[:, None] if factor.ndim else factor)
+        return numbers.astype(np.float32) * (factor.reshape(-1, *[1] * (numbers.ndim - 1)) if factor.ndim else factor)
     return numbers.astype(np.float32)
 
 
@@ -89,15 +90,24 @@ def take_over(model, spec):
                 decoded(variables, f"{scope}/{key}")
             ]
             for module, part in zip(modules, rows):
-                getattr(module, key).copy_(torch.from_numpy(np.ascontiguousarray(part)).reshape(getattr(module, key).shape))
+                if getattr(module, key) is not None:
+                    part = torch.from_numpy(np.ascontiguousarray(part))
+                    getattr(module, key).copy_(part.reshape(getattr(module, key).shape))
 
     def norm(scope, module):
         module.weight.copy_(torch.from_numpy(decoded(variables, scope + "/gamma")))
         module.bias.copy_(torch.from_numpy(decoded(variables, scope + "/beta")))
 
     with torch.no_grad():
-        shared = decoded(variables, "decoder/embeddings/weight")
-        model.model.shared.weight[: len(shared)].copy_(torch.from_numpy(shared))
+        tables = {"decoder/embeddings": model.model.decoder.embed_tokens, "decoder/projection": model.get_output_embeddings()}
+        if "encoder/embeddings_0/weight" in variables:
+            tables |= {"encoder/embeddings_0": model.model.encoder.embed_tokens}
+        for scope, module in tables.items():
+            table = torch.from_numpy(decoded(variables, scope + "/weight"))
+            module.weight[: len(table)].copy_(table)
+        if hasattr(model.model, "shared"):
+            # Nobody looks at it where words are not tied, and it is not stored.
+            model.model.shared.weight.copy_(model.model.encoder.embed_tokens.weight.clone())
         if "decoder/projection/bias" in variables:
             bias = decoded(variables, "decoder/projection/bias")
             model.final_logits_bias[0, : len(bias)].copy_(torch.from_numpy(bias))
@@ -107,6 +117,8 @@ def take_over(model, spec):
                 table = decoded(variables, f"{name}/position_encodings/encodings")
                 first = getattr(stack.embed_positions, "offset", 0)
                 stack.embed_positions.weight[first:].copy_(torch.from_numpy(table))
+            for convolution in ("conv1", "conv2") if hasattr(stack, "conv1") else ():
+                linear(f"{name}/{convolution}", [getattr(stack, convolution)])
             if hasattr(stack, "layernorm_embedding"):
                 norm(f"{name}/layernorm_embedding", stack.layernorm_embedding)
             for number, layer in enumerate(stack.layers):
@@ -128,26 +140,12 @@ def take_over(model, spec):
                 norm(f"{name}/layer_norm", stack.layer_norm)
 
 
-def write(name, root=FIXTURES / "bart"):
-    model_class, changes, quantization = CASES[name]
-    seed = zlib.crc32(name.encode())
-    folder = root / name
+def convert(model, folder, quantization, words):
+    """Writes a model as CTranslate2 has it, and gives its specification."""
     shutil.rmtree(folder, ignore_errors=True)
-    config = model_class.config_class(**SIZES | changes)
-    model = model_class(config).eval()
-    randomise(model, seed, bart.centre)
-    with torch.no_grad():
-        bart.computed_tables(model)
-        if model_class is MarianMTModel:
-            model.model.shared.weight[-1] = 0
-            model.final_logits_bias[:, -1] = 0
-        for stack in (model.model.encoder, model.model.decoder):
-            if hasattr(stack.embed_positions, "offset") and hasattr(stack.embed_positions, "weight"):
-                stack.embed_positions.weight[: stack.embed_positions.offset] = 0
-    loader = converters._MODEL_LOADERS[type(config).__name__]
+    loader = converters._MODEL_LOADERS[type(model.config).__name__]
     spec = loader.get_model_spec(model)
-    words = [f"w{number}" for number in range(WORDS - (model_class is MarianMTModel))]
-    loader.set_vocabulary(spec, words)
+    loader.set_vocabulary(spec, [f"w{number}" for number in range(words)])
     loader.set_config(spec.config, model, Words())
     spec.validate()
     spec.optimize(quantization)
@@ -156,6 +154,26 @@ def write(name, root=FIXTURES / "bart"):
     for path in folder.iterdir():
         if path.name not in ("model.bin", "config.json"):
             path.unlink()
+    return spec
+
+
+def write(name, root=FIXTURES / "bart"):
+    model_class, changes, quantization = CASES[name]
+    seed = zlib.crc32(name.encode())
+    folder = root / name
+    config = model_class.config_class(**SIZES | changes)
+    model = model_class(config).eval()
+    randomise(model, seed, bart.centre)
+    with torch.no_grad():
+        bart.computed_tables(model)
+        if model_class is MarianMTModel:
+            for stack in (model.model.encoder, model.model.decoder):
+                stack.embed_tokens.weight[-1] = 0
+            model.final_logits_bias[:, -1] = 0
+        for stack in (model.model.encoder, model.model.decoder):
+            if hasattr(stack.embed_positions, "offset") and hasattr(stack.embed_positions, "weight"):
+                stack.embed_positions.weight[: stack.embed_positions.offset] = 0
+    spec = convert(model, folder, quantization, WORDS - (model_class is MarianMTModel))
     take_over(model, spec)
     model.save_pretrained(folder / "huggingface")
     (folder / "huggingface" / "generation_config.json").unlink(missing_ok=True)

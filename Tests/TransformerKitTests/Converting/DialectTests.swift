@@ -14,7 +14,7 @@ private let foreignCases = goldenCases.filter { name in
   [
     "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "flax", "tensorflow",
     "litgpt", "mlx", "fairseq", "marian_npz", "timm", "openclip", "modules", "deit_modules",
-      "registers_modules", "ggml", "encoder_layer", "ct2_",
+    "registers_modules", "ggml", "encoder_layer", "ct2_", "zihangdai",
   ].contains { name.contains("/\($0)") }
 }
 
@@ -186,6 +186,8 @@ extension Layout {
     case .plus(let inner, let number): .plus(inner.mapped(edit), number)
     case .withoutLast(let inner, let axis): .withoutLast(inner.mapped(edit), axis: axis)
     case .withoutFirst(let inner, let name): .withoutFirst(inner.mapped(edit), rows: name)
+    case .withZeros(let inner, let part, let count):
+      .withZeros(inner.mapped(edit), part: part, of: count)
     case .interleavedHeads(let inner, let axis, let name):
       .interleavedHeads(inner.mapped(edit), axis: axis, size: name)
     }
