@@ -11,7 +11,8 @@ internal import TensorCore
 public struct PartOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Which part of how many, counted from 1: 3/8.", valueName: "i/n"))
+      "Which part of how many, counted from 1: 3/8.", valueName: "i/n"),
+    transform: PartNumber.init)
   var part: PartNumber?
 
   @Option(
@@ -85,17 +86,20 @@ public struct PartOptions: ParsableArguments {
 }
 
 /// One of several parts, as it is typed: `3/8`.
-struct PartNumber: ExpressibleByArgument {
+struct PartNumber {
   let number: Int
   let count: Int
 
   static let counts = 1...1_000_000
 
-  init?(argument: String) {
+  init(_ argument: String) throws {
     let words = argument.split(separator: "/", omittingEmptySubsequences: false)
-    guard words.count == 2, let number = Int(words[0]), let count = Int(words[1]),
-      Self.counts.contains(count), (1...count).contains(number)
-    else { return nil }
+    guard words.count == 2, let number = Int(words[0]), let count = Int(words[1]) else {
+      throw ValidationError("--part is I/N, as in 3/8")
+    }
+    guard Self.counts.contains(count), (1...count).contains(number) else {
+      throw ValidationError("--part is 1/N to N/N, and N at most \(Self.counts.upperBound)")
+    }
     (self.number, self.count) = (number, count)
   }
 }

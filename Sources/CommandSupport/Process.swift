@@ -76,6 +76,7 @@ func expandingHome(_ path: String) -> String {
 
 /// Ends the process.
 func terminate(_ status: ExitStatus) -> Never {
+  restoreTerminal()
   exit(status.rawValue)
 }
 
@@ -151,6 +152,7 @@ func removeTemporariesOnInterrupt() {
     unsafe sigaddset(&signals, number)
     _ = signal(number) { number in
       if TemporaryFiles.postpones(number) { return }
+      restoreTerminal()
       TemporaryFiles.removeAll()
       _exit(128 + number)
     }

@@ -1,5 +1,7 @@
-/// A colour of the terminal.
+/// A colour of the terminal, or another way to stand out.
 public enum Style: Int, Sendable {
+  /// Background and letters exchanged.
+  case inverse = 7
   case red = 31
   case green = 32
   case yellow = 33

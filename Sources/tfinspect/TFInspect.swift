@@ -33,7 +33,7 @@ struct TFInspect: ParsableCommand {
     version: toolVersion,
     subcommands: [
       Info.self, Ls.self, Tree.self, Show.self, Stats.self, Diff.self, Check.self, Hash.self,
-      ID.self, Report.self, Tokens.self, Map.self,
+      ID.self, Report.self, Tokens.self, Map.self, Browse.self,
     ],
     defaultSubcommand: Info.self)
 }

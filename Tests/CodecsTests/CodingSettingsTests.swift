@@ -55,6 +55,7 @@ import Testing
     Contradiction("awq/gemm", "group_size", 16, says: "; group_size 16 makes"),
     Contradiction("awq/gemm", "version", "gemv", says: "as gemm stores it; version says gemv"),
     Contradiction("awq/gemv", "version", "gemm", says: "as gemv stores it; version says gemm"),
+    Contradiction("awq/gemm", "bits", 8, says: "has 4 bits: 8 words for 64 outputs; bits says 8"),
     Contradiction(
       "awq/gemm", "modules_to_not_convert", ["self_attn"],
       says: "modules_to_not_convert has self_attn"),
@@ -73,6 +74,18 @@ import Testing
     Contradiction(
       "compressed_tensors/bytes", "config_groups.group_0.weights.strategy", "tensor",
       says: "strategy tensor has one for all"),
+    Contradiction(
+      "compressed_tensors/bytes", "config_groups.group_0.weights.num_bits", 4,
+      says: "has codes beyond -8 to 7, which are all that num_bits 4 has"),
+    Contradiction(
+      "compressed_tensors/bytes", "config_groups.group_0.weights.type", "float",
+      says: "is I8, and type is float"),
+    Contradiction(
+      "compressed_tensors/bytes", "format", "pack-quantized",
+      says: "is ….weight in I8, as int-quantized stores it, and format is pack-quantized"),
+    Contradiction(
+      "compressed_tensors/four_bits", "format", "nvfp4-pack-quantized",
+      says: "as pack-quantized stores it, and format is nvfp4-pack-quantized"),
     Contradiction(
       "fp8_scales/tensor", "config_groups.group_0.weights.strategy", "channel",
       says: "strategy channel has one for each row"),

@@ -90,7 +90,11 @@ import Testing
       let rules =
         example.contains("--rules")
         ? "tfinspect map scrambled --like bert-base -o rules.json -q\n" : ""
-      let script = Self.setUp + "\n" + made + rules + "set +e\n" + example
+      // Somebody who looks, and leaves.
+      let isWatched = example.contains("tfinspect browse")
+      let run =
+        isWatched ? "echo q | TERM=xterm script -qec '\(example)' /dev/null" : example
+      let script = Self.setUp + "\n" + made + rules + "set +e\n" + run
       let (status, message) = try Self.run(script)
       #expect(status == 0, "\(example): \(message)")
     }

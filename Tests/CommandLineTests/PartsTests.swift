@@ -124,7 +124,7 @@ import Testing
       "sed -i 's/\"folder\": \"/\"folder\": \"\\/x/' plan.json",
       "/x$SCRATCH: cannot enter: No such file", 2
     ),
-    ("echo '{}' > plan.json", "plan.json: has no member \"schema\"", 2),
+    ("echo '{}' > plan.json", "plan.json: is no plan", 2),
     ("echo nothing > plan.json", "plan.json: ", 2),
     ("mkdir parts; touch parts/x", "parts: exists already", 4),
   ]

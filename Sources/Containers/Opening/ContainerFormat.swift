@@ -58,6 +58,9 @@ public struct ContainerFormat: Sendable {
   /// Whether it is written, and not only read.
   public var isWritten: Bool { layout != nil }
 
+  /// Whether a folder may hold it in several files.
+  public var isSplit: Bool { canShard || numbersShards }
+
   /// The container of that name.
   public static func named(_ name: String) -> ContainerFormat? {
     all.first { $0.name == name }

@@ -122,6 +122,7 @@ public struct CheckpointWriter: Sendable {
     companions: [CompanionFile] = []
   ) throws(CheckpointError) -> WritePlan {
     try checkDestination()
+    try checkParent()
     return try WritePlan(
       self, Contents(tensors: tensors, metadata: metadata, keepsOrder: keepsOrder), config: config,
       companions: companions)

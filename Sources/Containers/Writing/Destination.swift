@@ -27,6 +27,15 @@ extension CheckpointWriter {
     }
   }
 
+  /// Checks that the folder is there in which the target is to be.
+  func checkParent() throws(CheckpointError) {
+    let folder = destination.parent.isEmpty ? "." : destination.parent
+    guard folder.status == nil else { return }
+    throw CheckpointError(
+      .system(ENOENT, "cannot create"), file: displayed(destination),
+      advice: "make the folder \(displayed(folder)) first")
+  }
+
   private func checkFolder(_ status: Stat) throws(CheckpointError) {
     guard status.type == .directory else {
       let words = status.type == .regular ? "a file" : status.type.words

@@ -193,7 +193,7 @@ public struct WritePlan: Sendable {
       add(path, .layout(layout), layout.byteCount, contents.tensors)
       return
     }
-    guard writer.format.canShard || writer.format.numbersShards else {
+    guard writer.format.isSplit else {
       throw CheckpointError(.unsupported("\(writer.format) cannot be split into shards"))
     }
     let shards = try shards(of: contents, writer.format, limit: limit)

@@ -1,7 +1,7 @@
 import TensorCore
 
 /// Which numbers of the config would have to be others for the tensors to fit: each is tried, and the one
-/// that leaves the fewest faults is taken, until none is left or none helps.
+/// that leaves the fewest faults is taken, until none is left or none helps; then whether they are those of another class.
 struct MisfitCause {
   /// A number of the config, and what it would have to be.
   private struct Change {
@@ -64,7 +64,33 @@ struct MisfitCause {
       best = better.0
       changes.append(better.1)
     }
-    text = sentence(changes, placing.faults.count, best.placing.faults.count)
+    if !best.placing.faults.isEmpty, let fitting = try fittingClasses(reader, placing) {
+      text = fitting
+    } else {
+      text = sentence(changes, placing.faults.count, best.placing.faults.count)
+    }
+  }
+
+  /// The classes of which all tensors are, as a sentence; `nil` if there are none.
+  private func fittingClasses(
+    _ reader: ConfigReader, _ placing: Placing
+  ) throws(CheckpointError) -> String? {
+    guard !placing.missing.isEmpty || !placing.unexpected.isEmpty else { return nil }
+    for fact in reader.facts where fact.path == ["architectures"] {
+      guard case .modelClass(let names) = fact.kind else { continue }
+      let own = fact.value.elements?.first?.string
+      var fitting: [String] = []
+      for name in names where name != own {
+        guard placing.slotCount <= Self.mostDeclared / names.count else { return nil }
+        let trial = try trial(reader.config.naming(class: name))
+        if trial?.placing.faults.isEmpty == true { fitting.append(name) }
+      }
+      guard !fitting.isEmpty else { return nil }
+      let isLost = placing.unexpected.isEmpty && placing.misshapen.isEmpty
+      return "all tensors fit the class \(fitting.prefix(3).joined(separator: " or "))"
+        + (isLost ? ", unless what is missing was lost" : "") + ": --class \(fitting[0])"
+    }
+    return nil
   }
 
   /// Tensors held against a config, which may be a wrong one.

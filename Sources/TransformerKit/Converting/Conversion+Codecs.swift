@@ -125,7 +125,8 @@ private func checkCast(
       "with \(codecs(of: coded)) weights are computed of numbers that a cast to \(dtype) rounds each, so that"
         + " they are no cast of the source's"), file: file,
     advice:
-      "without --verify it is written, as torch casts it, and tfverify says how far outputs are off"
+      "without --verify\(target.allowsLoss ? "" : ", with --allow-lossy,") it is written, as torch casts it, and"
+      + " tfverify says how far outputs are off"
   )
 }
 

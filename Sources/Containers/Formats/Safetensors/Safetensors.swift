@@ -26,7 +26,6 @@ struct SafetensorsHeader {
   private(set) var metadata: Metadata?
   /// Where the tensors' bytes begin.
   let end: Int
-  private var shapes: Set<[Int]> = []
 
   /// Reads the header and checks everything that can be checked without the tensors' bytes.
   ///
@@ -49,11 +48,14 @@ struct SafetensorsHeader {
   ) throws(CheckpointError) {
     end = 8 + bytes.count
     var faults: [CheckpointError] = []
+    var shapes: Set<[Int]> = []
     do {
       // A fault of the text goes before one of an entry, wherever it is.
       try JSONScanner.visitMembers(of: bytes, grammar: .strict) { member in
         guard faults.count < Limits.reportedFaults else { return }
-        do throws(CheckpointError) { try add(member, in: bytes) } catch { faults.append(error) }
+        do throws(CheckpointError) { try add(member, in: bytes, sharing: &shapes) } catch {
+          faults.append(error)
+        }
       }
     } catch {
       throw CheckpointError(error, in: "the header", at: 8)
@@ -67,7 +69,7 @@ struct SafetensorsHeader {
   }
 
   private mutating func add(
-    _ member: JSONScanner.Member, in bytes: [UInt8]
+    _ member: JSONScanner.Member, in bytes: [UInt8], sharing shapes: inout Set<[Int]>
   ) throws(CheckpointError) {
     if TensorName(member.key) == "__metadata__" {
       // The reference implementation takes null for none.

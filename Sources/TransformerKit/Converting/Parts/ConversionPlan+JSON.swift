@@ -53,15 +53,17 @@ extension ConversionPlan {
   }
 
   init(parsing bytes: [UInt8]) throws(CheckpointError) {
+    let value = try parsed(bytes)
+    guard value["schema"] == "tfconvert.plan/1" else {
+      throw CheckpointError(
+        .malformed("is no plan, whose \"schema\" is \"tfconvert.plan/1\""))
+    }
     let object = try StrictObject(
-      parsed(bytes), at: "",
+      value, at: "",
       keys: [
         "schema", "id", "folder", "target", "bytes", "version", "arguments", "inputs", "outputs",
         "others",
       ])
-    guard try object.string("schema") == "tfconvert.plan/1" else {
-      throw object.fault("schema", "is not tfconvert.plan/1")
-    }
     toolVersion = try object.string("version")
     folder = try object.string("folder")
     target = try object.string("target")

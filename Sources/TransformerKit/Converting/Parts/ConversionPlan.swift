@@ -64,7 +64,14 @@ public struct ConversionPlan: Sendable, Equatable {
       throw CheckpointError(
         .unsupported("is one file, which is written in one go: parts write the files of a folder"),
         file: displayed(destination),
-        advice: "end the target with a slash, and say --max-shard-size")
+        advice: try Self.advice(for: conversion.target.container))
+    }
+    if isInside(file, destination)
+      || file.lexicallyNormalized() == destination.lexicallyNormalized()
+    {
+      throw CheckpointError(
+        .refused("is where the target is to be"), file: displayed(file),
+        advice: "give the plan another place")
     }
     for path in [file, destination] {
       guard let source = conversion.source.folder, isInside(path, source) else { continue }
@@ -92,6 +99,13 @@ public struct ConversionPlan: Sendable, Equatable {
       throw CheckpointError(
         .unsupported("a file's name is not UTF-8, and a plan is JSON"), file: name)
     }
+  }
+
+  /// What to do instead of planning one file.
+  private static func advice(for format: ContainerFormat) -> String {
+    format.isSplit
+      ? "end the target with a slash, and say --max-shard-size"
+      : "\(format) is not split into several files: tfconvert writes it"
   }
 
   /// The bytes of all files with weights.

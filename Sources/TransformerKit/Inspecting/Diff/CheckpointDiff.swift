@@ -22,6 +22,8 @@ public struct CheckpointDiff: Sendable {
     public let name: TensorName
     /// The place of its change in the list; `nil` if it is the same in both.
     public let change: Int?
+    /// Makes the tensors of A and B anew; of a side that does not have it, `nil`.
+    public let open: @Sendable () -> (a: Tensor?, b: Tensor?)
   }
 
   /// All tensors, in the order of A, then those that only B has.

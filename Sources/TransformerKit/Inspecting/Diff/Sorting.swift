@@ -40,23 +40,26 @@ struct Sorting {
   /// All tensors in the order of A, then what only B has, and their changes.
   var sorted: (entries: [CheckpointDiff.Entry], changes: [TensorChange]) {
     var (entries, changes): ([CheckpointDiff.Entry], [TensorChange]) = ([], [])
-    func add(_ change: TensorChange, _ name: TensorName) {
-      entries.append(CheckpointDiff.Entry(name: name, change: changes.count))
-      changes.append(change)
+    func add(_ change: TensorChange?, _ name: TensorName, _ x: Participant?, _ y: Participant?) {
+      let (first, second) = (x?.open, y?.open)
+      entries.append(
+        CheckpointDiff.Entry(
+          name: name, change: change == nil ? nil : changes.count, open: { (first?(), second?()) }))
+      if let change { changes.append(change) }
     }
     for (index, tensor) in a.enumerated() {
-      if let change = changeOfA(index) {
-        add(change, tensor.name)
-      } else if compared[index]?.isIdentical == true {
-        entries.append(CheckpointDiff.Entry(name: tensor.name, change: nil))
-      }
+      let change = changeOfA(index)
+      guard change != nil || compared[index]?.isIdentical == true else { continue }
+      let place = placesInB[tensor.name] ?? moved[index]?.b
+      add(change, tensor.name, tensor, place.map { b[$0] })
     }
     for (index, tensor) in b.enumerated() where placesInA[tensor.name] == nil {
       guard let match = matches[index] else {
-        add(TensorChange(kind: .added, a: nil, b: side(tensor)), tensor.name)
+        add(TensorChange(kind: .added, a: nil, b: side(tensor)), tensor.name, nil, tensor)
         continue
       }
-      if match.isCopy || placesInB[a[match.a].name] != nil { add(change(match), tensor.name) }
+      guard match.isCopy || placesInB[a[match.a].name] != nil else { continue }
+      add(change(match), tensor.name, match.isCopy ? nil : a[match.a], tensor)
     }
     return (entries, changes)
   }
