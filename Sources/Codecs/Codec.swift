@@ -8,8 +8,8 @@ public import TensorCore
 public struct Codec: Sendable {
   /// What reports and certificates call it.
   public let name: String
-  /// The key of config.json that says how tensors are coded.
-  let configKey: String
+  /// The key of config.json that says how tensors are coded; `nil` if none does.
+  let configKey: String?
   /// Finds all groups in a table of tensors, with the model's config.json if there is one.
   ///
   /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
@@ -30,7 +30,7 @@ public struct Codec: Sendable {
   /// All that there are.
   public static let all: [Codec] = [
     .fp8Blocks, .fp8Scales, .mxfp4, .gptq, .awq, .compressedTensors, .bitsAndBytes, .nvfp4,
-    .ggmlBlocks, .mlxQuantized, .weightNorm,
+    .ggmlBlocks, .mlxQuantized, .weightNorm, .ctranslate2,
   ]
 }
 
@@ -130,7 +130,9 @@ public struct PlainTable: Sendable {
 
   /// The keys of config.json that codecs which decode something have read.
   public var configKeys: Set<String> {
-    Set(Codec.all.filter { codec in coded.contains { $0.codec == codec.name } }.map(\.configKey))
+    Set(
+      Codec.all.filter { codec in coded.contains { $0.codec == codec.name } }
+        .compactMap(\.configKey))
   }
 
   /// The codecs that decode or join something, and how many tensors each.

@@ -20,7 +20,11 @@ extension EncoderDecoder {
   }
 
   public var dimensions: [String: Int] {
-    form.decoder.blocks.first?.attention.shape.dimensions ?? [:]
+    var dimensions = form.decoder.blocks.first?.attention.shape.dimensions ?? [:]
+    if case .learned(_, let offset) = form.encoder.positions, offset > 0 {
+      dimensions["padding_rows"] = offset
+    }
+    return dimensions
   }
 
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {

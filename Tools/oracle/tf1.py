@@ -56,6 +56,13 @@ def filled(function):
     return lambda shape, dtype=tf.float64, name=None: function(shape, dtype, name)
 
 
+def numbers(*bounds, **options):
+    """tf.range, of float64 where a bound is no whole number."""
+    if any(isinstance(bound, float) for bound in bounds):
+        bounds = [cast(bound, tf.float64) for bound in bounds]
+    return tf.range(*bounds, **options)
+
+
 class TensorFlow1(types.ModuleType):
     float32 = tf.float64
     cast = staticmethod(cast)
@@ -63,6 +70,7 @@ class TensorFlow1(types.ModuleType):
     multiply = staticmethod(operator.mul)  # a number times a tensor has the tensor's type
     sqrt = staticmethod(lambda x, name=None: tf.sqrt(cast(x, tf.float64), name))
     one_hot = partial(tf.one_hot, dtype=tf.float64)
+    range = staticmethod(numbers)
     ones, zeros = staticmethod(filled(tf.ones)), staticmethod(filled(tf.zeros))
     contrib = types.SimpleNamespace(
         layers=types.SimpleNamespace(layer_norm=tf_slim.layers.layer_norm),

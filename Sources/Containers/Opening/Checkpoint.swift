@@ -67,7 +67,7 @@ public struct Checkpoint: Sendable {
   /// Opens a file, a shard index or a folder.
   ///
   /// In a folder, the weights are the first that there is of `model.safetensors`, its index,
-  /// `pytorch_model.bin`, its index, `model.gguf`, `model.npz`, `model.tfz`, `model.ggml`,
+  /// `pytorch_model.bin`, its index, `model.gguf`, `model.npz`, `model.tfz`, `model.ggml`, `model.bin`,
   /// `tf_model.h5`, `flax_model.msgpack`; else the only container there, or all of `consolidated.00.pth`,
   /// `consolidated.01.pth` and so on. `surroundings` says what else lies there.
   ///

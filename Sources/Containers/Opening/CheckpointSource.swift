@@ -92,7 +92,7 @@ struct WeightsInFolder {
   /// transformers, and our own containers where it has none.
   static let usualNames: [String] =
     ["model.safetensors", "pytorch_model.bin"].flatMap { [$0, $0 + ".index.json"] }
-    + ["model.gguf", "model.npz", "model.tfz", "model.ggml", "model.nemo"]
+    + ["model.gguf", "model.npz", "model.tfz", "model.ggml", "model.nemo", "model.bin"]
     + ["tf_model.h5", "flax_model.msgpack"].flatMap { [$0, $0 + ".index.json"] }
 
   /// Finds the weights in `folder`.

@@ -78,6 +78,8 @@ extension Layout {
     case .withoutLast(let inner, let axis): .withoutLast(inner.inside(model), axis: axis)
     case .withoutFirst(let inner, let name):
       .withoutFirst(inner.inside(model), rows: model + "." + name)
+    case .withZeros(let inner, let part, let count):
+      .withZeros(inner.inside(model), part: part, of: count)
     }
   }
 }

@@ -325,7 +325,9 @@ extension Dialect {
     if unread.isEmpty { return nil }
     let parts = name.split(separator: ".").map { Int($0) == nil ? String($0) : "{i}" }
     let open = TensorName(parts.joined(separator: "."))
-    return unread.first { spellings(of: $0.stored).contains(open) }?.reason
+    return unread.first { rule in
+      spellings(of: rule.stored).contains { $0 == open || isName(name, inLayersOf: $0.text) }
+    }?.reason
   }
 
   /// Every spelling of a stored name that is read, the usual one first.

@@ -33,6 +33,15 @@ func recognizedArchitecture(
         "the architecture \"\(own)\" is not supported with these tensors' names"),
       advice: "pass --config FILE, if it is another one; \(listOfArchitectures)")
   }
+  if named.isEmpty, config != nil, CTranslate2Settings.are(in: names.table) {
+    let own = families.dialects.filter { $0.ownFiles?.container == CTranslate2Settings.container }
+    throw CheckpointError(
+      .unsupported(
+        "the settings of CTranslate2 among the tensors are those of no model that is read"),
+      advice:
+        "read are \(own.map(\.architecture).joined(separator: ", ")), as CTranslate2's converter of"
+        + " transformers' models writes them")
+  }
   let shown = Set((named.isEmpty ? dialects : named).map(\.architecture))
   let candidates = families.architectures.filter { shown.contains($0.name) }
   if candidates.count == 1 { return candidates[0] }

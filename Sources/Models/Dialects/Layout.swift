@@ -32,6 +32,9 @@ package indirect enum Layout: Sendable {
   /// Without the first rows, as many as the model's dimension of that name says: zeros when it is read, and not kept
   /// when it is written. The outermost case.
   case withoutFirst(Layout, rows: String)
+  /// With zeros as one of `of` equal parts along the first axis, the one that `part` counts from 0: they are checked when it
+  /// is read, and are no weight. The outermost case.
+  case withZeros(Layout, part: Int, of: Int)
 
   /// The paths of the weights in it, with `{i}`.
   package var paths: [String] {
@@ -40,7 +43,7 @@ package indirect enum Layout: Sendable {
     case .transposed(let inner), .permuted(let inner, _), .stacked(let inner, _, _),
       .repeated(let inner, _), .unit(let inner, _), .divided(let inner, _, _),
       .merged(let inner, _), .interleavedHeads(let inner, _, _), .plus(let inner, _),
-      .withoutLast(let inner, _), .withoutFirst(let inner, _):
+      .withoutLast(let inner, _), .withoutFirst(let inner, _), .withZeros(let inner, _, _):
       inner.paths
     case .joined(let parts, _): parts.flatMap(\.paths)
     }
@@ -54,7 +57,7 @@ package indirect enum Layout: Sendable {
     case .transposed(let inner), .permuted(let inner, _), .repeated(let inner, _),
       .unit(let inner, _), .divided(let inner, _, _), .merged(let inner, _),
       .interleavedHeads(let inner, _, _), .plus(let inner, _), .withoutLast(let inner, _),
-      .withoutFirst(let inner, _):
+      .withoutFirst(let inner, _), .withZeros(let inner, _, _):
       inner.stackedHoles
     case .joined(let parts, _): parts.reduce([]) { $0.union($1.stackedHoles) }
     }
@@ -73,6 +76,11 @@ package indirect enum Layout: Sendable {
   /// The dimension that says how many rows at the beginning are not stored.
   var rowsWithoutFirst: String? {
     if case .withoutFirst(_, let name) = self { name } else { nil }
+  }
+
+  /// Which of how many parts along the first axis are zeros, if one is.
+  var zeroPart: (part: Int, of: Int)? {
+    if case .withZeros(_, let part, let count) = self { (part, count) } else { nil }
   }
 
   /// The layout in words: `transposed`, `joined along 0`.
@@ -95,6 +103,8 @@ package indirect enum Layout: Sendable {
     case .plus(let inner, let number): joined("plus \(number)", inner)
     case .withoutLast(let inner, let axis): joined("without the last along \(axis)", inner)
     case .withoutFirst(let inner, let name): joined("without the first \(name)", inner)
+    case .withZeros(let inner, let part, let count):
+      joined("with zeros as part \(part) of \(count)", inner)
     }
   }
 

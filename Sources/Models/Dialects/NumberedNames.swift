@@ -25,6 +25,11 @@ struct NumberedNames {
   }
 }
 
+/// Whether a name is that of one with `{i}` in it, in any layer.
+func isName(_ name: String, inLayersOf pattern: String) -> Bool {
+  LayerNames(pattern)?.contain(name) ?? false
+}
+
 /// The names of one weight in all layers that there may be.
 private struct LayerNames {
   private let beginning: Substring

@@ -119,6 +119,15 @@ struct Placing {
     if layout.rowsWithoutFirst > 0 {
       stored = try stored.withZeros(atStart: true, shape: layout.shape)
     }
+    if let zeros = layout.zeros {
+      guard let rest = try stored.without(zeroRows: zeros, shape: layout.shape) else {
+        faults.append(
+          "not zero     \(name): rows \(zeros.lowerBound) to \(zeros.upperBound - 1) must be zero: the"
+            + " model has no weight for them")
+        return unfit.formUnion(form.paths)
+      }
+      stored = rest
+    }
     for (path, piece) in layout.pieces {
       let placement = WeightGraph.Placement(stored: stored, piece: piece, layout: layout.text)
       if let first = placements[path], fitting != nil {
@@ -361,6 +370,30 @@ extension Tensor {
   }
 }
 
+extension Tensor {
+  /// The tensor without some rows, which must be zeros; `nil` if they are not.
+  ///
+  /// - Parameter shape: its shape then.
+  /// - Throws: `CheckpointError` if they cannot be read.
+  fileprivate func without(
+    zeroRows rows: Range<Int>, shape: [Int]
+  ) throws(CheckpointError) -> Tensor? {
+    let row = shape.dropFirst().reduce(dtype.byteCount(of: 1), *)
+    let (start, end) = (rows.lowerBound * row, rows.upperBound * row)
+    for offset in stride(from: start, to: end, by: 1 << 20) {
+      let piece = try bytes.read(offset..<min(offset + 1 << 20, end))
+      if piece.contains(where: { $0 != 0 }) { return nil }
+    }
+    let parts = [
+      ByteRange(of: bytes, start: 0, count: start),
+      ByteRange(of: bytes, start: end, count: byteCount - end),
+    ]
+    return JoinedBytes(parts.filter { $0.count > 0 }).map {
+      Tensor(name: name, dtype: dtype, shape: shape, bytes: $0)
+    }
+  }
+}
+
 /// The passengers, each with all passengers of the same module.
 private func passengersByPath(_ slots: [WeightSlot]) -> [String: [String]] {
   let paths = slots.compactMap { slot -> String? in
@@ -373,7 +406,7 @@ private func passengersByPath(_ slots: [WeightSlot]) -> [String: [String]] {
 }
 
 /// Whether two tensors have the same type, shape and bytes.
-private func hasEqualBytes(_ a: Tensor, _ b: Tensor) throws(CheckpointError) -> Bool {
+func hasEqualBytes(_ a: Tensor, _ b: Tensor) throws(CheckpointError) -> Bool {
   guard a.dtype == b.dtype, a.shape == b.shape else { return false }
   for start in stride(from: 0, to: a.byteCount, by: 1 << 20) {
     let range = start..<min(start + 1 << 20, a.byteCount)

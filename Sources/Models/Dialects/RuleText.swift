@@ -48,6 +48,8 @@ extension Layout {
     case .plus(let inner, let number): "add(\(inner.expression), \(number))"
     case .withoutLast(let inner, let axis): "withoutLast\(axis)(\(inner.expression))"
     case .withoutFirst(let inner, let name): "withoutFirst(\(inner.expression), \(name))"
+    case .withZeros(let inner, let part, let count):
+      "withZeros(\(inner.expression), \(part), \(count))"
     }
   }
 }

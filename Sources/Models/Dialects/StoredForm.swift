@@ -12,6 +12,8 @@ package struct StoredForm: Sendable {
     let axisWithoutLast: Int?
     /// How many rows at the beginning are not stored.
     let rowsWithoutFirst: Int
+    /// The zeros that are no weight, and where they are, as rows of the tensor in a file.
+    let zeros: Range<Int>?
     /// The layout in words.
     let text: String
 
@@ -20,6 +22,7 @@ package struct StoredForm: Sendable {
       var shape = shape
       if let axisWithoutLast { shape[axisWithoutLast] -= 1 }
       if rowsWithoutFirst > 0 { shape[0] -= rowsWithoutFirst }
+      if let zeros { shape[0] += zeros.count }
       return shape
     }
   }
@@ -137,7 +140,23 @@ package struct StoredForms: Sendable {
     }
     return StoredForm.Form(
       shape: arrangement.shape, pieces: pieces, addend: layout.addend,
-      axisWithoutLast: layout.axisWithoutLast, rowsWithoutFirst: first, text: layout.text)
+      axisWithoutLast: layout.axisWithoutLast, rowsWithoutFirst: first,
+      zeros: try zeros(layout, arrangement.shape), text: layout.text)
+  }
+
+  /// The rows of zeros beside what has a shape; extents are those of weights, whose elements are counted.
+  private func zeros(
+    _ layout: Layout, _ shape: [Int]
+  ) throws(Arrangement.Misfit) -> Range<Int>? {
+    guard let (part, count) = layout.zeroPart else { return nil }
+    guard let rows = shape.first, count > 1, (0..<count).contains(part),
+      rows.isMultiple(of: count - 1)
+    else {
+      throw Arrangement.Misfit(
+        reason: "\(describe(shape: shape)) is not \(count - 1) equal parts beside zeros")
+    }
+    let size = rows / (count - 1)
+    return part * size..<(part + 1) * size
   }
 
   /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.
@@ -191,7 +210,8 @@ package struct StoredForms: Sendable {
       return try arrange(inner, numbers).divided(axis: axis, size: try dimension(name))
     case .merged(let inner, let axis):
       return try arrange(inner, numbers).merged(axis: axis)
-    case .plus(let inner, _), .withoutLast(let inner, _), .withoutFirst(let inner, _):
+    case .plus(let inner, _), .withoutLast(let inner, _), .withoutFirst(let inner, _),
+      .withZeros(let inner, _, _):
       return try arrange(inner, numbers)
     case .interleavedHeads(let inner, let axis, let name):
       let size = try dimension(name)

@@ -35,6 +35,23 @@ extension WeightGraph.Translated {
       bytes: ByteRange(of: tensor.bytes, start: start, count: count))
   }
 
+  /// Puts rows of zeros among the others.
+  ///
+  /// - Throws: `CheckpointError` if that are too many bytes to count.
+  fileprivate mutating func insert(zeroRows rows: Range<Int>, shape: [Int]) throws(CheckpointError)
+  {
+    let row = shape.dropFirst().reduce(tensor.dtype.byteCount(of: 1), *)
+    let (start, count) = (rows.lowerBound * row, tensor.byteCount)
+    let parts: [any TensorBytes] = [
+      ByteRange(of: tensor.bytes, start: 0, count: start), ZeroBytes(count: rows.count * row),
+      ByteRange(of: tensor.bytes, start: start, count: count - start),
+    ]
+    guard let joined = JoinedBytes(parts.filter { $0.count > 0 }) else {
+      throw CheckpointError(.overflow("the size with zeros more"), tensor: tensor.name)
+    }
+    tensor = Tensor(name: tensor.name, dtype: tensor.dtype, shape: shape, bytes: joined)
+  }
+
   /// Leaves out what stands behind the elements of a shape, which must be zero.
   ///
   /// - Returns: what is wrong if it is not.
@@ -100,47 +117,49 @@ extension WeightGraph {
     ).filled(for: config)
     let forms = StoredForms(dialect, slots: ownSlots, dimensions: architecture.dimensions)
     var faults = forms.conflicts.map { "impossible   \($0)" }
-    for (path, reason) in forms.homeless where ties[path] == nil && !isComputed(path) {
+    for (path, reason) in forms.homeless where ties[path] == nil {
+      if isComputed(path) {
+        if !allowsLoss, let dtype = placement(at: path)?.stored.dtype,
+          dtype == .f16 || dtype == .bf16
+        {
+          faults.append("not exact    \(path): is computed there, and stored as \(dtype) rounds it")
+        }
+        continue
+      }
       if dialect.omissible?.paths.contains(path) == true, try isZero(path) { continue }
       faults.append("no place     \(path): \(reason)")
     }
     var result: [Translated] = []
     for form in forms.forms where isWritten(form) {
+      var whole: Translated
       do throws(Arrangement.Misfit) {
-        result.append(try translated(form, dialect))
+        whole = try translated(form, dialect)
       } catch {
         faults.append("impossible   \(form.name): \(error.reason)")
         continue
       }
-      if form.rule.writesCopies, let whole = result.last {
-        result += form.copies.map {
-          whole.renamed(dialect.writtenName($0, head: architecture.head))
-        }
+      let layout = form.forms[0]
+      if layout.axisWithoutLast != nil,
+        let fault = try whole.endBeforeZeros(shape: layout.storedShape)
+      {
+        faults.append("no place     \(fault)")
       }
-      if form.forms[0].axisWithoutLast != nil {
-        let last = result.count - 1
-        if let fault = try result[last].endBeforeZeros(shape: form.forms[0].storedShape) {
-          faults.append("no place     \(fault)")
-        }
-        continue
+      if layout.rowsWithoutFirst > 0 {
+        try whole.leaveOut(firstRows: layout.rowsWithoutFirst, shape: layout.storedShape)
       }
-      let rows = form.forms[0].rowsWithoutFirst
-      let addend = form.forms[0].addend
-      if rows > 0 {
-        try result[result.count - 1].leaveOut(
-          firstRows: rows, shape: form.forms[0].storedShape)
-      }
-      if !allowsLoss, let omission = result[result.count - 1].omission {
+      if let zeros = layout.zeros { try whole.insert(zeroRows: zeros, shape: layout.storedShape) }
+      if !allowsLoss, let omission = whole.omission {
         faults.append("not exact    \(omission), have no place there, and are not zero")
       }
-      if addend == 0 { continue }
-      let last = result[result.count - 1].tensor
-      let isSingle =
-        container.map { dialect.isSingle(last.name, rank: last.shape.count, in: $0) } ?? false
-      try result[result.count - 1].add(addend, as: isSingle ? .f32 : dtype)
-      if !allowsLoss, let rounding = result[result.count - 1].rounding {
-        faults.append("not exact    \(rounding)")
+      if layout.addend != 0 {
+        let (name, rank) = (whole.tensor.name, whole.tensor.shape.count)
+        let isSingle = container.map { dialect.isSingle(name, rank: rank, in: $0) } ?? false
+        try whole.add(layout.addend, as: isSingle ? .f32 : dtype)
+        if !allowsLoss, let rounding = whole.rounding { faults.append("not exact    \(rounding)") }
       }
+      result.append(whole)
+      guard form.rule.writesCopies else { continue }
+      result += form.copies.map { whole.renamed(dialect.writtenName($0, head: architecture.head)) }
     }
     guard faults.isEmpty else {
       let count = faults.count == 1 ? "1 fault" : "\(faults.count) faults"

@@ -346,7 +346,8 @@ private struct RandomLayouts {
       var a = naive(inner, numbers: numbers)
       a.shape[axis] *= a.shape.remove(at: axis + 1)
       return a
-    case .plus(let inner, _), .withoutLast(let inner, _), .withoutFirst(let inner, _):
+    case .plus(let inner, _), .withoutLast(let inner, _), .withoutFirst(let inner, _),
+      .withZeros(let inner, _, _):
       return naive(inner, numbers: numbers)
     case .interleavedHeads(let inner, let axis, _):
       let (a, half) = (naive(inner, numbers: numbers), headSize / 2)

@@ -13,7 +13,7 @@ import TransformerKit
 private let native = goldenCases.filter { name in
   [
     "/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta", "/litgpt", "/mlx",
-    "/marian_npz", "/timm", "/openclip",
+    "/marian_npz", "/timm", "/openclip", "/ct2_", "/zihangdai",
   ].contains {
     name.contains($0)
   }
@@ -90,6 +90,33 @@ private let linearHalf: JSONValue = [
         "whisper/ggml/huggingface", "whisper-cpp", "activation_function", "relu",
         "activation is relu"
       ),
+      (
+        "whisper/ct2_whisper/huggingface", "ctranslate2", "activation_function", "relu",
+        "activation is relu"
+      ),
+      (
+        "gpt2/ct2_gpt2/huggingface", "ctranslate2", "layer_norm_epsilon", .number(1e-6),
+        "and 1e-05 in the code"
+      ),
+      (
+        "gpt2/ct2_gpt2/huggingface", "ctranslate2", "scale_attn_weights", false,
+        "scale_attn_weights is false"
+      ),
+      ("gpt2/ct2_gpt2/huggingface", "ctranslate2", "activation_function", "gelu", nil),
+      ("bert/ct2_bert/huggingface", "ctranslate2", "is_decoder", true, "attention is causal"),
+      ("bert/ct2_bert/huggingface", "ctranslate2", "layer_norm_eps", .number(1e-5), nil),
+      ("llama/ct2_llama/huggingface", "ctranslate2", "hidden_act", "gelu", "activation is gelu"),
+      ("llama/ct2_llama/huggingface", "ctranslate2", "rope_parameters", linear, nil),
+      (
+        "xlnet/zihangdai_base", "zihangdai-xlnet", "ff_activation", "gelu",
+        "activation is gelu"
+      ),
+      ("xlnet/zihangdai_base", "zihangdai-xlnet", "ff_activation", "relu", nil),
+      (
+        "xlnet/zihangdai_base", "zihangdai-xlnet", "layer_norm_eps", .number(1e-5),
+        "epsilon is 1e-05"
+      ),
+      ("xlnet/zihangdai_base", "zihangdai-xlnet", "attn_type", "uni", "attn_type is uni"),
       ("gpt2/nanogpt", "nanogpt", "activation_function", "gelu_new", "and gelu in the code"),
       ("gpt2/nanogpt", "nanogpt", "activation_function", "relu", "activation is relu"),
       ("gpt2/nanogpt", "nanogpt", "layer_norm_epsilon", .number(1e-6), "and 1e-05 in the code"),

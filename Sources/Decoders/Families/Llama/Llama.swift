@@ -11,7 +11,7 @@ extension Family {
     ],
     configNames: ["params.json"],
     dialects: Dialect.huggingFaceLlama + [.metaLlama, .llamaInFlax] + Dialect.ggufLlama
-      + Dialect.litGPTLlama)
+      + Dialect.litGPTLlama + Dialect.ctranslate2Llama)
 }
 
 /// Llama and its kin: a causal Transformer decoder with root-mean-square pre-normalisation, rotary

@@ -13,6 +13,9 @@ extension Family {
       .huggingFaceBART(OriginalBART.self), .fairseqBART, .huggingFaceBART(MBART.self),
       .huggingFaceBART(Marian.self), .marianNMT, .huggingFaceBART(Pegasus.self),
       .huggingFaceBART(M2M100.self), .huggingFaceFSMT,
+      .ctranslate2BART(OriginalBART.self), .ctranslate2BART(MBART.self),
+      .ctranslate2BART(Marian.self), .ctranslate2BART(Pegasus.self),
+      .ctranslate2BART(M2M100.self),
     ])
 }
 

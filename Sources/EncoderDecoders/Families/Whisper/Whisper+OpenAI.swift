@@ -97,13 +97,21 @@ struct WhisperSizes {
     }
   }
 
-  /// The config that says the same, with the tokens that the vocabulary's size shows (`is_multilingual`); the last
-  /// word stands for them in a vocabulary that is smaller than the published ones.
+  /// The special tokens that the vocabulary's size shows (`is_multilingual`); the last word stands for them in a
+  /// vocabulary that is smaller than the published ones.
+  static func tokens(ofVocabulary words: Int) -> [JSONValue.Member] {
+    let end = words >= 51_865 ? 50_257 : 50_256
+    func token(_ id: Int) -> JSONValue { .number(max(0, min(id, words - 1))) }
+    return [
+      .init("bos_token_id", token(end)), .init("eos_token_id", token(end)),
+      .init("pad_token_id", token(end)), .init("decoder_start_token_id", token(end + 1)),
+    ]
+  }
+
+  /// The config that says the same.
   var config: JSONValue {
     // Any number may stand there; what cannot be is refused when the config is read.
     let words = min(max(1, values["n_vocab"]?.int ?? 1), 1 << 40)
-    let end = words >= 51_865 ? 50_257 : 50_256
-    func token(_ id: Int) -> JSONValue { .number(max(0, min(id, words - 1))) }
     let width = values["n_text_state"]?.int ?? 0
     let hidden = JSONValue.number(width.multipliedReportingOverflow(by: 4).partialValue)
     return .object(
@@ -111,9 +119,8 @@ struct WhisperSizes {
         .init("model_type", .string(Whisper.name)),
         .init("architectures", ["WhisperForConditionalGeneration"]),
         .init("encoder_ffn_dim", hidden), .init("decoder_ffn_dim", hidden),
-        .init("bos_token_id", token(end)), .init("eos_token_id", token(end)),
-        .init("pad_token_id", token(end)), .init("decoder_start_token_id", token(end + 1)),
-      ] + Self.keys.compactMap { key in values[key.native].map { .init(key.usual, $0) } })
+      ] + Self.tokens(ofVocabulary: words)
+        + Self.keys.compactMap { key in values[key.native].map { .init(key.usual, $0) } })
   }
 
   /// What a config says of them.

@@ -6,7 +6,7 @@ extension Family {
   /// Whisper and its dialects.
   package static let whisper = Family(
     members: [Whisper.self], soundProcessors: [.logMel],
-    dialects: [.huggingFaceWhisper, .openAIWhisper, .whisperCPP])
+    dialects: [.huggingFaceWhisper, .openAIWhisper, .whisperCPP, .ctranslate2Whisper])
 }
 
 /// Whisper: an encoder that reads the frames of a sound by way of two convolutions, and a decoder that writes a text.

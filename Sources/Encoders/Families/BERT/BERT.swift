@@ -6,7 +6,8 @@ extension Family {
   /// BERT and its dialects.
   package static let bert = Family(
     members: [BERT.self], configNames: ["bert_config.json"],
-    dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT] + Dialect.bertOfFrameworks)
+    dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT, .ctranslate2BERT]
+      + Dialect.bertOfFrameworks)
 }
 
 /// BERT: a bidirectional Transformer encoder with post-normalisation and learned positions.

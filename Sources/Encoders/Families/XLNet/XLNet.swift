@@ -4,7 +4,9 @@ import TensorCore
 
 extension Family {
   /// XLNet and its dialects.
-  package static let xlnet = Family(members: [XLNet.self], dialects: [.huggingFaceXLNet])
+  package static let xlnet = Family(
+    members: [XLNet.self], configNames: ["xlnet_config.json"],
+    dialects: [.huggingFaceXLNet, .zihangdaiXLNet])
 }
 
 /// XLNet: a Transformer with post-normalisation and relative positions, of two streams: one of what is at each
