@@ -68,7 +68,7 @@ struct MutationScore {
     "clip/classification", "clip/openclip", "vit/timm", "vit/google", "siglip/base", "siglip/text",
     "siglip/vision", "beit/base", "beit/both", "beit/masked", "swin/base", "swin/masked",
     "swin/v2", "swin/v2_classification", "mae/pretraining",
-    "swin/timm", "swin/timm_v2", "beit/timm", "mae/original",
+    "swin/timm", "beit/timm", "mae/original",
     "gpt2/lm", "gpt2/openai", "gpt2/nanogpt", "gpt2/gguf_names", "gpt2/lm_untied",
     "gpt2/twelve_layers",
     "nemotron/lm", "nemotron/biases", "nemotron/gguf_names", "persimmon/lm",

@@ -34,6 +34,17 @@ private let settings: [(BeamSettings, count: Int)] = [
     return search
   }
 
+  /// Pictures are repeated for the beams of a text one by one: of several in a text the order would be another one.
+  @Test(arguments: ["llava/several", "llava/base"])
+  func `texts have a picture each`(_ folder: String) throws {
+    let graph = try Model(fixture(folder)).graph
+    let inputs = try Golden(fixture("\(folder)/golden.npz")).inputs
+    let error = #expect(throws: CheckpointError.self) {
+      try BeamSearch<Double>(graph, prompt: inputs, settings: BeamSettings(beams: 2))
+    }
+    #expect(error?.description.contains("one picture each") == true)
+  }
+
   @Test(arguments: cases, settings.indices)
   func `finds what the framework finds`(_ folder: String, _ number: Int) throws {
     let file = try Checkpoint.open(fixture("\(folder)/beams.npz")).tensors
