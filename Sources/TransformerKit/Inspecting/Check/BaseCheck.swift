@@ -308,6 +308,29 @@ package struct BaseCheck {
         nil,
         "\(differing.count) ids of the tokenizer are other words than in the base, the first \(first)"
       )
+      return
+    }
+    checkTokens(of: own.tokenizer, against: there.tokenizer)
+  }
+
+  /// Texts on which what is done before words are looked up, and put around them, shows.
+  private static let samples = [
+    "The Quick brown fox", " two  spaces and\ta tab\n", "Zürich, 1234.5 naïve ﬁn", "x += 2; don't",
+  ]
+
+  /// Whether texts become the same ids.
+  private mutating func checkTokens(of own: Tokenizer, against there: Tokenizer) {
+    for text in Self.samples {
+      guard let ids = try? own.encode(text).ids, let wanted = try? there.encode(text).ids,
+        ids != wanted
+      else { continue }
+      let place = zip(ids, wanted).enumerated().first { $1.0 != $1.1 }?.offset
+      let at = place.map { "token \($0) is \(ids[$0]), in the base \(wanted[$0])" }
+      add(
+        nil,
+        "the tokenizer makes other ids of \"\(escaped(text))\": "
+          + (at ?? "\(ids.count) tokens, in the base \(wanted.count)"))
+      return
     }
   }
 }
