@@ -457,7 +457,8 @@ def numbered():
     (path / "target.spm").unlink()
     texts = [*TEXTS, ">>fra<< Hello, world!", ">>pt_BR<<cab", "a b </s> c"]
     write(path, [
-        dict(text=text, pair=None, special=True, ids=made(text)["input_ids"]) for text in texts
+        dict(text=text, pair=None, special=True, ids=ids, decoded=made.decode(ids, skip_special_tokens=True))
+        for text in texts for ids in [made(text)["input_ids"]]
     ])
 
 

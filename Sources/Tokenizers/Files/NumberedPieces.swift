@@ -30,6 +30,8 @@ extension Tokenizer {
         ? AddedToken(text, id: id, isSpecial: false) : nil
     }
     added = try AddedTokens(special, nil)
+    // transformers strips texts.
+    if let decoder { self.decoder = .sequence([decoder, .strip(0x20, start: .max, end: .max)]) }
     let ending = Template.Part.special([.init(text: "</s>", id: end)], type: 0)
     let template = Template(
       single: [.text(0, type: 0), ending],

@@ -85,7 +85,8 @@ extension Conversion {
     let files = surroundings.companions.map { String(decoding: $0.name, as: UTF8.self) }
     let isTranslated = files.contains("tokenizer.json")
     if values.hasTokenizer {
-      return !isSource && isTranslated ? "what GGUF has a place for of tokenizer.json is inside the file" : nil
+      return !isSource && isTranslated
+        ? "what GGUF has a place for of tokenizer.json is inside the file" : nil
     }
     let others = ["tokenizer.model", "vocab.txt", "vocab.json", "spiece.model", "vocab.spm"]
     let reason =

@@ -179,9 +179,11 @@ private let huge: [UInt8] = [0xFF, 0xFF, 0xFF, 0x7F]
     let source = try Checkpoint.open(fixture("whisper/ggml/model.ggml"))
     var tensors = source.tensors.tensors
     change(&tensors)
+    let scratch = ScratchFolder()
+    defer { withExtendedLifetime(scratch) {} }
     do {
       _ = try CheckpointWriter(
-        destination: ScratchFolder().path.appending("x.ggml"), format: .ggml,
+        destination: scratch.path.appending("x.ggml"), format: .ggml,
         belongings: head ? source.belongings : Belongings()
       ).plan(tensors: tensors)
       return nil

@@ -140,21 +140,34 @@ public struct PartedConversion {
   ///
   /// - Throws: `CheckpointError` if it is that no more.
   public func committed() throws(CheckpointError) -> Committed? {
-    if try record.present() != nil {
-      let receipts = try readRecord()
-      for (receipt, output) in zip(receipts, plan.outputs) {
-        let place = staged.finalPlace(of: output.name)
-        guard try place.present()?.size == Int64(receipt.byteCount) else {
-          throw CheckpointError(
-            .refused("is not any more what was committed (\(output.name))"),
-            file: displayed(staged.target),
-            advice: "to convert again, remove \(displayed(record))")
-        }
-      }
-      staged.remove()
-      return Committed(receipts: receipts, wasThere: true)
-    }
+    if let committed = try recorded() { return committed }
     // A commit may have ended between giving the name and saying so.
+    guard let receipts = try receiptsOfTarget() else {
+      // Or another one has said so, and removed what is left, since the first look.
+      return try recorded()
+    }
+    return try seal(receipts, wasThere: true)
+  }
+
+  /// What the record says, if there is one.
+  private func recorded() throws(CheckpointError) -> Committed? {
+    guard try record.present() != nil else { return nil }
+    let receipts = try readRecord()
+    for (receipt, output) in zip(receipts, plan.outputs) {
+      let place = staged.finalPlace(of: output.name)
+      guard try place.present()?.size == Int64(receipt.byteCount) else {
+        throw CheckpointError(
+          .refused("is not any more what was committed (\(output.name))"),
+          file: displayed(staged.target),
+          advice: "to convert again, remove \(displayed(record))")
+      }
+    }
+    staged.remove()
+    return Committed(receipts: receipts, wasThere: true)
+  }
+
+  /// The receipts of the files that have their place in the target; `nil` unless all have.
+  private func receiptsOfTarget() throws(CheckpointError) -> [PartReceipt]? {
     guard staged.isThere else { return nil }
     var receipts: [PartReceipt] = []
     for output in plan.outputs {
@@ -165,7 +178,7 @@ public struct PartedConversion {
       else { return nil }
       receipts.append(receipt)
     }
-    return try seal(receipts, wasThere: true)
+    return receipts
   }
 
   /// Checks every receipt, writes the files that are not weights, and gives the target its name.
