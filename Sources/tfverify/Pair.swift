@@ -269,6 +269,9 @@ extension [CodecUse] {
 extension PairReport {
   /// The verdict in words, with how many weights were cast if some were not.
   fileprivate var text: String {
+    if verdict == .identical, !configDifferences.isEmpty {
+      return "identical on what was run; the configs differ, which may show in other texts"
+    }
     guard case .cast(let type) = verdict, weights.contains(where: { $0.relation == .identical })
     else { return verdict.text }
     let count = weights.count { $0.relation.castType == type }
