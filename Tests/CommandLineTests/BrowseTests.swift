@@ -80,6 +80,36 @@ import Testing
       #expect(terminal.ends() == 0)
     }
 
+    @Test func `what is the same in both is passed over, and B − A is that`() async throws {
+      let folder = ScratchFolder()
+      let base = fixture("gpt2/base").string
+      let other = folder.path.appending("other").string
+      let (one, two) = ("h.1.ln_1.weight", "h.1.ln_2.weight")
+      let made = try await Transcript.run(
+        "tfconvert $FIXTURES/gpt2/base \(other)/ --rename '*\(one)=*\(two)' --rename '*\(two)=*\(one)' -q"
+      )
+      #expect(made.exit == 0)
+      let terminal = try browse([base, other], in: folder)
+      #expect(terminal.shows { $0.contains("n next change") })
+      try terminal.type("n\r")
+      #expect(terminal.shows { $0.contains("decoder.blocks.1.") && $0.contains("A  F32") })
+      func first() -> Double? {
+        let line = terminal.lines.first { $0.hasPrefix(" 0 ") }
+        return line?.split(separator: " ").dropFirst().first.flatMap { Double($0) }
+      }
+      let a = try #require(first())
+      try terminal.type("\t")
+      #expect(terminal.shows { $0.contains("B  F32") })
+      let b = try #require(first())
+      try terminal.type("\t")
+      #expect(terminal.shows { $0.contains("B − A") })
+      let difference = try #require(first())
+      #expect(abs(difference - (b - a)) < 1e-3 * (abs(a) + abs(b)))
+      #expect(abs(b - a) > 1e-2 * (abs(a) + abs(b)))
+      try terminal.type("\u{3}")
+      #expect(terminal.ends() == 0)
+    }
+
     @Test func `a signal gives the terminal back`() throws {
       let folder = ScratchFolder()
       let terminal = try browse([fixture("gpt2/base").string], in: folder)
