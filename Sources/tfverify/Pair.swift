@@ -270,7 +270,7 @@ extension PairReport {
   /// The verdict in words, with how many weights were cast if some were not.
   fileprivate var text: String {
     if verdict == .identical, !configDifferences.isEmpty {
-      return "identical on what was run; the configs differ, which may show in other texts"
+      return "identical on what was run; the configs differ, which may show for other inputs"
     }
     guard case .cast(let type) = verdict, weights.contains(where: { $0.relation == .identical })
     else { return verdict.text }

@@ -1,6 +1,7 @@
 import Codecs
 package import Containers
 import Models
+import SystemPackage
 package import TensorCore
 import Tokenizers
 
@@ -310,6 +311,9 @@ package struct BaseCheck {
       )
       return
     }
+    // A file of another kind, such as what is inside GGUF, may say less of how texts are made words.
+    guard own.file.lastComponent == there.file.lastComponent, own.caveat == nil, there.caveat == nil
+    else { return }
     checkTokens(of: own.tokenizer, against: there.tokenizer)
   }
 
