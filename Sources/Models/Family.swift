@@ -11,6 +11,8 @@ public struct Family: Sendable {
   public let processors: [PictureProcessor]
   /// What reads sounds for them, the usual one first.
   public let soundProcessors: [SoundProcessor]
+  /// What makes tokenizers of their vocabularies.
+  public let tokenizers: [TokenizerClass]
   /// Their dialects. Of several forms of one dialect, the first is written.
   public var dialects: [Dialect] { makeDialects() }
 
@@ -22,13 +24,14 @@ public struct Family: Sendable {
   package init(
     members: @autoclosure @escaping @Sendable () -> [any Architecture.Type],
     configNames: [String] = [], processors: [PictureProcessor] = [],
-    soundProcessors: [SoundProcessor] = [],
+    soundProcessors: [SoundProcessor] = [], tokenizers: [TokenizerClass] = [],
     dialects: @autoclosure @escaping @Sendable () -> [Dialect]
   ) {
     makeMembers = members
     self.configNames = configNames
     self.processors = processors
     self.soundProcessors = soundProcessors
+    self.tokenizers = tokenizers
     makeDialects = dialects
   }
 }

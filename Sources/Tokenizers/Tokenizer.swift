@@ -11,7 +11,7 @@ public struct Tokenizer: Sendable {
   }
 
   /// What it was read from: `tokenizer.json`, `vocab.txt` …
-  public internal(set) var format: String
+  public package(set) var format: String
   var normalizer: Normalizer?
   var preTokenizer: PreTokenizer?
   var model: Model

@@ -3,8 +3,8 @@ public import TensorCore
 /// What a sentencepiece model says.
 ///
 /// Format: sentencepiece, `sentencepiece_model.proto`.
-struct SentencePieceFile {
-  enum Kind: Int {
+package struct SentencePieceFile {
+  package enum Kind: Int {
     case normal = 1
     case unknown = 2
     case control = 3
@@ -13,26 +13,26 @@ struct SentencePieceFile {
     case byte = 6
   }
 
-  struct Piece {
-    var text: [UInt8] = []
-    var score: Float = 0
-    var kind = Kind.normal
+  package struct Piece {
+    package var text: [UInt8] = []
+    package var score: Float = 0
+    package var kind = Kind.normal
   }
 
-  var pieces: [Piece] = []
+  package var pieces: [Piece] = []
   /// 1 unigram, 2 byte pairs, 3 words, 4 characters.
-  private(set) var algorithm = 1
+  package private(set) var algorithm = 1
   private(set) var hasByteFallback = false
   private(set) var spaceIsSuffix = false
   /// The text for what is unknown.
   private(set) var unknownText = " \u{2047} ".bytes
-  private(set) var charsmap: [UInt8] = []
+  package private(set) var charsmap: [UInt8] = []
   private(set) var addsSpace = true
   private(set) var removesSpaces = true
   private(set) var escapesSpaces = true
 
   /// - Throws: `CheckpointError` if it is no such message.
-  init(_ bytes: [UInt8]) throws(CheckpointError) {
+  package init(_ bytes: [UInt8]) throws(CheckpointError) {
     var reader = ProtobufReader(bytes, 0..<bytes.count)
     var limit = VocabularyLimit()
     while let field = try reader.next() {

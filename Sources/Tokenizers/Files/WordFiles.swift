@@ -116,7 +116,7 @@ extension WordTable {
   /// Reads a vocab.json: an object of words and their ids.
   ///
   /// - Throws: `CheckpointError` if it is none.
-  init(json bytes: [UInt8]) throws(CheckpointError) {
+  package init(json bytes: [UInt8]) throws(CheckpointError) {
     do {
       try JSONScanner.check(bytes, grammar: .strict)
     } catch {

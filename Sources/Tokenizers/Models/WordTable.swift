@@ -1,7 +1,7 @@
 /// The words of a vocabulary: their bytes one after the other, and where each is found by its bytes.
 ///
 /// Ids need not be without gaps, and several words may have one id; then the last one is the id's word.
-struct WordTable: Sendable {
+package struct WordTable: Sendable {
   /// The most bytes of a word in a file.
   static let longestWord = 1 << 16
 
@@ -16,7 +16,7 @@ struct WordTable: Sendable {
   private var indices: [Int32] = []
 
   /// How many words there are.
-  var count: Int { ids.count }
+  package var count: Int { ids.count }
 
   /// An empty table for about so many words.
   init(capacity: Int = 0) {
@@ -44,16 +44,16 @@ struct WordTable: Sendable {
 
   /// The id of a word.
   @inline(__always)
-  func id(of word: [UInt8], _ range: Range<Int>) -> Int? {
+  package func id(of word: [UInt8], _ range: Range<Int>) -> Int? {
     let index = slots[slot(of: word, range)]
     return index < 0 ? nil : Int(ids[Int(index)])
   }
 
   /// The id of a word.
-  func id(of word: [UInt8]) -> Int? { id(of: word, 0..<word.count) }
+  package func id(of word: [UInt8]) -> Int? { id(of: word, 0..<word.count) }
 
   /// The word of an id.
-  func word(_ id: Int) -> [UInt8]? {
+  package func word(_ id: Int) -> [UInt8]? {
     if let index = wordsByID[Int32(truncatingIfNeeded: id)] { return word(at: Int(index)) }
     return indices.indices.contains(id) ? word(at: Int(indices[id])) : nil
   }
@@ -62,7 +62,7 @@ struct WordTable: Sendable {
   func entry(_ index: Int) -> (word: [UInt8], id: Int) { (word(at: index), Int(ids[index])) }
 
   /// The largest id.
-  var largestID: Int { ids.max().map(Int.init) ?? -1 }
+  package var largestID: Int { ids.max().map(Int.init) ?? -1 }
 
   private func word(at index: Int) -> [UInt8] { Array(bytes[range(index)]) }
 

@@ -2,7 +2,7 @@
 /// from U+0100.
 ///
 /// Source: openai/gpt-2, `encoder.py`, `bytes_to_unicode`.
-enum ByteCharacters {
+package enum ByteCharacters {
   /// The character of each byte.
   private static let scalars: [UInt32] = {
     var next: UInt32 = 0x100
@@ -46,7 +46,7 @@ enum ByteCharacters {
   }
 
   /// The word that stands for bytes.
-  static func word(of bytes: [UInt8]) -> [UInt8] {
+  package static func word(of bytes: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     for byte in bytes { append(scalar(of: byte), to: &result) }
     return result

@@ -1,4 +1,6 @@
 internal import Containers
+internal import Families
+internal import Models
 public import SystemPackage
 public import TensorCore
 public import Tokenizers
@@ -49,7 +51,8 @@ public struct FoundTokenizer: Sendable {
     if path.kind == nil { _ = try SmallFile.read(path, limit: 0) }
     let folder = path.kind == .directory ? path : path.folder
     if path.kind != .directory, let reading = Self.reading(of: path) {
-      self = try Self.read(path.lastComponent?.string ?? "", reading, in: Room(folder: folder))
+      self = try Self.read(
+        path.lastComponent?.string ?? "", reading, in: Room(folder: folder), isAlone: true)
     } else if path.kind != .directory, let inside = Room(inside: path),
       let found = try Self.find(in: inside)
     {
@@ -76,9 +79,7 @@ public struct FoundTokenizer: Sendable {
 
   /// What a vocabulary alone leaves open of the ids of the model that it lies beside.
   private static func caveat(_ name: String, in room: Room) -> String? {
-    guard room.has("config.json"), let bytes = try? room.read("config.json", limit: 16 << 20),
-      let type = (try? JSONValue(parsing: bytes, grammar: .python))?["model_type"]?.string
-    else { return nil }
+    guard let type = room.modelType else { return nil }
     return
       "ids are those of \(name) alone: tokens that a tokenizer of \(escaped(type)) may put around a text, and other"
       + " numbers or divisions that it may have, stand in a tokenizer.json, which is not there"
@@ -86,7 +87,46 @@ public struct FoundTokenizer: Sendable {
 
   private static func find(in room: Room) throws(CheckpointError) -> FoundTokenizer? {
     for (name, reading) in names where room.has(name) { return try read(name, reading, in: room) }
-    return nil
+    guard case .bytes(let plan) = try tokenizerClass(in: room)?.vocabulary else { return nil }
+    let text = try PlannedTokenizer(
+      bytes: plan(TokenizerSettings(try settings(in: room))), try added(in: room)
+    ).text
+    return FoundTokenizer(
+      try Tokenizer(tokenizerJSON: text), room.path(of: "tokenizer_config.json"))
+  }
+
+  /// The class that makes a tokenizer of what is there.
+  private static func tokenizerClass(in room: Room) throws(CheckpointError) -> TokenizerClass? {
+    let name = try settings(in: room)?["tokenizer_class"]?.string
+    return Family.all.tokenizerClass(named: name, for: room.modelType)
+  }
+
+  private static func added(in room: Room) throws(CheckpointError) -> PlannedTokenizer.AddedWords {
+    PlannedTokenizer.AddedWords(
+      settings: try settings(in: room), list: try json("added_tokens.json", in: room))
+  }
+
+  /// What the model's class makes of a vocabulary; `nil` if it is not known, or makes it of another one.
+  private static func planned(
+    _ bytes: [UInt8], _ name: String, _ reading: Reading, in room: Room
+  ) throws(CheckpointError) -> FoundTokenizer? {
+    guard let form = try tokenizerClass(in: room) else { return nil }
+    let settings = TokenizerSettings(try settings(in: room))
+    let made: PlannedTokenizer
+    switch (form.vocabulary, reading) {
+    case (.pieces(let plan), .sentencePiece):
+      made = try PlannedTokenizer(pieces: bytes, plan(settings), try added(in: room))
+    case (.lines(let plan), .wordPieces):
+      made = try PlannedTokenizer(lines: bytes, plan(settings), try added(in: room))
+    case (.merges(let plan), .wordsAndMerges):
+      let merges = try room.read("merges.txt", limit: Tokenizer.largestFile)
+      made = try PlannedTokenizer(
+        words: bytes, merges: merges, plan(settings), try added(in: room))
+    default: return nil
+    }
+    var tokenizer = try Tokenizer(tokenizerJSON: made.text)
+    tokenizer.format = "\(name), as \(form.name) reads it"
+    return FoundTokenizer(tokenizer, room.path(of: name))
   }
 
   /// The tokenizer among the key-values of a GGUF file, or of the one in a folder, or of the words of a ggml file; `nil` if
@@ -138,7 +178,10 @@ public struct FoundTokenizer: Sendable {
 
   /// The tokenizer_config.json beside a file, if there is one.
   private static func settings(in room: Room) throws(CheckpointError) -> JSONValue? {
-    let name = "tokenizer_config.json"
+    try json("tokenizer_config.json", in: room)
+  }
+
+  private static func json(_ name: String, in room: Room) throws(CheckpointError) -> JSONValue? {
     guard room.has(name) else { return nil }
     let bytes = try room.read(name, limit: 1 << 20)
     if let problem = notJSON(bytes) {
@@ -152,8 +195,9 @@ public struct FoundTokenizer: Sendable {
     }
   }
 
+  /// - Parameter isAlone: whether the file was named, and what lies beside it is not asked how it is read.
   private static func read(
-    _ name: String, _ reading: Reading, in room: Room
+    _ name: String, _ reading: Reading, in room: Room, isAlone: Bool = false
   ) throws(CheckpointError) -> FoundTokenizer {
     let path = room.path(of: name)
     do throws(CheckpointError) {
@@ -161,6 +205,13 @@ public struct FoundTokenizer: Sendable {
       if let problem = reading.isJSON ? notJSON(bytes) : notTheFile(bytes) {
         throw CheckpointError(problem)
       }
+      if !isAlone, !isText(bytes) || reading != .sentencePiece,
+        let planned = try planned(bytes, name, reading, in: room)
+      {
+        return planned
+      }
+      var caveat = caveat(name, in: room)
+      if !isAlone, case .whole = try tokenizerClass(in: room)?.vocabulary { caveat = nil }
       switch reading {
       case .json: return FoundTokenizer(try Tokenizer(tokenizerJSON: bytes), path)
       // Some have their ranks in a file of this name.
@@ -171,15 +222,15 @@ public struct FoundTokenizer: Sendable {
         return FoundTokenizer(try Tokenizer(sentencePiece: bytes, numberedBy: list), path)
       case .sentencePiece:
         return FoundTokenizer(
-          try Tokenizer(sentencePiece: bytes), path, caveat: Self.caveat(name, in: room))
+          try Tokenizer(sentencePiece: bytes), path, caveat: caveat)
       case .wordsAndMerges:
         let merges = try room.read("merges.txt", limit: Tokenizer.largestFile)
         return FoundTokenizer(
           try Tokenizer(words: bytes, merges: merges, settings: try settings(in: room)), path,
-          caveat: Self.caveat(name, in: room))
+          caveat: caveat)
       case .wordPieces:
         return FoundTokenizer(
-          try Tokenizer(wordPieces: bytes, settings: try settings(in: room)), path)
+          try Tokenizer(wordPieces: bytes, settings: try settings(in: room)), path, caveat: caveat)
       }
     } catch {
       throw error.inFile(displayed(path))
@@ -206,6 +257,14 @@ private struct Room {
 
   /// Where a file is, or would be if its holder were a folder.
   func path(of name: String) -> FilePath { path == "." ? FilePath(name) : path.appending(name) }
+
+  /// The `model_type` of the model that is there.
+  var modelType: String? {
+    guard has("config.json"), let bytes = try? read("config.json", limit: 16 << 20) else {
+      return nil
+    }
+    return (try? JSONValue(parsing: bytes, grammar: .python))?["model_type"]?.string
+  }
 
   private func inside(_ name: String) -> CompanionFile? {
     files?.first { $0.name.elementsEqual(name.utf8) }

@@ -5,7 +5,7 @@ import TensorCore
 extension Family {
   /// GPT-2 and its dialects.
   package static let gpt2 = Family(
-    members: [GPT2.self], configNames: ["hparams.json"],
+    members: [GPT2.self], configNames: ["hparams.json"], tokenizers: [.gpt2],
     dialects: [.huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2, .mlxGPT2, .ctranslate2GPT2]
       + Dialect.gpt2OfFrameworks)
 }

@@ -9,7 +9,7 @@ extension Family {
       Llama<MetaLlama>.self, Llama<Ministral>.self, Llama<Ministral3>.self, Llama<Mistral>.self,
       Llama<Qwen2>.self, Llama<Qwen3>.self, Llama<SmolLM3>.self,
     ],
-    configNames: ["params.json"],
+    configNames: ["params.json"], tokenizers: [.qwen2],
     dialects: Dialect.huggingFaceLlama + [.metaLlama, .llamaInFlax] + Dialect.ggufLlama
       + Dialect.litGPTLlama + Dialect.ctranslate2Llama)
 }

@@ -9,6 +9,7 @@ extension Family {
       BART<OriginalBART>.self, BART<MBART>.self, BART<Marian>.self, BART<Pegasus>.self,
       BART<M2M100>.self, BART<FSMT>.self,
     ],
+    tokenizers: [.bart, .marian, .mbart, .pegasus],
     dialects: [
       .huggingFaceBART(OriginalBART.self), .fairseqBART, .huggingFaceBART(MBART.self),
       .huggingFaceBART(Marian.self), .marianNMT, .huggingFaceBART(Pegasus.self),

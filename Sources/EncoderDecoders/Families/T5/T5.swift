@@ -8,6 +8,7 @@ extension Family {
     members: [
       T5.self, T5Architecture<MT5>.self, T5Architecture<UMT5>.self, T5Architecture<LongT5>.self,
     ],
+    tokenizers: [.t5, .byT5],
     dialects: [
       .huggingFaceT5(OriginalT5.self), .huggingFaceT5(MT5.self), .huggingFaceT5(UMT5.self),
       .huggingFaceT5(LongT5.self), .t5x, .t5xScanned, .meshTF,

@@ -5,7 +5,7 @@ import TensorCore
 extension Family {
   /// ALBERT and its dialects.
   package static let albert = Family(
-    members: [ALBERT.self], configNames: ["albert_config.json"],
+    members: [ALBERT.self], configNames: ["albert_config.json"], tokenizers: [.albert],
     dialects: [.huggingFaceALBERT, .googleALBERT])
 }
 

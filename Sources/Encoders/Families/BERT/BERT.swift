@@ -5,7 +5,7 @@ import TensorCore
 extension Family {
   /// BERT and its dialects.
   package static let bert = Family(
-    members: [BERT.self], configNames: ["bert_config.json"],
+    members: [BERT.self], configNames: ["bert_config.json"], tokenizers: [.bert],
     dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT, .ctranslate2BERT]
       + Dialect.bertOfFrameworks)
 }

@@ -4,7 +4,8 @@ import TensorCore
 
 extension Family {
   /// DeBERTa v2 and v3, and their dialects.
-  package static let deberta = Family(members: [DeBERTaV2.self], dialects: [.huggingFaceDeBERTaV2])
+  package static let deberta = Family(
+    members: [DeBERTaV2.self], tokenizers: [.debertaV2], dialects: [.huggingFaceDeBERTaV2])
 }
 
 /// DeBERTa v2, and v3, which is trained otherwise: a bidirectional Transformer encoder with post-normalisation, whose

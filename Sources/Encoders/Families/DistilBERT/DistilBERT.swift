@@ -5,7 +5,9 @@ import TensorCore
 extension Family {
   /// DistilBERT and its dialects.
   package static let distilBERT = Family(
-    members: [DistilBERT.self], dialects: [.huggingFaceDistilBERT, .ggufDistilBERT])
+    members: [DistilBERT.self],
+    tokenizers: [TokenizerClass("DistilBertTokenizer", for: ["distilbert"], .whole)],
+    dialects: [.huggingFaceDistilBERT, .ggufDistilBERT])
 }
 
 /// DistilBERT: a bidirectional Transformer encoder with learned positions, without types of tokens and pooler.

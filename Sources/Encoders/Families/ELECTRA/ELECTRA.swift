@@ -6,6 +6,7 @@ extension Family {
   /// ELECTRA and its dialects.
   package static let electra = Family(
     members: [ELECTRA.self],
+    tokenizers: [TokenizerClass("ElectraTokenizer", for: ["electra"], .whole)],
     dialects: [.huggingFaceELECTRA, .googleELECTRA, .googleELECTRAGenerator])
 }
 

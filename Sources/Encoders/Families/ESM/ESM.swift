@@ -4,7 +4,8 @@ import TensorCore
 
 extension Family {
   /// ESM-2 and its dialects.
-  package static let esm = Family(members: [ESM.self], dialects: [.huggingFaceESM])
+  package static let esm = Family(
+    members: [ESM.self], tokenizers: [.esm], dialects: [.huggingFaceESM])
 }
 
 /// ESM-2, and ESM-1b before it: bidirectional Transformer encoders of proteins with pre-normalisation, and rotary or

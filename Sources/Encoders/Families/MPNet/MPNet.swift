@@ -4,7 +4,8 @@ import TensorCore
 
 extension Family {
   /// MPNet and its dialects.
-  package static let mpnet = Family(members: [MPNet.self], dialects: [.huggingFaceMPNet])
+  package static let mpnet = Family(
+    members: [MPNet.self], tokenizers: [.mpnet], dialects: [.huggingFaceMPNet])
 }
 
 /// MPNet: a bidirectional Transformer encoder with learned positions and, in all blocks, the same learned biases

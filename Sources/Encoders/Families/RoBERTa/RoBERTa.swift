@@ -9,6 +9,7 @@ extension Family {
       RoBERTa<PlainRoBERTa>.self, RoBERTa<CamemBERT>.self, RoBERTa<Data2VecText>.self,
       RoBERTa<RoBERTaPreLayerNorm>.self, RoBERTa<XLMRoBERTa>.self, RoBERTa<XLMRoBERTaXL>.self,
     ],
+    tokenizers: [.roberta, .xlmRoBERTa, .camemBERT],
     dialects: Dialect.huggingFaceRoBERTa + Dialect.fairseqRoBERTa + Dialect.ggufRoBERTa)
 }
 

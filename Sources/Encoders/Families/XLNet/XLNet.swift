@@ -5,7 +5,7 @@ import TensorCore
 extension Family {
   /// XLNet and its dialects.
   package static let xlnet = Family(
-    members: [XLNet.self], configNames: ["xlnet_config.json"],
+    members: [XLNet.self], configNames: ["xlnet_config.json"], tokenizers: [.xlnet],
     dialects: [.huggingFaceXLNet, .zihangdaiXLNet])
 }
 

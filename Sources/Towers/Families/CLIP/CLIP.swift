@@ -13,6 +13,7 @@ extension Family {
         "CLIPImageProcessor", size: .shorterEdge(224, longest: nil), crop: [224, 224],
         resampling: 3, .pairs)
     ],
+    tokenizers: [.clip],
     dialects: [.huggingFaceCLIP, .openCLIP, .huggingFaceCLIPText, .huggingFaceCLIPVision])
 }
 
