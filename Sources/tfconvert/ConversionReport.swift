@@ -164,7 +164,21 @@ struct ConversionReport {
     guard let graph = conversion.model?.graph else { return notes }
     let dropped = graph.dropped.map { "left out \(escaped($0.name.text)): \($0.reason)" }
     let zeroed = graph.zeroed.isEmpty ? [] : ["added \(graph.zeroed.count) biases, all zero"]
-    return notes + dropped + zeroed
+    return notes + dropped + zeroed + computedLines(zeroed: graph.zeroed)
+  }
+
+  /// The tensors of the target that a formula gives, and the source does not have.
+  private func computedLines(zeroed: [String]) -> [String] {
+    let computed = conversion.translation.filter { translated in
+      translated.parts.contains { !$0.isStored && !zeroed.contains($0.path) }
+    }
+    guard !computed.isEmpty else { return [] }
+    let names = computed.prefix(3).map { escaped($0.tensor.name.text) }
+    let more = computed.count > names.count ? " and \(computed.count - names.count) more" : ""
+    return [
+      "added \(describe(computed.count, "tensor")) that the source leaves out, computed:"
+        + " \(names.joined(separator: ", "))\(more)"
+    ]
   }
 
   /// What became of coded weights.
@@ -411,7 +425,8 @@ struct ConversionReport {
           layouts.allSatisfy(\.isEmpty) || layouts[0] == layouts[1]
           ? "" : layouts.map { $0.isEmpty ? "as it is" : $0 }.joined(separator: " → ")
         return Row(
-          source: part.source.text, path: part.path, target: translated.tensor.name.text,
+          source: part.isStored ? part.source.text : "", path: part.path,
+          target: translated.tensor.name.text,
           shape: translated.tensor.shape, layout: layout)
       }
     }

@@ -8,11 +8,15 @@ struct MergeProof {
   private let merge: Merge
   private let rounding: MergeRounding?
   private let report: PairReport
+  /// How much of what the adapters add is in B, where that tells all that is wrong with it.
+  let factor: MergeFactor?
 
   /// - Parameters:
   ///   - rounding: how far weights are apart, if it is no more than rounding.
-  init(_ merge: Merge, _ rounding: MergeRounding?, _ report: PairReport) {
-    (self.merge, self.rounding, self.report) = (merge, rounding, report)
+  init(
+    _ merge: Merge, _ rounding: MergeRounding?, _ report: PairReport, factor: MergeFactor?
+  ) {
+    (self.merge, self.rounding, self.report, self.factor) = (merge, rounding, report, factor)
   }
 
   /// Whether rounding is all that is between them, and not nothing.
@@ -30,7 +34,10 @@ struct MergeProof {
   }
 
   /// What was merged, a line for each adapter.
-  var lines: [String] { MergeText(merge).lines + merge.notes.map { "note: \(escaped($0))" } }
+  var lines: [String] {
+    MergeText(merge).lines + merge.notes.map { "note: \(escaped($0))" }
+      + (factor.map { [$0.text] } ?? [])
+  }
 
   /// What is said only where adapters are merged.
   var members: [JSONValue.Member] {
@@ -40,7 +47,10 @@ struct MergeProof {
         "largest_units": .number(rounding.largest), "bound_units": .number(MergeRounding.bound),
       ]
     }
-    return [.init("merged", MergeText(merge).json), .init("rounding", bound ?? .null)]
+    return [
+      .init("merged", MergeText(merge).json), .init("rounding", bound ?? .null),
+      .init("mistake", factor.map { .string($0.text) } ?? .null),
+    ]
   }
 
   /// The test that stands for all, where only rounding is between them.

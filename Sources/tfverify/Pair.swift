@@ -104,11 +104,18 @@ struct Pair: Verb {
         case .f32: try compare(first, second, inputs, Float.self, explains: rounding == nil)
         case .f64: try compare(first, second, inputs, Double.self, explains: rounding == nil)
         }
-      let proof = merged.map { MergeProof($0, rounding, report) }
+      var factor: MergeFactor?
+      if let merged, case .different = report.verdict {
+        factor = try MergeFactor.find(merged, first, second, options: sourceOptions.options)
+      }
+      let proof = merged.map { MergeProof($0, rounding, report, factor: factor) }
       let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
       if let text { try file?.write(text) }
       printAll(
-        report, PairText(report, first, second, all: common.verbose), extras.names,
+        report,
+        PairText(
+          report, first, second, all: common.verbose, isExplained: proof?.factor != nil),
+        extras.names,
         certificate: text.map { _ in file?.path } ?? nil,
         codecs: [CodecUse]("A", first) + [CodecUse]("B", second), proof)
       if file != nil && text == nil {

@@ -13,8 +13,13 @@ struct PairText {
   private let limit: Int?
   /// How many tensors A and B store.
   private let stored: (Int, Int)
+  /// Whether weights that no known mistake explains are explained elsewhere.
+  private let isExplained: Bool
 
-  init(_ report: PairReport, _ first: Model, _ second: Model, all: Bool) {
+  init(
+    _ report: PairReport, _ first: Model, _ second: Model, all: Bool, isExplained: Bool = false
+  ) {
+    self.isExplained = isExplained
     self.report = report
     self.first = first.graph
     self.second = second.graph
@@ -140,7 +145,7 @@ struct PairText {
     let rest = sorted.count - lines.count
     let open = report.explanations.filter { $0.cause == nil }.reduce(0) { $0 + $1.paths.count }
     return lines + (rest > 0 ? ["        \(rest) more (-v)"] : [])
-      + (open == 0 ? [] : ["no known mistake explains \(describe(open, "weight"))"])
+      + (open == 0 || isExplained ? [] : ["no known mistake explains \(describe(open, "weight"))"])
   }
 
   /// Whether a weight has the numbers of another one in both models, of which they are told.

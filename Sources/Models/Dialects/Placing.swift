@@ -248,10 +248,11 @@ struct Placing {
     }
   }
 
-  /// Gives a weight a tensor of its own.
+  /// Gives a weight that is not stored a tensor of its own.
   private mutating func place(_ tensor: Tensor, _ slot: WeightSlot, _ layout: String) {
     let piece = Arrangement(weight: slot.path, shape: slot.shape).pieces[0].piece
-    placements[slot.path] = WeightGraph.Placement(stored: tensor, piece: piece, layout: layout)
+    placements[slot.path] = WeightGraph.Placement(
+      stored: tensor, piece: piece, layout: layout, isStored: false)
   }
 
   /// The weights that a formula gives, one formula behind the other.
@@ -267,7 +268,7 @@ struct Placing {
 
   /// Checks that a stored weight holds what its formula gives. Constants are then left out.
   private mutating func check(_ slot: WeightSlot, _ formula: Formula) throws(CheckpointError) {
-    guard let placement = placements[slot.path], placement.layout != "computed" else { return }
+    guard let placement = placements[slot.path], placement.isStored else { return }
     let name = placement.stored.name
     if let fault = try formula.fault(of: placement.weight(shape: slot.shape)) {
       if slot.role == .constant, options.allowsExtra {

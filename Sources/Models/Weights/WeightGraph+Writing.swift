@@ -80,6 +80,8 @@ extension WeightGraph {
       public let sourceLayout: String
       /// The weight.
       public let path: String
+      /// Whether it is in the source, and not made because the source leaves it out.
+      public let isStored: Bool
     }
 
     /// The tensor, gathered when read.
@@ -293,7 +295,8 @@ extension WeightGraph {
       moves.append(GatheredBytes.Part(source: placement.stored.bytes, move: move))
       parts.append(
         Translated.Part(
-          source: placement.stored.name, sourceLayout: placement.layout, path: path))
+          source: placement.stored.name, sourceLayout: placement.layout, path: path,
+          isStored: placement.isStored))
     }
     guard let dtype = dtypes.first, dtypes.count == 1 else {
       let names = dtypes.map(\.name).sorted().joined(separator: " and ")

@@ -26,6 +26,8 @@ public struct WeightGraph: Sendable {
     let piece: Piece
     /// How it is laid out, in words; empty if as it is.
     let layout: String
+    /// Whether it is in the checkpoint, and not made because the checkpoint leaves it out.
+    var isStored = true
   }
 
   /// The config, under Hugging Face's keys.

@@ -21,6 +21,8 @@ public struct Merge: Sendable {
   public let adapters: [Adapter]
   /// The base with the adapters in it.
   public private(set) var checkpoint: Checkpoint
+  /// The base as it was before, in the same names.
+  public private(set) var unmerged: Checkpoint
   /// What was changed, in the order in which it was.
   public private(set) var changes: [Change] = []
   /// What is worth knowing, a line each.
@@ -40,6 +42,7 @@ public struct Merge: Sendable {
   ) throws(CheckpointError) {
     self.adapters = adapters
     checkpoint = base
+    unmerged = base
     for adapter in adapters { try adapter.requireMergeable() }
     if let part = base.part {
       throw CheckpointError(part.problem, file: displayed(base.path))
@@ -47,6 +50,7 @@ public struct Merge: Sendable {
     try base.requirePlain(adapters, isTranslated: false, options)
     let model = try? Model(base, options: options)
     try translate(model, options)
+    unmerged = checkpoint
     let graph =
       translatedFrom == nil
       ? model?.graph : try? Model(checkpoint, options: self.options(options)).graph

@@ -100,6 +100,13 @@ extension Model {
     let lines: [GoldenReport.Line]
     /// Whether it set a state that is none of its outputs, so that they do not prove it right.
     let hasOtherStates: Bool
+
+    private var parts: [Substring] { stage.split(separator: ".") }
+    var isBlock: Bool { parts.contains("blocks") }
+    /// The names before that of the block, or of the stage.
+    var stack: [Substring] {
+      parts.firstIndex(of: "blocks").map { Array(parts[..<$0]) } ?? parts.dropLast()
+    }
   }
 
   /// Runs the model and compares the outputs of each stage with the golden's.
@@ -138,8 +145,17 @@ extension Model {
     // A stage without weights, such as that of a pooler that a model has not, is right.
     let bare = Set(graph.weightsByStage.filter(\.paths.isEmpty).map(\.stage))
     return stages[...wrong].enumerated().filter { index, stage in
-      index == wrong || (index > right || stage.hasOtherStates) && !bare.contains(stage.stage)
+      let isOpen = index > right || stage.hasOtherStates && !hasRightBlock(after: index, wrong)
+      return index == wrong || isOpen && !bare.contains(stage.stage)
     }.map(\.1.stage)
+
+    /// Whether a block of a stack behind the stage is right, and with it the states that all blocks read.
+    func hasRightBlock(after index: Int, _ wrong: Int) -> Bool {
+      let stack = stages[index].stack
+      return stages[(index + 1)..<max(index + 1, wrong)].contains {
+        $0.isBlock && $0.stack.starts(with: stack) && !$0.lines.isEmpty
+      }
+    }
   }
 
   /// Undoes known mistakes one by one until the golden is reached, then the same one in several places.

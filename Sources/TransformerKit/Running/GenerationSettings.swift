@@ -116,6 +116,13 @@ struct SettingsFile {
   /// A value, unless it is null.
   subscript(key: String) -> JSONValue? { values[key].flatMap { $0 == .null ? nil : $0 } }
 
+  /// The keys that name tokens.
+  var tokenKeys: [String] {
+    (values.members ?? []).map(\.key).filter {
+      ["_token_id", "_tokens", "_ids"].contains(where: $0.hasSuffix)
+    }
+  }
+
   func fault(_ key: String, _ wanted: String) -> CheckpointError {
     CheckpointError(
       .malformed("\(key) must be \(wanted), is \(values[key]?.text() ?? "missing")"), file: name,

@@ -40,6 +40,7 @@ package struct BaseCheck {
     checkLosses()
     try checkValues()
     checkConfig()
+    checkGeneration()
     checkTokenizer()
   }
 
@@ -286,6 +287,20 @@ package struct BaseCheck {
       } else {
         note(nil, "\(fact.key) is \(mine.text), in the base \(fact.text); \(effect)")
       }
+    }
+  }
+
+  /// The tokens of generation_config.json: where a text begins and ends, and which are never or always there. What of
+  /// them is other than in the base may be meant.
+  private mutating func checkGeneration() {
+    guard let there = try? SettingsFile(beside: base.checkpoint) else { return }
+    guard let own = try? SettingsFile(beside: checkpoint) else {
+      note(nil, "has no generation_config.json; the base has one")
+      return
+    }
+    for key in Set(there.tokenKeys + own.tokenKeys).sorted() where own[key] != there[key] {
+      let texts = [own, there].map { $0[key].map { escaped($0.text()) } ?? "not given" }
+      note(nil, "generation: \(key) is \(texts[0]), in the base \(texts[1])")
     }
   }
 
