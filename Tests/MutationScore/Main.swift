@@ -94,7 +94,7 @@ struct MutationScore {
     "mixtral/olmoe_base", "mixtral/olmoe_clip",
     "t5/v11", "t5/v10", "t5/t5x_v11", "t5/t5x_v10", "t5/t5x_scanned", "t5/mesh_v11", "t5/mesh_v10",
     "t5/gguf_names", "t5/untied_scaled", "t5/mt5", "t5/umt5",
-    "t5/longt5", "t5/longt5_global",
+    "t5/longt5", "t5/longt5_global", "t5/switch", "t5/switch_base",
     "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus",
     "bart/m2m100", "bart/fsmt", "bart/fsmt_base",
     "bart/ct2_bart", "bart/ct2_marian", "bart/ct2_int8", "whisper/ct2_whisper", "gpt2/ct2_gpt2",
