@@ -98,7 +98,7 @@ struct MutationScore {
     "bart/base", "bart/generation", "bart/mbart", "bart/marian_separate", "bart/pegasus",
     "bart/m2m100", "bart/fsmt", "bart/fsmt_base",
     "bart/ct2_bart", "bart/ct2_marian", "bart/ct2_int8", "whisper/ct2_whisper", "gpt2/ct2_gpt2",
-    "bert/ct2_bert", "llama/ct2_llama", "llama/ct2_mistral", "llama/ct2_qwen2",
+    "bert/ct2_bert", "t5/ct2_t5", "llama/ct2_llama", "llama/ct2_mistral", "llama/ct2_qwen2",
     "torchtransformer/whole", "torchtransformer/whole_pre_norm", "torchtransformer/decoder",
     "torchtransformer/encoder_no_bias",
     "whisper/base", "whisper/generation", "whisper/classification",

@@ -12,7 +12,7 @@ extension Family {
     dialects: [
       .huggingFaceT5(OriginalT5.self), .huggingFaceT5(MT5.self), .huggingFaceT5(UMT5.self),
       .huggingFaceT5(LongT5.self), .huggingFaceT5(SwitchTransformers.self), .t5x,
-      .t5xScanned, .meshTF,
+      .t5xScanned, .meshTF, .ctranslate2T5,
     ] + Dialect.ggufT5 + Dialect.t5OfFrameworks)
 }
 
