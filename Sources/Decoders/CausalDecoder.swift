@@ -83,7 +83,8 @@ extension CausalDecoder {
       ids: "input_ids", mask: "attention_mask", endTokens: form.head.endTokens,
       padToken: form.head.padToken,
       longest: form.embedding.positions?.count ?? form.longest, renewedBeyond: form.renewedBeyond,
-      dependsOnLength: form.rotaries.contains(where: \.growsWithLength))
+      singleSteps: form.rotaries.contains(where: \.growsWithLength)
+        ? "rotary frequencies that change while the text grows (dynamic)" : nil)
   }
 }
 

@@ -23,6 +23,8 @@ CASES = {
     "bart/fsmt_generate": ("FSMTForConditionalGeneration", "generated.npz", {}),
     "bart/forced": ("BartForConditionalGeneration", "continued.npz", FORCED),
     "t5/generate": ("T5ForConditionalGeneration", "generated.npz", {}),
+    "t5/switch_generate": ("SwitchTransformersForConditionalGeneration", "generated.npz", {}),
+    "xlnet/generate": ("XLNetLMHeadModel", "generated.npz", {}),
     "gpt2/generate_left_padded": ("GPT2LMHeadModel", "generated.npz", {}),
     "llama/mistral_generate": ("MistralForCausalLM", "generated.npz", {}),
     "bloom/generate": ("BloomForCausalLM", "generated.npz", {}),

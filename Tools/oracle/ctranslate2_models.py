@@ -18,12 +18,14 @@ from transformers import (
     MistralForCausalLM,
     Qwen2ForCausalLM,
     Qwen3ForCausalLM,
+    T5ForConditionalGeneration,
     WhisperForConditionalGeneration,
 )
 
 import bert
 import gpt2
 import llama
+import t5
 import whisper
 from bart_ctranslate2 import convert, decoded, take_over
 from exact import FIXTURES, exact_outputs, write_golden
@@ -35,6 +37,8 @@ WIDE = LLAMA | {"head_dim": 8}
 BERT = bert.SIZES | {"vocab_size": 23, "hidden_size": 12, "intermediate_size": 20, "max_position_embeddings": 9}
 BERT |= {"layer_norm_eps": 1e-3}
 GPT2 = gpt2.SIZES | {"vocab_size": 23, "n_embd": 12, "n_inner": 20, "n_positions": 9, "bos_token_id": 22, "eos_token_id": 22}
+T5 = t5.SIZES | {"vocab_size": 23, "d_model": 12, "pad_token_id": 0, "eos_token_id": 1}
+T5 |= {"relative_attention_num_buckets": 8, "relative_attention_max_distance": 9, "layer_norm_epsilon": 1e-6}
 KEPT = ("logits", "last_hidden_state", "pooler_output")
 
 
@@ -43,11 +47,18 @@ def said_positions(model):
     model.config.position_embedding_type = "absolute"
 
 
+def said_ties(model):
+    """Likewise: whether states are scaled before words are scored, which transformers 5 says elsewhere."""
+    model.config.tie_word_embeddings = model.config.scale_decoder_outputs
+
+
 # case: (script of the family, class, config, inputs, quantization)
 CASES = {
     "whisper/ct2_whisper": (whisper, WhisperForConditionalGeneration, whisper.SIZES, whisper.spoken(5), None),
     "whisper/ct2_int8": (whisper, WhisperForConditionalGeneration, whisper.SIZES, whisper.spoken(5), "int8_float16"),
     "gpt2/ct2_gpt2": (gpt2, GPT2LMHeadModel, GPT2, gpt2.left_padded, None),
+    "t5/ct2_t5": (t5, T5ForConditionalGeneration, T5, t5.right_padded, None),
+    "t5/ct2_gated": (t5, T5ForConditionalGeneration, T5 | t5.V11, t5.both_sides_padded, None),
     "bert/ct2_bert": (bert, BertModel, BERT, bert.right_padded, None),
     "llama/ct2_llama": (llama, LlamaForCausalLM, LLAMA, llama.right_padded, None),
     "llama/ct2_linear": (
@@ -107,6 +118,11 @@ def write(name, root=FIXTURES, case=None):
     source = copy.deepcopy(model)
     if script is bert:
         said_positions(source)
+    if script is t5:
+        if not config.scale_decoder_outputs:
+            t5.own_head(model)
+            source = copy.deepcopy(model)
+        said_ties(source)
     spec = convert(source, folder, quantization, config.vocab_size)
     if quantization:
         (take_over if script is whisper else take_over_decoder)(model, spec)

@@ -11,6 +11,9 @@ from transformers import (
     LongT5Model,
     MT5ForConditionalGeneration,
     MT5ForTokenClassification,
+    SwitchTransformersEncoderModel,
+    SwitchTransformersForConditionalGeneration,
+    SwitchTransformersModel,
     T5EncoderModel,
     T5ForConditionalGeneration,
     T5ForQuestionAnswering,
@@ -205,6 +208,26 @@ def without_architectures(folder):
     rewrite_config(folder, change)
 
 
+def switch_of_2022(folder):
+    """As the published files of Switch Transformers have it: every name of the one embedding stored, steps beside the
+    numbers of layers with experts, and what no code of today reads."""
+
+    def change(config):
+        absent = {"bos_token_id", "dense_act_fn", "dtype", "is_decoder", "tie_word_embeddings"}
+        config = {k: v for k, v in config.items() if k not in absent}
+        unread = {"feed_forward_proj": "relu", "is_gated_act": False, "num_selected_experts": 1}
+        unread |= {"router_type": "tokens_masked", "batch_prioritized_routing": False, "n_positions": 512}
+        return config | unread
+
+    def stored(weights):
+        shared = weights["shared.weight"]
+        names = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")
+        return weights | {name: shared.clone() for name in names}
+
+    rewrite_weights(folder, stored)
+    rewrite_config(folder, change)
+
+
 # --- Cases -----------------------------------------------------------------------------------
 
 
@@ -222,6 +245,11 @@ LOGITS = ("logits",)
 LOCAL = {"num_layers": 2, "num_decoder_layers": 1, "local_radius": 3}
 GLOBAL = LOCAL | {"encoder_attention_type": "transient-global", "global_block_size": 4}
 GATED = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+
+Switch = SwitchTransformersForConditionalGeneration
+# Texts of nine, of which three experts take six at most
+SPARSE = {"num_sparse_encoder_layers": 1, "num_sparse_decoder_layers": 1, "num_experts": 3, "expert_capacity": 2}
+SPARSE |= {"d_model": 12, "d_ff": 16, "num_decoder_layers": 2}
 
 CASES = {
     # Versions, and how the two generations of transformers spell their configs
@@ -339,6 +367,40 @@ CASES = {
         keep=LOGITS,
         generate=6,
     ),
+    # Experts in every second layer, in every layer, and in the second one though there are to be none
+    "switch": Case(Switch, SPARSE, keep=SOME),
+    "switch_base": Case(
+        SwitchTransformersModel,
+        SPARSE
+        | {"num_sparse_encoder_layers": 2, "num_sparse_decoder_layers": 2, "router_bias": True}
+        | {"dense_act_fn": "gelu_new", "expert_capacity": 3},
+        inputs=both_sides_padded,
+        keep=("last_hidden_state", "encoder_last_hidden_state"),
+    ),
+    "switch_encoder": Case(
+        SwitchTransformersEncoderModel,
+        SPARSE | {"num_sparse_encoder_layers": 0, "expert_capacity": 1},
+        inputs=encoder_padded,
+        keep=("last_hidden_state",),
+    ),
+    # And in none, since they are more than there are layers
+    "switch_dense": Case(
+        Switch,
+        SPARSE | SHALLOW | {"num_sparse_encoder_layers": 2, "num_sparse_decoder_layers": 3},
+        inputs=decoder_padded,
+        keep=LOGITS,
+    ),
+    "switch_generate": Case(
+        Switch,
+        SPARSE | {"tie_word_embeddings": False, "eos_token_id": 55},
+        inputs=start,
+        keep=LOGITS,
+        generate=8,
+    ),
+    "switch_old": Case(
+        Switch, SPARSE | {"num_layers": 4, "num_sparse_encoder_layers": 2, "d_ff": 8}, edit=switch_of_2022, keep=LOGITS
+    ),
+    "switch_bf16": Case(Switch, SPARSE, dtype=torch.bfloat16, keep=SOME),
     # Stored dtypes
     "f16_mixed": Case(T5, V11 | {"num_decoder_layers": 2}, adjust=half_but_wo, keep=SOME),
     "bf16": Case(T5, V11, dtype=torch.bfloat16, adjust=own_head, keep=SOME),
@@ -357,7 +419,8 @@ def config(case, seed):
 def centre(name):
     if name.endswith("layer_norm.weight"):
         return 1, 0.3
-    if name.endswith(("shared.weight", "relative_attention_bias.weight")):
+    # Clear choices of experts
+    if name.endswith(("shared.weight", "relative_attention_bias.weight", "router.classifier.weight")):
         return 0, 1
     return 0, 0.2 if name.endswith((".q.weight", ".k.weight")) else 0.3
 

@@ -19,6 +19,7 @@ from fixture import rewrite_config, rewrite_weights
 
 SIZES = {"vocab_size": 17, "d_model": 8, "n_head": 2, "d_inner": 5, "n_layer": 2, "mem_len": 7}
 ONE_LAYER = {"n_layer": 1}
+CONTINUED = {"vocab_size": 31, "eos_token_id": 3, "d_inner": 4}
 
 
 def typed(make):
@@ -198,6 +199,25 @@ CASES = {
     "question_answering": Case(
         XLNetForQuestionAnsweringSimple, ONE_LAYER, inputs=padded, keep=("start_logits", "end_logits")
     ),
+    # Texts that are continued, which soon are longer than what is remembered
+    "generate": Case(XLNetLMHeadModel, {"vocab_size": 31, "eos_token_id": 30}, inputs=ids_only, generate=9),
+    "generate_all": Case(
+        XLNetLMHeadModel,
+        CONTINUED | {"use_mems_eval": False, "clamp_len": 4},
+        inputs=ids_only,
+        generate=6,
+    ),
+    "generate_forwards": Case(
+        XLNetLMHeadModel,
+        CONTINUED | {"attn_type": "uni", "same_length": True, "mem_len": None},
+        inputs=texts(1, ids_only),
+        generate=6,
+    ),
+    "generate_both_ways": Case(
+        XLNetLMHeadModel, CONTINUED | {"bi_data": True, "reuse_len": 4}, inputs=texts(2, ids_only), generate=6
+    ),
+    # All that is remembered is read again
+    "generate_forgetting": Case(XLNetLMHeadModel, CONTINUED | {"mem_len": 2}, inputs=texts(2, ids_only), generate=6),
     # Files
     "of_2019": Case(XLNetLMHeadModel, ONE_LAYER, inputs=padded, edit=of_2019, reloads=False),
     "no_architectures": Case(

@@ -195,7 +195,8 @@ public enum FeedingForm: Sendable, Equatable {
     if case .network(let form) = self { form.activation } else { nil }
   }
 
-  fileprivate func load<Scalar: ComputeScalar>(
+  /// Asks for the weights, as `feed_forward` of a block.
+  package func load<Scalar: ComputeScalar>(
     _ scope: WeightScope<Scalar>, width: Int
   ) throws(CheckpointError) -> Feeding<Scalar> {
     switch self {
@@ -208,14 +209,14 @@ public enum FeedingForm: Sendable, Equatable {
 }
 
 /// What a block feeds its positions through, with its weights.
-enum Feeding<Scalar: ComputeScalar> {
+package enum Feeding<Scalar: ComputeScalar> {
   case network(FeedForward<Scalar>)
   case experts(Experts<Scalar>)
 
   /// `[…, width]` to the same.
   ///
   /// - Parameter addend: `[…, width]`, added to the result.
-  func callAsFunction(
+  package func callAsFunction(
     _ x: NDArray<Scalar>, adding addend: NDArray<Scalar>?
   ) throws(CheckpointError) -> NDArray<Scalar> {
     switch self {

@@ -159,13 +159,13 @@ package struct StoredForms: Sendable {
     return part * size..<(part + 1) * size
   }
 
-  /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers.
+  /// The names of other copies; of a rule for the whole stack, `{i}` stands for all layers, but for that of its own name.
   private func copies(_ rule: Rule, _ numbers: HoleNumbers) -> [String] {
     rule.copies.map { filled($0, numbers) }.flatMap { name -> [String] in
       guard name.contains("{i}") else { return [name] }
       return (0..<numbering.layers(ofStackOf: rule.layouts[0].paths[0]))
         .map { filled(name, ["i": $0]) }
-    }
+    }.filter { $0 != filled(rule.stored, numbers) }
   }
 
   /// Whether there is a weight of that path; if it has a hole, of any number.

@@ -32,7 +32,7 @@ extension Architecture {
       return (slot.name, limit)
     }
     let free = limits.filter { $0.limit == .max }.map(\.name)
-    let isLonger = reach.keys >= usualProbeLength && reach.keys + 16 <= mostLength
+    let isLonger = (usualProbeLength...mostLength - 16).contains(reach.keys)
     let isFarther = reach.positions >= usualProbeLength && !free.isEmpty
     let length = isLonger ? reach.keys + 16 : 64
     guard isLonger || isFarther, limits.allSatisfy({ $0.limit >= length }) else { return nil }

@@ -25,18 +25,12 @@ public struct FeedForward<Scalar: ComputeScalar> {
       gating: isGated ? .product(activation) : nil, bias: bias, from: input)
   }
 
-  /// A gated network.
-  package init(
-    _ scope: WeightScope<Scalar>, width: Int, hidden: Int, gating: Gating, bias: Bool
-  ) throws(CheckpointError) {
-    try self.init(
-      scope, width: width, hidden: hidden, activation: .linear, gating: gating, bias: bias,
-      from: nil)
-  }
-
-  private init(
+  /// - Parameters:
+  ///   - activation: of what goes through `up`.
+  ///   - gating: `nil` where there is no gate.
+  init(
     _ scope: WeightScope<Scalar>, width: Int, hidden: Int, activation: Activation,
-    gating: Gating?, bias: Bool, from input: Int?
+    gating: Gating?, bias: Bool, from input: Int? = nil
   ) throws(CheckpointError) {
     gate = try gating.map { gating throws(CheckpointError) in
       try Linear(

@@ -45,11 +45,13 @@ public struct Routing: Sendable, Equatable {
   package var isNormalised: Bool
   /// and what they are multiplied by then.
   package var scale: Double
+  /// How many positions of a text an expert takes, those that come first; `nil` for all. The others go through none.
+  package var capacity: Int?
 
   /// Describes a choice of experts.
   package init(
     experts: Int, active: Int, scoring: Scoring, hasBias: Bool = false, hasChoiceBias: Bool = false,
-    groups: Groups? = nil, isNormalised: Bool = false, scale: Double = 1.0
+    groups: Groups? = nil, isNormalised: Bool = false, scale: Double = 1.0, capacity: Int? = nil
   ) {
     self.experts = experts
     self.active = active
@@ -59,6 +61,7 @@ public struct Routing: Sendable, Equatable {
     self.groups = groups
     self.isNormalised = isNormalised
     self.scale = scale
+    self.capacity = capacity
   }
 }
 

@@ -16,14 +16,17 @@ public struct GenerationRules: Sendable {
   public private(set) var endTokens: [Int]
   /// What finished texts are filled up with.
   public private(set) var padToken: Int?
+  /// What a step reads of all tokens so far, prompts included, and whether it is the first one; `nil` if it reads the
+  /// tokens that are new, and what came before them is kept of them.
+  public let reading: (@Sendable (_ texts: NDArray<Int>, _ isFirst: Bool) -> ModelInputs)?
   /// The longest text, if there is a limit.
   public let longest: Int?
   /// The length, padding included, beyond which a text is computed anew once, because what was kept of it no
   /// longer holds; `nil` if it always does.
   public let renewedBeyond: Int?
-  /// Whether what is kept of a token depends on how long the text was when it was computed, so that tokens
-  /// must be computed one by one.
-  public let dependsOnLength: Bool
+  /// What makes a step's results for a token depend on how long the text is then, or on what else the step computes, so
+  /// that tokens must be computed one by one; `nil` if nothing does.
+  public let singleSteps: String?
   /// What is forced and forbidden.
   public private(set) var limits: TokenLimits
   /// Whether a text that is not given begins, behind its first token, with those that settings of generation say: of its
@@ -35,16 +38,18 @@ public struct GenerationRules: Sendable {
     ids: String, mask: String, positions: String = "position_ids",
     types: String = "token_type_ids", scores: String = "logits", endTokens: [Int], padToken: Int?,
     longest: Int? = nil,
-    renewedBeyond: Int? = nil, dependsOnLength: Bool = false,
-    limits: TokenLimits = TokenLimits(), opensBySettings: Bool = false
+    renewedBeyond: Int? = nil, singleSteps: String? = nil,
+    limits: TokenLimits = TokenLimits(), opensBySettings: Bool = false,
+    reading: (@Sendable (_ texts: NDArray<Int>, _ isFirst: Bool) -> ModelInputs)? = nil
   ) {
     (self.ids, self.mask) = (ids, mask)
     (self.positions, self.types, self.scores) = (positions, types, scores)
     (self.endTokens, self.padToken, self.longest) = (endTokens, padToken, longest)
     self.renewedBeyond = renewedBeyond
-    self.dependsOnLength = dependsOnLength
+    self.singleSteps = singleSteps
     self.limits = limits
     self.opensBySettings = opensBySettings
+    self.reading = reading
   }
 
   /// The same rules with other tokens and limits.

@@ -118,7 +118,7 @@ public struct ModelSummary: Sendable {
 
   /// What the attention layers keep of each token, in stages that run again for every one.
   private static func cache(of graph: WeightGraph) -> Cache? {
-    guard graph.architecture.generation != nil else { return nil }
+    guard let rules = graph.architecture.generation, rules.reading == nil else { return nil }
     var (own, thousand, cross) = (0, 0, 0)
     for stage in graph.architecture.stages(Float.self) where !stage.runsOnce {
       for fact in stage.declared.layers.values {

@@ -63,7 +63,8 @@ struct Continuation<Scalar: ComputeScalar> {
       mask.flatMap { $0.rows == ids.rows ? Array($0.row(row)).firstIndex { $0 != 0 } : nil } ?? 0
     }
     present = ids.width
-    states = States(inputs: inputs, keepsKeysAndValues: true, reserve: reserve)
+    states = States(
+      inputs: rules.reading?(ids, true) ?? inputs, keepsKeysAndValues: true, reserve: reserve)
     let prepared = inputs
     whole = rules.renewedBeyond.flatMap { ids.width <= $0 ? prepared : nil }
     let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
@@ -126,7 +127,7 @@ struct Continuation<Scalar: ComputeScalar> {
       self.whole = nil
       present = texts.width
     } else {
-      states.advance(by: present, to: next)
+      states.advance(by: present, to: rules.reading?(texts, false) ?? next)
       present = tokens.width
     }
     inputs = next

@@ -50,10 +50,13 @@ public struct SpeculativeGenerator<Scalar: ComputeScalar> {
       throw CheckpointError(
         .unsupported("a draft goes with one text at a time, not with \(model.texts.rows)"))
     }
-    guard !model.rules.dependsOnLength else {
-      throw CheckpointError(
-        .unsupported(
-          "a draft does not go with rotary frequencies that change while the text grows (dynamic)"))
+    if let reason = model.rules.singleSteps {
+      throw CheckpointError(.unsupported("a draft does not go with \(reason)"))
+    }
+    if let rules = draft.architecture.generation, rules.reading != nil,
+      let reason = rules.singleSteps
+    {
+      throw CheckpointError(.unsupported("a draft cannot be a model with \(reason)"))
     }
     guard model.rules.limits == TokenLimits() else {
       throw CheckpointError(

@@ -44,7 +44,7 @@ import TransformerKit
       "modernbert/base",
       "mpnet/base", "nomicbert/base", "bart/pegasus", "roberta/base", "roberta/camembert",
       "roberta/data2vec", "roberta/pre_norm",
-      "roberta/xl", "roberta/xlm_roberta", "roformer/base", "xlnet/base_memories",
+      "roberta/xl", "roberta/xlm_roberta", "roformer/base",
       "encoderdecoderpair/bert_gpt2",
       "dinov2/base", "dinov2/registers", "dinov3/base", "vit/base", "vit/deit_teacher",
       "clip/base", "clip/text", "clip/vision", "siglip/base", "siglip/text", "siglip/vision",

@@ -96,6 +96,7 @@ import TransformerKit
     ("gpt2/ct2_gpt2", "decoder/scale_embeddings", 1),
     ("gpt2/ct2_gpt2", "decoder/activation", 9),
     ("bert/ct2_bert", "encoder/embeddings_merge", 0),
+    ("t5/ct2_t5", "encoder/scale_embeddings", 1), ("t5/ct2_t5", "encoder/activation", 9),
     ("llama/ct2_llama", "decoder/layer_1/self_attention/rotary_interleave", 1),
     ("llama/ct2_linear", "decoder/layer_0/self_attention/rotary_scaling_type", 2),
   ])
@@ -104,6 +105,22 @@ import TransformerKit
   ) {
     let error = #expect(throws: CheckpointError.self) { try opened(setting, 1, [value], in: name) }
     #expect(error?.category == .unsupported && error?.tensor?.text == setting)
+  }
+
+  /// What T5 adds to scores and divides them by stands in numbers of 32 bits.
+  @Test(arguments: [
+    ("encoder/layer_0/self_attention/relative_attention_max_distance", UInt8(3), UInt32(10)),
+    ("decoder/layer_1/attention/queries_scale", 0, Float(0.5).bitPattern),
+    ("encoder/layer_1/self_attention/queries_scale", 0, Float(0.5).bitPattern),
+    ("decoder/scale_outputs", 0, Float(0.5).bitPattern),
+  ])
+  func `numbers of another model than T5 are refused`(
+    _ setting: String, _ type: UInt8, _ value: UInt32
+  ) {
+    let error = #expect(throws: CheckpointError.self) {
+      try opened(setting, type, littleEndian(value), in: "t5/ct2_t5")
+    }
+    #expect(error?.category == .unsupported && error?.tensor != nil)
   }
 
   /// Settings by which a file is one of no model that is read: OPT's activation, Gemma's words, RoBERTa's types.

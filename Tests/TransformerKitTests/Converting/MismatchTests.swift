@@ -13,7 +13,7 @@ import TransformerKit
 private let native = goldenCases.filter { name in
   [
     "/google", "/openai", "/nanogpt", "/t5x", "/mesh", "/meta", "/litgpt", "/mlx",
-    "/marian_npz", "/timm", "/openclip", "/ct2_", "/zihangdai",
+    "/marian_npz", "/timm", "/openclip", "/ct2_", "/zihangdai", "/flash_",
   ].contains {
     name.contains($0)
   }
@@ -104,6 +104,11 @@ private let linearHalf: JSONValue = [
       ),
       ("gpt2/ct2_gpt2/huggingface", "ctranslate2", "activation_function", "gelu", nil),
       ("bert/ct2_bert/huggingface", "ctranslate2", "is_decoder", true, "attention is causal"),
+      ("bert/flash_base", "flash-attn", "hidden_act", "relu", "activation is relu"),
+      ("bert/flash_base", "flash-attn", "hidden_act", "gelu", nil),
+      ("bert/flash_base", "flash-attn", "is_decoder", true, "attention is causal"),
+      ("gpt2/flash_lm", "flash-attn", "activation_function", "silu", "activation is silu"),
+      ("gpt2/flash_lm", "flash-attn", "activation_function", "relu", nil),
       ("bert/ct2_bert/huggingface", "ctranslate2", "layer_norm_eps", .number(1e-5), nil),
       ("llama/ct2_llama/huggingface", "ctranslate2", "hidden_act", "gelu", "activation is gelu"),
       ("llama/ct2_llama/huggingface", "ctranslate2", "rope_parameters", linear, nil),

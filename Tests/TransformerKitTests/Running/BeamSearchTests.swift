@@ -10,7 +10,7 @@ import TransformerKit
 private let cases = [
   "bart/forced", "bart/fsmt_generate", "bloom/generate", "encoderdecoderpair/bert_bert_generate",
   "encoderdecoderpair/bert_gpt2_generate", "gpt2/generate_left_padded", "llama/mistral_generate",
-  "t5/generate",
+  "t5/generate", "t5/switch_generate", "xlnet/generate",
 ]
 
 /// The settings there, in their order.

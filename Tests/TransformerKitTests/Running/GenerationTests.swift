@@ -56,7 +56,7 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "t5/padding_left_right"), StepCase(folder: "t5/decoder_mask", prompt: 3),
   StepCase(folder: "t5/fully_masked"), StepCase(folder: "t5/untied_scaled"),
   StepCase(folder: "t5/umt5", prompt: 2), StepCase(folder: "t5/longt5"),
-  StepCase(folder: "t5/longt5_global", prompt: 2),
+  StepCase(folder: "t5/longt5_global", prompt: 2), StepCase(folder: "t5/switch_dense"),
   StepCase(folder: "whisper/generation"), StepCase(folder: "whisper/decoder_mask", prompt: 3),
   StepCase(folder: "bart/generation"), StepCase(folder: "bart/decoder_mask", prompt: 3),
   StepCase(folder: "bart/mbart", prompt: 2), StepCase(folder: "bart/fsmt_generate"),

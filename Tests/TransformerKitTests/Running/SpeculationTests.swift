@@ -171,6 +171,9 @@ private struct Tiny {
   @Test(arguments: [
     ("gpt2/generate", "llama/lm", "vocabulary"), ("llama/generate_dynamic", "llama/lm", "dynamic"),
     ("gpt2/generate", "gpt2/base", "continuing texts is not supported"),
+    ("xlnet/generate", "gpt2/lm", "does not go with steps that read earlier tokens again"),
+    ("gpt2/generate", "xlnet/generate", "cannot be a model with steps that read earlier tokens"),
+    ("t5/switch_generate", "t5/generate", "experts that take so many tokens"),
   ])
   func `a draft that does not go with the model is refused`(
     _ model: String, _ draft: String, _ reason: String

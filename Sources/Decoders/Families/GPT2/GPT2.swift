@@ -6,8 +6,10 @@ extension Family {
   /// GPT-2 and its dialects.
   package static let gpt2 = Family(
     members: [GPT2.self], configNames: ["hparams.json"], tokenizers: [.gpt2],
-    dialects: [.huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2, .mlxGPT2, .ctranslate2GPT2]
-      + Dialect.gpt2OfFrameworks)
+    dialects: [
+      .huggingFaceGPT2, .openAIGPT2, .nanoGPT, .ggufGPT2, .mlxGPT2, .ctranslate2GPT2,
+      .flashAttentionGPT2,
+    ] + Dialect.gpt2OfFrameworks)
 }
 
 /// GPT-2: a causal Transformer decoder with pre-normalisation and learned positions.

@@ -2,7 +2,7 @@ import Models
 
 extension Dialect {
   /// T5 and its kin as Hugging Face transformers stores them (models/t5/modeling_t5.py, mt5, umt5,
-  /// longt5, 5.x).
+  /// longt5, switch_transformers, 5.x).
   ///
   /// Older files hold the embedding also, or only, under the names of the two stacks.
   static func huggingFaceT5<Member: T5Member>(_: Member.Type) -> Dialect {
@@ -10,13 +10,19 @@ extension Dialect {
       name: "huggingface",
       architecture: Member.name,
       rules: [
-        .tensor(
-          "transformer.shared.weight", .weight("embeddings.word.weight"),
-          copies: [
-            "transformer.encoder.embed_tokens.weight", "transformer.decoder.embed_tokens.weight",
-          ]),
-        hfStack("encoder", feedForward: 1, hasBiasInEachLayer: Member.hasBiasInEachLayer),
-        hfStack("decoder", feedForward: 2, hasBiasInEachLayer: Member.hasBiasInEachLayer),
+        .without(
+          "encoder.embeddings.word.weight",
+          .tensor(
+            "transformer.shared.weight", .weight("embeddings.word.weight"),
+            copies: [
+              "transformer.encoder.embed_tokens.weight", "transformer.decoder.embed_tokens.weight",
+            ])),
+        .with(
+          "encoder.embeddings.word.weight", .rename("transformer.shared", "embeddings.word"),
+          .rename("transformer.encoder.embed_tokens", "encoder.embeddings.word"),
+          .rename("transformer.decoder.embed_tokens", "decoder.embeddings.word")),
+        hfStack("encoder", feedForward: 1, Member.self),
+        hfStack("decoder", feedForward: 2, Member.self),
         hfAttention("decoder", 1, "EncDecAttention", "cross_attention"),
         .rename(
           "transformer.decoder.block.0.layer.1.EncDecAttention.relative_attention_bias",
@@ -38,13 +44,19 @@ extension Dialect {
       })
   }
 
-  private static func hfStack(
-    _ stack: String, feedForward layer: Int, hasBiasInEachLayer: Bool
+  private static func hfStack<Member: T5Member>(
+    _ stack: String, feedForward layer: Int, _: Member.Type
   ) -> [Rule] {
+    let hasBiasInEachLayer = Member.hasBiasInEachLayer
     let stored = "transformer.\(stack).block.{i}.layer.\(layer)."
     let path = "\(stack).blocks.{i}."
     func dense(_ name: String, _ part: String) -> [Rule] {
-      .rename("\(stored)DenseReluDense.\(name)", "\(path)feed_forward.\(part)")
+      .rename("\(stored)\(Member.network).\(name)", "\(path)feed_forward.\(part)")
+    }
+    func expert(_ name: String, _ part: String) -> [Rule] {
+      .rename(
+        "\(stored)\(Member.network).experts.expert_{e}.\(name)",
+        "\(path)feed_forward.experts.{e}.\(part)")
     }
     let gate = "\(stack).blocks.0.feed_forward.gate.weight"
     let biasLayer = hasBiasInEachLayer ? "{i}" : "0"
@@ -58,7 +70,8 @@ extension Dialect {
     return (stack == "encoder" ? hfEncoderAttention(usual, attention) : usual)
       + .without(gate, dense("wi", "up"))
       + .with(gate, dense("wi_0", "gate"), dense("wi_1", "up"))
-      + dense("wo", "down")
+      + dense("wo", "down") + dense("router.classifier", "router")
+      + expert("wi", "up") + expert("wo", "down")
       + .rename("\(stored)layer_norm", "\(path)feed_forward_norm")
       + .rename("transformer.\(stack).final_layer_norm", "\(stack).norm")
   }

@@ -7,11 +7,13 @@ extension Family {
   package static let t5 = Family(
     members: [
       T5.self, T5Architecture<MT5>.self, T5Architecture<UMT5>.self, T5Architecture<LongT5>.self,
+      T5Architecture<SwitchTransformers>.self,
     ],
     tokenizers: [.t5, .byT5],
     dialects: [
       .huggingFaceT5(OriginalT5.self), .huggingFaceT5(MT5.self), .huggingFaceT5(UMT5.self),
-      .huggingFaceT5(LongT5.self), .t5x, .t5xScanned, .meshTF,
+      .huggingFaceT5(LongT5.self), .huggingFaceT5(SwitchTransformers.self), .t5x,
+      .t5xScanned, .meshTF, .ctranslate2T5,
     ] + Dialect.ggufT5 + Dialect.t5OfFrameworks)
 }
 
@@ -41,6 +43,8 @@ public struct T5Architecture<Member: T5Member>: Architecture {
   let isGated: Bool
   /// What the encoder's positions see, if not all of a text.
   let blockwise: BlockwiseForm?
+  /// Which layers have experts, if some do.
+  let sparse: SparseLayers?
   /// Whether the decoder's states are divided by √width before the words are scored.
   let scalesOutputs: Bool
   /// A model that does not scale what goes into its head has one of its own, though transformers 5 writes
@@ -64,7 +68,10 @@ public struct T5Architecture<Member: T5Member>: Architecture {
     return dimensions
   }
 
-  public var reach: Reach { Reach(keys: blockwise?.block ?? 0) }
+  /// Whether each stack has words of its own.
+  var hasTableInEachStack: Bool { !Member.tiesAlways && !expectsTies }
+
+  public var reach: Reach { Reach(keys: blockwise?.block ?? sparse?.reach ?? 0) }
 
   public var hiddenWidth: Int? { width }
 
@@ -77,7 +84,7 @@ public struct T5Architecture<Member: T5Member>: Architecture {
     }
     self.task = task
     vocabulary = config.count("vocab_size", default: usual.vocabulary, on: .weights)
-    width = config.count("d_model", or: "hidden_size", default: 512, on: .weights)
+    width = config.count("d_model", or: "hidden_size", default: usual.width, on: .weights)
     headSize = config.count("d_kv", or: "head_dim", default: 64, on: .weights)
     heads = config.count(
       "num_heads", or: "num_attention_heads", default: usual.heads,
@@ -88,7 +95,10 @@ public struct T5Architecture<Member: T5Member>: Architecture {
       "num_layers", or: "num_hidden_layers", default: usual.layers, limit: mostLayers, on: .weights)
     decoderLayers =
       config.optionalCount(
-        "num_decoder_layers", default: encoderLayers, limit: mostLayers, on: .weights)
+        "num_decoder_layers",
+        default: config.isNull("num_decoder_layers")
+          ? encoderLayers : usual.decoderLayers ?? encoderLayers,
+        limit: mostLayers, on: .weights)
       ?? encoderLayers
     buckets = config.count(
       "relative_attention_num_buckets", default: 32, limit: mostBuckets, minimum: 4,
@@ -97,7 +107,10 @@ public struct T5Architecture<Member: T5Member>: Architecture {
       "relative_attention_max_distance", default: 128, usual: [64, 128, 256])
     epsilon = config.epsilon("layer_norm_epsilon", default: 1e-6)
     blockwise = Member.blockwise(&config)
-    (activation, isGated) = config.t5FeedForward(default: usual.projection)
+    (activation, isGated) = Member.feedForward(&config)
+    sparse = Member.sparseLayers(
+      &config, encoderLayers: encoderLayers, decoderLayers: decoderLayers, hidden: feedForwardWidth,
+      activation: activation)
     (scalesOutputs, expectsTies) = Member.head(
       &config, isLanguageModel: task == .conditionalGeneration)
     labels = config.labelCount()
@@ -148,7 +161,7 @@ private let mostBuckets = 1024
 extension ConfigReader {
   /// The feed-forward network of T5: `relu`, `gated-gelu`, … A name with `gated` alone means the tanh
   /// form of gelu. What transformers made of it and stored beside it decides.
-  fileprivate mutating func t5FeedForward(
+  mutating func t5FeedForward(
     default usual: String
   ) -> (activation: Activation, isGated: Bool) {
     let projection = text("feed_forward_proj") ?? usual

@@ -54,7 +54,8 @@ extension T5Architecture {
       // Stored separately it is a head of its own, whether or not the states are scaled.
       [
         .languageModel(
-          of: decoder, ids: Stack.decoder.ids, width: width, vocabulary: vocabulary, isTied: true,
+          of: decoder, ids: Stack.decoder.ids, width: width, vocabulary: vocabulary,
+          isTied: Member.tiesAlways || expectsTies,
           factor: scalesOutputs ? 1 / Double(width).squareRoot() : 1)
       ]
     case .sequenceClassification:

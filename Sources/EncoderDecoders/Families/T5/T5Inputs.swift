@@ -36,8 +36,13 @@ extension T5Architecture {
     guard task == .conditionalGeneration else { return nil }
     return GenerationRules(
       ids: Stack.decoder.ids, mask: Stack.decoder.mask, endTokens: endTokens,
-      padToken: padToken,
-      longest: nil)
+      padToken: padToken, longest: nil, singleSteps: singleSteps)
+  }
+
+  /// Experts of the decoder take so many of the tokens that a step computes, and no more.
+  private var singleSteps: String? {
+    guard let sparse, sparse.count(of: decoderLayers, in: .decoder) > 0 else { return nil }
+    return "experts that take so many tokens of a step (expert_capacity)"
   }
 
   public func prompt(_ inputs: ModelInputs) throws(CheckpointError) -> ModelInputs {

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 public import Models
 
 /// What T5's kin differ in.
@@ -13,8 +13,14 @@ public protocol T5Member: Sendable {
   static var hasBiasInEachLayer: Bool { get }
   /// What there are classes for.
   static var heads: [T5Head] { get }
+  /// What the module of its feed-forward network is called in files of transformers.
+  static var network: String { get }
   /// Other names of classes.
   static var aliases: [String: T5Head] { get }
+
+  /// Whether both stacks have the same words, and a head that is not stored has them, too, though the config says that
+  /// nothing is tied.
+  static var tiesAlways: Bool { get }
 
   /// Whether the decoder's states are divided by √width before words are scored, and whether a head that is stored
   /// and differs from the embedding is a fault.
@@ -24,6 +30,17 @@ public protocol T5Member: Sendable {
 
   /// What the encoder's positions see, if not all of a text.
   static func blockwise(_ config: inout ConfigReader) -> BlockwiseForm?
+
+  /// The feed-forward network.
+  static func feedForward(_ config: inout ConfigReader) -> (activation: Activation, isGated: Bool)
+
+  /// Which layers have experts, if some do.
+  ///
+  /// - Parameter hidden: the units inside a network, or inside each expert.
+  static func sparseLayers(
+    _ config: inout ConfigReader, encoderLayers: Int, decoderLayers: Int, hidden: Int,
+    activation: Activation
+  ) -> SparseLayers?
 }
 
 extension T5Member {
@@ -31,7 +48,22 @@ extension T5Member {
 
   public static var heads: [T5Head] { T5Head.allCases }
 
+  public static var network: String { "DenseReluDense" }
+
   public static func blockwise(_ config: inout ConfigReader) -> BlockwiseForm? { nil }
+
+  public static func feedForward(
+    _ config: inout ConfigReader
+  ) -> (activation: Activation, isGated: Bool) {
+    config.t5FeedForward(default: defaults.projection)
+  }
+
+  public static func sparseLayers(
+    _ config: inout ConfigReader, encoderLayers: Int, decoderLayers: Int, hidden: Int,
+    activation: Activation
+  ) -> SparseLayers? { nil }
+
+  public static var tiesAlways: Bool { true }
 
   public static var aliases: [String: T5Head] { [:] }
 }
@@ -39,8 +71,11 @@ extension T5Member {
 /// What a config of T5's kin need not say.
 public struct T5Defaults: Sendable {
   var vocabulary = 250_112
+  var width = 512
   var feedForward = 1024
   var layers = 8
+  /// The encoder's unless told otherwise.
+  var decoderLayers: Int?
   var heads = 6
   var projection = "gated-gelu"
   var startToken: Int? = 0

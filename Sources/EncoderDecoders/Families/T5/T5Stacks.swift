@@ -41,8 +41,7 @@ extension T5Architecture {
         return work
       }
     ) { scope throws(CheckpointError) in
-      let word = scope.module("embeddings", .embedding).module("word", .embedding)
-        .rows("weight", [vocabulary, width], .embedding)
+      let word = words(scope, stack)
       let module = scope.module(stack.rawValue, .sequence)
       let bias = Member.hasBiasInEachLayer ? nil : try relativeBias(module, stack)
       let blockwise = stack == .encoder ? blockwise : nil
@@ -68,6 +67,18 @@ extension T5Architecture {
         }
       }
     }
+  }
+
+  /// The table of words: one for both stacks, or one for each, beside which nothing reads the common one.
+  private func words<Scalar>(_ scope: WeightScope<Scalar>, _ stack: Stack) -> WeightRows<Scalar> {
+    func table(_ scope: WeightScope<Scalar>, isUnused: Bool) -> WeightRows<Scalar> {
+      scope.module("embeddings", .embedding).module("word", .embedding, isUnused: isUnused)
+        .rows(
+          "weight", [vocabulary, width], .embedding, origin: isUnused ? .passenger : nil)
+    }
+    guard hasTableInEachStack else { return table(scope, isUnused: false) }
+    if stack == .encoder { _ = table(scope, isUnused: true) }
+    return table(scope.module(stack.rawValue, .sequence), isUnused: false)
   }
 
   private func relativeBias<Scalar>(
@@ -103,9 +114,7 @@ extension T5Architecture {
       let crossNorm = isDecoder ? try norm(scope, "cross_attention_norm") : nil
       let cross = isDecoder ? try self.attention(scope, "cross_attention", isCross: true) : nil
       let feedForwardNorm = try norm(scope, "feed_forward_norm")
-      let feedForward = try FeedForward(
-        scope.module("feed_forward", .feedForward), width: width, hidden: feedForwardWidth,
-        activation: activation, isGated: isGated, bias: false)
+      let feedForward = try feeding(layer, stack).load(scope, width: width)
       return { states throws(CheckpointError) in
         var x = states[stack.state]
         let bias =
@@ -116,10 +125,18 @@ extension T5Architecture {
           let source = states[Stack.encoder.state]
           x = cross(crossNorm(x), over: source, keys: keys, adding: x, &states)
         }
-        x = feedForward(feedForwardNorm(x), adding: x)
+        x = try feedForward(feedForwardNorm(x), adding: x)
         states[stack.state] = x
       }
     }
+  }
+
+  /// What a block feeds its positions through.
+  private func feeding(_ layer: Int, _ stack: Stack) -> FeedingForm {
+    if let sparse, sparse.has(layer, of: stack) { return .experts(sparse.experts) }
+    return .network(
+      FeedForwardForm(
+        hidden: feedForwardWidth, activation: activation, isGated: isGated, hasBias: false))
   }
 
   /// The normalisation after a stack's last block.

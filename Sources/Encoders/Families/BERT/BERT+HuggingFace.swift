@@ -48,7 +48,11 @@ extension Dialect {
       (other: "LayerNorm.gamma", usual: "LayerNorm.weight"),
       (other: "LayerNorm.beta", usual: "LayerNorm.bias"),
     ],
-    evidence: [.name("bert.embeddings.word_embeddings.weight")])
+    evidence: [
+      .name(
+        "bert.embeddings.word_embeddings.weight",
+        without: "bert.encoder.layers.0.mixer.Wqkv.weight", "encoder.layers.0.mixer.Wqkv.weight")
+    ])
 
   private static func layer(_ stored: String, _ path: String) -> [Rule] {
     .rename("bert.encoder.layer.{i}." + stored, "encoder.blocks.{i}." + path)

@@ -6,7 +6,7 @@ extension Family {
   /// BERT and its dialects.
   package static let bert = Family(
     members: [BERT.self], configNames: ["bert_config.json"], tokenizers: [.bert],
-    dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT, .ctranslate2BERT]
+    dialects: [.huggingFaceBERT, .googleBERT, .ggufBERT, .ctranslate2BERT, .flashAttentionBERT]
       + Dialect.bertOfFrameworks)
 }
 

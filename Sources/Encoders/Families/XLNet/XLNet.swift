@@ -41,6 +41,8 @@ public struct XLNet: Architecture {
   let longest: Int?
   let memory: MemoryForm?
   let isTied: Bool
+  let endTokens: [Int]
+  let padToken: Int?
   let labels: Int
   let task: XLNetHead
   let summary: XLNetSummary
@@ -72,6 +74,8 @@ public struct XLNet: Architecture {
     self.longest = longest > 0 ? longest : nil
     memory = config.memoryForm()
     isTied = config.flag("tie_word_embeddings", default: true, on: .weights)
+    endTokens = config.tokens("eos_token_id", default: [2], on: .nothing)
+    padToken = config.token("pad_token_id", default: 5, on: .nothing)
     labels = config.labelCount()
     task = config.head { XLNetHead(isStored: isStored) }
     summary = config.textSummary(isRead: task.isOfTexts)

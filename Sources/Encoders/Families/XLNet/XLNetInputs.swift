@@ -5,7 +5,7 @@ extension XLNet {
   /// Which places are predicted: for each prediction a number for each position.
   static let targets = "target_mapping"
   /// What positions do not see: for each query a number for each key, 0 where it does and above 0 where it does not.
-  private static let order = "perm_mask"
+  static let order = "perm_mask"
 
   /// What a block remembers of earlier texts.
   static func memories(_ layer: Int) -> String { "mems.\(layer)" }
@@ -59,19 +59,18 @@ extension XLNet {
     return inputs
   }
 
-  /// How many positions are remembered of earlier texts.
-  func memoryLength(_ inputs: ModelInputs) -> Int {
-    inputs.numbers[Self.memories(0)]?.shape.first ?? 0
-  }
-
   /// Which keys each query may see, `[batch, queries, keys]`; `nil` for all.
   ///
-  /// - Parameter seesItself: whether queries see their own positions in any case.
-  func allowedKeys(_ inputs: ModelInputs, seesItself: Bool) -> NDArray<Bool>? {
+  /// - Parameters:
+  ///   - memory: how many positions are remembered of earlier texts.
+  ///   - seesItself: whether queries see their own positions in any case.
+  func allowedKeys(
+    _ inputs: ModelInputs, behind memory: Int, seesItself: Bool
+  ) -> NDArray<Bool>? {
     let (words, order) = (inputs.mask("attention_mask"), inputs.numbers[Self.order])
     if words == nil && order == nil && direction == .both { return nil }
     let ids = inputs.required("input_ids")
-    let (batch, length, memory) = (ids.rows, ids.width, memoryLength(inputs))
+    let (batch, length) = (ids.rows, ids.width)
     var elements: [Bool] = []
     elements.reserveCapacity(batch * length * (memory + length))
     for text in 0..<batch {
@@ -98,8 +97,8 @@ extension XLNet {
   }
 
   /// Whether keys are of another type than queries, `[batch, queries, keys]`; memories are of type 0.
-  func differingTypes(_ inputs: ModelInputs) -> NDArray<Bool> {
-    let (types, memory) = (inputs.required("token_type_ids"), memoryLength(inputs))
+  func differingTypes(_ inputs: ModelInputs, behind memory: Int) -> NDArray<Bool> {
+    let types = inputs.required("token_type_ids")
     let elements = (0..<types.rows).flatMap { text in
       let row = types.row(text)
       let keys = Array(repeating: 0, count: memory) + row

@@ -27,16 +27,19 @@ extension XLNet {
           states["predicting"] = stream
           states["result"] = stream
         }
-        states["distances"] = distanceVectors(states.inputs)
+        states["distances"] = distanceVectors(
+          states.inputs, behind: earlier(0, states)?.shape[1] ?? 0)
       }
     }
   }
 
   /// The sines and cosines of the distances from the last query to the first key on:
   /// `[batch or 1, queries + keys − 1, width]`.
-  private func distanceVectors<Scalar: ComputeScalar>(_ inputs: ModelInputs) -> NDArray<Scalar> {
+  private func distanceVectors<Scalar: ComputeScalar>(
+    _ inputs: ModelInputs, behind memory: Int
+  ) -> NDArray<Scalar> {
     let ids = inputs.required("input_ids")
-    let keys = ids.width + memoryLength(inputs)
+    let keys = ids.width + memory
     let distances = (1 - keys..<ids.width).map { distance in
       longest.map { min(max(-distance, -$0), $0) } ?? -distance
     }
@@ -60,17 +63,21 @@ extension XLNet {
         self)
       return { states throws(CheckpointError) in
         let (x, inputs) = (states["hidden"], states.inputs)
-        let earlier = inputs.optionalNumbers(Self.memories(layer), as: Scalar.self)
-          .map { permute($0, [1, 0, 2]) }
+        let earlier = earlier(layer, states)
         let source = earlier.map { join([$0, x], axis: 1) } ?? x
-        if let memory { states["memory"] = memory.kept(x, behind: earlier) }
-        let (distances, differs) = (states["distances"], differingTypes(inputs))
+        if let memory {
+          let kept = memory.kept(x, behind: earlier)
+          states["memory"] = permute(kept, [1, 0, 2])
+          states[kept: Self.memories(layer)] = kept.withoutReread
+        }
+        let count = earlier?.shape[1] ?? 0
+        let (distances, differs) = (states["distances"], differingTypes(inputs, behind: count))
         func attending(
           _ x: NDArray<Scalar>, seesItself: Bool, adding addend: NDArray<Scalar>?
         ) -> NDArray<Scalar> {
           block.attention(
             x, over: source, distances: distances, differs: differs,
-            allowed: allowedKeys(inputs, seesItself: seesItself), adding: addend)
+            allowed: allowedKeys(inputs, behind: count, seesItself: seesItself), adding: addend)
         }
         if let targets = inputs.optionalNumbers(Self.targets, as: Scalar.self) {
           // [batch, predictions, length]: each position's query, and what is made of its answer.
@@ -86,6 +93,12 @@ extension XLNet {
     }
   }
 
+  /// What a block remembers, given with the inputs or kept of the last step: `[batch, memory, width]`.
+  private func earlier<Scalar>(_ layer: Int, _ states: States<Scalar>) -> NDArray<Scalar>? {
+    states.inputs.optionalNumbers(Self.memories(layer), as: Scalar.self)
+      .map { permute($0, [1, 0, 2]) } ?? states[kept: Self.memories(layer)]
+  }
+
   /// Hidden state `index` of the first stream; the last one of the second, if there is one, is the base model's output.
   private func hiddenOutputs(_ index: Int) -> [StageOutput] {
     let hidden = StageOutput.hidden(index, from: "hidden")
@@ -96,7 +109,7 @@ extension XLNet {
   private var work: @Sendable (ModelInputs) -> StageWork {
     { inputs in
       var work = StageWork.positions(of: "input_ids", in: inputs)
-      let keys = work.length + memoryLength(inputs)
+      let keys = work.length + (inputs.numbers[Self.memories(0)]?.shape.first ?? 0)
       // While a block runs, there are several numbers for each pair of positions.
       work.leaves = work.positions * 6 * heads * keys + (work.length + keys) * width
       return work
@@ -130,7 +143,7 @@ private struct XLNetBlock<Scalar: ComputeScalar> {
 }
 
 extension MemoryForm {
-  /// What is remembered of a text as a block reads it: `[positions, batch, width]`.
+  /// What is remembered of a text as a block reads it: `[batch, positions, width]`.
   ///
   /// - Parameter earlier: `[batch, memory, width]`, what was remembered before.
   fileprivate func kept<Scalar: ComputeScalar>(
@@ -139,7 +152,7 @@ extension MemoryForm {
     let own = reused.map { positions(0..<min($0, x.shape[1]), of: x) } ?? x
     let all = earlier.map { join([$0, own], axis: 1) } ?? own
     let count = all.shape[1]
-    return permute(positions(count - min(length ?? count, count)..<count, of: all), [1, 0, 2])
+    return positions(count - min(length ?? count, count)..<count, of: all)
   }
 
   private func positions<Scalar: ComputeScalar>(

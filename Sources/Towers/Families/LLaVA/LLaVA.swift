@@ -111,7 +111,7 @@ public struct LLaVA<Parts: FamilyList>: Architecture {
     guard let rules = text?.generation else { return nil }
     return GenerationRules(
       ids: rules.ids, mask: rules.mask, scores: "text." + rules.scores, endTokens: endTokens,
-      padToken: padToken, longest: rules.longest, dependsOnLength: rules.dependsOnLength,
+      padToken: padToken, longest: rules.longest, singleSteps: rules.singleSteps,
       limits: rules.limits)
   }
 }

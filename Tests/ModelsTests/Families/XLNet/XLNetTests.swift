@@ -124,4 +124,46 @@ import Testing
       try xlnet(["use_mems_eval": false]).outputNames(hiddenStates: true)
         == ["hidden_states.0", "hidden_states.1", "hidden_states.2", "last_hidden_state"])
   }
+
+  /// Transformers' `generate` reads words alone, and makes the other inputs itself.
+  @Test func `a text is continued by its words`() throws {
+    let model = try xlnet(["architectures": ["XLNetLMHeadModel"]])
+    #expect(try xlnet().generation == nil)
+    let rules = try #require(model.generation)
+    #expect(rules.endTokens == [2] && rules.padToken == 5)
+    let ids = NDArray(shape: [2, 3], elements: [1, 2, 3, 4, 5, 6])
+    var inputs = ModelInputs([
+      "input_ids": ids, "attention_mask": NDArray(shape: [2, 3], elements: [0, 1, 1, 1, 1, 1]),
+    ])
+    #expect(try model.prompt(inputs)["attention_mask"] == nil)
+    inputs["token_type_ids"] = NDArray(shape: [2, 3], elements: [0, 0, 1, 0, 0, 0])
+    let types = try #require(fault { _ = try model.prompt(inputs) })
+    #expect(types.description.contains("token_type_ids other than 0 are not supported"))
+    inputs["token_type_ids"] = nil
+    inputs.numbers["perm_mask"] = ones(2, 3, 3)
+    let order = try #require(fault { _ = try model.prompt(inputs) })
+    #expect(order.description.contains("perm_mask is not supported where a text is continued"))
+    inputs.numbers = [:]
+    let forwards = try xlnet(["architectures": ["XLNetLMHeadModel"], "attn_type": "uni"])
+    let rows = try #require(fault { _ = try forwards.prompt(inputs) })
+    #expect(rows.description.contains("2 texts, or beams, are not supported"))
+  }
+
+  @Test(arguments: [(true, 2), (false, 5)])
+  func `a step reads the last tokens again, or all, and a place that nobody sees`(
+    _ remembers: Bool, _ count: Int
+  ) throws {
+    let model = try xlnet([
+      "architectures": ["XLNetLMHeadModel"], "use_mems_eval": .bool(remembers),
+    ])
+    let reading = try #require(model.generation?.reading)
+    let texts = NDArray(shape: [1, 5], elements: [1, 2, 3, 4, 6])
+    #expect(reading(texts, true)["input_ids"]?.elements == [1, 2, 3, 4, 6, 0])
+    let step = reading(texts, false)
+    #expect(step["input_ids"]?.elements == texts.elements.suffix(count) + [0])
+    let place = Array(repeating: 0.0, count: count) + [1]
+    #expect(step.numbers["target_mapping"]?.elements == place)
+    #expect(
+      step.numbers["perm_mask"]?.elements == (0...count).flatMap { _ in place })
+  }
 }
