@@ -21,7 +21,7 @@ SIZES = {
     "decoder_start_token_id": 4,
 }
 ONE_LAYER = {"encoder_num_hidden_layers": 1}
-HEADS = {"encoder_num_attention_heads": 4, "decoder_num_attention_heads": 4}
+HEADS = {"encoder_num_attention_heads": 1, "decoder_num_attention_heads": 1}
 
 
 # --- Inputs ----------------------------------------------------------------------------------
