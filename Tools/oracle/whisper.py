@@ -237,8 +237,8 @@ LONG = [
     TIMES | PREVIOUS | {"language": "de"},
     TIMES | {"condition_on_prev_tokens": True, "suppress_tokens": [7, 12, 9]},
     TIMES | PREVIOUS | {"begin_suppress_tokens": [24, 6, 35], "max_initial_timestamp_index": 1},
-    TIMES | {"language": "en", "eos_token_id": 20, "pad_token_id": 20},
-    TIMES | {"language": "en", "pad_token_id": 1, "repetition_penalty": 1.5},
+    TIMES | {"language": "en", "eos_token_id": 33, "pad_token_id": 33},
+    TIMES | {"language": "en", "eos_token_id": 33, "pad_token_id": 1, "repetition_penalty": 1.2},
     {"no_timestamps_token_id": 34, "suppress_tokens": [5, 8], "no_repeat_ngram_size": 2},
     TIMES | {"forced_decoder_ids": [[1, 26], [2, 29], [3, 34]], "suppress_tokens": list(range(5, 24))},
 ]
