@@ -196,7 +196,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TransformerKitTests",
-      dependencies: ["TransformerKit", "Families", "Mutants", "TestSupport", system],
+      dependencies: ["TransformerKit", "Families", "Mutants", "Pictures", "TestSupport", system],
       swiftSettings: strict),
     .testTarget(
       name: "CommandSupportTests", dependencies: ["CommandSupport", argumentParser],

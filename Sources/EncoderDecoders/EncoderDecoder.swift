@@ -38,11 +38,10 @@ extension EncoderDecoder {
     let length: InputSlot.Axis =
       form.head.task == .sequenceClassification ? .length : .decoderLength
     if let sound = form.sound {
-      let input = form.soundInput(sound)
-      guard form.head.task.hasDecoder else { return [input] }
-      return [
-        input, decoderIDs([.batch, .decoderLength]),
-        .mask(Stack.decoder.mask, over: .decoderLength),
+      let read = form.soundInputs(sound)
+      guard form.head.task.hasDecoder else { return read }
+      return read + [
+        decoderIDs([.batch, .decoderLength]), .mask(Stack.decoder.mask, over: .decoderLength),
       ]
     }
     return [
@@ -73,7 +72,7 @@ extension EncoderDecoder {
   }
 
   public func faults(in inputs: ModelInputs) -> [String] {
-    guard form.head.task == .sequenceClassification else { return [] }
+    guard form.head.task == .sequenceClassification else { return form.soundFaults(in: inputs) }
     return EndTokens(form.head.endTokens).faults(in: inputs)
   }
 
@@ -131,21 +130,23 @@ extension EncoderDecoderForm {
     Stage(
       "\(stack.rawValue).embeddings", outputs: outputs(0, stack), runsOnce: stack == .encoder,
       work: work(
-        of: stack, perPosition: stack == .encoder ? SoundForm.framesPerPosition : 1)
+        of: stack, perPosition: stack == .encoder ? sound?.placesPerPosition ?? 1 : 1)
     ) { scope throws(CheckpointError) in
       if stack == .encoder, let sound {
         let embedding: SoundEmbedding<Scalar> = try soundEmbedding(sound, scope)
         let sum = try summing(0, stack, scope)
         return { states throws(CheckpointError) in
-          states[stack.state] = embedding(
-            states.inputs.numbers(SoundForm.input, as: Scalar.self))
+          states[stack.state] = embedding(&states)
+          form(of: stack).positions.turn(&states, states[stack.state].shape[1], first: 0)
           sum?(&states)
         }
       }
       let embedding: StackEmbedding<Scalar> = try embedding(stack, scope)
       return { states throws(CheckpointError) in
-        states[stack.state] = try embedding(
-          states.inputs.required(stack.ids), first: stack == .decoder ? states.firstPosition : 0)
+        let first = stack == .decoder ? states.firstPosition : 0
+        let ids = states.inputs.required(stack.ids)
+        states[stack.state] = try embedding(ids, first: first)
+        form(of: stack).positions.turn(&states, ids.width, first: first)
       }
     }
   }

@@ -1,3 +1,4 @@
+public import Kernels
 public import Models
 
 /// A Transformer of an encoder and a decoder that looks at what the encoder made of a text, or of a
@@ -97,7 +98,7 @@ public struct StackForm: Sendable, Equatable {
   }
 }
 
-/// The vectors of positions that a stack adds to those of words.
+/// The vectors of positions that a stack adds to those of words, or what it has in their place.
 public enum StackPositions: Sendable, Equatable {
   /// Learned ones, of which so many rows stand before that of position 0.
   case learned(Int, offset: Int)
@@ -109,19 +110,21 @@ public enum StackPositions: Sendable, Equatable {
   /// The same of a table of so many rows that files may store, whose numbers are used for texts that end in it. A token
   /// that is padding has none only in the first step of a text that grows: later it counts as what was before it.
   case tableBehindPadding(Int, count: Int)
+  /// None: queries and keys of each block are turned. Su et al., arXiv 2104.09864.
+  case rotary(RotarySettings)
 
   /// How many positions a text may have, if that has a limit.
   var longest: Int? {
     switch self {
     case .learned(let count, _), .table(let count): count
-    case .behindPadding, .tableBehindPadding: nil
+    case .behindPadding, .tableBehindPadding, .rotary: nil
     }
   }
 
   /// The padding token that positions leave out, if they do.
   package var paddingToken: Int? {
     switch self {
-    case .learned, .table: nil
+    case .learned, .table, .rotary: nil
     case .behindPadding(let token, _), .tableBehindPadding(let token, _): token
     }
   }

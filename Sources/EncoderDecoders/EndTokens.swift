@@ -76,7 +76,7 @@ extension ModelInputs {
         .malformed("the config has no decoder_start_token_id to begin a text with"))
     }
     var inputs = self
-    let source = self[Stack.encoder.ids]?.shape ?? numbers[SoundForm.input]?.shape
+    let source = self[Stack.encoder.ids]?.shape ?? numbers.values.first?.shape
     if let batch = source?.first, self[Stack.decoder.ids] == nil {
       inputs[Stack.decoder.ids] = NDArray(shape: [batch, 1], repeating: start)
     }

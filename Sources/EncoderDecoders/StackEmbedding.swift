@@ -17,6 +17,7 @@ struct StackEmbedding<Scalar: ComputeScalar> {
   func callAsFunction(_ ids: NDArray<Int>, first: Int) throws(CheckpointError) -> NDArray<Scalar> {
     var x = try word(ids)
     if form.factor != 1 { x = scaled(x, by: form.factor) }
+    if case .rotary = form.positions { return norm.applied(to: x) }
     return norm.applied(to: add(x, try vectors(of: ids, first: first)))
   }
 
@@ -34,6 +35,7 @@ struct StackEmbedding<Scalar: ComputeScalar> {
       let places = ids.counted(behind: token, after: first, countsPadding: true)
       if let positions, places.elements.allSatisfy({ $0 < count }) { return try positions(places) }
       return Sinusoids(width: width, zero: token)(places, of: Scalar.self)
+    case .rotary: return Self.none
     }
   }
 
@@ -101,7 +103,19 @@ extension StackPositions {
         "sinusoids", [stored, width],
         .sinusoids(Sinusoids(width: width, zero: token), stored: stored))
       return nil
+    case .rotary: return nil
     }
+  }
+}
+
+extension StackPositions {
+  /// Leaves the angles of `count` positions to the blocks that turn by them.
+  func turn<Scalar: ComputeScalar>(_ states: inout States<Scalar>, _ count: Int, first: Int) {
+    guard case .rotary(let rotary) = self else { return }
+    let positions = NDArray(shape: [1, count], elements: Array(first..<first + count))
+    states[SelfAttentionForm.rotaryState(0)] = rotaryTable(
+      positions: positions, frequencies: rotary.frequencies(length: first + count),
+      of: Scalar.self)
   }
 }
 

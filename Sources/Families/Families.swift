@@ -42,6 +42,7 @@ extension Family {
     .mae,
     .mixtral,
     .modernBERT,
+    .moonshine,
     .mpnet,
     .mpt,
     .nemotron,

@@ -107,27 +107,6 @@ struct SampleEmbedding<Scalar: ComputeScalar> {
   }
 }
 
-/// A normalisation of each channel over all places, with gain and offset. Wu & He, arXiv 1803.08494, eq. 7.
-private struct ChannelNorm<Scalar: ComputeScalar> {
-  private let gain: NDArray<Scalar>
-  private let offset: NDArray<Scalar>
-
-  init(_ scope: WeightScope<Scalar>, channels: Int) throws(CheckpointError) {
-    gain = try scope.weight("weight", [channels], .normWeight)
-    offset = try scope.weight("bias", [channels], .normBias)
-  }
-
-  /// `[batch, channels, places]` to the same.
-  func callAsFunction(_ x: NDArray<Scalar>) -> NDArray<Scalar> {
-    let (channels, places) = (x.shape[1], x.shape[2])
-    let normal = layerNorm(
-      x, weight: NDArray(shape: [places], repeating: 1),
-      bias: NDArray(shape: [places], repeating: 0), epsilon: 1e-5)
-    return addBroadcasting(
-      multiplyBroadcasting(normal, gain.reshaped([channels, 1])), offset.reshaped([channels, 1]))
-  }
-}
-
 /// A convolution over the stream, with its weights.
 struct PositionLayer<Scalar: ComputeScalar> {
   private let form: PositionConvolution

@@ -22,11 +22,15 @@ struct AttentionPooler<Scalar: ComputeScalar> {
   }
 
   /// `[batch, tokens, width]` to `[batch, width]`.
-  func callAsFunction(_ x: NDArray<Scalar>, _ states: inout States<Scalar>) -> NDArray<Scalar> {
+  ///
+  /// - Parameter counted: which tokens are no padding, if some are.
+  func callAsFunction(
+    _ x: NDArray<Scalar>, counted: NDArray<Bool>?, _ states: inout States<Scalar>
+  ) -> NDArray<Scalar> {
     let batch = x.shape[0]
     let probes = NDArray(
       shape: [batch, 1, x.width], elements: (0..<batch).flatMap { _ in probe.elements })
-    let seen = attention(probes, over: x, keys: KeyPlan(allowed: nil), &states)
+    let seen = attention(probes, over: x, keys: KeyPlan(allowed: counted), &states)
     return position(0, of: feedForward(norm(seen), adding: seen))
   }
 }

@@ -30,7 +30,7 @@ extension ImageEncoder {
 
   public func faults(in inputs: ModelInputs) -> [String] {
     guard let pictures = inputs.numbers["pixel_values"]?.shape,
-      form.embedding.grid(of: pictures) != form.embedding.grid,
+      !form.embedding.isOfLists, form.embedding.grid(of: pictures) != form.embedding.grid,
       inputs["bool_masked_pos"]?.elements.contains(where: { $0 != 0 }) == true
     else { return [] }
     return ["bool_masked_pos is for pictures of the size that the config says"]
@@ -50,6 +50,7 @@ extension ImageEncoderForm {
   ///   - batch: the axis of the pictures.
   ///   - isFixed: whether they have the size that the config says.
   package func inputs(batch: InputSlot.Axis = .batch, isFixed: Bool = false) -> [InputSlot] {
+    if embedding.isOfLists { return listInputs(batch: batch) }
     let (image, patch) = (embedding.image, embedding.patch)
     let extents: [InputSlot.Axis] =
       isFixed || embedding.otherSizes == .none
@@ -71,7 +72,9 @@ extension ImageEncoderForm {
   var work: @Sendable (ModelInputs) -> StageWork {
     let (embedding, usual) = (embedding, embedding.tokens)
     return { inputs in
-      guard let pictures = inputs.numbers["pixel_values"]?.shape, pictures.count == 4 else {
+      guard let pictures = inputs.numbers["pixel_values"]?.shape,
+        pictures.count == (embedding.isOfLists ? 3 : 4)
+      else {
         return StageWork(positions: usual, length: usual)
       }
       let tokens = embedding.leading + embedding.grid(of: pictures).reduce(1, *)
@@ -191,6 +194,7 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
 
   private func tokens(_ inputs: ModelInputs) -> NDArray<Scalar> {
     let pixels = inputs.numbers("pixel_values", as: Scalar.self)
+    if form.isOfLists { return listed(pixels, grids: inputs.required(PatchLists.grids)) }
     let batch = pixels.shape[0]
     let width = weight.shape[0]
     let grid = form.grid(of: pixels.shape)
@@ -225,6 +229,25 @@ private struct ImageEmbedding<Scalar: ComputeScalar> {
 }
 
 extension ImageEmbedding {
+  /// `[batch, patches, numbers]` to `[batch, patches, width]`
+  private func listed(_ pixels: NDArray<Scalar>, grids: NDArray<Int>) -> NDArray<Scalar> {
+    let patches = project(pixels, by: Projection(weight: weight, bias: bias))
+    guard let position else { return patches }
+    let (count, width) = (pixels.shape[1], position.width)
+    var elements: [Scalar] = []
+    elements.reserveCapacity(patches.elements.count)
+    for picture in 0..<grids.rows {
+      let grid = Array(grids.row(picture))
+      let own = Kernels.resized(
+        position.reshaped(form.grid + [width]), rows: grid[0], columns: grid[1],
+        isSmoothed: true, isLinear: true
+      ).elements
+      elements += own
+      for _ in grid[0] * grid[1]..<count { elements += own.prefix(width) }
+    }
+    return add(patches, NDArray(shape: patches.shape, elements: elements))
+  }
+
   /// Positions `[1, patches, width]` of a grid of another size.
   private func resized(_ positions: NDArray<Scalar>, to grid: [Int]) -> NDArray<Scalar> {
     guard case .resized(let isSmoothed) = form.otherSizes else { return positions }
@@ -258,7 +281,8 @@ extension ImageEmbeddingForm {
     _ scope: WeightScope<Scalar>, width: Int
   ) throws(CheckpointError) -> ImageEmbedding<Scalar> {
     let projection = scope.module("patch", .linear)
-    let weight = try projection.weight("weight", [width, channels] + patch, .linear)
+    let numbers = isOfLists ? [channels * patch[0] * patch[1]] : [channels] + patch
+    let weight = try projection.weight("weight", [width] + numbers, .linear)
     let bias = hasBias ? try projection.weight("bias", [width], .bias) : nil
     if mayHoldPlaces {
       scope.constant("position_ids", [classTokens + patches], .positions)

@@ -69,6 +69,10 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   public var masking: PatchMasking
   /// What becomes of positions where a picture has another size than `image`.
   public var otherSizes = OtherSizes.none
+  /// Whether pictures are read as lists of patches, each of its numbers row by row and pixel by pixel, with the rows and
+  /// columns that each picture has of them: positions become a grid of these, by lines between neighbours, smoothed; what is
+  /// listed behind them has the first position. Tschannen et al., arXiv 2502.14786, §2.4.
+  public var isOfLists = false
 
   /// Describes embeddings.
   public init(
@@ -89,7 +93,10 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
   /// How many patches a picture has.
   public var patches: Int { grid.reduce(1, *) }
   /// The grid of pictures `[batch, channels, height, width]`.
-  public func grid(of pictures: [Int]) -> [Int] { zip(pictures.suffix(2), patch).map { $0 / $1 } }
+  public func grid(of pictures: [Int]) -> [Int] {
+    isOfLists
+      ? [1, pictures.dropFirst().first ?? 0] : zip(pictures.suffix(2), patch).map { $0 / $1 }
+  }
   /// How many tokens stand before them.
   public var leading: Int { classTokens + (registers ?? 0) }
   /// How many tokens there are.

@@ -43,7 +43,8 @@ extension ImageEncoderForm {
         let pooler = try AttentionPooler(
           scope.module("pooler", .head), width: width, shape, feedForward, norm)
         return { states throws(CheckpointError) in
-          states["pooler_output"] = pooler(states["normalised"], &states)
+          states["pooler_output"] = pooler(
+            states["normalised"], counted: counted(states.inputs), &states)
         }
       }
     }
@@ -97,7 +98,8 @@ extension ImageEncoderForm {
           switch head.summary {
           case .first: position(0, of: x)
           case .firstAndPatches: join([position(0, of: x), meanOfPatches(x)], axis: 1)
-          case .patches: meanOfPatches(x)
+          case .patches:
+            counted(states.inputs).map { meanOfCounted(x, $0) } ?? meanOfPatches(x)
           case .pooled: states["pooler_output"]
           }
         states["logits"] = classifier(summary)

@@ -60,16 +60,23 @@ package struct ImageSizes {
 
 extension ConfigReader {
   /// The extents of an encoder under the keys that most configs have for them.
-  package mutating func imageSizes(_ usual: ImageSizes.Defaults) -> ImageSizes {
+  ///
+  /// - Parameter side: how many patches high and wide pictures are, where their size is not said.
+  package mutating func imageSizes(
+    _ usual: ImageSizes.Defaults, side: Int? = nil
+  ) -> ImageSizes {
     if usual.saysBias { disregard(["attention_probs_dropout_prob", "hidden_dropout_prob"]) }
+    let patch = extents("patch_size", default: usual.patch, on: .weights)
+    let image =
+      side.map { side in patch.map { $0 * side } }
+      ?? extents("image_size", default: 224, on: .outputs(as: "image"))
     let sizes = ImageSizes(
       width: count("hidden_size", default: usual.width, on: .weights),
       layers: count(
         "num_hidden_layers", default: 12, limit: Self.mostLayers, minimum: 0, on: .weights),
       heads: count("num_attention_heads", default: usual.heads, on: .outputs(as: "heads")),
       channels: count("num_channels", default: 3, limit: 1 << 20, on: .weights),
-      image: extents("image_size", default: 224, on: .outputs(as: "image")),
-      patch: extents("patch_size", default: usual.patch, on: .weights),
+      image: image, patch: patch,
       hasBias: usual.saysBias ? flag("qkv_bias", default: true, on: .weights) : true,
       activation: activation("hidden_act", default: usual.activation),
       norm: .layer(epsilon: epsilon("layer_norm_eps", default: usual.epsilon)))

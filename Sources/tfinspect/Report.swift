@@ -11,6 +11,7 @@ struct Report: Verb {
     abstract: "Write a page about a checkpoint, or about how two differ: one HTML file.",
     discussion: """
       The page has an overview with what check finds, a picture of the model, a map of its parameters, \
+      pictures of filters of patches, of how alike positions are and of the bands of a sound, \
       histograms, statistics by layer, singular values of some matrices, and a table of the tensors. Of \
       two checkpoints it says first how the second one differs: what diff finds, the largest changes, \
       where they are layer by layer, and of what rank they are, as an adapter (LoRA) that was merged has \

@@ -55,10 +55,14 @@ struct Run: Verb {
 
       With --audio the input is a sound in WAV, FLAC or OGG (read with libsndfile), or several, as the \
       preprocessor_config.json beside the model says; channels are averaged. A sound must have as many samples in a \
-      second as the model reads, or --resample makes as many of them (with libsoxr's high quality, as librosa does); of one that is longer than the model reads at once (Whisper: 30 s) the rest is left \
-      out, which is said. With --generate what Whisper writes is printed as text: language, task, lang_to_id, \
+      second as the model reads, or --resample makes as many of them (with libsoxr's high quality, as librosa does). \
+      With --generate what Whisper writes is printed as text: language, task, lang_to_id, \
       task_to_id, is_multilingual, forced_decoder_ids, no_timestamps_token_id, return_timestamps, \
       max_initial_timestamp_index, suppress_tokens and begin_suppress_tokens of generation_config.json are followed. \
+      A sound that is longer than the model reads at once (Whisper: 30 s) is written window by window, each beginning \
+      at the last pair of times of the one before, with condition_on_prev_tokens and prev_sot_token_id, and no \
+      temperatures to fall back on; --generate says how many tokens a window has at most. Without --generate, and with \
+      --beams, --draft or --temperature, the first window is read, and that something is left out is said. \
       Of a model that scores characters or tokens at each frame (wav2vec 2.0, HuBERT, Parakeet) the likeliest are printed \
       as a text, repeated ones once and blanks left out, as the vocab.json or tokenizer beside the model writes them; \
       without one their ids.
@@ -261,6 +265,13 @@ struct Run: Verb {
     try prepareArithmetic()
     let model = try Model(model, options: sourceOptions.options)
     common.explain(model)
+    if let (sounds, tokenizer) = try longSounds(model) {
+      switch precision {
+      case .f32: try transcribe(sounds, model, tokenizer, Float.self)
+      case .f64: try transcribe(sounds, model, tokenizer, Double.self)
+      }
+      return .success
+    }
     let read = try pictureInputs(model) ?? soundInputs(model) ?? textInputs(model)
     let inputs =
       try read?.inputs ?? inputs.map { try ArrayFile($0).inputs() }
@@ -339,12 +350,75 @@ struct Run: Verb {
       let isContinued = architecture.generation != nil
       return (isContinued ? try architecture.prompt(read.inputs) : read.inputs, nil)
     }
+    return (read.inputs, try tokenizerIfThere())
+  }
+
+  /// The tokenizer beside the model; without one ids are printed.
+  private func tokenizerIfThere() throws -> FoundTokenizer? {
     do {
-      return (read.inputs, try tokenizer())
+      return try tokenizer()
     } catch let error as CheckpointError where error.problem.isMissing {
-      // Ids are printed.
-      return (read.inputs, nil)
+      return nil
     }
+  }
+
+  /// The sounds that were given, if one of them is longer than the model reads at once, or is written with times, and all
+  /// of it is to be written.
+  private func longSounds(
+    _ model: Model
+  ) throws -> (sounds: [NDArray<Double>], tokenizer: FoundTokenizer?)? {
+    guard !audio.isEmpty, generate != nil, beams == nil, draft == nil, temperature == nil,
+      model.graph.architecture.generation != nil
+    else { return nil }
+    let processor = try model.soundProcessor()
+    let settings = ignoreGenerationSettings ? nil : try GenerationSettings(of: model)
+    guard settings?.search == nil,
+      let (sounds, notes) = try model.wholeSounds(audio, processor, resamples: resample),
+      settings?.hasTimes ?? false || sounds.contains(where: { $0.width > window(of: model) })
+    else { return nil }
+    if common.verbose {
+      standardError("sounds \(processor.processor.name), \(escaped(processor.file))")
+    }
+    for note in notes { standardError("note: \(escaped(note))") }
+    return (sounds, try tokenizerIfThere())
+  }
+
+  private func transcribe<Scalar: ComputeScalar>(
+    _ sounds: [NDArray<Double>], _ model: Model, _ tokenizer: FoundTokenizer?, _: Scalar.Type
+  ) throws {
+    guard !ignoreGenerationSettings else {
+      throw CheckpointError(
+        .unsupported(
+          "a sound that is longer than the model reads at once is written by its times, which only"
+            + " generation settings say"),
+        file: displayed(self.model), advice: "leave out --ignore-generation-settings")
+    }
+    let settings = try settings(
+      of: model, writesTimes: sounds.contains { $0.width > window(of: model) })
+    guard var transcriber = Transcriber<Scalar>(model.graph, settings: settings) else { return }
+    let silence = NDArray(shape: [1, sounds[0].rows, transcriber.window], repeating: 0.0)
+    let first = ModelInputs([:], numbers: ["input_features": silence])
+    try memory.keep(
+      VerificationMemory(generating: generate ?? 1, [model.graph], prompt: first, Scalar.self),
+      for: self.model)
+    var texts: [[Int]] = []
+    for sound in sounds {
+      texts.append(try transcriber.tokens(of: sound, atMost: generate ?? 1))
+    }
+    let longest = texts.map(\.count).max() ?? 0
+    let filler = transcriber.filler
+    let filled = texts.flatMap { text -> [Int] in
+      text + Array(repeating: filler, count: longest - text.count)
+    }
+    let sequences = NDArray(shape: [texts.count, longest], elements: filled)
+    try write([Tensor(name: "sequences", ids: sequences)], besides: [model])
+    try RunReport(
+      file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer
+    ).print(sequences: sequences)
+  }
+
+  private func window(of model: Model) -> Int {
+    Transcriber<Float>(model.graph, settings: GenerationSettings())?.window ?? .max
   }
 
   /// The built-in probe; of one that is continued as much as leaves room for that.
@@ -436,9 +510,11 @@ struct Run: Verb {
   }
 
   /// What the model's files say, and a line for each setting that is not followed.
-  private func settings(of model: Model) throws -> GenerationSettings {
+  private func settings(
+    of model: Model, writesTimes: Bool = false
+  ) throws -> GenerationSettings {
     if ignoreGenerationSettings { return GenerationSettings() }
-    let settings = try GenerationSettings(of: model)
+    let settings = try GenerationSettings(of: model, writesTimes: writesTimes)
     var unfollowed = settings.unfollowed
     if beams == nil, settings.beams > 1, draft != nil || temperature != nil {
       unfollowed.append("num_beams is \(settings.beams)")

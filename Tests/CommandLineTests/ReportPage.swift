@@ -36,7 +36,7 @@ struct ReportPage {
   }
 
   /// Elements that have no end tag in HTML.
-  private static let void: Set<String> = ["meta", "link", "input", "br", "wbr"]
+  private static let void: Set<String> = ["meta", "link", "input", "br", "wbr", "img"]
 
   private mutating func parse() {
     var rest = Substring(text)

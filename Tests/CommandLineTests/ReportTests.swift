@@ -16,7 +16,10 @@ import Testing
     let page = try ReportPage(fixture(name).string, in: scratch)
     #expect(page.faults.isEmpty, "\(page.faults)")
     let sections = page.tags.filter { $0.name == "section" }.compactMap { $0["id"] }
-    let wanted = ["overview", "picture", "map", "layers", "histograms", "spectra", "tensors"]
+    // Tables of positions are drawn, which are learned there.
+    let patterns = name.hasPrefix("bert") || name.hasPrefix("gpt2") ? ["patterns"] : []
+    let wanted =
+      ["overview", "picture", "map"] + patterns + ["layers", "histograms", "spectra", "tensors"]
     #expect(sections == (name.hasPrefix("inspect") ? wanted.filter { $0 != "layers" } : wanted))
     expectSelfContained(page)
     // Markup that was taken for text.
@@ -27,8 +30,12 @@ import Testing
     let ids = page.tags.compactMap { $0["id"] }
     #expect(Set(ids).count == ids.count)
     for tag in page.tags {
-      #expect(!["img", "iframe", "object", "embed", "base", "image", "use"].contains(tag.name))
+      #expect(!["iframe", "object", "embed", "base", "image", "use"].contains(tag.name))
       for (name, value) in tag.attributes {
+        if tag.name == "img", name == "src" {
+          #expect(value.wholeMatch(of: #/data:image\/png;base64,[A-Za-z0-9+\/=]+/#) != nil)
+          continue
+        }
         #expect(!name.hasPrefix("on") && !["src", "style", "srcset", "action"].contains(name))
         guard name == "href" else { continue }
         #expect(
@@ -38,6 +45,23 @@ import Testing
     #expect(page.tags.count { $0.name == "script" } == 1)
     #expect(page.tags.count { $0.name == "style" } == 1)
     for word in ["http:", "https:", "url(", "@import"] { #expect(!page.text.contains(word)) }
+  }
+
+  @Test func `positions and bands are pictures`() throws {
+    let vision = try ReportPage(fixture("vit/base").string, in: scratch)
+    #expect(vision.faults.isEmpty, "\(vision.faults)")
+    expectSelfContained(vision)
+    // Its patches have two rows, too few for a picture.
+    let pictures = vision.tags.filter { $0.name == "img" }.compactMap { $0["alt"] }
+    #expect(pictures == ["Similarity of positions of embeddings.position_embeddings"])
+    let sound = scratch.makeFolder("sound")
+    for file in ["config.json", "model.safetensors"] {
+      writeFile(readFile(fixture("whisper/base").appending(file)), to: sound.appending(file))
+    }
+    scratch.write(Array(#"{"feature_size": 5}"#.utf8), to: "sound/preprocessor_config.json")
+    let bands = try ReportPage(sound.string, in: scratch)
+    #expect(bands.tags.contains { $0["alt"] == "Filters of bands of preprocessor_config.json" })
+    #expect(bands.text.contains("from 0 to 8000 Hz"))
   }
 
   @Test func `the numbers are those of stats`() throws {
@@ -158,8 +182,8 @@ import Testing
     let sections = page.tags.filter { $0.name == "section" }.compactMap { $0["id"] }
     #expect(
       sections == [
-        "overview", "differences", "where", "rank", "changes", "picture", "map", "layers",
-        "histograms", "spectra", "tensors",
+        "overview", "differences", "where", "rank", "changes", "picture", "map", "patterns",
+        "layers", "histograms", "spectra", "tensors",
       ])
     #expect(
       page.text.contains("<p class=\"headline\">2 of 39 weights changed, all in layer 1.</p>"))

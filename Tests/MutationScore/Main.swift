@@ -103,6 +103,8 @@ struct MutationScore {
     "torchtransformer/encoder_no_bias",
     "whisper/base", "whisper/generation", "whisper/classification",
     "whisper/classification_weighted", "whisper/openai", "whisper/ggml",
+    "siglip/siglip2", "siglip/siglip2_vision", "siglip/siglip2_classification",
+    "moonshine/base", "moonshine/generation", "moonshine/biases",
     "wav2vec2/base", "wav2vec2/ctc_stable", "wav2vec2/classification_weighted", "wav2vec2/hubert",
     "wav2vec2/conformer", "wav2vec2/conformer_rotary", "wav2vec2/wavlm", "wav2vec2/wavlm_stable",
     "wav2vec2/bert", "wav2vec2/bert_relative",

@@ -11,6 +11,7 @@ from transformers import (
     CLIPImageProcessorPil,
     DeiTImageProcessorPil,
     DINOv3ViTImageProcessor,
+    Siglip2ImageProcessorPil,
     SiglipImageProcessorPil,
     ViTImageProcessorPil,
 )
@@ -43,6 +44,18 @@ CASES = {
     "clip_turned": (CLIPImageProcessorPil, {"size": 6, "crop_size": 11}, "exif5.jpg"),
     "siglip": (SiglipImageProcessorPil, {"size": {"height": 8, "width": 8}}, "palette4.png"),
     "siglip_number": (SiglipImageProcessorPil, {"size": 8}, "grey_alpha16.png"),
+    # Lists of patches: a wide picture, a turned one, and one of a pixel.
+    "siglip2": (Siglip2ImageProcessorPil, {"patch_size": 4, "max_num_patches": 9}, WIDE),
+    "siglip2_turned": (
+        Siglip2ImageProcessorPil,
+        {"patch_size": 3, "max_num_patches": 20, "resample": 3, "image_mean": 0.25},
+        "exif6.jpg",
+    ),
+    "siglip2_pixel": (
+        Siglip2ImageProcessorPil,
+        {"patch_size": 2, "max_num_patches": 7, "do_normalize": False},
+        "one.jpg",
+    ),
     "bit": (BitImageProcessorPil, {"size": 9, "crop_size": 8, "image_std": [0.229, 0.224, 0.225]}, "420.jpg"),
     "dinov3": (DINOv3ViTImageProcessor, {"size": {"height": 8, "width": 7}}, WIDE),
     "dinov3_larger": (DINOv3ViTImageProcessor, {"size": 26, "resample": 3}, "exif8.jpg"),
@@ -53,8 +66,11 @@ def main():
     listed, arrays = {}, {}
     for name, (kind, settings, picture) in CASES.items():
         image = load_image(str(FOLDER / picture))
-        values = kind(**settings)(image, return_tensors="np")["pixel_values"]
-        arrays[name] = np.asarray(values)[0].astype(np.float32)
+        found = kind(**settings)(image, return_tensors="np")
+        arrays[name] = np.asarray(found["pixel_values"])[0].astype(np.float32)
+        for part in ["pixel_attention_mask", "spatial_shapes"]:
+            if part in found:
+                arrays[f"{name}.{part}"] = np.asarray(found[part])[0].astype(np.int64)
         listed[name] = {"picture": picture, "settings": {"image_processor_type": kind.__name__.removesuffix("Pil")} | settings}
     np.savez_compressed(FOLDER / "processed.npz", **arrays)
     (FOLDER / "processors.json").write_text(json.dumps(listed, indent=1) + "\n")

@@ -21,14 +21,15 @@ def main():
     generator, cases = torch.Generator().manual_seed(17), []
     for name, (shape, size) in CASES.items():
         x = numbers(shape, generator)
-        for smoothed in (False, True):
+        for mode, smoothed in [(mode, smoothed) for mode in ("bicubic", "bilinear") for smoothed in (False, True)]:
             y = torch.nn.functional.interpolate(
-                x.permute(2, 0, 1)[None], size=size, mode="bicubic", align_corners=False, antialias=smoothed
+                x.permute(2, 0, 1)[None], size=size, mode=mode, align_corners=False, antialias=smoothed
             )[0].permute(1, 2, 0)
             cases.append(
                 {
                     "name": name,
                     "isSmoothed": smoothed,
+                    "isLinear": mode == "bilinear",
                     "shape": list(shape),
                     "size": list(size),
                     "x": x.flatten().tolist(),

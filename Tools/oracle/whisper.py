@@ -9,6 +9,7 @@ from transformers import (
     GenerationConfig,
     GenerationMixin,
     WhisperConfig,
+    WhisperFeatureExtractor,
     WhisperForAudioClassification,
     WhisperForConditionalGeneration,
     WhisperModel,
@@ -224,6 +225,67 @@ def generating(folder, model):
     write_npz(folder / "settings.npz", arrays)
 
 
+# --- Sounds that are longer than a window ----------------------------------------------------
+
+# One second is a window: 12 frames.
+EXTRACTOR = {"feature_size": 5, "hop_length": 1300, "chunk_length": 1}
+PREVIOUS = {"condition_on_prev_tokens": True, "prev_sot_token_id": 30}
+LONG = [
+    TIMES | {"language": "en"},
+    KNOWN | {"language": "fr", "task": "translate"},
+    TIMES,
+    TIMES | PREVIOUS | {"language": "de"},
+    TIMES | {"condition_on_prev_tokens": True, "suppress_tokens": [7, 12, 9]},
+    TIMES | PREVIOUS | {"begin_suppress_tokens": [24, 6, 35], "max_initial_timestamp_index": 1},
+    TIMES | {"language": "en", "eos_token_id": 33, "pad_token_id": 33},
+    TIMES | {"language": "en", "eos_token_id": 33, "pad_token_id": 1, "repetition_penalty": 1.2},
+    {"no_timestamps_token_id": 34, "suppress_tokens": [5, 8], "no_repeat_ngram_size": 2},
+    TIMES | {"forced_decoder_ids": [[1, 26], [2, 29], [3, 34]], "suppress_tokens": list(range(5, 24))},
+]
+
+
+def long(folder, model):
+    """What transformers writes of a sound of 52 frames, more than four windows: `long.npz`. The sound is a period of
+    samples, each time with another factor, in sixteenths."""
+    random = np.random.default_rng(52)
+    period = np.round(random.normal(0, 3000, 1300)).clip(-32768, 32767).astype(np.int16)
+    factors = random.integers(0, 60, 52).astype(np.int64)
+    factors[20:23] = 0
+    sound = np.concatenate([(period.astype(np.int64) * factor) // 16 for factor in factors])
+    sound = sound.clip(-32768, 32767).astype(np.float32) / 32768
+    extractor = WhisperFeatureExtractor(**EXTRACTOR)
+    features = extractor._np_extract_fbank_features(sound[None], "cpu").astype(np.float64)
+    assert features.shape == (1, 5, 52)
+    arrays = {"period": period, "factors": factors, "features": features[0]}
+    weights = {key: tensor.double() for key, tensor in model.state_dict().items()}
+    windows = set()
+    for number, settings in enumerate(LONG):
+        settings = TOKENS | settings
+        calls, plain = [], GenerationMixin.generate
+
+        def counted(*arguments, **options):
+            calls.append(options["decoder_input_ids"].shape[1])
+            return plain(*arguments, **options)
+
+        GenerationMixin.generate = counted
+        try:
+            with golden.lifted(), torch.no_grad():
+                built = golden.rebuild(model, weights)
+                built.generation_config = GenerationConfig(**settings)
+                found = built.generate(
+                    torch.from_numpy(features), max_new_tokens=7, return_timestamps=True
+                )
+        finally:
+            GenerationMixin.generate = plain
+        windows.add(len(calls))
+        arrays[f"settings.{number}"] = np.frombuffer(json.dumps(settings).encode(), dtype=np.uint8)
+        arrays[f"sequences.{number}"] = found[0].numpy()
+        arrays[f"windows.{number}"] = np.array(len(calls))
+    # Some advance by times, some by whole windows.
+    assert len(windows) > 1, windows
+    write_npz(folder / "long.npz", arrays)
+
+
 def continued(folder, model):
     """Greedy words behind a given beginning: `generated.npz`, as for other families."""
     with np.load(folder / "golden.npz") as file:
@@ -255,3 +317,4 @@ if __name__ == "__main__":
         model = golden.load(folder, "WhisperForConditionalGeneration")
         continued(folder, model)
         generating(folder, model)
+        long(folder, model)

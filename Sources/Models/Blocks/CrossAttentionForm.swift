@@ -11,10 +11,12 @@ public struct CrossAttentionForm: Sendable, Equatable {
   public var scale: Double?
   /// The state that has the other text's vectors, or the input; where there is neither, the layer does nothing.
   public var source: String
-  /// The input that says what of the other text is no padding.
+  /// The input that says what of the other text is no padding; or, where none is called so, the state.
   public var mask: String
   /// Whether there are biases.
   public var hasBias = true
+  /// Whether the output has one.
+  public var hasOutputBias = true
   /// Whether keys have a bias, as queries and values have.
   public var hasKeyBias = true
   /// What files may hold of the layer that is no weight.
@@ -53,7 +55,7 @@ public struct CrossAttentionForm: Sendable, Equatable {
       form: self, norm: norm,
       attention: try Attention(
         scope, width: width, shape: shape, scale: scale, bias: hasBias,
-        keyBias: hasKeyBias ? nil : false))
+        keyBias: hasKeyBias ? nil : false, outputBias: hasOutputBias && hasBias))
   }
 }
 
@@ -75,7 +77,8 @@ package struct CrossAttention<Scalar: ComputeScalar> {
     _ x: NDArray<Scalar>, normsAfter: Bool, _ states: inout States<Scalar>
   ) -> NDArray<Scalar> {
     guard let source = states.stateOrInput(form.source) else { return x }
-    let keys = KeyPlan(allowed: states.inputs.mask(form.mask))
+    let keys = KeyPlan(
+      allowed: states.inputs.mask(form.mask) ?? states.stateIfSet(form.mask)?.isSet)
     let y = attention(normsAfter ? x : norm(x), over: source, keys: keys, adding: x, &states)
     return normsAfter ? norm(y) : y
   }

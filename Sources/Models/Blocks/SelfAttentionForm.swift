@@ -137,7 +137,7 @@ extension SelfAttentionForm {
 
 extension NDArray where Element: ComputeScalar {
   /// Which elements are not zero.
-  fileprivate var isSet: NDArray<Bool> {
+  var isSet: NDArray<Bool> {
     NDArray<Bool>(shape: shape, elements: elements.map { $0 != 0 })
   }
 }

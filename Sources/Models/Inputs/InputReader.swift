@@ -35,6 +35,7 @@ struct InputReader {
     case .positions(let limit): positions(slot, below: limit)
     case .places: places(slot)
     case .lengths: lengths(slot)
+    case .grids: grids(slot)
     }
   }
 
@@ -239,6 +240,27 @@ struct InputReader {
     guard let outer else { return }
     inputs[slot.name] = inputs[slot.name] ?? NDArray(shape: outer, repeating: 0)
     array(slot.name, shape: outer, below: .max)
+  }
+
+  /// Rows and columns of each picture's patches, no more than are listed.
+  private mutating func grids(_ slot: InputSlot) {
+    guard let patches = extents[.patches]?.size, let count = rows[.patches] else { return }
+    guard let grids = inputs[slot.name] else {
+      faults.append("\(slot.name) is missing")
+      return
+    }
+    let before = faults.count
+    array(slot.name, shape: [count, 2], below: .max, from: 1)
+    guard faults.count == before else { return }
+    for picture in 0..<count {
+      let (own, overflow) = grids.elements[2 * picture].multipliedReportingOverflow(
+        by: grids.elements[2 * picture + 1])
+      if overflow || own > patches {
+        faults.append(
+          "\(slot.name) has \(grids.elements[2 * picture]) × \(grids.elements[2 * picture + 1])"
+            + " patches in row \(picture), and \(patches) are listed")
+      }
+    }
   }
 
   // MARK: Arrays

@@ -23,6 +23,8 @@ public struct InputSlot: Sendable {
     case decoderLength
     /// The length of what an encoder made of another text.
     case sourceLength
+    /// How many patches of a picture are listed, padding included.
+    case patches
     /// How many places of a text are predicted.
     case predictions
     /// The length of what is remembered of earlier texts.
@@ -47,6 +49,8 @@ public struct InputSlot: Sendable {
     case places
     /// For each text how many of its first ids are something.
     case lengths
+    /// For each picture how many of its listed patches stand above each other, and side by side.
+    case grids
     /// Numbers that need not be whole.
     case numbers
   }
@@ -118,8 +122,10 @@ public struct InputSlot: Sendable {
   }
 
   /// A padding mask, which allows all where it is not given.
-  package static func mask(_ name: String, over length: Axis = .length) -> InputSlot {
-    InputSlot(name: name, axes: [.batch, length], content: .mask, absence: .nothing)
+  package static func mask(
+    _ name: String, over length: Axis = .length, batch: Axis = .batch
+  ) -> InputSlot {
+    InputSlot(name: name, axes: [batch, length], content: .mask, absence: .nothing)
   }
 
   /// A padding mask, which where it is not given allows all but a token of other ids, declared before.
@@ -172,6 +178,11 @@ public struct InputSlot: Sendable {
   /// For each text how many of its first ids are something: none where it is not given.
   package static func lengths(_ name: String) -> InputSlot {
     InputSlot(name: name, axes: [.batch], content: .lengths, absence: .zeros)
+  }
+
+  /// For each picture the rows and columns of the patches that are listed of it.
+  package static func grids(_ name: String, batch: Axis) -> InputSlot {
+    InputSlot(name: name, axes: [batch, .size(2)], content: .grids, absence: .fault)
   }
 
   /// Numbers that need not be whole, which must be given.
@@ -293,6 +304,7 @@ extension InputSlot.Axis {
     case .length, .decoderLength, .sourceLength: "length"
     case .samples: "samples"
     case .frames: "frames"
+    case .patches: "patches"
     case .predictions: "predictions"
     case .memory: "memory"
     case .size(let size): "\(size)"

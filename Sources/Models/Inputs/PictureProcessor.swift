@@ -82,6 +82,8 @@ public enum PictureSize: Sendable, Equatable {
   case shorterEdge(Int, longest: Int?)
   /// As large as fits into that in proportion.
   case within(height: Int, width: Int)
+  /// In proportion, nearly, as many square patches of that size as there may be, whole ones in both directions.
+  case patches(Int, most: Int)
 
   /// The height and width of a picture that is so high and wide now, as transformers computes them.
   public func extents(height: Int, width: Int) -> (height: Int, width: Int) {
@@ -107,7 +109,26 @@ public enum PictureSize: Sendable, Equatable {
     case .within(let rows, let columns):
       let factor = min(Double(rows) / Double(height), Double(columns) / Double(width))
       return (Int(Double(height) * factor), Int(Double(width) * factor))
+    case .patches(let size, let most):
+      func scaled(_ scale: Double, _ length: Int) -> Int {
+        max(size, Int((Double(length) * scale / Double(size)).rounded(.up)) * size)
+      }
+      // By halves, up to a difference that transformers takes, too.
+      let least = 1e-5
+      var (low, high) = (least / 10, 100.0)
+      while high - low >= least {
+        let scale = (low + high) / 2
+        let (rows, columns) = (scaled(scale, height) / size, scaled(scale, width) / size)
+        let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+        if !overflow && count <= most { low = scale } else { high = scale }
+      }
+      return (scaled(low, height), scaled(low, width))
     }
+  }
+
+  /// The size of patches and how many are listed, where pictures are lists of them.
+  public var list: (size: Int, most: Int)? {
+    if case .patches(let size, let most) = self { (size, most) } else { nil }
   }
 }
 
@@ -128,6 +149,7 @@ extension PictureProcessor {
   /// - Throws: `CheckpointError`: malformed if a value cannot be, unsupported if it asks for what is not done here.
   public func reading(_ settings: JSONValue) throws(CheckpointError) -> PictureProcessor {
     var processor = self
+    if let list = usual.size.list { return try reading(settings, list) }
     let square = try Self.flag("default_to_square", settings) ?? isSquare
     let size = try Self.size("size", settings, isSquare: square) ?? usual.size
     let resizes = try Self.flag("do_resize", settings) ?? (self.size != nil)
@@ -141,32 +163,58 @@ extension PictureProcessor {
       crop = [height, width]
     }
     processor.crop = crops ? crop : nil
-    if let number = settings["resample"], number != .null {
-      guard let number = number.int, (0...5).contains(number) else {
-        throw Self.fault("resample", settings, "one of Pillow's filters, 0 to 5")
-      }
-      processor.resampling = number
-    }
-    if try Self.flag("do_rescale", settings) == false {
-      processor.factor = nil
-    } else if let factor = settings["rescale_factor"], factor != .null {
-      guard let factor = factor.double, factor.isFinite else {
-        throw Self.fault("rescale_factor", settings, "a number")
-      }
-      processor.factor = factor
-    }
-    var normalization = usual.normalization
-    if let mean = try Self.colors("image_mean", settings) { normalization.mean = mean }
-    if let deviation = try Self.colors("image_std", settings) {
-      guard !deviation.contains(0) else { throw Self.fault("image_std", settings, "no zero") }
-      normalization.deviation = deviation
-    }
-    let normalizes = try Self.flag("do_normalize", settings) ?? (self.normalization != nil)
-    processor.normalization = normalizes ? normalization : nil
+    try processor.readColors(settings)
     if try Self.flag("do_pad", settings) == true {
       throw CheckpointError(.unsupported("do_pad is true: pictures are not padded"))
     }
     return processor
+  }
+
+  /// The same of a class that lists patches: the size of them, and how many there may be.
+  private func reading(
+    _ settings: JSONValue, _ list: (size: Int, most: Int)
+  ) throws(CheckpointError) -> PictureProcessor {
+    func count(_ key: String, _ usual: Int) throws(CheckpointError) -> Int {
+      guard let value = settings[key], value != .null else { return usual }
+      guard let count = value.int, (1...65536).contains(count) else {
+        throw Self.fault(key, settings, "from 1 to 65536")
+      }
+      return count
+    }
+    var processor = self
+    processor.size = .patches(
+      try count("patch_size", list.size), most: try count("max_num_patches", list.most))
+    if try Self.flag("do_resize", settings) == false {
+      throw CheckpointError(.unsupported("do_resize is false: patches are whole where it is true"))
+    }
+    try processor.readColors(settings)
+    return processor
+  }
+
+  /// How pixels become numbers.
+  private mutating func readColors(_ settings: JSONValue) throws(CheckpointError) {
+    if let number = settings["resample"], number != .null {
+      guard let number = number.int, (0...5).contains(number) else {
+        throw Self.fault("resample", settings, "one of Pillow's filters, 0 to 5")
+      }
+      resampling = number
+    }
+    if try Self.flag("do_rescale", settings) == false {
+      factor = nil
+    } else if let value = settings["rescale_factor"], value != .null {
+      guard let number = value.double, number.isFinite else {
+        throw Self.fault("rescale_factor", settings, "a number")
+      }
+      factor = number
+    }
+    var normal = usual.normalization
+    if let mean = try Self.colors("image_mean", settings) { normal.mean = mean }
+    if let deviation = try Self.colors("image_std", settings) {
+      guard !deviation.contains(0) else { throw Self.fault("image_std", settings, "no zero") }
+      normal.deviation = deviation
+    }
+    let normalizes = try Self.flag("do_normalize", settings) ?? (normalization != nil)
+    normalization = normalizes ? normal : nil
   }
 
   private static func fault(

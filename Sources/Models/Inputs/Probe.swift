@@ -38,11 +38,13 @@ struct ProbeMaker {
   mutating func probe(_ slots: [InputSlot], _ extents: Extents) -> ModelInputs {
     inputs(slots, extents, isWhole: true) { maker, slot, length in
       switch slot.content {
+      case .grids:
+        maker.grids(pictures: slot.axes.first.map { extents[$0] } ?? 1, patches: extents.length)
       case .types(let types):
         maker.segments(batch: extents.batch, length: length, types: types)
       // What a decoder beside an encoder reads is seen whole.
       case .mask where slot.axes.last?.isOwnLength == true:
-        maker.mask(batch: extents.batch, length: length)
+        maker.mask(batch: slot.axes.first.map { extents[$0] } ?? extents.batch, length: length)
       default: nil
       }
     }
@@ -50,7 +52,11 @@ struct ProbeMaker {
 
   /// Random ids and numbers without padding, and without what may be missing.
   mutating func sample(_ slots: [InputSlot], _ extents: Extents) -> ModelInputs {
-    inputs(slots, extents, isWhole: false) { _, _, _ in nil }
+    inputs(slots, extents, isWhole: false) { maker, slot, _ in
+      guard case .grids = slot.content else { return nil }
+      return maker.grids(
+        pictures: slot.axes.first.map { extents[$0] } ?? 1, patches: extents.length)
+    }
   }
 
   /// What decides the extents is random; `companion` makes the rest, or leaves it out.
@@ -100,6 +106,16 @@ struct ProbeMaker {
     return NDArray(shape: [batch, length], elements: elements)
   }
 
+  /// The rows and columns of patches of pictures, fewer with every picture.
+  func grids(pictures: Int, patches: Int) -> NDArray<Int> {
+    let elements = (0..<pictures).flatMap { picture in
+      let count = max(1, patches - patches * picture / pictures)
+      let rows = max(1, (1...count).last { $0 * $0 * (picture + 1) <= count } ?? 1)
+      return [rows, count / rows]
+    }
+    return NDArray(shape: [pictures, 2], elements: elements)
+  }
+
   /// All ones in the first row; in the others the last part is padding, more with every row.
   func mask(batch: Int, length: Int) -> NDArray<Int> {
     let elements = (0..<batch * length).map { index in
@@ -118,7 +134,7 @@ extension ProbeMaker.Extents {
     // One more, so that what confuses them is seen.
     case .pictures: batch + 1
     case .choices: 1
-    case .length, .sourceLength: length
+    case .length, .sourceLength, .patches: length
     case .samples(let each, let first): first + (length - 1) * each
     case .frames(let each): 1 + (length - 1) * each
     case .decoderLength: decoderLength
@@ -133,7 +149,7 @@ extension InputSlot.Axis {
   /// Whether it is the length of what a model reads, and not that of what a decoder beside an encoder does.
   fileprivate var isOwnLength: Bool {
     switch self {
-    case .length, .sourceLength, .samples, .frames: true
+    case .length, .sourceLength, .samples, .frames, .patches: true
     default: false
     }
   }

@@ -23,12 +23,14 @@ struct Continuation<Scalar: ComputeScalar> {
   private var present: Int
   /// The texts so far as one pass would read them, as long as they may have to be computed anew.
   private var whole: ModelInputs?
-  private var steps: [Stage<Scalar>.Step] = []
+  private var steps: [(step: Stage<Scalar>.Step, runsOnce: Bool)] = []
   private let reserve: Int
   /// How long the prompt is.
   private var promptLength: Int
   /// How much of each text of it is padding at its beginning.
-  private let padding: [Int]
+  private var padding: [Int]
+  private let architecture: any Architecture
+  private let opening: TextOpening?
 
   /// Loads a model and computes the prompt.
   ///
@@ -37,11 +39,12 @@ struct Continuation<Scalar: ComputeScalar> {
   ///     `generate` does.
   ///   - reserve: how many tokens it must be possible to take back at a time.
   ///   - settings: what is followed beside what the architecture says.
+  ///   - startsAnew: whether other prompts will follow. See `restart`.
   /// - Throws: `CheckpointError` if the head does not continue texts, the model cannot take the
   ///   prompt, or weights cannot be read.
   init(
     _ graph: WeightGraph, prompt: ModelInputs, reserve: Int = 0,
-    settings: GenerationSettings = GenerationSettings()
+    settings: GenerationSettings = GenerationSettings(), startsAnew: Bool = false
   ) throws(CheckpointError) {
     let architecture = graph.architecture
     guard let rules = architecture.generation else {
@@ -58,10 +61,9 @@ struct Continuation<Scalar: ComputeScalar> {
     self.reserve = reserve
     texts = ids
     promptLength = ids.width
-    let mask = inputs[rules.mask]
-    padding = (0..<ids.rows).map { row in
-      mask.flatMap { $0.rows == ids.rows ? Array($0.row(row)).firstIndex { $0 != 0 } : nil } ?? 0
-    }
+    padding = Self.padding(of: ids, inputs[rules.mask])
+    self.architecture = architecture
+    opening = settings.opening
     present = ids.width
     states = States(
       inputs: rules.reading?(ids, true) ?? inputs, keepsKeysAndValues: true, reserve: reserve)
@@ -70,15 +72,36 @@ struct Continuation<Scalar: ComputeScalar> {
     let scope = WeightScope<Scalar>(loading: graph, keepsTables: true)
     for stage in architecture.stages(Scalar.self) {
       let step = try stage.load(scope)
-      if stage.runsOnce {
-        try states.runOnce(step)
-      } else {
-        try step(&states)
-        steps.append(step)
-      }
+      if stage.runsOnce { try states.runOnce(step) } else { try step(&states) }
+      if startsAnew || !stage.runsOnce { steps.append((step, stage.runsOnce)) }
     }
     scores = try states.value(of: rules.scores).array()
-    if let opening = settings.opening, prompt[rules.ids] == nil { try open(with: opening) }
+    if let opening, prompt[rules.ids] == nil { try open(with: opening) }
+  }
+
+  /// Goes on to another prompt, of which nothing is computed yet.
+  ///
+  /// - Throws: `CheckpointError` if the model cannot take it.
+  /// - Precondition: it was said that others follow.
+  mutating func restart(_ prompt: ModelInputs) throws(CheckpointError) {
+    inputs = try architecture.prompt(prompt)
+    guard let ids = inputs[rules.ids] else { preconditionFailure("a prompt has no ids") }
+    (texts, promptLength, present) = (ids, ids.width, ids.width)
+    padding = Self.padding(of: ids, inputs[rules.mask])
+    whole = rules.renewedBeyond.flatMap { [inputs] in ids.width <= $0 ? inputs : nil }
+    states = States(inputs: inputs, keepsKeysAndValues: true, reserve: reserve)
+    for (step, runsOnce) in steps {
+      if runsOnce { try states.runOnce(step) } else { try step(&states) }
+    }
+    scores = try states.value(of: rules.scores).array()
+    if let opening, prompt[rules.ids] == nil { try open(with: opening) }
+  }
+
+  /// How much of each text is padding at its beginning.
+  private static func padding(of ids: NDArray<Int>, _ mask: NDArray<Int>?) -> [Int] {
+    (0..<ids.rows).map { row in
+      mask.flatMap { $0.rows == ids.rows ? Array($0.row(row)).firstIndex { $0 != 0 } : nil } ?? 0
+    }
   }
 
   /// Adds the tokens with which texts begin behind the first one, and counts them as the prompt's.
@@ -131,7 +154,7 @@ struct Continuation<Scalar: ComputeScalar> {
       present = tokens.width
     }
     inputs = next
-    for step in steps { try step(&states) }
+    for (step, runsOnce) in steps where !runsOnce { try step(&states) }
     let all = try states.value(of: rules.scores).array()
     let before = all.shape[1] - tokens.width
     scores = before == 0 ? all : split(all, axis: 1, sizes: [before, tokens.width])[1]
@@ -156,8 +179,8 @@ struct Continuation<Scalar: ComputeScalar> {
     guard rows != Array(0..<texts.rows) else { return }
     states.select(rows)
     texts = texts.selectingRows(rows)
-    if let ids = inputs[rules.ids] { inputs[rules.ids] = ids.selectingRows(rows) }
-    if let ids = whole?[rules.ids] { whole?[rules.ids] = ids.selectingRows(rows) }
+    inputs = inputs.selecting(rows, of: rules.ids)
+    whole = whole?.selecting(rows, of: rules.ids)
   }
 
   /// How many more tokens have positions; `nil` if there is no limit.
@@ -175,6 +198,15 @@ struct Continuation<Scalar: ComputeScalar> {
     guard let room, let longest = rules.longest, count > room else { return }
     throw CheckpointError(
       .malformed("the text needs \(longest - room + count) positions, the model has \(longest)"))
+  }
+}
+
+extension ModelInputs {
+  /// The same with other rows of one input.
+  fileprivate func selecting(_ rows: [Int], of name: String) -> ModelInputs {
+    var inputs = self
+    inputs[name] = self[name]?.selectingRows(rows)
+    return inputs
   }
 }
 

@@ -23,22 +23,32 @@ public struct GenerationSettings: Sendable {
   private var further = TokenLimits()
   /// With what texts begin behind their first token, where settings say that.
   private(set) var opening: TextOpening?
+  /// Whether what was written of a sound so far stands before what is written of its next part, and
+  private(set) var continuesText = false
+  /// the token before it there, if there is one.
+  private(set) var previousToken: Int?
 
   /// Nothing but what the architecture has read from its config.
   public init() {}
 
   /// What a model's files say.
   ///
+  /// - Parameter writesTimes: whether a text of a sound has times, whatever they say of that.
   /// - Throws: `CheckpointError` if a file cannot be read, or a value be none.
-  public init(of model: Model) throws(CheckpointError) {
+  public init(of model: Model, writesTimes: Bool = false) throws(CheckpointError) {
     guard let rules = model.graph.architecture.generation else { return }
     let found = try SettingsFile(beside: model.checkpoint)
-    let reader = found ?? SettingsFile(config: model.graph.config)
+    var reader = found ?? SettingsFile(config: model.graph.config)
+    reader.writesTimes = writesTimes
     file = reader.name
     further = try reader.limits(usual: rules.limits)
     if rules.opensBySettings {
       opening = try reader.opening(config: model.graph.config)
       further.times = try reader.times()
+      continuesText = try reader.continuesText
+      // Where settings of old name no such token, the last but one of those that never come is it.
+      previousToken =
+        try reader.ids("prev_sot_token_id").first ?? further.suppressed.dropLast().last
     }
     if found != nil {
       let ends = try reader.ids("eos_token_id")
@@ -62,6 +72,12 @@ public struct GenerationSettings: Sendable {
       ? nil : BeamSettings(beams: beams, lengthPenalty: lengthPenalty, stopsEarly: stopsEarly)
   }
 
+  /// The token of time 0, where a text has times; no token is one of a time otherwise.
+  var firstTime: Int { further.times?.first ?? .max }
+
+  /// Whether a text of a sound has times.
+  public var hasTimes: Bool { further.times != nil }
+
   /// An architecture's rules, and what is followed beside them.
   func applied(to rules: GenerationRules) -> GenerationRules {
     if let tokens {
@@ -79,6 +95,8 @@ struct SettingsFile {
   let name: String
   private let values: JSONValue
   private let isConfig: Bool
+  /// Whether a text of a sound has times, whatever the file says.
+  var writesTimes = false
 
   /// generation_config.json, in the container or beside it.
   init?(beside checkpoint: Checkpoint) throws(CheckpointError) {

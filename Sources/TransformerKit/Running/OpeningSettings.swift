@@ -4,7 +4,7 @@ internal import TensorCore
 /// What settings say of texts that are written of sounds, as transformers' `generate` reads it (its generation for such
 /// models, 5.x): with which tokens they begin, and whether they have times.
 extension SettingsFile {
-  /// What is followed, and what changes no token of one window of a sound.
+  /// What is followed, and what changes no token.
   static let openingKeys: Set<String> = [
     "alignment_heads", "condition_on_prev_tokens", "forced_decoder_ids", "is_multilingual",
     "lang_to_id", "language", "max_initial_timestamp_index", "median_filter_width",
@@ -58,7 +58,11 @@ extension SettingsFile {
   func times() throws(CheckpointError) -> TimeTokens? {
     guard try hasTimes else { return nil }
     guard let none = try ids("no_timestamps_token_id").first, (0..<1 << 40).contains(none) else {
-      throw fault("no_timestamps_token_id", "an id where return_timestamps is true")
+      throw fault(
+        "no_timestamps_token_id",
+        writesTimes
+          ? "an id: of a longer sound than the model reads at once times are written"
+          : "an id where return_timestamps is true")
     }
     let latest = "max_initial_timestamp_index"
     return TimeTokens(
@@ -66,11 +70,18 @@ extension SettingsFile {
   }
 
   private var hasTimes: Bool {
-    get throws(CheckpointError) {
-      guard let value = self["return_timestamps"] else { return false }
-      guard let flag = value.bool else { throw fault("return_timestamps", "true or false") }
-      return flag
-    }
+    get throws(CheckpointError) { try flag("return_timestamps") || writesTimes }
+  }
+
+  /// Whether what was written of a sound so far stands before what is written of its next part.
+  var continuesText: Bool {
+    get throws(CheckpointError) { try flag("condition_on_prev_tokens") }
+  }
+
+  private func flag(_ key: String) throws(CheckpointError) -> Bool {
+    guard let value = self[key] else { return false }
+    guard let flag = value.bool else { throw fault(key, "true or false") }
+    return flag
   }
 
   private func text(_ key: String) throws(CheckpointError) -> String? {

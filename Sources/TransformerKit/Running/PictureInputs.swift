@@ -155,10 +155,36 @@ extension Model {
     }
     var shape: [Int] = []
     var elements: [Double] = []
+    let list = found.processor.size?.list
+    guard (list != nil) == graph.inputs.contains(where: { $0.name == Self.grids }) else {
+      throw CheckpointError(
+        .unsupported(
+          "the class \(graph.architecture.head) does not read what \(found.processor.name) makes"),
+        file: found.file)
+    }
+    // Sizes and counts are of 16 bits each.
+    if let list, list.size * list.size * list.most > Picture.mostPixels {
+      throw CheckpointError(
+        .limitExceeded(
+          "the number of pixels in all patches", limit: Picture.mostPixels,
+          found: list.size * list.size * list.most), file: found.file)
+    }
+    var (masks, grids): ([Int], [Int]) = ([], [])
     for file in files {
       do throws(CheckpointError) {
         let bytes = try SmallFile.read(file, limit: Picture.largestFile)
-        let numbers = try found.numbers(Picture(decoding: bytes))
+        var numbers = try found.numbers(Picture(decoding: bytes))
+        if let list {
+          let grid = numbers.shape.dropFirst().map { $0 / list.size }
+          let own = grid[0] * grid[1]
+          guard own <= list.most else {
+            throw CheckpointError(
+              .refused("becomes \(own) patches; at most \(list.most) are listed"))
+          }
+          grids += grid
+          masks += (0..<list.most).map { $0 < own ? 1 : 0 }
+          numbers = numbers.listed(list.size, most: list.most)
+        }
         guard shape.isEmpty || shape == numbers.shape else {
           throw CheckpointError(
             .refused(
@@ -171,11 +197,18 @@ extension Model {
         throw error.inFile(displayed(file))
       }
     }
-    return ModelInputs(
+    var inputs = ModelInputs(
       [:], numbers: [Self.pixels: NDArray(shape: [files.count] + shape, elements: elements)])
+    if let list {
+      inputs["pixel_attention_mask"] = NDArray(shape: [files.count, list.most], elements: masks)
+      inputs[Self.grids] = NDArray(shape: [files.count, 2], elements: grids)
+    }
+    return inputs
   }
 
   private static let pixels = "pixel_values"
+  /// Rows and columns of pictures that are lists of patches.
+  private static let grids = "spatial_shapes"
 
   /// Texts that are compared with pictures, equally long: as long as the model wants them, or as the longest.
   ///
@@ -285,5 +318,27 @@ extension Model {
           texts.isEmpty ? labels?["\(id)"]?.string ?? "\(id)" : texts[id]
         })
     }
+  }
+}
+
+extension NDArray<Double> {
+  /// `[colors, height, width]` as patches row by row, each of its numbers row by row and pixel by pixel, and zeros behind them:
+  /// `[most, size · size · colors]`.
+  fileprivate func listed(_ size: Int, most: Int) -> NDArray<Double> {
+    let (colors, height, width) = (shape[0], shape[1], shape[2])
+    let length = size * size * colors
+    var found: [Double] = []
+    found.reserveCapacity(most * length)
+    for top in stride(from: 0, to: height, by: size) {
+      for left in stride(from: 0, to: width, by: size) {
+        for row in top..<top + size {
+          for place in row * width + left..<row * width + left + size {
+            for color in 0..<colors { found.append(elements[color * height * width + place]) }
+          }
+        }
+      }
+    }
+    found += Array(repeating: 0, count: most * length - found.count)
+    return NDArray(shape: [most, length], elements: found)
   }
 }

@@ -1,5 +1,5 @@
 internal import Containers
-internal import Kernels
+public import Kernels
 public import Models
 internal import Sounds
 public import SystemPackage
@@ -25,13 +25,17 @@ public struct FoundSoundProcessor: Sendable {
 
   /// The numbers that a model reads of a sound, without the batch, and which of its frames count, if that is read.
   ///
+  /// - Parameter isWhole: whether all of it is read, however much the model reads at once.
   /// - Throws: `CheckpointError` if the sound is too short.
-  func numbers(_ sound: Sound) throws(CheckpointError) -> (NDArray<Double>, mask: [Int]?) {
+  func numbers(
+    _ sound: Sound, isWhole: Bool = false
+  ) throws(CheckpointError) -> (NDArray<Double>, mask: [Int]?) {
     switch processor.kind {
     case .logMel(let bands, let window, let hop, let seconds):
+      let length = seconds * processor.rate
       let mel = LogMel(
-        bands: bands, window: window, hop: hop, length: seconds * processor.rate,
-        rate: processor.rate)
+        bands: bands, window: window, hop: hop,
+        length: isWhole ? max(length, sound.samples.count) : length, rate: processor.rate)
       let numbers = mel(sound.samples).map { Double($0) }
       return (NDArray(shape: [bands, mel.frames], elements: numbers), nil)
     case .normalizedLogMel(let form):
@@ -119,37 +123,15 @@ extension Model {
   public func inputs(
     sounds files: [FilePath], _ found: FoundSoundProcessor, resamples: Bool = false
   ) throws(CheckpointError) -> SoundInputs {
-    let name =
-      switch found.processor.kind {
-      case .logMel, .normalizedLogMel: Self.bands
-      case .samples: "input_values"
-      }
-    // Both kinds of bands have one name, and other axes.
-    let isTransposed = if case .normalizedLogMel = found.processor.kind { true } else { false }
-    guard
-      let slot = graph.inputs.first(where: { $0.name == name }),
-      slot.axes.count < 3 || isTransposed == slot.hasFrames
-    else {
-      throw CheckpointError(
-        .unsupported(
-          "the class \(graph.architecture.head) reads no \(name) of \(found.processor.name)"),
-        file: displayed(checkpoint.path))
-    }
+    let name = try inputName(found)
     var notes: [String] = []
     var shape: [Int] = []
     var elements: [Double] = []
     var masks: [Int] = []
     for file in files {
       do throws(CheckpointError) {
-        let bytes = try SmallFile.read(file, limit: Sound.largestFile)
-        let sound = try Sound(
-          decoding: bytes, rate: found.processor.rate, limit: found.length ?? Sound.mostSamples,
-          resamples: resamples)
-        if sound.ownRate != sound.rate {
-          notes.append(
-            "\(displayed(file)) is resampled from \(sound.ownRate) to \(sound.rate) samples in a second"
-          )
-        }
+        let sound = try read(
+          file, found, limit: found.length ?? Sound.mostSamples, resamples, &notes)
         if sound.count > sound.samples.count {
           let rate = sound.rate
           notes.append(
@@ -174,6 +156,67 @@ extension Model {
       inputs["attention_mask"] = NDArray(shape: [files.count, shape[0]], elements: masks)
     }
     return SoundInputs(inputs: inputs, notes: notes)
+  }
+
+  /// Sounds of any length, of which a model reads one window behind the other.
+  ///
+  /// - Returns: `[bands, frames]` of each, filled up to one window, and what is noted of them; `nil` if the model writes
+  ///   no texts of windows.
+  /// - Throws: `CheckpointError` that names the sound, or the processor's file.
+  public func wholeSounds(
+    _ files: [FilePath], _ found: FoundSoundProcessor, resamples: Bool = false
+  ) throws(CheckpointError) -> (sounds: [NDArray<Double>], notes: [String])? {
+    guard case .logMel = found.processor.kind,
+      graph.architecture.generation?.opensBySettings ?? false
+    else { return nil }
+    _ = try inputName(found)
+    var notes: [String] = []
+    var sounds: [NDArray<Double>] = []
+    for file in files {
+      do throws(CheckpointError) {
+        let sound = try read(file, found, limit: Sound.mostSamples, resamples, &notes)
+        sounds.append(try found.numbers(sound, isWhole: true).0)
+      } catch {
+        throw error.inFile(displayed(file))
+      }
+    }
+    return (sounds, notes)
+  }
+
+  /// What the model calls what a processor makes.
+  private func inputName(_ found: FoundSoundProcessor) throws(CheckpointError) -> String {
+    let name =
+      switch found.processor.kind {
+      case .logMel, .normalizedLogMel: Self.bands
+      case .samples: "input_values"
+      }
+    // Both kinds of bands have one name, and other axes.
+    let isTransposed = if case .normalizedLogMel = found.processor.kind { true } else { false }
+    guard
+      let slot = graph.inputs.first(where: { $0.name == name }),
+      slot.axes.count < 3 || isTransposed == slot.hasFrames
+    else {
+      throw CheckpointError(
+        .unsupported(
+          "the class \(graph.architecture.head) reads no \(name) of \(found.processor.name)"),
+        file: displayed(checkpoint.path))
+    }
+    return name
+  }
+
+  private func read(
+    _ file: FilePath, _ found: FoundSoundProcessor, limit: Int, _ resamples: Bool,
+    _ notes: inout [String]
+  ) throws(CheckpointError) -> Sound {
+    let bytes = try SmallFile.read(file, limit: Sound.largestFile)
+    let sound = try Sound(
+      decoding: bytes, rate: found.processor.rate, limit: limit, resamples: resamples)
+    if sound.ownRate != sound.rate {
+      notes.append(
+        "\(displayed(file)) is resampled from \(sound.ownRate) to \(sound.rate) samples in a second"
+      )
+    }
+    return sound
   }
 
   /// The input of bands of frequencies: `[batch, bands, frames]`.

@@ -87,6 +87,7 @@ struct ReportPage {
       comparison.flatMap { ChangeSection(comparison: $0).section },
       PictureSection(report: report, isOfTwo: isOfTwo).section,
       TreemapSection(report: report, isOfTwo: isOfTwo).section,
+      PatternSection(report: report, isOfTwo: isOfTwo).section,
       HeatMapSection(report: report, isOfTwo: isOfTwo).section,
       HistogramSection(report: report, isOfTwo: isOfTwo).section,
       SpectrumSection(report: report, isOfTwo: isOfTwo).section,

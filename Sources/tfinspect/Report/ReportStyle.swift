@@ -101,6 +101,7 @@ let reportStyle: Markup = """
   svg .end { text-anchor: end; }
   svg .tick { font-size: 10.5px; fill: var(--soft); }
   .picture { display: block; max-width: 100%; height: auto; }
+  .pixels { display: block; max-width: 100%; height: auto; image-rendering: pixelated; background: #fff; }
   .box { stroke: var(--soft); stroke-width: .8; fill: var(--page); }
   .box.k-plain { fill: var(--panel); }
   .arrow { fill: none; stroke: var(--soft); stroke-width: 1.2; }

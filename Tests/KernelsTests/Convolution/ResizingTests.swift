@@ -7,6 +7,7 @@ import Testing
 private struct Resizing: Decodable {
   var name: String
   var isSmoothed: Bool
+  var isLinear: Bool
   var shape: [Int]
   var size: [Int]
   var x: [Double]
@@ -19,13 +20,14 @@ private struct Resizing: Decodable {
   init() throws {
     cases = try JSONDecoder().decode(
       [Resizing].self, from: Data(readFile(fixture("kernels/resizing.json"))))
-    try #require(cases.count == 12)
+    try #require(cases.count == 24)
   }
 
   private func largestError<Scalar: Precision>(_ one: Resizing, _: Scalar.Type) -> Double {
     let grid = NDArray(shape: one.shape, elements: one.x.map { Scalar($0) })
     let found = resized(
-      grid, rows: one.size[0], columns: one.size[1], isSmoothed: one.isSmoothed)
+      grid, rows: one.size[0], columns: one.size[1], isSmoothed: one.isSmoothed,
+      isLinear: one.isLinear)
     #expect(found.shape == one.size + [one.shape[2]])
     return zip(found.elements, one.y).map { abs(Double($0) - $1) }.max() ?? .infinity
   }
@@ -40,7 +42,8 @@ private struct Resizing: Decodable {
   @Test func `a grid of the same size stays the same, bit for bit`() throws {
     for one in cases where one.name == "same" {
       let grid = NDArray(shape: one.shape, elements: one.x)
-      let found = resized(grid, rows: 3, columns: 4, isSmoothed: one.isSmoothed)
+      let found = resized(
+        grid, rows: 3, columns: 4, isSmoothed: one.isSmoothed, isLinear: one.isLinear)
       #expect(found.elements == one.x)
     }
   }

@@ -48,6 +48,7 @@ import TransformerKit
       "encoderdecoderpair/bert_gpt2",
       "dinov2/base", "dinov2/registers", "dinov3/base", "vit/base", "vit/deit_teacher",
       "clip/base", "clip/text", "clip/vision", "siglip/base", "siglip/text", "siglip/vision",
+      "siglip/siglip2", "siglip/siglip2_text", "siglip/siglip2_vision",
       "beit/base", "swin/base", "swin/v2", "mae/base",
       "wav2vec2/base", "wav2vec2/hubert", "wav2vec2/conformer", "wav2vec2/wavlm", "wav2vec2/bert",
       "parakeet/encoder_padded", "parakeet/ctc", "torchtransformer/encoder",

@@ -58,6 +58,7 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "t5/umt5", prompt: 2), StepCase(folder: "t5/longt5"),
   StepCase(folder: "t5/longt5_global", prompt: 2), StepCase(folder: "t5/switch_dense"),
   StepCase(folder: "whisper/generation"), StepCase(folder: "whisper/decoder_mask", prompt: 3),
+  StepCase(folder: "moonshine/generation"), StepCase(folder: "moonshine/padded", prompt: 3),
   StepCase(folder: "bart/generation"), StepCase(folder: "bart/decoder_mask", prompt: 3),
   StepCase(folder: "bart/mbart", prompt: 2), StepCase(folder: "bart/fsmt_generate"),
   StepCase(folder: "bart/marian_separate"),

@@ -24,15 +24,56 @@ private let cases =
 
   /// What a processor makes of a picture, `[1, 3, height, width]`.
   private func numbers(_ settings: JSONValue, _ picture: String) throws -> [Double] {
-    let model = try Model(fixture("vit/base"))
+    try #require(inputs(settings, picture).numbers["pixel_values"]?.elements)
+  }
+
+  private func inputs(_ settings: JSONValue, _ picture: String) throws -> ModelInputs {
+    let isOfLists = PictureProcessor.className(in: settings) == "Siglip2ImageProcessor"
+    let model = try Model(fixture(isOfLists ? "siglip/siglip2_vision" : "vit/base"))
     let usual = try #require(
       Family.all.processor(
         named: PictureProcessor.className(in: settings),
         for: type(of: model.graph.architecture).name))
     let found = FoundPictureProcessor(
       processor: try usual.reading(settings), file: "preprocessor_config.json")
-    let inputs = try model.inputs(pictures: [fixture("pictures/\(picture)")], found)
-    return try #require(inputs.numbers["pixel_values"]?.elements)
+    return try model.inputs(pictures: [fixture("pictures/\(picture)")], found)
+  }
+
+  /// Lists of patches: which of them are no padding, and how many rows and columns there are.
+  @Test(arguments: ["siglip2", "siglip2_turned", "siglip2_pixel"])
+  func `masks and grids are transformers'`(_ name: String) throws {
+    let one = try #require(cases.first { $0.key == name }).value
+    let found = try inputs(#require(one["settings"]), #require(one["picture"]?.string))
+    let table = try Checkpoint.open(fixture("pictures/processed.npz")).tensors
+    for part in ["pixel_attention_mask", "spatial_shapes"] {
+      let tensor = try #require(table[TensorName("\(name).\(part)")])
+      let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+      let expected = (0..<tensor.elementCount).map { tensor.dtype.element(at: $0, of: bytes).int }
+      #expect(found[part]?.elements == expected)
+      #expect(found[part]?.shape == [1, expected.count])
+    }
+  }
+
+  @Test
+  func `a model reads no lists of patches that has no place for them, nor pictures as they are`()
+    throws
+  {
+    for (model, settings) in [
+      ("vit/base", #"{"image_processor_type": "Siglip2ImageProcessor"}"#),
+      ("siglip/siglip2_vision", #"{"image_processor_type": "SiglipImageProcessor"}"#),
+    ] {
+      let scratch = ScratchFolder()
+      let folder = scratch.makeFolder("model")
+      for file in ["model.safetensors", "config.json"] {
+        writeFile(readFile(fixture("\(model)/\(file)")), to: folder.appending(file))
+      }
+      writeFile(Array(settings.utf8), to: folder.appending("preprocessor_config.json"))
+      let found = try Model(folder)
+      let error = #expect(throws: CheckpointError.self) {
+        _ = try found.inputs(pictures: [fixture("pictures/one.jpg")], found.pictureProcessor())
+      }
+      #expect(error?.description.contains("does not read what") == true, "\(error as Any)")
+    }
   }
 
   private func floats(_ tensor: Tensor) throws -> [Float] {
@@ -96,6 +137,14 @@ private let cases =
       (["do_resize": 1], "do_resize must be true or false, is 1"),
       (["rescale_factor": "x"], #"rescale_factor must be a number, is "x""#),
       (["do_pad": true], "do_pad is true: pictures are not padded"),
+      (
+        ["image_processor_type": "Siglip2ImageProcessor", "max_num_patches": 0],
+        "max_num_patches must be from 1 to 65536, is 0"
+      ),
+      (
+        ["image_processor_type": "Siglip2ImageProcessor", "do_resize": false],
+        "do_resize is false: patches are whole where it is true"
+      ),
     ]
     for (settings, text) in wrong {
       #expect(

@@ -127,9 +127,10 @@ struct WhisperSizes {
   static func native(for config: JSONValue) -> JSONValue {
     var reader = ConfigReader(config)
     let form = Whisper(config: &reader) { _ in false }.form
+    let bands = if case .frames(let bands, _)? = form.sound { bands } else { 0 }
     func heads(_ stack: StackForm) -> Int { stack.blocks.first?.attention.shape.heads ?? 1 }
     let sizes: KeyValuePairs = [
-      "n_mels": form.sound?.bands ?? 0, "n_audio_ctx": form.encoder.positions.longest ?? 0,
+      "n_mels": bands, "n_audio_ctx": form.encoder.positions.longest ?? 0,
       "n_audio_state": form.width, "n_audio_head": heads(form.encoder),
       "n_audio_layer": form.encoder.blocks.count, "n_vocab": form.words.count(of: .decoder),
       "n_text_ctx": form.decoder.positions.longest ?? 0, "n_text_state": form.width,

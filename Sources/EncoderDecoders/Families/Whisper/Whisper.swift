@@ -54,7 +54,7 @@ public struct Whisper: EncoderDecoder {
     form = EncoderDecoderForm(
       words: .shared(vocabulary), width: width, encoder: stack(.encoder, &config),
       decoder: stack(.decoder, &config), head: head,
-      sound: SoundForm(bands: bands, activation: .gelu))
+      sound: .frames(bands: bands, activation: .gelu))
     config.disregard(Self.withoutEffect)
     for stack in hasDecoder ? [Stack.encoder, .decoder] : [.encoder] {
       let heads = form.form(of: stack).blocks.first?.attention.shape.heads ?? 1

@@ -1,11 +1,12 @@
 import Models
 
 extension Dialect {
-  /// Both towers as Hugging Face transformers stores them (models/siglip/modeling_siglip.py, 4.x and 5.x).
-  static var huggingFaceSigLIP: Dialect {
+  /// Both towers as Hugging Face transformers stores them (models/siglip/modeling_siglip.py,
+  /// models/siglip2/modeling_siglip2.py, 4.x and 5.x).
+  static func huggingFaceSigLIP<Member: SigLIPMember>(_: Member.Type) -> Dialect {
     Dialect(
       name: "huggingface",
-      architecture: SigLIP.name,
+      architecture: SigLIP<Member>.name,
       rules: [
         .huggingFaceTextTower("text_model.", "text."),
         .huggingFaceVisionTower("vision_model.", "vision."),
@@ -15,27 +16,34 @@ extension Dialect {
         .tensor("logit_bias", .weight("similarity.bias")),
         .rename("classifier", "vision.classifier"),
       ],
-      evidence: [.name("logit_bias")])
+      evidence: Member.readsLists
+        ? [
+          Evidence(
+            stored: "vision_model.embeddings.patch_embedding.weight", shape: { $0.count == 2 },
+            isWhole: true)
+        ] : [.name("logit_bias")])
   }
 
   /// The encoder of texts.
-  static var huggingFaceSigLIPText: Dialect {
+  static func huggingFaceSigLIPText<Member: SigLIPMember>(_: Member.Type) -> Dialect {
     Dialect(
       name: "huggingface",
-      architecture: SigLIPText.name,
+      architecture: SigLIPText<Member>.name,
       rules: [.huggingFaceTextTower(), .rename("text_model.head", "pooler")],
       prefixes: [OptionalPrefix(text: "text_model.") { _ in false }],
-      evidence: [.wholeName("text_model.head.weight", without: "logit_scale")])
+      evidence: Member.readsLists
+        ? [] : [.wholeName("text_model.head.weight", without: "logit_scale")])
   }
 
   /// The encoder of pictures.
-  static var huggingFaceSigLIPVision: Dialect {
+  static func huggingFaceSigLIPVision<Member: SigLIPMember>(_: Member.Type) -> Dialect {
     Dialect(
       name: "huggingface",
-      architecture: SigLIPVision.name,
+      architecture: SigLIPVision<Member>.name,
       rules: [.huggingFaceVisionTower(), .attentionPooler("vision_model.")],
       prefixes: [OptionalPrefix(text: "vision_model.") { _ in false }],
-      evidence: [.name("vision_model.head.probe", without: "logit_scale", "classifier.weight")])
+      evidence: Member.readsLists
+        ? [] : [.name("vision_model.head.probe", without: "logit_scale", "classifier.weight")])
   }
 }
 

@@ -5,9 +5,11 @@ import TensorCore
 
 /// SigLIP's encoder of texts: positions see all of a text, and what a linear layer makes of the last one, be it
 /// padding, stands for it.
-public struct SigLIPText: TextEncoder {
-  public static let name = "siglip_text_model"
-  public static let classes = EncoderHead.classes(of: "SiglipText", [.base])
+public struct SigLIPText<Member: SigLIPMember>: TextEncoder {
+  public static var name: String { Member.name + "_text_model" }
+  public static var classes: [(name: String, head: EncoderHead)] {
+    EncoderHead.classes(of: Member.prefix + "Text", [.base])
+  }
 
   public let form: EncoderForm
 

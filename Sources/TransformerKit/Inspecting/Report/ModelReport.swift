@@ -24,6 +24,8 @@ public struct ModelReport: Sendable {
   public let outline: ModelOutline
   /// Singular values of some of them.
   public let spectra: Spectra
+  /// Pictures of what is best looked at.
+  public let patterns: Patterns
 
   /// How finely a histogram is drawn.
   public static let bars = 48
@@ -59,6 +61,7 @@ public struct ModelReport: Sendable {
       graph.map { ModelOutline($0) }
       ?? ModelOutline(NameTree(tensors), name: "")
     spectra = try Spectra(tensors, statistics, roles: roles)
+    patterns = try Patterns(model, tensors)
   }
 
   /// The weights of modules, which lie in files of their own: nobody selects them by name.
