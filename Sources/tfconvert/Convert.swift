@@ -66,6 +66,14 @@ struct Convert: Verb {
     }
   }
 
+  /// What tells an earlier run of the same from others, if the source is on another machine.
+  private func resumeKey(_ made: Conversion, _ plan: WritePlan) throws -> String? {
+    try made.resumeKey(
+      plan, arguments: conversion.words(and: selection.words + sourceOptions.words),
+      reading: (conversion.rules.map { [$0] } ?? []) + sourceOptions.files,
+      toolVersion: toolVersion)
+  }
+
   func perform() throws -> ExitStatus {
     if verify || certificate != nil { try prepareArithmetic() }
     if let cap = memory.cap { MemoryUse.setCap(cap) }
@@ -89,12 +97,17 @@ struct Convert: Verb {
     if !dryRun {
       let progress = Progress(
         total: plan.byteCount, isOn: !noProgress && !common.quiet && !common.json)
-      let outcome = try conversion.run(plan) { progress.update($0) }
+      let key = resume ? try resumeKey(conversion, plan) : nil
+      let outcome = try conversion.run(plan, resumeKey: key) { progress.update($0) }
       progress.finish()
       verdict = outcome.verdict
-      let kept = outcome.resumedCount
-      if kept > 0, !common.quiet {
-        standardError("kept \(describe(kept, "file")) of an earlier run, compared byte for byte")
+      let kept = outcome.resumed
+      if kept.files > 0, !common.quiet {
+        standardError(
+          key == nil
+            ? "kept \(describe(kept.files, "file")) of an earlier run, compared byte for byte"
+            : "kept \(describe(bytes: kept.byteCount)) of \(describe(kept.files, "file")) of an earlier run, whose source is the same by its ETags"
+        )
       }
     }
     let report = ConversionReport(

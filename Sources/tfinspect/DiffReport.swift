@@ -121,7 +121,16 @@ struct DiffReport {
   }
 
   /// `36 weights identical, 2 changed, 1 renamed`, and what is told of ranks.
-  var summary: [String] { rankLines + countLines }
+  var summary: [String] { rankLines + unreadLines + countLines }
+
+  /// `not read: hf://a/b/x.safetensors (12 tensors, 1.2 MB), which is in B by the hub's SHA-256`.
+  private var unreadLines: [String] {
+    diff.unread.flatMap { file in
+      wrapped(
+        "not read: \(escaped(file.name)) (\(describe(file.tensors, "tensor")), \(describe(bytes: file.byteCount))),"
+          + " the same in B by the hub's SHA-256", width: outputWidth)
+    }
+  }
 
   /// `36 weights identical, 2 changed, 1 renamed`.
   var countLines: [String] {
@@ -218,7 +227,7 @@ struct DiffReport {
         "max": layer.difference.map { .number($0.largest) } ?? .null,
       ]
     }
-    return [
+    let object: JSONValue = [
       "schema": "tfinspect.diff/1", "equal": .bool(diff.isEmpty),
       "compared_by": .string(diff.basis.rawValue), "identical": .number(diff.identical),
       "tolerated": .number(diff.tolerated),
@@ -226,6 +235,7 @@ struct DiffReport {
       "changes": .array(diff.changes.map(\.json)), "layers": .array(layers),
       "added_rank": addedRank.map(json) ?? .null,
     ]
+    return .object((object.members ?? []) + diff.unread.members)
   }
 
   private func json(_ rank: AddedRank) -> JSONValue {
@@ -368,5 +378,19 @@ extension ElementDifference {
       ("ulp", ulps.map { .uint($0) } ?? .null), ("zero_signs", .number(zeroSigns)),
       ("nan_payloads", .number(payloads)), ("incomparable", .number(incomparable)),
     ]
+  }
+}
+
+extension [UnreadFile] {
+  /// What JSON says of them, only where there are some.
+  var members: [JSONValue.Member] {
+    if isEmpty { return [] }
+    let files: [JSONValue] = map {
+      [
+        "file": .string($0.name), "sha256": .string($0.sha256), "tensors": .number($0.tensors),
+        "bytes": .number($0.byteCount),
+      ]
+    }
+    return [JSONValue.Member("not_read", .array(files))]
   }
 }

@@ -29,6 +29,10 @@ struct TFVerify: ParsableCommand {
       \(ExitStatus.help)
       """,
     version: toolVersion,
-    subcommands: [Pair.self, GoldenVerb.self, CheckVerb.self, Run.self, ForwardBench.self],
+    subcommands: [
+      Pair.self, GoldenVerb.self, CheckVerb.self, Run.self, ForwardBench.self, PlanVerb.self,
+      PartVerb.self,
+      CommitVerb.self,
+    ],
     defaultSubcommand: Pair.self)
 }

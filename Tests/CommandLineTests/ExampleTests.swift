@@ -65,6 +65,8 @@ import Testing
     tfconvert model.safetensors mine.safetensors --rename 'encoder.layer.*=blocks.*' -q
     tfconvert plan bert-base/ planned/ --max-shard-size 20KB -o plan.json -q
     tfconvert part plan.json --part 1/1 -q
+    tfverify plan bert-base/ model.npz -o compare.json -q
+    tfverify part compare.json --part 1/1 -q
     """
   private static let target = """
     tfconvert bert-base bert.npz -q

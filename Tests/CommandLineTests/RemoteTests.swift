@@ -1,7 +1,14 @@
 import Foundation
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Reading from other machines: a server on this one stands for them, a hub among them.
 @Suite struct RemoteTests {
@@ -143,6 +150,237 @@ import Testing
     let golden = try await run(
       "tfverify", ["golden", "hf://a/b", fixture("llama/base/golden.npz").string], hub)
     #expect(golden.exit == 0, "\(golden.stderr)")
+  }
+
+  // MARK: What a hub says of files
+
+  /// Two models of two shards, of which one is the same in both, and what the hub says of their digests.
+  private static func pair(
+    digests: [String: String]
+  ) -> (server: TestServer, bytes: Int) {
+    func model(_ seed: UInt64) -> [String: [UInt8]] {
+      let map = #""a":"m-00001-of-00002.safetensors","b":"m-00001-of-00002.safetensors""#
+      let index = #"{"weight_map":{\#(map),"c":"m-00002-of-00002.safetensors"}}"#
+      return [
+        "model.safetensors.index.json": Array(index.utf8),
+        "m-00001-of-00002.safetensors": checkpoint(["a", "b"]),
+        "m-00002-of-00002.safetensors": checkpoint(["c"], seed: seed),
+      ]
+    }
+    let (first, second) = (model(5), model(6))
+    let server = TestServer { request, _ in
+      let isFirst = request.target.contains("/a/one")
+      return TestServer.hub(isFirst ? first : second, request, digests: digests)
+    }
+    return (server, first.values.reduce(0) { $0 + $1.count })
+  }
+
+  private static let same = String(repeating: "5a", count: 32)
+
+  @Test func `files of which the hub says the same digest are not read, and that is said`()
+    async throws
+  {
+    let (server, _) = Self.pair(digests: ["m-00001-of-00002.safetensors": Self.same])
+    let hub = ["HF_ENDPOINT": server.address]
+    let outcome = try await run("tfinspect", ["diff", "hf://a/one", "hf://a/two"], hub)
+    #expect(outcome.exit == 1, "\(outcome.stderr)")
+    #expect(
+      outcome.stdout.contains(
+        "not read: hf://a/one/m-00001-of-00002.safetensors (2 tensors, 600 kB), the same in B by the hub's SHA-256"
+      ), "\(outcome.stdout)")
+    #expect(outcome.stdout.contains("2 tensors identical, 1 changed"), "\(outcome.stdout)")
+    // Of the first shard no more than what its header comes with.
+    let asked = server.requests.filter { $0.target.contains("m-00001") }.compactMap(\.range)
+    #expect(asked.map(\.count).reduce(0, +) <= 2 * 65536, "\(asked)")
+    #expect(
+      server.requests.filter { $0.target.contains("m-00002") }.compactMap(\.range).map(\.count)
+        .reduce(0, +) >= 600_000)
+    let json = try await run("tfinspect", ["diff", "hf://a/one", "hf://a/two", "--json"], hub)
+    for words in [
+      #""not_read": ["#, #""file": "hf://a/one/m-00001-of-00002.safetensors""#,
+      #""sha256": "\#(Self.same)""#, #""tensors": 2"#, #""bytes": 600000"#,
+    ] {
+      #expect(json.stdout.contains(words), "\(json.stdout)")
+    }
+  }
+
+  @Test(arguments: [
+    [:], ["m-00001-of-00002.safetensors": "5a"],
+    ["m-00001-of-00002.safetensors": String(repeating: "5A", count: 32)],
+    ["m-00001-of-00002.safetensors": String(repeating: "zz", count: 32)],
+  ]) func `without a digest that is one, everything is read`(_ digests: [String: String])
+    async throws
+  {
+    let (server, bytes) = Self.pair(digests: digests)
+    let outcome = try await run(
+      "tfinspect", ["diff", "hf://a/one", "hf://a/two"], ["HF_ENDPOINT": server.address])
+    #expect(outcome.exit == 1, "\(outcome.stderr)")
+    #expect(!outcome.stdout.contains("not read"))
+    #expect(outcome.stdout.contains("2 tensors identical, 1 changed"))
+    let ranges = server.requests.filter { !$0.target.contains("api") }.compactMap(\.range)
+    #expect(ranges.map(\.count).reduce(0, +) >= 2 * (bytes - 4096))
+  }
+
+  @Test func `a verdict is not left to what a hub says`() async throws {
+    let files = TestServer.files(of: "llama/base")
+    var others = files
+    // The last number of the last tensor.
+    others["model.safetensors"]?[(files["model.safetensors"]?.count ?? 1) - 1] ^= 1
+    let digests = ["model.safetensors": Self.same]
+    let server = TestServer { [others] request, _ in
+      TestServer.hub(
+        request.target.contains("/a/one") ? files : others, request, digests: digests)
+    }
+    let hub = ["HF_ENDPOINT": server.address]
+    let diff = try await run("tfinspect", ["diff", "hf://a/one", "hf://a/two"], hub)
+    #expect(diff.exit == 0 && diff.stdout.contains("by the hub's SHA-256"), "\(diff.stdout)")
+    let pair = try await run("tfverify", ["hf://a/one", "hf://a/two", "-q"], hub)
+    #expect(pair.exit == 1, "\(pair.stdout)")
+    // What is held against a base is read itself; of the base nothing is.
+    let check = try await run(
+      "tfinspect", ["check", "hf://a/two", "--against", "hf://a/one", "-v"], hub)
+    #expect(check.exit == 0, "\(check.stdout) \(check.stderr)")
+    #expect(
+      check.stdout.contains("not read of the base: hf://a/one/model.safetensors ("),
+      "\(check.stdout)")
+  }
+
+  // MARK: Going on
+
+  /// A hub whose model has a file of 24 MB. After so many bytes it fails, until it is told otherwise.
+  private final class FailingHub: Sendable {
+    let bytes: Mutex<[UInt8]>
+    let etag = Mutex("\"1\"")
+    /// How many bytes are given yet.
+    let left = Mutex(Int.max)
+    private let server = Mutex<TestServer?>(nil)
+
+    init() {
+      bytes = Mutex(RemoteTests.checkpoint((0..<80).map { "t\($0)" }, seed: 3))
+      let made = TestServer { [self] request, _ in
+        let files = ["model.safetensors": bytes.withLock { $0 }, "config.json": Array("{}".utf8)]
+        let isRange = request.target.contains("/resolve/")
+        let answer = TestServer.hub(files, request, etag: etag.withLock { $0 })
+        guard isRange else { return answer }
+        let isGiven = left.withLock { left in
+          if left != .max { left = max(0, left - answer.body.count) }
+          return left > 0
+        }
+        return isGiven ? answer : .init(404)
+      }
+      server.withLock { $0 = made }
+    }
+
+    var address: String { server.withLock { $0?.address ?? "" } }
+    var ranges: [ClosedRange<Int>] {
+      server.withLock {
+        $0?.requests.filter { $0.target.hasSuffix("model.safetensors") }.compactMap(\.range) ?? []
+      }
+    }
+  }
+
+  private func resume(_ hub: FailingHub, _ options: [String] = []) async throws -> Outcome {
+    try await run(
+      "tfconvert", ["hf://a/b", "out/", "--resume"] + options,
+      ["HF_ENDPOINT": hub.address, "TFKIT_REMOTE_PATIENCE": "2"])
+  }
+
+  /// What was asked for beyond the file's beginning.
+  private func asked(_ hub: FailingHub, after count: Int) -> (least: Int, bytes: Int) {
+    let ranges = hub.ranges.dropFirst(count).filter { $0.lowerBound > 0 }
+    return (ranges.map(\.lowerBound).min() ?? 0, ranges.map(\.count).reduce(0, +))
+  }
+
+  private var written: [UInt8] { readFile(scratch.path.appending("out/model.safetensors")) }
+
+  /// The file that is being written.
+  private func part() throws -> FilePath {
+    let name = try #require(scratch.names.first { $0.hasPrefix(".out.") })
+    return scratch.path.appending(name).appending("model.safetensors")
+  }
+
+  @Test func `a conversion that broke off goes on where it was`() async throws {
+    let hub = FailingHub()
+    hub.left.withLock { $0 = 14_000_000 }
+    let broken = try await resume(hub)
+    #expect(broken.exit == 2, "\(broken.stderr)")
+    #expect(broken.lines.count == 1 && !scratch.names.contains("out"))
+    hub.left.withLock { $0 = .max }
+    let before = hub.ranges.count
+    let outcome = try await resume(hub)
+    #expect(outcome.exit == 0, "\(outcome.stderr)")
+    #expect(
+      outcome.stderr.contains("of 1 file of an earlier run, whose source is the same by its ETags"))
+    #expect(written == hub.bytes.withLock { $0 })
+    #expect(fileNames(in: scratch.path.appending("out")) == ["config.json", "model.safetensors"])
+    let (least, bytes) = asked(hub, after: before)
+    #expect(least >= 6 << 20 && bytes < 18_000_000, "\(least) \(bytes)")
+    #expect(!scratch.names.contains { $0.hasPrefix(".out.") })
+  }
+
+  @Test func `what is there is held against its checksums`() async throws {
+    let hub = FailingHub()
+    hub.left.withLock { $0 = 18_000_000 }
+    _ = try await resume(hub)
+    let path = try part()
+    var bytes = readFile(path)
+    #expect(bytes.count >= 9 << 20)
+    bytes[(3 << 20) + 5] ^= 1
+    writeFile(bytes, to: path)
+    hub.left.withLock { $0 = .max }
+    let before = hub.ranges.count
+    let outcome = try await resume(hub)
+    #expect(outcome.exit == 0, "\(outcome.stderr)")
+    #expect(written == hub.bytes.withLock { $0 })
+    #expect(asked(hub, after: before).least <= 4 << 20)
+  }
+
+  @Test(arguments: ["etag", "options", "journal", "weak"])
+  func `with another source or other options it begins anew`(_ change: String) async throws {
+    let hub = FailingHub()
+    if change == "weak" { hub.etag.withLock { $0 = "W/\"1\"" } }
+    hub.left.withLock { $0 = 14_000_000 }
+    _ = try await resume(hub)
+    if change == "etag" {
+      hub.etag.withLock { $0 = "\"2\"" }
+      hub.bytes.withLock { $0[20_000] ^= 1 }
+    } else if change == "journal" {
+      let path = try part().removingLastComponent().appending(".model.safetensors.blocks")
+      writeFile(Array(readFile(path).dropLast(3)) + [0x30], to: path)
+    }
+    hub.left.withLock { $0 = .max }
+    let outcome = try await resume(hub, change == "options" ? ["--exclude", "t79"] : [])
+    #expect(outcome.exit == 0, "\(outcome.stderr)")
+    if change != "journal" { #expect(!outcome.stderr.contains("by its ETags")) }
+    if change != "options" { #expect(written == hub.bytes.withLock { $0 }) }
+    let id = try await run("tfinspect", ["hash", "out", "-q"])
+    #expect(id.exit == 0)
+  }
+
+  @Test func `killed at any moment it goes on, and ends in the same bytes`() async throws {
+    let hub = FailingHub()
+    var (kills, delay) = (0, UInt32(60_000))
+    while true {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: commandFolder.appending("tfconvert").string)
+      process.arguments = ["hf://a/b", "out/", "--resume", "-q"]
+      process.currentDirectoryURL = URL(fileURLWithPath: scratch.path.string)
+      process.environment = ["HF_ENDPOINT": hub.address, "HOME": scratch.path.string]
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      usleep(delay)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      if process.terminationReason != .uncaughtSignal {
+        #expect(process.terminationStatus == 0)
+        break
+      }
+      kills += 1
+      delay += 9_000
+    }
+    #expect(kills > 1)
+    #expect(written == hub.bytes.withLock { $0 })
   }
 
   @Test func `a revision, a file and a folder of a hub are named`() async throws {

@@ -53,7 +53,9 @@ import Testing
   @Test func `every schema of the commands has a file`() throws {
     var found: Set<String> = []
     for folder in [
-      "CommandSupport", "TransformerKit/Converting/Parts", "tfconvert", "tfinspect", "tfverify",
+      "CommandSupport", "TransformerKit/Converting/Parts", "TransformerKit/Comparing/Parts",
+      "tfconvert",
+      "tfinspect", "tfverify",
     ] {
       let sources = fixture().removingLastComponent().appending("Sources").pushing(FilePath(folder))
       for name in fileNames(in: sources) where name.hasSuffix(".swift") {
@@ -127,6 +129,25 @@ import Testing
       """
     ),
     ("tfverify.pair/1", "tfverify $FIXTURES/bert/base $FIXTURES/bert/base"),
+    ("tfverify.plan/1", "tfverify plan $FIXTURES/bert/base $FIXTURES/bert/base -o p"),
+    (
+      "tfverify.part/1",
+      "tfverify plan $FIXTURES/bert/base $FIXTURES/bert/base -o p -q > id; tfverify part p --part 1/1"
+    ),
+    (
+      "tfverify.receipt/1",
+      """
+      tfverify plan $FIXTURES/bert/base $FIXTURES/bert/base -o p --block-size 1GB -q > id
+      tfverify part p --part 1/1 -q; cat p.receipts/*; true
+      """
+    ),
+    (
+      "tfverify.pair/1",
+      """
+      tfverify plan $FIXTURES/bert/base $FIXTURES/bert/base -o p -q > id
+      tfverify part p --part 1/1 -q; tfverify commit p
+      """
+    ),
     ("tfverify.pair/1", "tfverify $FIXTURES/codecs/fp8 $FIXTURES/codecs/fp8/dequantized"),
     ("tfverify.golden/1", "tfverify golden $FIXTURES/bert/base $FIXTURES/bert/base/golden.npz"),
     ("tfverify.run/1", "tfverify run $FIXTURES/bert/base --inputs $FIXTURES/bert/base/golden.npz"),

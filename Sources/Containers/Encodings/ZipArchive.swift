@@ -119,6 +119,7 @@ final class StoredMember: TensorBytes {
   }
 
   func announce(_ range: Range<Int>) { data.announce(range) }
+  var stated: StatedBytes? { data.stated }
 
   func read(at offset: Int, into buffer: inout MutableRawSpan) throws(CheckpointError) {
     try data.read(at: offset, into: &buffer)

@@ -25,7 +25,8 @@ struct CheckpointSource {
   init(
     _ path: FilePath, format: ContainerFormat?, configNames: () -> [String] = { [] }
   ) throws(CheckpointError) {
-    let path = TensorFlowNames.index(for: path) ?? path
+    let path =
+      TensorFlowNames.index(for: path) ?? DistributedNames.metadata(for: path) ?? path
     self.path = path
     let status = try InputFile.whereSomethingIs(path) { () throws(CheckpointError) in
       try systemCall("cannot open", path) { try path.examined() }
@@ -100,6 +101,12 @@ struct WeightsInFolder {
   /// - Parameter format: the container, if its bytes shall not decide: then the first of the usual
   ///   names that has it comes before others.
   init(_ folder: FilePath, format: ContainerFormat?) throws(CheckpointError) {
+    if format == .dcp || format == .deepspeed,
+      let divided = try Self.divided(in: folder, format: format)
+    {
+      weights = divided
+      return
+    }
     var usual: [FilePath] = []
     for name in Self.usualNames {
       if let path = try existing(folder.appending(name)) { usual.append(path) }
@@ -122,6 +129,21 @@ struct WeightsInFolder {
     weights = try Self.only(in: folder, format: format)
   }
 
+  /// What processes have saved together, each a part.
+  private static func divided(
+    in folder: FilePath, format: ContainerFormat?
+  ) throws(CheckpointError) -> CheckpointSource.Weights? {
+    if format == nil || format == .dcp,
+      let file = try DistributedNames.metadata(inFolder: folder)
+    {
+      return .file(file, .dcp)
+    }
+    if format == nil || format == .deepspeed, let path = ZeroNames.model(inFolder: folder) {
+      return .file(try InputFile(path), .deepspeed)
+    }
+    return nil
+  }
+
   /// The only container of a folder whose files have unusual names.
   private static func only(
     in folder: FilePath, format: ContainerFormat?
@@ -129,6 +151,7 @@ struct WeightsInFolder {
     if format == nil || format == .tensorFlow, let index = TensorFlowNames.index(inFolder: folder) {
       return try CheckpointSource.weights(at: index, format: format)
     }
+    if let weights = try divided(in: folder, format: format) { return weights }
     let found = try FolderContents(folder)
     let choices = found.indices + found.containers.filter { !found.indexed.contains($0) }
     if let first = GGUFSplitName.first(of: choices) {

@@ -49,7 +49,8 @@ public struct ContainerFormat: Sendable {
   /// All containers that we know.
   public static let all: [ContainerFormat] = [
     .safetensors, .torch, .gguf, .npz, .tfz, .npy, .flax, .tensorFlow, .onnx, .hdf5,
-    .pickle, .ctranslate2, .ggml, .nemo,
+    .pickle, .ctranslate2, .ggml, .nemo, .dcp,
+    .deepspeed,
   ]
 
   /// Those that are written, too.

@@ -21,6 +21,9 @@ public struct InputIdentity: Equatable, Sendable {
   /// When it was changed, in seconds with nine decimals, or what the server says; empty if all of it was digested.
   public let mark: String
 
+  /// Whether a file with the same mark is the same byte for byte, as its server says: not of a weak ETag, nor without one.
+  public var isStrong: Bool { !mark.isEmpty && !mark.hasPrefix("W/") }
+
   /// Files of at most so many bytes are digested whole.
   public static let wholeSize = 1 << 20
   private static let endSize = 1 << 16

@@ -42,6 +42,8 @@ enum Limits {
   static let pickle = 128 << 20
   /// Bytes of what a pickle makes, as counted while it is read.
   static let pickleMemory = 96 << 20
+  /// The same of the metadata of a distributed checkpoint, which has two objects for each chunk.
+  static let metadataMemory = 1 << 30
   /// Bytes of a pickle that is compressed.
   static let pickleText = 64 << 20
   /// Bytes of all tensors of a file of views, if that is 1032 times smaller.

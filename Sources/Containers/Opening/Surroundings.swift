@@ -118,6 +118,9 @@ private func headlessWords(_ name: [UInt8], among names: Set<[UInt8]>) -> String
   if text.hasSuffix(".bin"), has(text.dropLast(4) + ".xml") {
     return "the weights of an OpenVINO model"
   }
+  if text.hasSuffix(DistributedNames.ending) {
+    return "chunks of a distributed checkpoint of PyTorch"
+  }
   for suffix in ["_data", ".data"] where text.hasSuffix(".onnx" + suffix) {
     if has(text.dropLast(suffix.utf8.count)) { return "the weights of an ONNX model" }
   }

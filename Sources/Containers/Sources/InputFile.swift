@@ -119,6 +119,9 @@ final class InputFile: ByteSource {
     try InputFile(path.removingLastComponent().descendant(name))
   }
 
+  /// The SHA-256 that a hub says of it; of a file of this machine `nil`.
+  var statedSHA256: String? { if case .remote(let file) = place { file.sha256 } else { nil } }
+
   /// What the file was when it was opened.
   var stamp: FileStamp {
     switch place {
@@ -191,6 +194,11 @@ struct FileBytes: TensorBytes {
 
   var isReadForwards: Bool { false }
   var fileName: String? { file.name }
+  var stated: StatedBytes? {
+    (file as? InputFile)?.statedSHA256.map {
+      StatedBytes(file: file.name, sha256: $0, range: start..<start + count)
+    }
+  }
 
   func announce(_ range: Range<Int>) {
     file.announce(start + range.lowerBound..<start + range.upperBound)

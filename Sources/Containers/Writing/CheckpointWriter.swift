@@ -28,6 +28,9 @@ public struct CheckpointWriter: Sendable {
   let belongings: Belongings
   /// Further small files of a folder.
   let extraFiles: [ExtraFile]
+  /// A digest of all that decides about the bytes of a resumable folder's files, if it is known without reading the source. Then the next run goes on
+  /// where one has ended, and compares nothing with the source.
+  public var resumeKey: String?
   /// What a shard index is to say beside which tensor is where.
   public var indexFacts = IndexFacts()
 
@@ -151,13 +154,13 @@ public struct CheckpointWriter: Sendable {
 
   /// Writes what was planned.
   ///
-  /// - Returns: how many files of an earlier run were found to be right and kept.
+  /// - Returns: what of an earlier run was found to be right and kept.
   /// - Throws: `CheckpointError` if something cannot be read or written.
   @discardableResult
   public func write(
     _ plan: WritePlan, progress: (Int) -> Void = { _ in },
     beforeCommit: (Unnamed) throws(CheckpointError) -> Void = { _ in }
-  ) throws(CheckpointError) -> Int {
+  ) throws(CheckpointError) -> ResumedWork {
     // What an earlier run has left takes room already.
     if !isResumable { try plan.checkFreeSpace(in: destination.parent) }
     let parent = try TargetFolder(of: destination)
@@ -167,14 +170,14 @@ public struct CheckpointWriter: Sendable {
       written += count
       progress(written)
     }
-    var resumedCount = 0
+    var resumed = ResumedWork()
     if isFolder {
-      resumedCount = try writeFolder(
+      resumed = try writeFolder(
         plan, in: parent, progress: advance, beforeCommit: beforeCommit)
     } else {
       try writeFiles(plan, in: parent, progress: advance, beforeCommit: beforeCommit)
     }
-    return resumedCount
+    return resumed
   }
 
   /// Removes what dead runs to the same target have left.
@@ -186,9 +189,9 @@ public struct CheckpointWriter: Sendable {
   private func writeFolder(
     _ plan: WritePlan, in parent: TargetFolder, progress: (Int) -> Void,
     beforeCommit: (Unnamed) throws(CheckpointError) -> Void
-  ) throws(CheckpointError) -> Int {
+  ) throws(CheckpointError) -> ResumedWork {
     let folder = try parent.whileLocked { () throws(CheckpointError) in
-      try OutputFolder(destination, isResumable: isResumable)
+      try OutputFolder(destination, isResumable: isResumable, key: resumeKey)
     }
     for file in plan.files { try folder.write(file, progress: progress) }
     try folder.finish()
@@ -196,7 +199,7 @@ public struct CheckpointWriter: Sendable {
     let removed = Set(plan.removed.map(\.bytes))
     var change = FolderCommit(folder, isReplacing: overwrite, removing: removed)
     try parent.commit(&change)
-    return folder.resumedCount
+    return folder.resumed
   }
 
   /// A file, and its config beside it.

@@ -27,6 +27,9 @@ final class OutputFile {
   private var buffer: [UInt8] = []
   private var filled = 0
   private var flushed = 0
+  private let journal: ResumeJournal?
+  /// How many bytes an earlier run has written, which are right.
+  var trusted: Int { journal?.trusted ?? 0 }
 
   /// Bytes that are moved at once.
   static let bufferSize = 3 << 20
@@ -52,6 +55,7 @@ final class OutputFile {
       throw error
     }
     writer = WriteBehind(descriptor, for: target)
+    journal = nil
     // Tells other runs that we are alive. Where locks are not supported nobody can take one either.
     _ = flock(descriptor.rawValue, LOCK_EX | LOCK_NB)
   }
@@ -72,7 +76,43 @@ final class OutputFile {
     self.descriptor = descriptor
     registration = TemporaryFiles.register(path)
     writer = WriteBehind(descriptor, for: target, comparingWith: old)
+    journal = nil
     keep()
+  }
+
+  /// Creates a file, or goes on with one that an earlier run has begun to write of the same; it outlives errors.
+  ///
+  /// - Parameter key: what tells it from another one.
+  /// - Throws: `CheckpointError` if it can be neither read nor written.
+  init(resuming path: FilePath, for target: FilePath, key: String) throws(CheckpointError) {
+    self.path = path
+    self.target = target
+    registration = TemporaryFiles.register(path)
+    do throws(CheckpointError) {
+      descriptor = try systemCall("cannot create", target) {
+        try FileDescriptor.open(
+          path, .readWrite, options: [.create, .noFollow, .nonBlocking, .closeOnExec],
+          permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite],
+          retryOnInterrupt: true)
+      }
+    } catch {
+      registration.forget()
+      throw error
+    }
+    writer = WriteBehind(descriptor, for: target)
+    let journal: ResumeJournal
+    do throws(CheckpointError) {
+      journal = try ResumeJournal(of: path, descriptor, key: key)
+    } catch {
+      registration.forget()
+      try? descriptor.close()
+      throw error
+    }
+    self.journal = journal
+    keep()
+    try systemCall("cannot write", target) {
+      try descriptor.resize(to: Int64(journal.trusted))
+    }
   }
 
   /// Whether the file that is compared is not what was appended.
@@ -90,6 +130,12 @@ final class OutputFile {
   /// Appends bytes.
   func write(_ bytes: RawSpan) throws(CheckpointError) {
     var start = 0
+    while filled == 0, flushed < trusted, start < bytes.byteCount {
+      let count = min(trusted - flushed, bytes.byteCount - start)
+      try requireThere(bytes.extracting(start..<start + count))
+      flushed += count
+      start += count
+    }
     while start < bytes.byteCount {
       try makeRoom()
       let count = min(buffer.count - filled, bytes.byteCount - start)
@@ -101,6 +147,22 @@ final class OutputFile {
       }
       filled += count
       start += count
+    }
+  }
+
+  /// Fails if the next bytes of what an earlier run has written are others.
+  private func requireThere(_ bytes: RawSpan) throws(CheckpointError) {
+    var found = [UInt8](repeating: 0, count: bytes.byteCount)
+    let count = try systemCall("cannot read", target) {
+      try unsafe found.withUnsafeMutableBytes {
+        try unsafe descriptor.read(fromAbsoluteOffset: Int64(flushed), into: $0)
+      }
+    }
+    let isSame = unsafe bytes.withUnsafeBytes { unsafe $0.elementsEqual(found) }
+    guard count == found.count, isSame else {
+      writer.differs()
+      throw CheckpointError(
+        .malformed("is not what was to be written"), file: displayed(target))
     }
   }
 
@@ -145,12 +207,19 @@ final class OutputFile {
   ///
   /// - Parameters:
   ///   - progress: hears the size of each piece.
-  ///   - visit: sees each piece.
+  ///   - visit: sees each piece. Without it, what an earlier run has written is not read.
   func copy(
-    _ tensor: Tensor, progress: (Int) -> Void, visit: (RawSpan) -> Void = { _ in }
+    _ tensor: Tensor, progress: (Int) -> Void, visit: ((RawSpan) -> Void)? = nil
   ) throws(CheckpointError) {
     var offset = 0
     while offset < tensor.byteCount {
+      if visit == nil, filled == 0, flushed < trusted {
+        let count = min(trusted - flushed, tensor.byteCount - offset)
+        flushed += count
+        offset += count
+        progress(count)
+        continue
+      }
       try makeRoom()
       let count = min(buffer.count - filled, tensor.byteCount - offset)
       // Taken out while in use: a span cannot be borrowed from an object's property.
@@ -167,7 +236,7 @@ final class OutputFile {
         error.tensor = error.tensor ?? tensor.name
         throw error
       }
-      visit(unsafe buffer.span.bytes.extracting(filled..<filled + count))
+      visit?(unsafe buffer.span.bytes.extracting(filled..<filled + count))
       filled += count
       offset += count
       progress(count)
@@ -188,6 +257,7 @@ final class OutputFile {
     guard filled > 0 else { return }
     var full: [UInt8] = []
     swap(&full, &buffer)
+    journal?.add(full, count: filled, at: flushed)
     buffer = try writer.begin(full, count: filled, at: flushed)
     flushed += filled
     filled = 0

@@ -15,11 +15,15 @@ import TensorCore
 final class OutputFolder {
   /// Where it is now.
   let path: FilePath
-  /// How many files of an earlier run were found to be right.
-  private(set) var resumedCount = 0
+  /// What of an earlier run was found to be right.
+  private(set) var resumed = ResumedWork()
 
   fileprivate let target: FilePath
   private let isResumable: Bool
+  /// What files are made of: if it is known, files are gone on with where they end.
+  private let key: String?
+  /// Whether a file is there that is not whole.
+  private var hasPart = false
   private let registration: TemporaryFiles.Registration
   private let descriptor: FileDescriptor
   private var files: [OutputFile] = []
@@ -30,9 +34,14 @@ final class OutputFolder {
   private var wasAdopted = false
 
   /// Creates an empty folder beside `target`, or takes over one that an earlier run has left.
-  init(_ target: FilePath, isResumable: Bool = false) throws(CheckpointError) {
+  ///
+  /// - Parameter key: a digest of all that decides about the bytes of its files, if it is known.
+  init(
+    _ target: FilePath, isResumable: Bool = false, key: String? = nil
+  ) throws(CheckpointError) {
     self.target = target
     self.isResumable = isResumable
+    self.key = isResumable ? key : nil
     if isResumable, let adopted = TemporaryFiles.adoptFolder(of: target) {
       (path, descriptor) = adopted
       wasAdopted = true
@@ -60,6 +69,7 @@ final class OutputFolder {
   /// Takes over a folder in which whole files stand already; `take` names them.
   init(adopting path: FilePath, for target: FilePath) throws(CheckpointError) {
     (self.path, self.target, isResumable, wasAdopted) = (path, target, true, true)
+    key = nil
     registration = TemporaryFiles.register(path)
     do throws(CheckpointError) {
       descriptor = try systemCall("cannot open", path) {
@@ -79,7 +89,7 @@ final class OutputFolder {
   deinit {
     if !isKept {
       files = []
-      if wholeNames.isEmpty, !wasAdopted { removeTree(path) }
+      if wholeNames.isEmpty, !wasAdopted, !hasPart { removeTree(path) }
       forget()
     }
     try? descriptor.close()
@@ -88,6 +98,11 @@ final class OutputFolder {
   /// Writes one file of the plan.
   func write(_ file: WritePlan.File, progress: (Int) -> Void) throws(CheckpointError) {
     let place = try self.place(of: file)
+    if let key {
+      try resume(file, place, key: key, progress: progress)
+      wholeNames.insert(name(of: place, in: path))
+      return
+    }
     let isWhole = isResumable ? try isThere(file, place, progress: progress) : false
     if !isWhole {
       let output = try OutputFile(place, for: file.path)
@@ -98,6 +113,41 @@ final class OutputFolder {
       if isResumable { output.keep() }
     }
     if isResumable { wholeNames.insert(name(of: place, in: path)) }
+  }
+
+  /// Writes a file from where an earlier run has ended.
+  private func resume(
+    _ file: WritePlan.File, _ place: FilePath, key: String, progress: (Int) -> Void
+  ) throws(CheckpointError) {
+    if let status = place.linkStatus, status.type != .regular { removeTree(place) }
+    hasPart = true
+    let name = String(decoding: name(of: place, in: path), as: UTF8.self)
+    let own = FileDigest(Array("\(key)\n\(name)\n\(file.byteCount)".utf8)).sha256
+    for attempt in 0..<2 {
+      let output = try OutputFile(resuming: place, for: file.path, key: own)
+      let trusted = output.trusted
+      var seen = 0
+      do throws(CheckpointError) {
+        try file.write(to: output) { count in
+          seen += count
+          progress(count)
+        }
+        try output.synchronize()
+        try output.close()
+      } catch {
+        // Whatever else is wrong is an error as always.
+        guard output.isDifferent, attempt == 0 else { throw error }
+        removeTree(place)
+        removeTree(ResumeJournal.path(of: place))
+        progress(-seen)
+        continue
+      }
+      if trusted > 0 {
+        resumed.files += 1
+        resumed.byteCount += trusted
+      }
+      return
+    }
   }
 
   /// Where a file stands until the folder has its name; makes the folders that it is in.
@@ -132,7 +182,8 @@ final class OutputFolder {
           seen += count
           progress(count)
         }
-        resumedCount += 1
+        resumed.files += 1
+        resumed.byteCount += file.byteCount
         return true
       } catch {
         // Whatever else is wrong, with the source for one, is an error as always.
@@ -271,4 +322,14 @@ struct FolderCommit: NameChange {
     folder.keep()
     if made == .exchange { removeTree(folder.path) }
   }
+}
+
+/// What of an earlier run's work was kept.
+public struct ResumedWork: Sendable, Equatable {
+  /// How many files were there, whole or in part, and how many bytes of them were right.
+  public var files = 0
+  public var byteCount = 0
+
+  /// Nothing.
+  public init() {}
 }

@@ -43,10 +43,9 @@ public struct StagedTarget: Sendable {
   ///
   /// - Throws: `CheckpointError` if that cannot be found out.
   public func receiptNames() throws(CheckpointError) -> [String] {
-    guard try receipts.present() != nil else { return [] }
-    return try names(in: receipts).map(\.string).filter {
-      $0.hasSuffix(".json") && !$0.hasPrefix(".")
-    }.map { String($0.dropLast(5)).replacing("%2F", with: "/") }
+    try Containers.receiptNames(in: receipts).map {
+      String($0.dropLast(5)).replacing("%2F", with: "/")
+    }
   }
 
   /// Whether the folder is there.
@@ -56,16 +55,9 @@ public struct StagedTarget: Sendable {
   ///
   /// - Throws: `CheckpointError` if it cannot be made.
   public func make() throws(CheckpointError) {
-    for path in [folder, weights, receipts, work] { try Self.make(path) }
+    for path in [folder, weights, receipts, work] { try makeFolder(path) }
     try synchronize(folder, for: target)
     try synchronize(target.parent, for: target)
-  }
-
-  private static func make(_ path: FilePath) throws(CheckpointError) {
-    let result = unsafe path.withPlatformString { unsafe mkdir($0, 0o777) }
-    guard result == 0 || errno == EEXIST else {
-      throw CheckpointError(.system(errno, "cannot create"), file: displayed(path))
-    }
   }
 
   /// Writes a file of weights, and lets it have its name when it is whole and durable.
@@ -79,7 +71,7 @@ public struct StagedTarget: Sendable {
     var inner = weights
     for component in parents {
       inner.append(component)
-      try Self.make(inner)
+      try makeFolder(inner)
     }
     let draft = work.appending(name.replacing("/", with: "%2F"))
     let lock = try TargetFolder(of: draft)
@@ -136,5 +128,25 @@ public struct StagedTarget: Sendable {
     guard isThere else { return try body() }
     // The folder that the inner one is in is locked, since the target gets its name from inside.
     return try TargetFolder(of: folder.appending("x")).whileLocked(body)
+  }
+}
+
+/// The names of the receipts in a folder, none if it is not there.
+///
+/// - Throws: `CheckpointError` if that cannot be found out.
+public func receiptNames(in folder: FilePath) throws(CheckpointError) -> [String] {
+  guard try folder.present() != nil else { return [] }
+  return try names(in: folder).map(\.string).filter {
+    $0.hasSuffix(".json") && !$0.hasPrefix(".")
+  }
+}
+
+/// Makes a folder, if nobody has.
+///
+/// - Throws: `CheckpointError` if it cannot be made.
+public func makeFolder(_ path: FilePath) throws(CheckpointError) {
+  let result = unsafe path.withPlatformString { unsafe mkdir($0, 0o777) }
+  guard result == 0 || errno == EEXIST else {
+    throw CheckpointError(.system(errno, "cannot create"), file: displayed(path))
   }
 }

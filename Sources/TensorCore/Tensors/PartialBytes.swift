@@ -15,6 +15,12 @@ package struct ByteRange: TensorBytes {
   package var isReadForwards: Bool { source.isReadForwards }
   package var workingMemory: Int { source.workingMemory }
   package var usesSlab: Bool { source.usesSlab }
+  package var stated: StatedBytes? {
+    source.stated.map {
+      let first = $0.range.lowerBound + start
+      return StatedBytes(file: $0.file, sha256: $0.sha256, range: first..<first + count)
+    }
+  }
 
   package func announce(_ range: Range<Int>) {
     source.announce(start + range.lowerBound..<start + range.upperBound)

@@ -30,6 +30,9 @@ public protocol TensorBytes: Sendable {
   /// The file that they are in, as messages call it; `nil` if it is not known, or they are in several.
   var fileName: String? { get }
 
+  /// What they are by what somebody has said of their file; `nil` if nobody has. Bytes that are the same by that need not be read.
+  var stated: StatedBytes? { get }
+
   /// The first bytes, at most `count`, for somebody who does not read on.
   func beginning(_ count: Int) throws(CheckpointError) -> [UInt8]
 }
@@ -38,6 +41,7 @@ extension TensorBytes {
   public var workingMemory: Int { 0 }
   public var usesSlab: Bool { false }
   public var fileName: String? { nil }
+  public var stated: StatedBytes? { nil }
   public func beginning(_ count: Int) throws(CheckpointError) -> [UInt8] {
     try read(0..<min(count, self.count))
   }
@@ -51,6 +55,26 @@ extension TensorBytes {
     var raw = unsafe span.mutableBytes
     try read(at: range.lowerBound, into: &raw)
     return bytes
+  }
+}
+
+/// A stretch of a file of which somebody, such as a hub, has said the digest.
+public struct StatedBytes: Sendable {
+  /// What the file is called.
+  public let file: String
+  /// The SHA-256 that is said of all of it, in lower-case hexadecimal.
+  public let sha256: String
+  /// Where the bytes stand in it.
+  public let range: Range<Int>
+
+  /// Says where bytes stand.
+  public init(file: String, sha256: String, range: Range<Int>) {
+    (self.file, self.sha256, self.range) = (file, sha256, range)
+  }
+
+  /// Whether both are the same bytes, if what was said is true.
+  public func isSame(as other: StatedBytes) -> Bool {
+    sha256 == other.sha256 && range == other.range
   }
 }
 

@@ -70,13 +70,15 @@ public struct PairReport: Sendable {
 ///   - isBrief: whether a short probe does, if none is given and the models are one computation. Not for
 ///     a certificate, which is checked on the whole probe.
 ///   - explaining: whether to look for the causes of differences.
+///   - known: what the weights are to each other, if that is known.
 ///   - progress: hears how far the comparison is.
 /// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
 public func compare<Scalar: ComputeScalar>(
   _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, precision: Scalar.Type = Float.self,
-  isBrief: Bool = false, explaining: Bool = true, progress: WeightProgress? = nil
+  isBrief: Bool = false, explaining: Bool = true, weights known: [PairReport.Weight]? = nil,
+  progress: WeightProgress? = nil
 ) throws(CheckpointError) -> PairReport {
-  let weights = try compareWeights(a.graph, b, progress)
+  let weights = if let known { known } else { try compareWeights(a.graph, b, progress) }
   let isShort = isBrief && isOneComputation(a.graph, b.graph, weights)
   let inputs =
     given ?? (isShort ? a.graph.shortProbe : a.graph.probe)
@@ -105,6 +107,19 @@ public func compare<Scalar: ComputeScalar>(
     verdict: verdict(weights, divergence, change).naming(architectures), weights: weights,
     outputs: outputs, firstDivergence: divergence, tokens: tokens,
     configDifferences: configDifferences, explanations: explanations, rest: rest,
+    architectures: architectures)
+}
+
+/// What weights that were compared say of two models of which none is run.
+public func report(
+  on weights: [PairReport.Weight], of a: Model, _ b: Model
+) -> PairReport {
+  let names = (a: type(of: a.graph.architecture).name, b: type(of: b.graph.architecture).name)
+  let architectures = names.a == names.b ? nil : names
+  return PairReport(
+    verdict: verdict(weights, nil, RoundedWeights(weights)).naming(architectures),
+    weights: weights, outputs: [], firstDivergence: nil, tokens: nil,
+    configDifferences: configDifferences(a.graph, b.graph), explanations: [], rest: .more,
     architectures: architectures)
 }
 
@@ -220,25 +235,35 @@ private func compareWeights(
   let quantized = try QuantizedWeights(a, model).relations
   progress?.expect(a.byteCount(at: a.slots.lazy.map(\.path)))
   var weights: [PairReport.Weight] = []
-  let pathsOfA = Set(a.slots.map(\.path))
-  for slot in a.slots {
-    guard let left = a.tensor(at: slot.path) else { continue }
-    defer { progress?.add(left.byteCount) }
-    guard let right = b.tensor(at: slot.path) else {
-      weights.append(PairReport.Weight(path: slot.path, relation: .onlyInA))
+  for pair in weightPairs(a, b) {
+    guard let left = pair.a else {
+      weights.append(PairReport.Weight(path: pair.path, relation: .onlyInB))
       continue
     }
-    let tie = a.ties[slot.path] == b.ties[slot.path] ? b.ties[slot.path] : nil
+    defer { progress?.add(left.byteCount) }
+    guard let right = pair.b else {
+      weights.append(PairReport.Weight(path: pair.path, relation: .onlyInA))
+      continue
+    }
+    let tie = a.ties[pair.path] == b.ties[pair.path] ? b.ties[pair.path] : nil
     let relation =
-      if let known = quantized[tie ?? slot.path] { known } else {
+      if let known = quantized[tie ?? pair.path] { known } else {
         try relation(of: right, to: left)
       }
-    weights.append(PairReport.Weight(path: slot.path, relation: relation))
-  }
-  for slot in b.slots where !pathsOfA.contains(slot.path) {
-    weights.append(PairReport.Weight(path: slot.path, relation: .onlyInB))
+    weights.append(PairReport.Weight(path: pair.path, relation: relation))
   }
   return weights
+}
+
+/// The weights of two models: those of A in the order of its computation, then what only B has.
+func weightPairs(
+  _ a: WeightGraph, _ b: WeightGraph
+) -> [(path: String, a: Tensor?, b: Tensor?)] {
+  let pathsOfA = Set(a.slots.map(\.path))
+  return a.slots.compactMap { slot in
+    a.tensor(at: slot.path).map { (slot.path, $0, b.tensor(at: slot.path)) }
+  }
+    + b.slots.filter { !pathsOfA.contains($0.path) }.map { ($0.path, nil, b.tensor(at: $0.path)) }
 }
 
 /// What was done to weights that are A's, if that is all that was done.

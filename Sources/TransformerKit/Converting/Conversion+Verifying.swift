@@ -1,4 +1,4 @@
-import Containers
+public import Containers
 import Models
 public import SystemPackage
 import TensorCore
@@ -6,8 +6,8 @@ import TensorCore
 extension Conversion {
   /// What came of a conversion.
   public struct Outcome: Sendable {
-    /// How many files of an interrupted run were kept, if the target is resumable.
-    public var resumedCount = 0
+    /// What of an interrupted run was kept, if the target is resumable.
+    public var resumed = ResumedWork()
     /// What the target is to the source, if they were compared.
     public var verdict: PairReport.Verdict?
     /// The certificate's text.

@@ -261,15 +261,18 @@ public struct Conversion: Sendable {
   ///
   /// - Parameters:
   ///   - plan: what `plan()` says, if it was asked already.
+  ///   - resumeKey: what `resumeKey` says, for a resumable target that goes on where an earlier run has ended.
   ///   - progress: hears how many bytes have been written so far.
   /// - Throws: `CheckpointError`; then nothing is left behind, unless the target is resumable.
   @discardableResult
   public func run(
-    _ plan: WritePlan? = nil, progress: (Int) -> Void = { _ in }
+    _ plan: WritePlan? = nil, resumeKey: String? = nil, progress: (Int) -> Void = { _ in }
   ) throws(CheckpointError) -> Outcome {
+    var writer = writer
+    writer.resumeKey = resumeKey
     let plan = if let plan { plan } else { try self.plan() }
     var outcome = Outcome()
-    outcome.resumedCount = try writer.write(plan, progress: progress) {
+    outcome.resumed = try writer.write(plan, progress: progress) {
       written throws(CheckpointError) in try verify(written, &outcome)
     }
     // Only now there is a target for it to be about.

@@ -90,10 +90,6 @@ import Testing
     (["_METADATA", "d/x"], "an Orbax checkpoint"),
     (["Manifest.json", "Data/com.apple.CoreML/model.mlmodel"], "a Core ML package"),
     (["coremldata.bin"], "a compiled Core ML model"),
-    (
-      [".metadata", "__0_0.distcp"],
-      "a distributed checkpoint of PyTorch (torch.distributed.checkpoint)"
-    ),
     ([".zarray", "0.0"], "a Zarr array"),
     (["checkpoint", "target.w/.zarray"], "a checkpoint of Zarr arrays"),
   ]) func `a folder that is one thing is called by its name`(

@@ -42,7 +42,7 @@ import Testing
       destination: scratch.path.appending(name), format: .safetensors, isFolder: isFolder,
       overwrite: overwrite, maxShardSize: isFolder ? 200 : nil, isResumable: isResumable)
     let plan = try writer.plan(tensors: tensors, config: config)
-    return try writer.write(plan, beforeCommit: beforeCommit)
+    return try writer.write(plan, beforeCommit: beforeCommit).files
   }
 
   private func files(_ name: String) -> [String: [UInt8]] {

@@ -19,9 +19,12 @@ struct Pickle {
   ///   - source: what it stands in.
   ///   - start: where it begins in `source`.
   ///   - base: where `source` begins in its file, for errors.
+  ///   - memory: how many bytes what it makes may take.
   /// - Throws: `CheckpointError` that says at which byte of the file an opcode is wrong.
-  init(_ source: any TensorBytes, at start: Int = 0, base: Int) throws(CheckpointError) {
-    var machine = PickleMachine(PickleReader(source, at: start, base: base))
+  init(
+    _ source: any TensorBytes, at start: Int = 0, base: Int, memory: Int = Limits.pickleMemory
+  ) throws(CheckpointError) {
+    var machine = PickleMachine(PickleReader(source, at: start, base: base), memory: memory)
     root = try machine.run()
     heap = machine.heap
     end = machine.position

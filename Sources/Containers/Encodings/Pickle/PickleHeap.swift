@@ -13,15 +13,19 @@ struct PickleHeap: Sendable {
   private var texts: [UInt8] = []
   /// The bytes that it takes, as counted.
   private(set) var used = 0
+  /// How many it may take.
+  private let limit: Int
+
+  init(limit: Int = Limits.pickleMemory) { self.limit = limit }
 
   /// Counts memory that is about to be taken.
   ///
   /// - Throws: `CheckpointError` if it is more than a pickle may have.
   mutating func take(_ bytes: Int) throws(CheckpointError) {
     used += bytes
-    guard used <= Limits.pickleMemory else {
+    guard used <= limit else {
       throw CheckpointError(
-        .limitExceeded("the memory of a pickle's objects", limit: Limits.pickleMemory, found: used))
+        .limitExceeded("the memory of a pickle's objects", limit: limit, found: used))
     }
   }
 

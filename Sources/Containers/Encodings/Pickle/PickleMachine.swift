@@ -2,15 +2,16 @@ import TensorCore
 
 /// The machine that a pickle is a program for.
 struct PickleMachine {
-  private(set) var heap = PickleHeap()
+  private(set) var heap: PickleHeap
   var reader: PickleReader
   private var stack: [PickleValue] = []
   /// Where marks are: how high the stack was.
   private var marks: [Int] = []
   private var memo = PickleMemo()
 
-  init(_ reader: PickleReader) {
+  init(_ reader: PickleReader, memory: Int = Limits.pickleMemory) {
     self.reader = reader
+    heap = PickleHeap(limit: memory)
   }
 
   /// Where the next opcode is.

@@ -118,32 +118,16 @@ struct PickleTree<Leaves: PickleLeaves> {
 
   // MARK: The dictionary around the weights
 
-  /// What trainers call the dictionary with the weights.
-  private static var wrapperNames: Set<String> {
-    [
-      "state_dict", "model_state_dict", "model_state", "model", "module", "net", "network",
-      "params",
-      "weights",
-    ]
-  }
-
-  /// Parts of what they call what is no weight.
-  private static var stateNames: [String] {
-    ["optim", "sched", "scaler", "rng", "random", "callback", "loop"]
-  }
-
   /// Finds the one dictionary that has all weights, if there is one beside what trainers keep.
   private mutating func findWrapper(in root: PickleValue) {
     guard let pairs = heap.dictionary(root) else { return }
     var found: (name: String, value: PickleValue)?
     for index in stride(from: 0, to: pairs.count - 1, by: 2) where holdsTensors(pairs[index + 1]) {
       let (name, value) = (heap.string(pairs[index]) ?? "", pairs[index + 1])
-      if Self.wrapperNames.contains(name), !isTensor(value), heap.dictionary(value) != nil {
+      if TrainerKeys.weights.contains(name), !isTensor(value), heap.dictionary(value) != nil {
         if found != nil { return }
         found = (name, value)
-      } else if !Self.stateNames.contains(where: { name.lowercased().contains($0) }),
-        !leaves.isNumber(value, in: heap)
-      {
+      } else if !TrainerKeys.isState(name), !leaves.isNumber(value, in: heap) {
         return
       }
     }
@@ -230,5 +214,21 @@ struct PickleTree<Leaves: PickleLeaves> {
     guard others.count < Limits.reportedFaults else { return }
     let shown = name.isEmpty ? "the whole of it" : abridged(name, to: 240)
     others.append(PickleOther(name: shown, what: heap.words(for: value)))
+  }
+}
+
+/// What trainers call what they save beside each other.
+enum TrainerKeys {
+  /// The dictionary with the weights.
+  static let weights: Set<String> = [
+    "state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "params",
+    "weights",
+  ]
+
+  /// Whether it is no weight, by its name.
+  static func isState(_ name: String) -> Bool {
+    let parts = ["optim", "sched", "scaler", "rng", "random", "callback", "loop"]
+    let name = name.lowercased()
+    return parts.contains { name.contains($0) }
   }
 }

@@ -64,7 +64,7 @@ struct TorchArchive {
   }
 
   /// The pickle with the names and shapes.
-  private func pickle() throws(CheckpointError) -> Pickle {
+  func pickle() throws(CheckpointError) -> Pickle {
     guard let number = member("data.pkl") else {
       throw CheckpointError(.malformed("the archive has no \(root)data.pkl"))
     }

@@ -18,6 +18,12 @@ struct TorchElement: Equatable, Sendable {
   /// How many of ours are in one of torch's: two numbers of four bits are one element there.
   var packing: Int { dtype == .f4 ? 2 : 1 }
 
+  /// The shape that we give to one of torch's.
+  func ownShape(_ shape: [Int]) -> [Int] {
+    guard packing > 1, let last = shape.last else { return shape }
+    return shape.dropLast() + [last * packing]
+  }
+
   /// The elements of a class of storages: `FloatStorage`, with whatever module before it.
   init?(storageClass name: String) {
     guard let element = Self.storages[Self.lastPart(of: name)] else { return nil }

@@ -80,17 +80,7 @@ extension TorchStorages {
   private static func numbers(
     _ value: PickleValue, in heap: PickleHeap
   ) throws(CheckpointError) -> [Int] {
-    // torch.Size, where it was written as itself.
-    var value = value
-    if let call = heap.call(value), heap.name(call.function) == "torch.Size" {
-      value = heap.elements(call.arguments)?.first ?? .none
-    }
-    guard let values = heap.elements(value) else { throw brokenCall }
-    var numbers: [Int] = []
-    for value in values.prefix(Limits.rank + 1) {
-      guard case .int(let number) = value else { throw brokenCall }
-      numbers.append(number)
-    }
+    guard let numbers = heap.extents(value) else { throw brokenCall }
     return numbers
   }
 
@@ -142,5 +132,23 @@ extension TorchStorages {
     default:
       throw CheckpointError(.unsupported("it is quantised in a way that is not known: \(scheme)"))
     }
+  }
+}
+
+extension PickleHeap {
+  /// Extents, offsets or strides; `nil` if they are no numbers. Of too many, one more than there may be.
+  func extents(_ value: PickleValue) -> [Int]? {
+    // torch.Size, where it was written as itself.
+    var value = value
+    if let call = call(value), name(call.function) == "torch.Size" {
+      value = elements(call.arguments)?.first ?? .none
+    }
+    guard let values = elements(value) else { return nil }
+    var numbers: [Int] = []
+    for value in values.prefix(Limits.rank + 1) {
+      guard case .int(let number) = value else { return nil }
+      numbers.append(number)
+    }
+    return numbers
   }
 }

@@ -62,10 +62,7 @@ struct TorchTensor {
   }
 
   /// The shape that we give it.
-  var ownShape: [Int] {
-    guard element.packing > 1, let last = shape.last else { return shape }
-    return shape.dropLast() + [last * element.packing]
-  }
+  var ownShape: [Int] { element.ownShape(shape) }
 
   /// The tensor.
   ///

@@ -8,6 +8,8 @@ struct HubListing: Sendable {
     let name: [UInt8]
     /// How many bytes it has, if the hub says so.
     let size: Int?
+    /// Its SHA-256, which hubs say of files that Git does not hold itself.
+    let sha256: String?
   }
 
   /// The commit that the revision is now: what is fetched is of this one.
@@ -87,7 +89,11 @@ struct HubListing: Sendable {
         throw CheckpointError(
           .malformed("the hub lists \"\(name)\" twice, or with an impossible size"))
       }
-      entries.append(Entry(name: bytes, size: size))
+      let digest = sibling["lfs"]?["sha256"]?.string ?? sibling["lfs"]?["oid"]?.string
+      let sha256 = digest.flatMap {
+        $0.utf8.count == 64 && $0.utf8.allSatisfy(Self.isHexadecimal) ? $0 : nil
+      }
+      entries.append(Entry(name: bytes, size: size, sha256: sha256))
     }
     self.positions = positions
     sorted = entries.map(\.name).sorted { $0.lexicographicallyPrecedes($1) }

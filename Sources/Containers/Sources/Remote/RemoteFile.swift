@@ -11,6 +11,8 @@ final class RemoteFile: Sendable {
   let size: Int
   /// What tells it from what it may be later.
   let mark: String
+  /// The SHA-256 that a hub's list says of it.
+  let sha256: String?
   private let url: String
   private let client: HTTPClient
   private let direct: Mutex<String?>
@@ -28,13 +30,15 @@ final class RemoteFile: Sendable {
   ///
   /// - Parameters:
   ///   - expected: how many bytes it has, if somebody has said so.
+  ///   - sha256: its digest, if somebody has said it.
   ///   - missing: what to say of a status, instead of what is usually said.
   /// - Throws: `CheckpointError` if it is not there, or the server does not say what it must.
   init(
     _ url: String, named name: String, _ client: HTTPClient, expected: Int? = nil,
+    sha256: String? = nil,
     missing: (Int) -> CheckpointError.Problem? = { _ in nil }
   ) throws(CheckpointError) {
-    (self.name, self.url, self.client) = (name, url, client)
+    (self.name, self.url, self.client, self.sha256) = (name, url, client, sha256)
     var found: (size: Int, isWhole: Bool)?
     let request = HTTPClient.Request(
       url: url, fields: ["Range: bytes=0-\(Self.firstCount - 1)"], name: name)

@@ -85,7 +85,9 @@ final class RemotePlaces: Sendable {
       let commit = encoded(Array(listing.commit.utf8), .component)
       let url =
         "\(client.settings.endpoint)/\(repository.name)/resolve/\(commit)/\(encoded(file, .path))"
-      return try RemoteFile(url, named: name, client, expected: entry.size) { status in
+      return try RemoteFile(
+        url, named: name, client, expected: entry.size, sha256: entry.sha256
+      ) { status in
         status == 404 ? .malformed("the hub lists it, and does not have it (404)") : nil
       }
     }

@@ -17,17 +17,6 @@ extension ConversionPlan {
   }
 
   private var content: [JSONValue.Member] {
-    let inputs: [JSONValue] = self.inputs.map { input in
-      let digest = JSONValue.string(input.identity.sha256)
-      let head: [JSONValue.Member] = [
-        .init("name", .string(input.name)), .init("bytes", .number(input.identity.size)),
-      ]
-      let rest: [JSONValue.Member] =
-        input.identity.isWhole
-        ? [.init("sha256", digest)]
-        : [.init("mark", .string(input.identity.mark)), .init("ends_sha256", digest)]
-      return .object(head + rest)
-    }
     let outputs: [JSONValue] = self.outputs.map {
       [
         "name": .string($0.name), "bytes": .number($0.byteCount),
@@ -36,7 +25,8 @@ extension ConversionPlan {
     }
     return [
       .init("version", .string(toolVersion)),
-      .init("arguments", .array(arguments.map { .string($0) })), .init("inputs", .array(inputs)),
+      .init("arguments", .array(arguments.map { .string($0) })),
+      .init("inputs", .array(inputs.map(\.json))),
       .init("outputs", .array(outputs)), .init("others", .array(others.map { .string($0) })),
     ]
   }
@@ -69,15 +59,7 @@ extension ConversionPlan {
     target = try object.string("target")
     arguments = try object.strings("arguments")
     inputs = try object.array("inputs") { value, path throws(CheckpointError) in
-      let isWhole = value["sha256"] != nil
-      let keys = isWhole ? ["sha256"] : ["mark", "ends_sha256"]
-      let input = try StrictObject(value, at: path, keys: ["name", "bytes"] + keys)
-      return Input(
-        name: try input.string("name"),
-        identity: InputIdentity(
-          size: try input.count("bytes"),
-          sha256: try input.digest(isWhole ? "sha256" : "ends_sha256"), isWhole: isWhole,
-          mark: isWhole ? "" : try input.string("mark")))
+      try PlannedInput(value, at: path)
     }
     outputs = try object.array("outputs") { value, path throws(CheckpointError) in
       let output = try StrictObject(value, at: path, keys: ["name", "bytes", "at_most", "tensors"])

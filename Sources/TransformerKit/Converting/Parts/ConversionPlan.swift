@@ -6,14 +6,6 @@ public import TensorCore
 ///
 /// Its id is a digest of all of that, so that a part, which makes the plan again from the same headers, sees whether it is the same.
 public struct ConversionPlan: Sendable, Equatable {
-  /// A file that is read.
-  public struct Input: Sendable, Equatable {
-    /// Its name, without the folder.
-    public let name: String
-    /// What tells it from what it may be later.
-    public let identity: InputIdentity
-  }
-
   /// A file with weights that will be written.
   public struct Output: Sendable, Equatable {
     /// Its path in the target.
@@ -35,7 +27,7 @@ public struct ConversionPlan: Sendable, Equatable {
   /// Source, target and options.
   public let arguments: [String]
   /// The files that are read.
-  public let inputs: [Input]
+  public let inputs: [PlannedInput]
   /// The files with weights that parts write.
   public let outputs: [Output]
   /// The names of the other files, which the commit writes.
@@ -116,22 +108,11 @@ public struct ConversionPlan: Sendable, Equatable {
     StagedTarget(FilePath(folder).pushing(FilePath(target)), id: id)
   }
 
-  /// The files that one of so many parts writes: the largest first, each to the part that has least to do, so that no part has more than
-  /// its share and one file.
+  /// The files that one of so many parts writes: see `dealt`.
   ///
   /// - Parameter number: which part, from 1.
   public func outputs(ofPart number: Int, of count: Int) -> [Output] {
-    var loads = [Int](repeating: 0, count: min(count, max(1, outputs.count)))
-    var mine: [Int] = []
-    let order = outputs.indices.sorted {
-      (outputs[$1].byteCount, $0) < (outputs[$0].byteCount, $1)
-    }
-    for index in order {
-      let part = loads.indices.min { (loads[$0], $0) < (loads[$1], $1) } ?? 0
-      loads[part] &+= outputs[index].byteCount
-      if part == number - 1 { mine.append(index) }
-    }
-    return mine.sorted().map { outputs[$0] }
+    dealt(outputs.map(\.byteCount), toPart: number, of: count).map { outputs[$0] }
   }
 
   /// What has changed since another plan was made, or `nil` if it is the same.
@@ -141,14 +122,8 @@ public struct ConversionPlan: Sendable, Equatable {
         .refused("was planned by version \(planned.toolVersion), and this is \(toolVersion)"),
         advice: Self.again)
     }
-    for (new, old) in zip(inputs, planned.inputs) where new != old {
-      let what = new.name == old.name ? "has changed since it was planned" : "was not planned with"
-      return CheckpointError(.refused(what), file: new.name, advice: Self.again)
-    }
-    if inputs.count != planned.inputs.count {
-      let (new, old) = (inputs.count, planned.inputs.count)
-      return CheckpointError(
-        .refused("was made for \(old) files, and now there are \(new)"), advice: Self.again)
+    if let change = PlannedInput.change(of: inputs, since: planned.inputs, again: Self.again) {
+      return change
     }
     guard id == planned.id else {
       return CheckpointError(
@@ -171,16 +146,33 @@ extension Conversion {
   /// The files that it reads, each once.
   fileprivate func inputs(
     and further: [FilePath]
-  ) throws(CheckpointError) -> [ConversionPlan.Input] {
+  ) throws(CheckpointError) -> [PlannedInput] {
     let adapters = merge?.adapters.flatMap(\.checkpoint.ownFiles) ?? []
-    let paths =
-      source.ownFiles + adapters + surroundings.companions.compactMap(\.path) + further
-    var seen: Set<FilePath> = []
-    var inputs: [ConversionPlan.Input] = []
-    for path in paths where seen.insert(path).inserted {
-      let name = path.lastComponent.map { displayed(FilePath(root: nil, [$0])) } ?? ""
-      inputs.append(ConversionPlan.Input(name: name, identity: try InputIdentity(path)))
+    return try PlannedInput.list(
+      source.ownFiles + adapters + surroundings.companions.compactMap(\.path) + further)
+  }
+
+  /// A digest of all that decides about the target's bytes, where that is known of a source on another machine without reading it: by the
+  /// ETags of its files. `nil` of sources on this machine, and where a server does not say strong ones.
+  ///
+  /// - Parameters:
+  ///   - files: what would be written.
+  ///   - arguments: source, target and options.
+  ///   - further: files that options name.
+  /// - Throws: `CheckpointError` if a file cannot be looked at.
+  public func resumeKey(
+    _ files: WritePlan, arguments: [String], reading further: [FilePath], toolVersion: String
+  ) throws(CheckpointError) -> String? {
+    guard source.files.allSatisfy(\.isRemote) else { return nil }
+    let inputs = try inputs(and: further)
+    guard inputs.allSatisfy({ $0.identity.isWhole || $0.identity.isStrong }) else { return nil }
+    let outputs: [JSONValue] = files.files.map {
+      ["bytes": .number($0.byteCount), "tensors": .array($0.tensors.map { .string($0.name.text) })]
     }
-    return inputs
+    let all: JSONValue = [
+      "version": .string(toolVersion), "arguments": .array(arguments.map { .string($0) }),
+      "inputs": .array(inputs.map(\.json)), "outputs": .array(outputs),
+    ]
+    return FileDigest(Array(all.text().utf8)).sha256
   }
 }

@@ -34,6 +34,8 @@ public struct CheckpointDiff: Sendable {
   public let identical: Int
   /// How many differ by no more than the tolerance; they are no changes.
   public let tolerated: Int
+  /// The files of A of which tensors were not read, since B has them at the same place of a file of the same digest, as a hub says.
+  public let unread: [UnreadFile]
   /// What differs in the mathematics: `activation: gelu in A, gelu_new in B`.
   public let configDifferences: [String]
   /// Keys of the configs of which nothing was taken although they seem to say something, if tensors were
@@ -42,6 +44,33 @@ public struct CheckpointDiff: Sendable {
 
   /// Whether nothing differs.
   public var isEmpty: Bool { changes.isEmpty && configDifferences.isEmpty }
+}
+
+/// A file of which tensors were not read, since somebody has said that they are the same in both checkpoints.
+public struct UnreadFile: Sendable, Equatable {
+  /// What it is called in A.
+  public let name: String
+  /// The SHA-256 that is said of it.
+  public let sha256: String
+  /// How many tensors were not read, and their bytes.
+  public internal(set) var tensors = 0
+  public internal(set) var byteCount = 0
+
+  /// The files that stretches are in, in the order of the stretches.
+  static func all(of stretches: some Sequence<StatedBytes>) -> [UnreadFile] {
+    var files: [UnreadFile] = []
+    var places: [String: Int] = [:]
+    for stretch in stretches {
+      let place = places[stretch.file] ?? files.count
+      if place == files.count {
+        places[stretch.file] = place
+        files.append(UnreadFile(name: stretch.file, sha256: stretch.sha256))
+      }
+      files[place].tensors += 1
+      files[place].byteCount += stretch.range.count
+    }
+    return files
+  }
 }
 
 /// A tensor that is not the same in both checkpoints.
@@ -191,16 +220,20 @@ private func diff(
   let settled = tolerated.union(
     paired.filter { $0.value.isIdentical || $0.value.isCast }.keys)
   let settledInB = Set(alike.filter { settled.contains($0.0) }.map(\.1))
+  let stated = alike.filter { paired[$0.0]?.stated != nil }
   let matching = Matching(
     a: a, b: b, openA: Set(a.indices).subtracting(settled),
-    openB: Set(b.indices).subtracting(settledInB))
+    openB: Set(b.indices).subtracting(settledInB), unread: Set(stated.map(\.0)))
   var sorting = Sorting(
     a, b, compared: paired, tolerated: tolerated, matches: try matching.matches())
-  sorting.copies = try Matching(a: b, b: a, openA: [], openB: sorting.missing).matches()
+  sorting.copies = try Matching(
+    a: b, b: a, openA: [], openB: sorting.missing, unread: Set(stated.map(\.1))
+  ).matches()
   let (entries, changes) = sorting.sorted
   return CheckpointDiff(
     basis: basis, entries: entries, changes: changes,
     identical: paired.values.count(where: \.isIdentical), tolerated: tolerated.count,
+    unread: UnreadFile.all(of: compared.lazy.compactMap(\.stated)),
     configDifferences: config)
 }
 

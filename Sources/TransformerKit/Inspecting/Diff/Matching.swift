@@ -25,6 +25,8 @@ struct Matching {
   /// The tensors of A that stand nowhere in B yet, and those of B that are not explained yet.
   var openA: Set<Int>
   var openB: Set<Int>
+  /// The tensors of A that are not to be read.
+  var unread: Set<Int> = []
 
   /// Tensors with the same fingerprint that are tried, at most.
   private static let mostCandidates = 64
@@ -82,7 +84,9 @@ struct Matching {
   /// The tensors of A that B's could be: those that are open, and for copies those of the same size.
   private func candidates() -> [Int] {
     let counts = Set(openB.map { b[$0].elementCount })
-    return a.indices.filter { openA.contains($0) || counts.contains(a[$0].elementCount) }
+    return a.indices.filter {
+      openA.contains($0) || counts.contains(a[$0].elementCount) && !unread.contains($0)
+    }
   }
 
   /// Whether a fingerprint that both have says anything: it must be that of one of them as it is, and
