@@ -1,3 +1,4 @@
+import SystemPackage
 import Containers
 import TensorCore
 import TestSupport
