@@ -151,6 +151,14 @@ import Testing
     ("tfverify.pair/1", "tfverify $FIXTURES/codecs/fp8 $FIXTURES/codecs/fp8/dequantized"),
     ("tfverify.golden/1", "tfverify golden $FIXTURES/bert/base $FIXTURES/bert/base/golden.npz"),
     ("tfverify.run/1", "tfverify run $FIXTURES/bert/base --inputs $FIXTURES/bert/base/golden.npz"),
+    (
+      "tfverify.run/1",
+      """
+      cp -r $FIXTURES/wav2vec2/ctc m
+      echo '{"feature_extractor_type": "Wav2Vec2FeatureExtractor"}' > m/preprocessor_config.json
+      tfverify run m --audio $FIXTURES/sounds/pcm16.wav
+      """
+    ),
     ("tfverify.bench/1", "tfverify bench $FIXTURES/bert/base --length 4 --repeat 1"),
     ("tfkit.error/1", "tfinspect ls missing"),
     ("tfkit.error/1", "tfinspect ls --nonsense"),

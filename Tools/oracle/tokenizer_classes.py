@@ -29,7 +29,7 @@ OTHER = tokenizer_files.TARGET
 MORE = [
     "a``b'' \"q\" 1,234 and 12,", "<extra_id_0> gap <extra_id_99>", "<sep> <cls> <pad> [SEP] [PAD] (a) b",
     "MKTAYIAKQR<mask>LV <eos> . - X é", "<unk>NOTUSED <s>NOTUSED <unk_5> <mask_1> de_DE en_XX",
-    "a<mask>b  <mask> c", "a [MASK] b[MASK]c", "<|startoftext|>it's I'LL 42<|endoftext|>",
+    "a<mask>b  <mask> c", "a [MASK] b[MASK]c", "one <e1> two<e2> the model<e3>", "<|startoftext|>it's I'LL 42<|endoftext|>",
 ]
 T5_MARKS = dict(pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
 FAIRSEQ = dict(unk_id=0, bos_id=1, eos_id=2)
@@ -78,6 +78,10 @@ def word_lists():
     (path / "vocab.txt").write_text(lines.replace(" ", "\n"))
     path = folder("bert", "bert", {"do_lower_case": False})
     shutil.copy(OTHER / "vocab-txt/vocab.txt", path)
+    path = folder("bert-added", "bert", {"additional_special_tokens": ["<e2>"], "image_token": "<e3>"})
+    (path / "vocab.txt").write_text("".join(f"{word}\n" for word in words if word != "[CLS]"))
+    (path / "added_tokens.json").write_text(json.dumps({"<e1>": len(words), "two": len(words) + 1}) + "\n")
+    (path / "special_tokens_map.json").write_text(json.dumps({"sep_token": "<e1>"}) + "\n")
 
 
 def pairs(path, tokenizer, *special):
@@ -104,7 +108,19 @@ def byte_pairs():
             str(count + 1): {"content": start, "special": True, **ADDED},
             str(count + 2): {"content": "the model", "special": False, **ADDED},
         }}), made)
-    pairs(folder("roberta", "roberta"), made, "<s>", "<pad>", "</s>", "<unk>", "<mask>")
+    fairseq = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+    pairs(folder("roberta", "roberta"), made, *fairseq)
+    # Files that say more than the vocabulary: which tokens there are, and what stands around texts.
+    pairs(folder("opt", "opt", {
+        "tokenizer_class": "GPT2Tokenizer", "add_bos_token": True, "bos_token": "</s>", "eos_token": "</s>",
+        "unk_token": "</s>", "pad_token": "<pad>"}), made, *fairseq)
+    path = folder("gpt2-added", "gpt2", {"add_eos_token": True, "add_prefix_space": True, "pad_token": "<pad>"})
+    pairs(path, made, end)
+    (path / "added_tokens.json").write_text(json.dumps({"<pad>": count + 1, "the model": count + 2}) + "\n")
+    path = folder("bart-named", "bart", {"tokenizer_class": "BartTokenizer", "extra_special_tokens": ["<e1>", "model"]})
+    pairs(path, made, *fairseq)
+    (path / "special_tokens_map.json").write_text(json.dumps({
+        "cls_token": "<pad>", "mask_token": {"content": "<mask>", **ADDED, "lstrip": True}}) + "\n")
     pairs(folder("gpt2", "gpt2"), made, end)
     made = Tokenizer(M.BPE(end_of_word_suffix="</w>"))
     made.normalizer = N.Lowercase()
@@ -127,6 +143,10 @@ def main():
             "tokenizer_class": "XLMRobertaTokenizerFast",
             "mask_token": {"content": "<mask>", "__type": "AddedToken", **ADDED, "lstrip": True}}, **FAIRSEQ)
         pieces(scratch, "camembert", "camembert", "sentencepiece.bpe.model", **FAIRSEQ)
+        pieces(scratch, "xlm-roberta-added", "xlm-roberta", "sentencepiece.bpe.model",
+               {"additional_special_tokens": ["<e1>", "one"]}, {"<e2>": 10_000}, **FAIRSEQ)
+        pieces(scratch, "pegasus-sentences", "pegasus", "spiece.model", {"mask_token_sent": None, "offset": 9}, **T5_MARKS)
+        pieces(scratch, "t5-end", "t5", "spiece.model", {"eos_token": "<eos2>", "extra_ids": 2}, **T5_MARKS)
         pieces(scratch, "mbart", "mbart", "sentencepiece.bpe.model", {"src_lang": "de_DE"}, **FAIRSEQ)
         pieces(scratch, "pegasus", "pegasus", "spiece.model", **T5_MARKS)
         pieces(scratch, "xlnet", "xlnet", "spiece.model", control_symbols="<cls>,<sep>,<pad>,<mask>,<eod>,<eop>", **FAIRSEQ)

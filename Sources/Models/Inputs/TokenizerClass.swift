@@ -13,8 +13,8 @@ public struct TokenizerClass: Sendable {
 
   /// What a class makes a tokenizer of.
   public enum Vocabulary: Sendable {
-    /// A vocab.txt, or a vocab.json with its merges, which say enough.
-    case whole
+    /// A model of sentencepiece and a list of ids.
+    case numberedPieces
     /// A model of sentencepiece.
     case pieces(@Sendable (TokenizerSettings) -> TokenizerPlan)
     /// A vocab.txt.
@@ -41,6 +41,14 @@ public struct TokenizerSettings: Sendable {
   package func word(_ key: String, _ usual: String) -> String {
     json?[key]?.string ?? json?[key]?["content"]?.string ?? usual
   }
+
+  /// The same, if the file says it.
+  package func word(_ key: String) -> String? {
+    json?[key]?.string ?? json?[key]?["content"]?.string
+  }
+
+  /// Whether a setting is there and null.
+  package func isNull(_ key: String) -> Bool { json?[key] == .null }
 
   /// Whether a setting is on.
   package func flag(_ key: String, _ usual: Bool) -> Bool { json?[key]?.bool ?? usual }
@@ -100,8 +108,10 @@ public struct TokenizerPlan: Sendable {
   public var isWordPieces = false
   /// Whether every word of the file is found in texts before anything else.
   public var findsAllWords = false
-  /// Whether the bytes of tokens do without the spaces around them.
+  /// Whether the bytes of tokens do without the spaces around them, where tokens stand around texts as RoBERTa has them.
   public var trimsSpaces: Bool?
+  /// Whether a space was put before a text.
+  public var addsSpace = false
 
   /// A place around texts.
   public enum Around: Sendable {
@@ -113,6 +123,55 @@ public struct TokenizerPlan: Sendable {
   package init() {}
 
   // MARK: Steps
+
+  /// Texts of bytes, of which pairs are put together.
+  package mutating func useBytes(_ settings: TokenizerSettings) {
+    addsSpace = settings.flag("add_prefix_space", false)
+    cuts = [Self.bytes(addsSpace: addsSpace)]
+    decoder = Self.bytes(addsSpace: true)
+  }
+
+  /// The first and last tokens of each text, where settings ask for them; none without.
+  package mutating func frame(_ settings: TokenizerSettings, start: String?, end: String?) {
+    let start = settings.flag("add_bos_token", false) ? start : nil
+    let end = settings.flag("add_eos_token", false) ? end : nil
+    func around(_ text: Int) -> [Around] {
+      (start.map { [.token($0, type: text)] } ?? []) + [.text(text, type: text)]
+        + (end.map { [.token($0, type: text)] } ?? [])
+    }
+    single = around(0)
+    pair = around(0) + around(1)
+  }
+
+  /// Pieces of words between BERT's marks.
+  package static func wordPieces(_ settings: TokenizerSettings) -> TokenizerPlan {
+    var plan = TokenizerPlan()
+    let (start, end) = (settings.word("cls_token", "[CLS]"), settings.word("sep_token", "[SEP]"))
+    let unknown = settings.word("unk_token", "[UNK]")
+    plan.unknown = unknown
+    plan.useWordPieces(settings)
+    plan.marks = [
+      unknown, end, settings.word("pad_token", "[PAD]"), start,
+      settings.word("mask_token", "[MASK]"),
+    ]
+    plan.frame(start, end)
+    return plan
+  }
+
+  /// Pairs of bytes between marks as RoBERTa has them.
+  package static func markedBytes(_ settings: TokenizerSettings) -> TokenizerPlan {
+    var plan = TokenizerPlan()
+    let (start, end) = (settings.word("cls_token", "<s>"), settings.word("sep_token", "</s>"))
+    plan.useBytes(settings)
+    plan.marks = [
+      settings.word("bos_token", "<s>"), settings.word("eos_token", "</s>"),
+      settings.word("unk_token", "<unk>"), end, settings.word("pad_token", "<pad>"), start,
+      settings.word("mask_token", "<mask>"),
+    ]
+    plan.frameBoth(start, end)
+    plan.trimsSpaces = settings.flag("trim_offsets", true)
+    return plan
+  }
 
   /// Texts as pieces of words are made of them.
   package mutating func useWordPieces(_ settings: TokenizerSettings) {

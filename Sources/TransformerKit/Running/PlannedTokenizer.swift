@@ -141,6 +141,25 @@ struct PlannedTokenizer {
     let settings: JSONValue?
     /// added_tokens.json: words and their ids.
     let list: JSONValue?
+
+    private static let usual: Set<String> = [
+      "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+    ]
+
+    /// Tokens that settings name beside the usual ones.
+    var further: [JSONValue] {
+      let own = (settings?.members ?? []).filter {
+        $0.key.hasSuffix("_token") && !Self.usual.contains($0.key) && $0.value.bool == nil
+      }.map(\.value)
+      let list = settings?["extra_special_tokens"] ?? settings?["additional_special_tokens"]
+      return own + (list?.elements ?? list?.members?.map(\.value) ?? [])
+    }
+
+    /// The texts of all tokens that settings name.
+    var special: [String] {
+      let named = (settings?.members ?? []).filter { Self.usual.contains($0.key) }.map(\.value)
+      return (named + further).compactMap { $0.string ?? $0["content"]?.string }
+    }
   }
 
   /// Adds the words that files beside the vocabulary name, and those that the class does.
@@ -148,11 +167,15 @@ struct PlannedTokenizer {
     let given = (beside.settings?["added_tokens_decoder"]?.members ?? [])
       .sorted { Int($0.key) ?? .max < Int($1.key) ?? .max }
     for member in given { add(member.value, isMark: false) }
+    let special = beside.special
     let listed = (beside.list?.members ?? []).sorted { $0.value.int ?? .max < $1.value.int ?? .max }
     for member in listed {
+      let isSpecial = special.contains { $0.utf8.elementsEqual(member.key.utf8) }
       add(
-        ["content": .string(member.key), "normalized": true],
-        isMark: plan.marks.contains { $0.utf8.elementsEqual(member.key.utf8) })
+        [
+          "content": .string(member.key), "normalized": .bool(!isSpecial),
+          "special": .bool(isSpecial),
+        ], isMark: plan.marks.contains { $0.utf8.elementsEqual(member.key.utf8) })
     }
     for mark in plan.marks {
       let own = beside.settings?.members?.lazy.map(\.value).first {
@@ -164,6 +187,13 @@ struct PlannedTokenizer {
         add(
           Array(mark.utf8), isSpecial: true, takesLeft: plan.takesSpaces.contains(mark),
           takesRight: plan.takesSpacesBehind.contains(mark))
+      }
+    }
+    for token in beside.further {
+      if let text = token.string {
+        add(Array(text.utf8), isSpecial: true)
+      } else {
+        add(token, isMark: true)
       }
     }
   }
@@ -250,7 +280,7 @@ struct PlannedTokenizer {
       }
       return [
         "type": "RobertaProcessing", "sep": mark(end), "cls": mark(start),
-        "trim_offsets": .bool(trims), "add_prefix_space": false,
+        "trim_offsets": .bool(trims), "add_prefix_space": .bool(plan.addsSpace),
       ]
     }
     var seen: Set<String> = []

@@ -75,16 +75,19 @@ extension Model {
   /// - Throws: `CheckpointError` that names the file: missing if there is none and the weights' container says nothing of
   ///   it, unsupported if it names a class that is not known.
   public func soundProcessor() throws(CheckpointError) -> FoundSoundProcessor {
+    let architecture = type(of: graph.architecture).name
+    guard graph.families.soundProcessor(named: nil, for: architecture) != nil else {
+      throw CheckpointError(
+        .unsupported("\(architecture) reads no files of sounds"), file: displayed(checkpoint.path),
+        advice: "pass what it reads with --inputs")
+    }
     let (name, settings) = try soundSettings()
     do throws(CheckpointError) {
       let className = SoundProcessor.className(in: settings)
-      let architecture = type(of: graph.architecture).name
       guard let usual = graph.families.soundProcessor(named: className, for: architecture) else {
         let known = Set(graph.families.flatMap(\.soundProcessors).map(\.name)).sorted()
         throw CheckpointError(
-          .unsupported(
-            className.map { "the feature extractor \(escaped($0)) is not known" }
-              ?? "\(architecture) reads no sounds"),
+          .unsupported("the feature extractor \(escaped(className ?? "none")) is not known"),
           advice: "known are \(known.joined(separator: ", "))")
       }
       return FoundSoundProcessor(processor: try usual.reading(settings), file: name)

@@ -89,7 +89,7 @@ public struct FoundTokenizer: Sendable {
     for (name, reading) in names where room.has(name) { return try read(name, reading, in: room) }
     guard case .bytes(let plan) = try tokenizerClass(in: room)?.vocabulary else { return nil }
     let text = try PlannedTokenizer(
-      bytes: plan(TokenizerSettings(try settings(in: room))), try added(in: room)
+      bytes: plan(try readSettings(in: room)), try added(in: room)
     ).text
     return FoundTokenizer(
       try Tokenizer(tokenizerJSON: text), room.path(of: "tokenizer_config.json"))
@@ -102,16 +102,33 @@ public struct FoundTokenizer: Sendable {
   }
 
   private static func added(in room: Room) throws(CheckpointError) -> PlannedTokenizer.AddedWords {
-    PlannedTokenizer.AddedWords(
-      settings: try settings(in: room), list: try json("added_tokens.json", in: room))
+    let settings = try settings(in: room)
+    let isWhole = settings?["added_tokens_decoder"] != nil
+    return PlannedTokenizer.AddedWords(
+      settings: settings, list: isWhole ? nil : try json("added_tokens.json", in: room))
   }
+
+  /// What a class reads of the settings: no numbers that would make words without end.
+  private static func readSettings(in room: Room) throws(CheckpointError) -> TokenizerSettings {
+    let settings = try settings(in: room)
+    for key in ["extra_ids", "offset"] {
+      guard let count = settings?[key]?.int, count > mostMadeWords else { continue }
+      throw CheckpointError(
+        .limitExceeded(key, limit: mostMadeWords, found: count),
+        file: displayed(room.path(of: "tokenizer_config.json")))
+    }
+    return TokenizerSettings(settings)
+  }
+
+  /// The most words that a setting may ask for.
+  private static let mostMadeWords = 1 << 14
 
   /// What the model's class makes of a vocabulary; `nil` if it is not known, or makes it of another one.
   private static func planned(
     _ bytes: [UInt8], _ name: String, _ reading: Reading, in room: Room
   ) throws(CheckpointError) -> FoundTokenizer? {
     guard let form = try tokenizerClass(in: room) else { return nil }
-    let settings = TokenizerSettings(try settings(in: room))
+    let settings = try readSettings(in: room)
     let made: PlannedTokenizer
     switch (form.vocabulary, reading) {
     case (.pieces(let plan), .sentencePiece):
@@ -176,9 +193,16 @@ public struct FoundTokenizer: Sendable {
     bytes.prefix(16).allSatisfy { (0x20..<0x7F).contains($0) || $0 == 10 }
   }
 
-  /// The tokenizer_config.json beside a file, if there is one.
+  /// The tokenizer_config.json beside a file, if there is one; unless it lists the added tokens, what a
+  /// special_tokens_map.json says goes before what it says.
   private static func settings(in room: Room) throws(CheckpointError) -> JSONValue? {
-    try json("tokenizer_config.json", in: room)
+    let settings = try json("tokenizer_config.json", in: room)
+    guard settings?["added_tokens_decoder"] == nil,
+      let names = try json("special_tokens_map.json", in: room)?.members
+    else { return settings }
+    let kept = (settings?.members ?? []).filter { member in !names.contains { $0.key == member.key }
+    }
+    return .object(kept + names)
   }
 
   private static func json(_ name: String, in room: Room) throws(CheckpointError) -> JSONValue? {
@@ -211,7 +235,7 @@ public struct FoundTokenizer: Sendable {
         return planned
       }
       var caveat = caveat(name, in: room)
-      if !isAlone, case .whole = try tokenizerClass(in: room)?.vocabulary { caveat = nil }
+      if !isAlone, case .numberedPieces = try tokenizerClass(in: room)?.vocabulary { caveat = nil }
       switch reading {
       case .json: return FoundTokenizer(try Tokenizer(tokenizerJSON: bytes), path)
       // Some have their ranks in a file of this name.

@@ -16,12 +16,13 @@ extension TokenizerClass {
         TokenizerPlan.bytes(addsSpace: settings.flag("add_prefix_space", false), isCut: false),
       ]
       plan.decoder = TokenizerPlan.bytes(addsSpace: true)
-      plan.marks = [
-        end, settings.word("unk_token", "<|endoftext|>"),
-        settings.word("pad_token", "<|endoftext|>"),
-      ]
-      plan.single = [.text(0)]
-      plan.pair = [.text(0), .text(1, type: 1)]
+      let start = settings.word("bos_token")
+      plan.marks =
+        [start].compactMap(\.self) + [
+          end, settings.word("unk_token", "<|endoftext|>"),
+          settings.word("pad_token", "<|endoftext|>"),
+        ]
+      plan.frame(settings, start: start, end: end)
       return plan
     })
 }

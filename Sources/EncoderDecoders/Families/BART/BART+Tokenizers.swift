@@ -2,10 +2,11 @@ import Models
 
 extension TokenizerClass {
   /// RoBERTa's.
-  static let bart = TokenizerClass("BartTokenizer", for: ["bart"], .whole)
+  static let bart = TokenizerClass(
+    "BartTokenizer", for: ["bart"], .merges { TokenizerPlan.markedBytes($0) })
 
   /// Pieces and ids of a text in one language and its translation: what a list says.
-  static let marian = TokenizerClass("MarianTokenizer", for: ["marian"], .whole)
+  static let marian = TokenizerClass("MarianTokenizer", for: ["marian"], .numberedPieces)
 
   /// Pieces with room for four words of fairseq, and languages behind them; the text's own stands at its end.
   static let mbart = TokenizerClass(
@@ -43,9 +44,10 @@ extension TokenizerClass {
       let padding = settings.word("pad_token", "<pad>")
       let offset = settings.count("offset", 103)
       var plan = TokenizerPlan()
-      let gaps = ["<mask_1>", "<mask_2>"] + (2..<max(2, offset)).map { "<unk_\($0)>" }
+      let sentence = settings.isNull("mask_token_sent") ? [] : ["<mask_1>"]
+      let gaps = sentence + ["<mask_2>"] + (2..<max(2, offset)).map { "<unk_\($0)>" }
       (plan.first, plan.dropped) = ([padding, end] + gaps, 2)
-      plan.unlikely = Set(gaps.dropFirst(2))
+      plan.unlikely = Set(gaps.dropFirst(sentence.count + 1))
       plan.unknownID = 2 + offset
       plan.normalizers = [.charactersOfFile, .replace(matches: " {2,}", " ")]
       plan.cuts = [TokenizerPlan.metaspace()]

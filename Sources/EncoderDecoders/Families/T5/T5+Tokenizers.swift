@@ -15,8 +15,8 @@ extension TokenizerClass {
         [
           end, settings.word("unk_token", "<unk>"), settings.word("pad_token", "<pad>"),
         ] + gaps
-      plan.single = [.text(0), .token("</s>")]
-      plan.pair = [.text(0), .token("</s>"), .text(1), .token("</s>")]
+      plan.single = [.text(0), .token(end)]
+      plan.pair = [.text(0), .token(end), .text(1), .token(end)]
       return plan
     })
 

@@ -1,6 +1,7 @@
 import Models
 
 extension TokenizerClass {
-  /// Pieces of words, as a vocab.txt is read.
-  static let bert = TokenizerClass("BertTokenizer", for: ["bert"], .whole)
+  /// Pieces of words.
+  static let bert = TokenizerClass(
+    "BertTokenizer", for: ["bert"], .lines { TokenizerPlan.wordPieces($0) })
 }

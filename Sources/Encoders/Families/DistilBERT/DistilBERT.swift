@@ -6,7 +6,10 @@ extension Family {
   /// DistilBERT and its dialects.
   package static let distilBERT = Family(
     members: [DistilBERT.self],
-    tokenizers: [TokenizerClass("DistilBertTokenizer", for: ["distilbert"], .whole)],
+    tokenizers: [
+      TokenizerClass(
+        "DistilBertTokenizer", for: ["distilbert"], .lines { TokenizerPlan.wordPieces($0) })
+    ],
     dialects: [.huggingFaceDistilBERT, .ggufDistilBERT])
 }
 

@@ -6,7 +6,10 @@ extension Family {
   /// ELECTRA and its dialects.
   package static let electra = Family(
     members: [ELECTRA.self],
-    tokenizers: [TokenizerClass("ElectraTokenizer", for: ["electra"], .whole)],
+    tokenizers: [
+      TokenizerClass(
+        "ElectraTokenizer", for: ["electra"], .lines { TokenizerPlan.wordPieces($0) })
+    ],
     dialects: [.huggingFaceELECTRA, .googleELECTRA, .googleELECTRAGenerator])
 }
 

@@ -3,7 +3,8 @@ import Models
 extension TokenizerClass {
   /// Pairs of bytes, those of GPT-2 in another order.
   static let roberta = TokenizerClass(
-    "RobertaTokenizer", for: ["roberta", "roberta-prelayernorm", "data2vec-text"], .whole)
+    "RobertaTokenizer", for: ["roberta", "roberta-prelayernorm", "data2vec-text"],
+    .merges { TokenizerPlan.markedBytes($0) })
 
   /// Pieces whose ids make room for four words of fairseq, and a mask at the end.
   static let xlmRoBERTa = TokenizerClass(

@@ -77,12 +77,7 @@ package struct BaseCheck {
         noteLoss(of: slot, there, isOtherClass: isOtherClass)
         continue
       }
-      if own.shape == there.shape { continue }
-      let isVocabulary =
-        slot.isReadByRows && own.shape.count == 2
-        && own.shape.dropFirst() == there.shape.dropFirst()
-      let text = "is \(describe(shape: own.shape)), in the base \(describe(shape: there.shape))"
-      if isVocabulary { note(slot.path, text) } else { add(slot.path, text) }
+      if own.shape != there.shape { noteShape(own, of: slot, there) }
     }
     let extras = base.graph.extras.map(\.name)
     if graph.dialect.fullName == base.graph.dialect.fullName {
@@ -96,11 +91,23 @@ package struct BaseCheck {
     if added.count > 20 { note(nil, "\(added.count - 20) more weights are not in the base") }
   }
 
+  private mutating func noteShape(_ own: Tensor, of slot: WeightSlot, _ there: Tensor) {
+    let isVocabulary =
+      slot.isReadByRows && own.shape.count == 2
+      && own.shape.dropFirst() == there.shape.dropFirst()
+    let text = "is \(describe(shape: own.shape)), in the base \(describe(shape: there.shape))"
+    if isVocabulary { note(slot.path, text) } else { add(slot.path, text) }
+  }
+
   private mutating func noteLoss(of slot: WeightSlot, _ there: Tensor, isOtherClass: Bool) {
     let stored = base.graph.storedName(at: slot.path)
     let isSameDialect = graph.dialect.fullName == base.graph.dialect.fullName
-    if isSameDialect, let stored, checkpoint.tensors[stored]?.shape == there.shape {
-      add(slot.path, "is in the file, and no part of the model that its config describes")
+    if isSameDialect, let stored, let own = checkpoint.tensors[stored] {
+      if own.shape == there.shape {
+        add(slot.path, "is in the file, and no part of the model that its config describes")
+      } else {
+        noteShape(own, of: slot, there)
+      }
     } else if isOtherClass, Self.block(of: slot.path) == nil {
       note(slot.path, "is not there, of the base's head")
     } else {
@@ -117,7 +124,9 @@ package struct BaseCheck {
     var counts = (same: 0, cast: 0, quantized: 0, changed: 0, unknown: 0)
     var unlike: [String] = []
     var unread: [StatedBytes] = []
-    for slot in base.graph.slots {
+    // Those that were explained with another one.
+    var told: Set<String> = []
+    for slot in base.graph.slots where !told.contains(slot.path) {
       guard let x = base.graph.tensor(at: slot.path), let y = graph.tensor(at: slot.path),
         x.shape == y.shape, !isTiedInBoth(slot.path)
       else { continue }
@@ -145,10 +154,9 @@ package struct BaseCheck {
         continue
       default: break
       }
-      if let cause = try explainer.cause(of: slot.path), let text = cause.fault,
-        !(cause.isPartConstant && slot.role == .embedding)
-      {
-        add(slot.path, text)
+      if let mistake = try mistake(of: slot, x, y, explainer) {
+        add(mistake.place, mistake.text)
+        told.formUnion(mistake.paths)
         continue
       }
       switch try likeness(of: slot, x, y) {
@@ -180,6 +188,30 @@ package struct BaseCheck {
     if !parts.isEmpty { note(nil, "weights against the base's: \(parts.joined(separator: ", "))") }
     for path in unlike.prefix(20) { note(path, "is unlike the base's, as one that was made anew") }
     if unlike.count > 20 { note(nil, "\(unlike.count - 20) more weights are unlike the base's") }
+  }
+
+  /// What was done to a weight, alone or with others of its module, that training does not do.
+  private func mistake(
+    of slot: WeightSlot, _ x: Tensor, _ y: Tensor, _ explainer: Explainer
+  ) throws(CheckpointError) -> (place: String, paths: [String], text: String)? {
+    let cause = try explainer.cause(of: slot.path)
+    if case .tied(let other)? = cause {
+      let text = "is tied to \(other), and in the base a weight of its own"
+      return (slot.path, [slot.path], text)
+    }
+    if let cause, let text = cause.fault, !(cause.isPartConstant && slot.role == .embedding) {
+      return (slot.path, [slot.path], text)
+    }
+    if cause == nil, let (module, parts) = explainer.fusedParts(of: slot.path),
+      let text = try explainer.fusion(in: module, of: parts)?.fault
+    {
+      return (module, parts, text)
+    }
+    if slot.role != .embedding, let count = try y.zerosAtEnd(insteadOf: x) {
+      let text = "the last \(count) of \(y.elementCount) elements are 0, and the base's are not"
+      return (slot.path, [slot.path], text)
+    }
+    return nil
   }
 
   private func isTiedInBoth(_ path: String) -> Bool {
@@ -427,4 +459,26 @@ enum ConfigEffect {
     (["tie"], "the head is another matrix"),
     (["norm"], "something is normalised otherwise"),
   ]
+}
+
+extension Tensor {
+  /// How many elements at the end are 0 where another tensor's are not, as in a file that was given its length before
+  /// it was filled; `nil` if they are few.
+  fileprivate func zerosAtEnd(insteadOf other: Tensor) throws(CheckpointError) -> Int? {
+    guard dtype.isComputable, other.dtype.isComputable, elementCount == other.elementCount else {
+      return nil
+    }
+    let piece = 1 << 16
+    var start = elementCount
+    while start > 0 {
+      let values = try doubles(max(0, start - piece)..<start)
+      let zeros = values.reversed().prefix { $0 == 0 }.count
+      start -= zeros
+      if zeros < values.count { break }
+    }
+    let count = elementCount - start
+    guard count >= 32, count < elementCount else { return nil }
+    let there = try other.doubles(start..<min(elementCount, start + piece))
+    return there.count(where: { $0 == 0 }) * 2 < there.count ? count : nil
+  }
 }
