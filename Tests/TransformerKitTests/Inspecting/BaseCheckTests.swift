@@ -131,6 +131,29 @@ import TransformerKit
       },
       said: "cut off", place: "blocks.1.feed_forward.up"),
     Plant(
+      testDescription: "a file that was not filled to its end", base: "llama/lm",
+      change: only("1.mlp.up_proj.weight") { tensor in
+        with(
+          tensor,
+          try values(tensor).enumerated().map {
+            $0.offset < tensor.elementCount - 77 ? $0.element : 0
+          })
+      },
+      said: "the last 77 of", place: "blocks.1.feed_forward.up"),
+    Plant(
+      testDescription: "common matrix head by head", base: "gpt2/base",
+      change: only("1.attn.c_attn.weight") { tensor in
+        let (own, width) = (try values(tensor), tensor.shape[1])
+        return with(
+          tensor,
+          own.indices.map { index in
+            let (row, column) = (index / width, index % width)
+            let (head, part, place) = (column / 24, column % 24 / 8, column % 8)
+            return own[row * width + part * 24 + head * 8 + place]
+          })
+      },
+      said: "head by head", place: "blocks.1.attention"),
+    Plant(
       testDescription: "lost", base: "llama/lm",
       change: only("1.mlp.down_proj.weight") { _ in nil },
       said: "is not there", place: "blocks.1.feed_forward.down"),

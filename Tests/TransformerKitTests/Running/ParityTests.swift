@@ -9,7 +9,7 @@ import TransformerKit
 private let abridged: Set = [
   "bert/gelu_new", "bert/relu", "bert/silu", "bert/legacy_names", "bert/no_prefix",
   "bert/eleven_layers", "bert/long", "bert/cross_attention_base", "bert/cross_attention_alone",
-  "bert/ct2_bert",
+  "bert/ct2_bert", "bert/flash_base", "bert/flash_pretraining",
 ]
 
 /// Those with texts that are padding alone, whose positions weigh what they do not see by scores that 10¹⁰ less

@@ -48,7 +48,7 @@ extension TokenizerClass {
       let gaps = sentence + ["<mask_2>"] + (2..<max(2, offset)).map { "<unk_\($0)>" }
       (plan.first, plan.dropped) = ([padding, end] + gaps, 2)
       plan.unlikely = Set(gaps.dropFirst(sentence.count + 1))
-      plan.unknownID = 2 + offset
+      plan.unknownID = 2 + gaps.count
       plan.normalizers = [.charactersOfFile, .replace(matches: " {2,}", " ")]
       plan.cuts = [TokenizerPlan.metaspace()]
       plan.marks = [end, "<unk>", padding] + gaps
