@@ -44,14 +44,17 @@ extension TokenizerClass {
       let padding = settings.word("pad_token", "<pad>")
       let offset = settings.count("offset", 103)
       var plan = TokenizerPlan()
-      let sentence = settings.isNull("mask_token_sent") ? [] : ["<mask_1>"]
-      let gaps = sentence + ["<mask_2>"] + (2..<max(2, offset)).map { "<unk_\($0)>" }
+      // Without a word for sentences it is the one for gaps that the vocabulary does not have, and that comes behind it.
+      let hasBoth = !settings.isNull("mask_token_sent")
+      let others = (2..<max(2, offset)).map { "<unk_\($0)>" }
+      let gaps = ["<mask_1>"] + (hasBoth ? ["<mask_2>"] : []) + others
       (plan.first, plan.dropped) = ([padding, end] + gaps, 2)
-      plan.unlikely = Set(gaps.dropFirst(sentence.count + 1))
+      plan.unlikely = Set(others)
       plan.unknownID = 2 + gaps.count
       plan.normalizers = [.charactersOfFile, .replace(matches: " {2,}", " ")]
       plan.cuts = [TokenizerPlan.metaspace()]
-      plan.marks = [end, "<unk>", padding] + gaps
+      plan.marks =
+        [end, "<unk>", padding, "<mask_2>"] + (hasBoth ? ["<mask_1>"] : []) + others
       plan.single = [.text(0), .token(end)]
       plan.pair = [.text(0), .text(1), .token(end)]
       return plan
