@@ -93,7 +93,7 @@ struct CommitVerb: Verb {
       Examples:
         tfconvert commit plan.json
         tfconvert commit plan.json --json
-        tfconvert commit plan.json && tfverify bert-base/ new/
+        tfconvert commit plan.json && tfverify bert-base/ planned/
 
       Every receipt is held against the plan, and every file against its receipt: by size and time, \
       and where the time is another, by digest. What is missing or otherwise is listed (4), and \

@@ -12,7 +12,7 @@ struct PlanVerb: Verb {
     usage: "tfconvert plan SRC DST/ -o PLAN [options]",
     discussion: """
       Examples:
-        tfconvert plan bert-base/ new/ --max-shard-size 1MB -o plan.json
+        tfconvert plan bert-base/ planned/ --max-shard-size 1MB -o plan.json
         tfconvert plan bert-base/ small/ --dtype bf16 --allow-lossy -o small.json
         tfconvert plan gpt2/ plain/ --dialect openai-gpt2 -o gpt2.json
 

@@ -108,7 +108,7 @@ public struct TokenizerPlan: Sendable {
   public var isWordPieces = false
   /// Whether every word of the file is found in texts before anything else.
   public var findsAllWords = false
-  /// Whether the bytes of tokens do without the spaces around them, where tokens stand around texts as RoBERTa has them.
+  /// Whether the bytes of tokens do without the spaces around them.
   public var trimsSpaces: Bool?
   /// Whether a space was put before a text.
   public var addsSpace = false
@@ -143,7 +143,7 @@ public struct TokenizerPlan: Sendable {
     pair = around(0) + around(1)
   }
 
-  /// Pieces of words between BERT's marks.
+  /// Pieces of words between marks of their own, and types of two texts.
   package static func wordPieces(_ settings: TokenizerSettings) -> TokenizerPlan {
     var plan = TokenizerPlan()
     let (start, end) = (settings.word("cls_token", "[CLS]"), settings.word("sep_token", "[SEP]"))
@@ -158,7 +158,7 @@ public struct TokenizerPlan: Sendable {
     return plan
   }
 
-  /// Pairs of bytes between marks as RoBERTa has them.
+  /// Pairs of bytes between marks, of which two stand between texts.
   package static func markedBytes(_ settings: TokenizerSettings) -> TokenizerPlan {
     var plan = TokenizerPlan()
     let (start, end) = (settings.word("cls_token", "<s>"), settings.word("sep_token", "</s>"))

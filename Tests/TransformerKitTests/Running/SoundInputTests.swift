@@ -149,7 +149,7 @@ import TransformerKit
     let other = ScratchFolder()
     let texts = try model("bert/base", ["preprocessor_config.json": "{}"], in: other)
     let error = #expect(throws: CheckpointError.self) { _ = try texts.soundProcessor() }
-    #expect(error?.description.contains("bert reads no sounds") == true)
+    #expect(error?.description.contains("bert reads no files of sounds") == true)
   }
 
   // MARK: Texts

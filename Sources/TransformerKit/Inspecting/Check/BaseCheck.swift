@@ -422,7 +422,7 @@ extension Cause {
 
   /// The words for B, of a derivative.
   private var own: String {
-    text.hasSuffix(" in B") ? String(text.dropLast(5)) : text
+    text.replacing(" in B", with: "")
   }
 }
 
