@@ -80,8 +80,8 @@ def word_lists():
     shutil.copy(OTHER / "vocab-txt/vocab.txt", path)
     path = folder("bert-added", "bert", {"additional_special_tokens": ["<e2>"], "image_token": "<e3>"})
     (path / "vocab.txt").write_text("".join(f"{word}\n" for word in words if word != "[CLS]"))
-    (path / "added_tokens.json").write_text(json.dumps({"<e1>": len(words), "two": len(words) + 1}) + "\n")
-    (path / "special_tokens_map.json").write_text(json.dumps({"sep_token": "<e1>"}) + "\n")
+    (path / "added_tokens.json").write_text(json.dumps({"<E1>": len(words), "two": len(words) + 1}) + "\n")
+    (path / "special_tokens_map.json").write_text(json.dumps({"sep_token": "<E1>"}) + "\n")
 
 
 def pairs(path, tokenizer, *special):
