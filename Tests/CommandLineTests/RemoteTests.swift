@@ -45,10 +45,11 @@ import Testing
     process.standardError = FileHandle(
       forWritingAtPath: scratch.write([], to: "err-" + id).string)
     let start = Date()
-    let status = try await withCheckedThrowingContinuation { continuation in
+    // The time that the process took, and not how long the test waited for a thread to go on.
+    let (status, end): (Int32, Date) = try await withCheckedThrowingContinuation { continuation in
       process.terminationHandler = { process in
         let signal: Int32 = process.terminationReason == .uncaughtSignal ? 128 : 0
-        continuation.resume(returning: signal + process.terminationStatus)
+        continuation.resume(returning: (signal + process.terminationStatus, Date()))
       }
       do { try process.run() } catch { continuation.resume(throwing: error) }
     }
@@ -57,7 +58,7 @@ import Testing
     }
     return Outcome(
       stdout: text("out-" + id), stderr: text("err-" + id), exit: status,
-      seconds: -start.timeIntervalSinceNow)
+      seconds: end.timeIntervalSince(start))
   }
 
   /// A safetensors file of some tensors of random bytes, each of 300,000.
