@@ -375,7 +375,8 @@ import Testing
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
       if process.terminationReason != .uncaughtSignal {
-        #expect(process.terminationStatus == 0)
+        // Refused if the one before was killed after its folder had its name, which is then whole.
+        #expect(process.terminationStatus == 0 || process.terminationStatus == 4 && kills > 0)
         break
       }
       kills += 1
