@@ -42,6 +42,14 @@ public struct TokenizerSettings: Sendable {
     json?[key]?.string ?? json?[key]?["content"]?.string ?? usual
   }
 
+  /// The marks of fairseq's dictionaries: what begins and ends a text, the unknown word, padding and the mask.
+  package var marks: (start: String, end: String, unknown: String, padding: String, mask: String) {
+    (
+      word("bos_token", "<s>"), word("eos_token", "</s>"), word("unk_token", "<unk>"),
+      word("pad_token", "<pad>"), word("mask_token", "<mask>")
+    )
+  }
+
   /// The same, if the file says it.
   package func word(_ key: String) -> String? {
     json?[key]?.string ?? json?[key]?["content"]?.string
@@ -75,8 +83,6 @@ public struct TokenizerPlan: Sendable {
 
   /// The words before those of the file, in the order of their ids.
   public var first: [String] = []
-  /// Those of them that no text is made of.
-  public var unlikely: Set<String> = []
   /// How many words of the file are left out at its start.
   public var dropped = 0
   /// The words behind them.

@@ -31,7 +31,7 @@ struct PlannedTokenizer {
     let kept = file.pieces.dropFirst(plan.dropped)
     words = plan.first.map { Array($0.utf8) } + kept.map(\.text) + plan.last.map { Array($0.utf8) }
     scores =
-      plan.first.map { plan.unlikely.contains($0) ? -100 : 0 } + kept.map { Double($0.score) }
+      plan.first.map { _ in 0 } + kept.map { Double($0.score) }
       + plan.last.map { _ in 0 }
     number()
     // What the file says of a word goes before what others say.

@@ -12,11 +12,7 @@ extension TokenizerClass {
   static let mbart = TokenizerClass(
     "MBartTokenizer", for: ["mbart"],
     .pieces { settings in
-      let start = settings.word("bos_token", "<s>")
-      let end = settings.word("eos_token", "</s>")
-      let unknown = settings.word("unk_token", "<unk>")
-      let padding = settings.word("pad_token", "<pad>")
-      let mask = settings.word("mask_token", "<mask>")
+      let (start, end, unknown, padding, mask) = settings.marks
       let language = settings.text("src_lang", "en_XX")
       var plan = TokenizerPlan()
       (plan.first, plan.dropped) = ([start, padding, end, unknown], 3)
@@ -49,7 +45,6 @@ extension TokenizerClass {
       let others = (2..<max(2, offset)).map { "<unk_\($0)>" }
       let gaps = ["<mask_1>"] + (hasBoth ? ["<mask_2>"] : []) + others
       (plan.first, plan.dropped) = ([padding, end] + gaps, 2)
-      plan.unlikely = Set(others)
       plan.unknownID = 2 + gaps.count
       plan.normalizers = [.charactersOfFile, .replace(matches: " {2,}", " ")]
       plan.cuts = [TokenizerPlan.metaspace()]

@@ -3,7 +3,7 @@ import Models
 extension TokenizerClass {
   /// Pieces, with words for gaps behind them, the last one first.
   static let t5 = TokenizerClass(
-    "T5Tokenizer", for: ["t5", "mt5", "longt5"],
+    "T5Tokenizer", for: ["t5", "mt5", "longt5", "switch_transformers"],
     .pieces { settings in
       let end = settings.word("eos_token", "</s>")
       let gaps = (0..<settings.count("extra_ids", 100)).reversed().map { "<extra_id_\($0)>" }

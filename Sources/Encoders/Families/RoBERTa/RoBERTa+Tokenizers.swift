@@ -10,11 +10,7 @@ extension TokenizerClass {
   static let xlmRoBERTa = TokenizerClass(
     "XLMRobertaTokenizer", for: ["xlm-roberta", "xlm-roberta-xl"],
     .pieces { settings in
-      let start = settings.word("bos_token", "<s>")
-      let end = settings.word("eos_token", "</s>")
-      let unknown = settings.word("unk_token", "<unk>")
-      let padding = settings.word("pad_token", "<pad>")
-      let mask = settings.word("mask_token", "<mask>")
+      let (start, end, unknown, padding, mask) = settings.marks
       var plan = TokenizerPlan()
       (plan.first, plan.dropped, plan.last) = ([start, padding, end, unknown], 3, [mask])
       plan.unknown = unknown
@@ -31,14 +27,9 @@ extension TokenizerClass {
   static let camemBERT = TokenizerClass(
     "CamembertTokenizer", for: ["camembert"],
     .pieces { settings in
-      let start = settings.word("bos_token", "<s>")
-      let end = settings.word("eos_token", "</s>")
-      let unknown = settings.word("unk_token", "<unk>")
-      let padding = settings.word("pad_token", "<pad>")
-      let mask = settings.word("mask_token", "<mask>")
+      let (start, end, unknown, padding, mask) = settings.marks
       var plan = TokenizerPlan()
       plan.first = ["<s>NOTUSED", padding, "</s>NOTUSED", unknown, "<unk>NOTUSED"]
-      plan.unlikely = ["<unk>NOTUSED"]
       (plan.dropped, plan.last) = (1, [mask])
       plan.unknown = unknown
       plan.normalizers = [.charactersOfFile]
