@@ -20,7 +20,8 @@ private func fill(
 }
 
 func decodeIQ2XXS(_ x: Span<UInt8>, _ y: inout Numbers) {
-  let grid = Grid.iq2xxs.span
+  let values = Grid.iq2xxs
+  let grid = values.span
   for block in 0..<y.count / 256 {
     let (b, n) = (block * 66, block * 256)
     let scale = x.half(b)
@@ -37,7 +38,8 @@ func decodeIQ2XXS(_ x: Span<UInt8>, _ y: inout Numbers) {
 }
 
 func decodeIQ2XS(_ x: Span<UInt8>, _ y: inout Numbers) {
-  let grid = Grid.iq2xs.span
+  let values = Grid.iq2xs
+  let grid = values.span
   for block in 0..<y.count / 256 {
     let (b, n) = (block * 74, block * 256)
     let scale = x.half(b)
@@ -55,7 +57,8 @@ func decodeIQ2XS(_ x: Span<UInt8>, _ y: inout Numbers) {
 }
 
 func decodeIQ2S(_ x: Span<UInt8>, _ y: inout Numbers) {
-  let grid = Grid.iq2s.span
+  let values = Grid.iq2s
+  let grid = values.span
   for block in 0..<y.count / 256 {
     let (b, n) = (block * 82, block * 256)
     let scale = x.half(b)
@@ -68,7 +71,8 @@ func decodeIQ2S(_ x: Span<UInt8>, _ y: inout Numbers) {
 }
 
 func decodeIQ3XXS(_ x: Span<UInt8>, _ y: inout Numbers) {
-  let grid = Grid.iq3xxs.span
+  let values = Grid.iq3xxs
+  let grid = values.span
   for block in 0..<y.count / 256 {
     let (b, n) = (block * 98, block * 256)
     let scale = x.half(b)
@@ -85,7 +89,8 @@ func decodeIQ3XXS(_ x: Span<UInt8>, _ y: inout Numbers) {
 }
 
 func decodeIQ3S(_ x: Span<UInt8>, _ y: inout Numbers) {
-  let grid = Grid.iq3s.span
+  let values = Grid.iq3s
+  let grid = values.span
   for block in 0..<y.count / 256 {
     let (b, n) = (block * 110, block * 256)
     let scale = x.half(b)
@@ -102,7 +107,8 @@ func decodeIQ3S(_ x: Span<UInt8>, _ y: inout Numbers) {
 private let shift: Float = 0.125
 
 func decodeIQ1S(_ x: Span<UInt8>, _ y: inout Numbers) {
-  let grid = Grid.iq1s.span
+  let values = Grid.iq1s
+  let grid = values.span
   for block in 0..<y.count / 256 {
     let (b, n) = (block * 50, block * 256)
     let scale = x.half(b)
@@ -120,7 +126,8 @@ func decodeIQ1S(_ x: Span<UInt8>, _ y: inout Numbers) {
 
 /// The scale of the whole block is in the upper four bits of four numbers that have three of a group's each.
 func decodeIQ1M(_ x: Span<UInt8>, _ y: inout Numbers) {
-  let grid = Grid.iq1s.span
+  let values = Grid.iq1s
+  let grid = values.span
   for block in 0..<y.count / 256 {
     let (b, n) = (block * 56, block * 256)
     var whole: UInt16 = 0
