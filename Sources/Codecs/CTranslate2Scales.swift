@@ -16,7 +16,8 @@ extension Codec {
       guard let codes = table[name], codes.dtype == .i8 || codes.dtype == .i16 else { continue }
       let matrix = try ScaledIntegers(codes, scales)
       found.append(
-        CodedTensor(codec: codecName, stored: [codes, scales], tensor: matrix.tensor))
+        CodedTensor(
+          codec: codecName, stored: [codes, scales], tensor: matrix.tensor, codes: matrix.rows))
     }
     return found
   }
@@ -48,6 +49,14 @@ private struct ScaledIntegers: Sendable {
     perScale = max(1, codes.elementCount / max(1, scales.elementCount))
   }
 
+  /// The codes, and what they stand for.
+  var rows: CodeMatrix? {
+    guard codes.elementCount > 0 else { return nil }
+    return CodeMatrix(
+      rows: self, shape: (codes.shape[0], codes.elementCount / codes.shape[0]),
+      isTransposed: false, dtype: .f32)
+  }
+
   /// The plain numbers.
   var tensor: Tensor {
     let codes = codes
@@ -56,23 +65,34 @@ private struct ScaledIntegers: Sendable {
       bytes: DecodedBytes(
         elementCount: codes.elementCount, codes: codes.bytes,
         announce: { codes.bytes.announce(codes.byteRange(of: $0)) },
-        decode: { range throws(CheckpointError) in try numbers(range) }))
+        decode: { range throws(CheckpointError) in try numbers(range, code: nil) }))
   }
 
   /// The numbers of a range of elements, which is not empty.
-  private func numbers(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
-    let bytes = try codes.bytes(of: range)
+  ///
+  /// - Parameter code: what all of them are taken to be, the lowest one being 0; `nil` for what they are.
+  private func numbers(_ range: Range<Int>, code: Int?) throws(CheckpointError) -> [Float] {
     let first = range.lowerBound / perScale
     let factors = try scales.singlePrecision(of: first..<(range.upperBound - 1) / perScale + 1)
       .map { 1 / $0 }
-    let isByte = codes.dtype == .i8
+    let integers =
+      if let code { [Int](repeating: code - codeCount / 2, count: range.count) } else {
+        try codes.integers(range)
+      }
     return range.map { element in
-      let place = element - range.lowerBound
-      let code =
-        isByte
-        ? Int16(Int8(bitPattern: bytes[place]))
-        : Int16(bitPattern: UInt16(bytes[2 * place]) | UInt16(bytes[2 * place + 1]) << 8)
-      return Float(code) * factors[element / perScale - first]
+      Float(integers[element - range.lowerBound]) * factors[element / perScale - first]
     }
+  }
+}
+
+extension ScaledIntegers: CodeRows {
+  var codeCount: Int { codes.dtype == .i8 ? 1 << 8 : 1 << 16 }
+  var isEven: Bool { true }
+
+  func numbers(
+    of row: Int, _ columns: Range<Int>, code: Int?
+  ) throws(CheckpointError) -> [Float] {
+    let first = row * (codes.elementCount / codes.shape[0])
+    return try numbers(first + columns.lowerBound..<first + columns.upperBound, code: code)
   }
 }

@@ -6,10 +6,12 @@ protocol CodeRows: Sendable {
   var codeCount: Int { get }
   /// Whether the numbers of a scale are at equal distances.
   var isEven: Bool { get }
+  /// What the codes of a float type stand for under a scale of 1; `nil` of others.
+  var floats: FloatCodes? { get }
   /// Whether codes that lie beside each other in a word are those of a column.
   var isPackedDown: Bool { get }
-  /// How far codes may be off, relative to the largest number, since scales were rounded after they were chosen, by more than
-  /// the type of the numbers tells.
+  /// How far codes may be off, relative to the largest number, or to each one where codes are floats, since scales were rounded
+  /// after they were chosen, or quotients before, by more than the type of the numbers tells.
   var scaleRounding: Double { get }
 
   /// The numbers of a part of a row, in single precision.
@@ -24,8 +26,41 @@ protocol CodeRows: Sendable {
 }
 
 extension CodeRows {
+  var floats: FloatCodes? { nil }
   var isPackedDown: Bool { false }
   var scaleRounding: Double { 0 }
+}
+
+/// Codes of a type of floats, which are too many to try each, and whose distances grow with them.
+struct FloatCodes: Sendable {
+  /// The finite numbers that they stand for, ascending.
+  let numbers: [Float]
+  /// The code of 1.
+  let one: Int
+
+  /// - Parameter dtype: a type of 8 bits that has a 1.
+  init(_ dtype: DType) {
+    let all = (0...255).compactMap { code -> (code: Int, number: Float)? in
+      guard case .single(let number) = dtype.element(at: 0, of: [UInt8(code)]), number.isFinite
+      else { return nil }
+      return (code, number)
+    }
+    numbers = all.map(\.number).sorted()
+    one = all.first { $0.number == 1 }?.code ?? 0
+  }
+
+  /// How far the nearest of the numbers is from another one.
+  func distance(to x: Double) -> Double {
+    var (low, high) = (0, numbers.count - 1)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if Double(numbers[middle]) <= x { low = middle } else { high = middle }
+    }
+    return min(abs(x - Double(numbers[low])), abs(x - Double(numbers[high])))
+  }
+
+  /// The largest of the numbers.
+  var largest: Double { numbers.last.map { Double($0) } ?? 0 }
 }
 
 /// A matrix that is decoded row by row. What is stored for each input of a layer is transposed on the way.

@@ -70,7 +70,8 @@ extension CodedTensor {
         start + max(unit, min(elementsPerPiece, 1 << 20) / unit * unit), original.elementCount)
     guard range.count <= 1 << 20 else { return nil }
     let wrong = try finding(of: original, range, nil).wrong
-    var causes: [CodeCause] = [.order, .inverseScales]
+    var causes: [CodeCause] = [.inverseScales]
+    if codes.rows.floats == nil { causes.insert(.order, at: 0) }
     if codes.rows.isEven { causes = [.zeroPoints(1), .zeroPoints(-1)] + causes }
     if let factor = try factor(of: original, range) { causes.append(.factor(factor)) }
     for cause in causes {
@@ -133,7 +134,8 @@ extension CodedTensor {
       let distance = abs(x - (y + shift) * factor)
       // Where all codes stand for zero, none is near.
       let isLost = largest == 0 && x != 0
-      if !(distance <= best + rounding * max(abs(x), largest)) || isLost {
+      let size = codes.rows.floats == nil ? max(abs(x), largest) : abs(x)
+      if !(distance <= best + rounding * size) || isLost {
         finding.blame(start + index)
       }
     }
@@ -150,16 +152,18 @@ private let orders: [[Int]] = [[1, 0], [0, 4, 1, 5, 2, 6, 3, 7], [0, 2, 4, 6, 1,
 
 /// The numbers that codes of some elements could stand for.
 private struct CodeLevels {
-  /// For the first and the last code, or for every one, the number that each element would be.
+  /// For the first and the last code, for that of 1, or for every one, the number that each element would be.
   let numbers: [[Float]]
   let count: Int
   let isEven: Bool
+  let floats: FloatCodes?
   let start: Int
 
   init(_ codes: CodeMatrix, _ range: Range<Int>) throws(CheckpointError) {
     (count, isEven, start) = (codes.rows.codeCount, codes.rows.isEven, range.lowerBound)
+    floats = codes.rows.floats
     var numbers: [[Float]] = []
-    for code in isEven ? [0, count - 1] : Array(0..<count) {
+    for code in floats.map({ [$0.one] }) ?? (isEven ? [0, count - 1] : Array(0..<count)) {
       numbers.append(try codes.numbers(range, code: code))
     }
     self.numbers = numbers
@@ -168,6 +172,7 @@ private struct CodeLevels {
   /// From one code's number to the next, or a scale.
   private func step(at index: Int) -> Double {
     let (first, last) = (Double(numbers[0][index]), Double(numbers[numbers.count - 1][index]))
+    if floats != nil { return first }
     if isEven { return (last - first) / Double(count - 1) }
     // The largest number of a code under a scale of 1: that of E2M1, if it is one.
     let largest = numbers.map { abs(Double($0[index])) }.max() ?? 0
@@ -190,6 +195,11 @@ private struct CodeLevels {
   func nearest(
     to x: Double, at index: Int, _ shift: Double, _ factor: Double
   ) -> (distance: Double, largest: Double) {
+    if let floats {
+      let scale = abs(Double(numbers[0][index]) * factor)
+      guard scale > 0, scale.isFinite else { return (abs(x), 0) }
+      return (floats.distance(to: x / scale) * scale, floats.largest * scale)
+    }
     if !isEven {
       var (distance, largest) = (Double.infinity, 0.0)
       for level in numbers {

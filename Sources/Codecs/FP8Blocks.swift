@@ -32,7 +32,7 @@ extension Codec {
       CodedTensor(
         codec: codecName,
         stored: [matrix.codes, matrix.scales] + table.activationScales(beside: matrix.codes),
-        tensor: matrix.tensor)
+        tensor: matrix.tensor, codes: matrix.rows)
     }
   }
 }

@@ -18,7 +18,7 @@ extension Codec {
       found.append(
         CodedTensor(
           codec: codecName, stored: [codes, scales] + table.activationScales(beside: codes),
-          tensor: matrix.tensor))
+          tensor: matrix.tensor, codes: matrix.rows))
     }
     return found
   }

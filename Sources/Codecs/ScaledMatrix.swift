@@ -16,9 +16,10 @@ struct ScaledMatrix: Sendable {
     guard codes.shape.count == 2, scales.shape.count == 2 else {
       throw Self.unknownScales(scales, of: codes, codec)
     }
-    guard [.f32, .bf16, .f16].contains(scales.dtype) else {
+    guard [.f32, .bf16, .f16, .f8e8m0].contains(scales.dtype) else {
       throw CheckpointError(
-        .unsupported("the scales of \(codec) are F32, BF16 or F16, these are \(scales.dtype)"),
+        .unsupported(
+          "the scales of \(codec) are F32, BF16, F16 or F8_E8M0, these are \(scales.dtype)"),
         tensor: scales.name)
     }
     (self.codes, self.scales, self.blockSize) = (codes, scales, blockSize)
@@ -44,6 +45,12 @@ struct ScaledMatrix: Sendable {
       + " \(blockSize.columns) of \(describe(shape: codes.shape)) need \(describe(shape: needed))"
   }
 
+  /// The codes, and what they stand for.
+  var rows: CodeMatrix {
+    CodeMatrix(
+      rows: self, shape: (codes.shape[0], codes.shape[1]), isTransposed: false, dtype: .f32)
+  }
+
   /// The plain matrix.
   var tensor: Tensor {
     Tensor(
@@ -51,18 +58,22 @@ struct ScaledMatrix: Sendable {
       bytes: DecodedBytes(
         elementCount: codes.elementCount, codes: codes.bytes,
         announce: { codes.bytes.announce(codes.byteRange(of: $0)) },
-        decode: { range throws(CheckpointError) in try numbers(range) }))
+        decode: { range throws(CheckpointError) in try numbers(range, code: nil) }))
   }
 
   /// The numbers of a range of elements, which is not empty.
-  private func numbers(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
+  ///
+  /// - Parameter code: what all of them are taken to be; `nil` for what they are.
+  private func numbers(_ range: Range<Int>, code: Int?) throws(CheckpointError) -> [Float] {
     let columns = codes.shape[1]
-    let codes = try codes.bytes(of: range)
+    let codes =
+      if let code { [UInt8](repeating: UInt8(code), count: range.count) } else {
+        try codes.bytes(of: range)
+      }
     let blocksInRow = scales.shape[1]
     let firstRow = range.lowerBound / columns / blockSize.rows
     let lastRow = (range.upperBound - 1) / columns / blockSize.rows
-    let scales = try scales.singlePrecision(
-      of: firstRow * blocksInRow..<(lastRow + 1) * blocksInRow)
+    let scales = try scaleNumbers(firstRow * blocksInRow..<(lastRow + 1) * blocksInRow)
     var numbers: [Float] = []
     numbers.reserveCapacity(codes.count)
     var element = range.lowerBound
@@ -81,6 +92,36 @@ struct ScaledMatrix: Sendable {
     return numbers
   }
 }
+
+extension ScaledMatrix {
+  /// A range of the scales.
+  private func scaleNumbers(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
+    guard scales.dtype == .f8e8m0 else { return try scales.singlePrecision(of: range) }
+    let bytes = try scales.bytes(of: range)
+    return range.indices.map { place in
+      guard case .single(let value) = scales.dtype.element(at: place - range.lowerBound, of: bytes)
+      else { return .nan }
+      return value
+    }
+  }
+}
+
+extension ScaledMatrix: CodeRows {
+  var codeCount: Int { 256 }
+  var isEven: Bool { false }
+  var floats: FloatCodes? { floatCodes }
+  /// Makers divide in BF16, in which quotients are rounded before they become codes.
+  var scaleRounding: Double { 0x1p-8 }
+
+  func numbers(
+    of row: Int, _ columns: Range<Int>, code: Int?
+  ) throws(CheckpointError) -> [Float] {
+    let first = row * codes.shape[1]
+    return try numbers(first + columns.lowerBound..<first + columns.upperBound, code: code)
+  }
+}
+
+private let floatCodes = FloatCodes(.f8e4m3)
 
 /// The number that each code stands for.
 private let values: [Float] = (0...UInt8.max).map { code in

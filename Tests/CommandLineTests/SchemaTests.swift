@@ -53,7 +53,8 @@ import Testing
   @Test func `every schema of the commands has a file`() throws {
     var found: Set<String> = []
     for folder in [
-      "CommandSupport", "TransformerKit/Converting/Parts", "TransformerKit/Comparing/Parts",
+      "CommandSupport", "TransformerKit/Parts", "TransformerKit/Converting/Parts",
+      "TransformerKit/Comparing/Parts",
       "tfconvert",
       "tfinspect", "tfverify",
     ] {

@@ -2,7 +2,8 @@
 
 A BERT of one layer whose matrices are in float8_e4m3fn with one scale (`tensor`, beside it the scale of a static
 `input_scale`) or with one for each row (`channel`), as compressed-tensors stores them. Codes are made and decoded by
-compressed-tensors' own `quantize` and `dequantize`; `NAME.safetensors` holds what the codes stand for.
+compressed-tensors' own `quantize` and `dequantize`; `NAME.safetensors` holds what the codes stand for, and `source.safetensors` one matrix as it
+was before.
 """
 
 import json
@@ -77,6 +78,8 @@ def main():
         )
         (folder / "config.json").write_text(text + "\n")
         save_file(plain, FOLDER / f"{strategy}.safetensors")
+    first = matrices[0] + ".weight"
+    save_file({first: model.state_dict()[first]}, FOLDER / "source.safetensors")
 
 
 if __name__ == "__main__":

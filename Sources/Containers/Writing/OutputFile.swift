@@ -42,22 +42,30 @@ final class OutputFile {
   init(_ path: FilePath, for target: FilePath) throws(CheckpointError) {
     self.path = path
     self.target = target
-    registration = TemporaryFiles.register(path)
-    do throws(CheckpointError) {
-      descriptor = try systemCall("cannot create", target) {
-        try FileDescriptor.open(
-          path, .readWrite, options: [.create, .exclusiveCreate, .noFollow, .closeOnExec],
-          permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite],
-          retryOnInterrupt: true)
-      }
-    } catch {
-      registration.forget()
-      throw error
-    }
+    (descriptor, registration) = try Self.create(path, for: target, options: [.exclusiveCreate])
     writer = WriteBehind(descriptor, for: target)
     journal = nil
     // Tells other runs that we are alive. Where locks are not supported nobody can take one either.
     _ = flock(descriptor.rawValue, LOCK_EX | LOCK_NB)
+  }
+
+  /// Opens a file that is there or not, and sees to it that it is removed if the process is told to end.
+  private static func create(
+    _ path: FilePath, for target: FilePath, options: FileDescriptor.OpenOptions
+  ) throws(CheckpointError) -> (FileDescriptor, TemporaryFiles.Registration) {
+    let registration = TemporaryFiles.register(path)
+    do throws(CheckpointError) {
+      let descriptor = try systemCall("cannot create", target) {
+        try FileDescriptor.open(
+          path, .readWrite, options: options.union([.create, .noFollow, .closeOnExec]),
+          permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite],
+          retryOnInterrupt: true)
+      }
+      return (descriptor, registration)
+    } catch {
+      registration.forget()
+      throw error
+    }
   }
 
   /// Opens a file that may be right already: what is appended is compared with what is there, and the
@@ -87,18 +95,7 @@ final class OutputFile {
   init(resuming path: FilePath, for target: FilePath, key: String) throws(CheckpointError) {
     self.path = path
     self.target = target
-    registration = TemporaryFiles.register(path)
-    do throws(CheckpointError) {
-      descriptor = try systemCall("cannot create", target) {
-        try FileDescriptor.open(
-          path, .readWrite, options: [.create, .noFollow, .nonBlocking, .closeOnExec],
-          permissions: [.ownerReadWrite, .groupReadWrite, .otherReadWrite],
-          retryOnInterrupt: true)
-      }
-    } catch {
-      registration.forget()
-      throw error
-    }
+    (descriptor, registration) = try Self.create(path, for: target, options: [.nonBlocking])
     writer = WriteBehind(descriptor, for: target)
     let journal: ResumeJournal
     do throws(CheckpointError) {

@@ -27,7 +27,9 @@ struct CountedNames {
     let runs = texts.map(Self.runs)
     var values: [String: Set<Int>] = [:]
     for name in runs {
-      Self.forEachNumber(name) { prefix, number in values[prefix, default: []].insert(number) }
+      Self.forEachNumber(counting == .leading ? name.dropLast() : name[...]) { prefix, number in
+        values[prefix, default: []].insert(number)
+      }
     }
     let counted = values.filter { prefix, found in
       found.count > 1
@@ -37,13 +39,18 @@ struct CountedNames {
     }
     names = runs.map { name in
       var (skeleton, numbers): (String, [Int]) = ("", [])
-      for run in name {
+      for (place, run) in name.enumerated() {
         guard let number = run.number else {
           skeleton += run.text
           continue
         }
-        let isInner = counting == .outermost && !numbers.isEmpty
-        if !isInner, let found = counted[Self.open(skeleton)], let first = found.min() {
+        let isLeft =
+          switch counting {
+          case .usual, .all, .things: false
+          case .outermost: !numbers.isEmpty
+          case .leading: !numbers.isEmpty || place == name.count - 1
+          }
+        if !isLeft, let found = counted[Self.open(skeleton)], let first = found.min() {
           skeleton += "#"
           numbers.append(number - (first == 1 && !countsAllParts ? 1 : 0))
         } else {
@@ -55,7 +62,7 @@ struct CountedNames {
   }
 
   /// Calls `body` with each number and what stands before it, counted numbers being open.
-  private static func forEachNumber(_ name: [Run], _ body: (String, Int) -> Void) {
+  private static func forEachNumber(_ name: ArraySlice<Run>, _ body: (String, Int) -> Void) {
     var prefix = ""
     for run in name {
       if let number = run.number {
@@ -90,6 +97,8 @@ struct CountedNames {
     case things
     /// Of the usual ones the first in each name.
     case outermost
+    /// Of those that run so the first in each name, unless the name ends with it or it tells modules of a layer apart.
+    case leading
   }
 
   private static func isCounted(
@@ -100,6 +109,7 @@ struct CountedNames {
     let last = String(word.reversed())
     if things.contains(last) { return true }
     if counting == .things || ordinals.contains(last) { return false }
+    if counting == .leading { return isWithoutGaps(found) }
     let isWhole = prefix.last.map { !$0.isLetter } ?? true
     return isWhole && isWithoutGaps(found)
   }

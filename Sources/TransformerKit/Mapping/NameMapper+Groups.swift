@@ -102,36 +102,13 @@ private struct Groups {
     targets = Self.grouped(
       openTargets.map { (places[$0], $0) },
       words: { position in mapper.targets[position].words(places[position].skeleton, facts) })
-    let texts = mapper.sources.map(\.name.text)
-    var all = CountedNames(texts).names
     let open = mapper.openSources
-    var chosen: [([Int], [CountedNames.Name])] = []
-    // Where no place has numbers like these, more of them are counted, or fewer.
-    let others = [
-      CountedNames(texts, counting: .all).names, CountedNames(texts, counting: .things).names,
-      CountedNames(texts, counting: .outermost).names,
-    ]
     let there = Dictionary(grouping: targets, by: \.numbers)
-    let alike = others.map { other in Dictionary(grouping: open) { other[$0].skeleton } }
-    func hasPlace(_ group: NameGroup) -> Bool {
+    let names = Self.names(of: mapper.sources.map(\.name.text), open: open) { group in
       (there[group.numbers] ?? []).contains { fit(group, $0, mapper) }
     }
-    for group in Self.grouped(open.map { (all[$0], $0) }, words: { _ in NameWords() })
-    where !hasPlace(group) {
-      let own = Array(group.members.values)
-      for (other, alike) in zip(others, alike) {
-        let members = Set(own.map { other[$0].skeleton }).flatMap { alike[$0] ?? [] }
-        let all = Self.grouped(members.map { (other[$0], $0) }, words: { _ in NameWords() })
-        guard all.allSatisfy(hasPlace) else { continue }
-        chosen.append((own, other))
-        break
-      }
-    }
-    for (own, other) in chosen {
-      for source in own { all[source] = other[source] }
-    }
     sources = Self.grouped(
-      open.map { (all[$0], $0) }, words: { NameWords(all[$0].skeleton, facts) })
+      open.map { (names[$0], $0) }, words: { NameWords(names[$0].skeleton, facts) })
     order = targets.map { $0.members.values.min() ?? 0 }
     isNeeded = targets.map { $0.members.values.contains { mapper.targets[$0].isRequired } }
     addSides()
@@ -150,6 +127,37 @@ private struct Groups {
       let fitting = candidates[x].filter { !sources[x].words.contradicts(targets[$0].words) }
       if !fitting.isEmpty { candidates[x] = fitting }
     }
+  }
+
+  /// Names without numbers, of which those are counted that places have: more than usual, or fewer, where no place is like
+  /// the usual ones; and of names without any the first one, which may be a layer's whatever is called so.
+  private static func names(
+    of texts: [String], open: [Int], hasPlace: (NameGroup) -> Bool
+  ) -> [CountedNames.Name] {
+    func grouped(_ names: [CountedNames.Name], _ positions: [Int]) -> [NameGroup] {
+      self.grouped(positions.map { (names[$0], $0) }, words: { _ in NameWords() })
+    }
+    var all = CountedNames(texts).names
+    let others = [CountedNames.Counting.leading, .all, .things, .outermost].map { counting in
+      let names = CountedNames(texts, counting: counting).names
+      return (names: names, alike: Dictionary(grouping: open) { names[$0].skeleton })
+    }
+    var chosen: [([Int], [CountedNames.Name])] = []
+    for group in grouped(all, open) {
+      let isPlaced = hasPlace(group)
+      if isPlaced, group.numbers != [[]] { continue }
+      let own = Array(group.members.values)
+      for (names, alike) in isPlaced ? others.prefix(1) : others[...] {
+        let members = Set(own.map { names[$0].skeleton }).flatMap { alike[$0] ?? [] }
+        guard grouped(names, members).allSatisfy(hasPlace) else { continue }
+        chosen.append((own, names))
+        break
+      }
+    }
+    for (own, names) in chosen {
+      for source in own { all[source] = names[source] }
+    }
+    return all
   }
 
   /// Takes away places of a module where the other part of this one has none: of a bias, what its weight cannot be.

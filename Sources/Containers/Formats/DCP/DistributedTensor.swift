@@ -26,15 +26,7 @@ struct DistributedTensor {
     self.element = element
     self.shape = shape
     self.chunks = chunks
-    guard let count = checkedElementCount(of: shape),
-      count.multipliedIfFits(by: 8 * max(element.width, element.packing)) != nil
-    else {
-      throw CheckpointError(
-        .overflow("the number of bytes of \(element.dtype) \(describe(shape: shape))"))
-    }
-    guard element.packing == 1 || !shape.isEmpty else {
-      throw CheckpointError(.unsupported("it is a scalar of packed elements"))
-    }
+    let count = try element.checkedCount(of: shape)
     var covered = 0
     for chunk in chunks {
       covered = covered.addedIfFits(try elementCount(of: chunk)) ?? .max

@@ -24,6 +24,21 @@ struct TorchElement: Equatable, Sendable {
     return shape.dropLast() + [last * packing]
   }
 
+  /// How many elements torch counts in a tensor of these extents.
+  ///
+  /// - Throws: `CheckpointError` if its bits are too many for a number, or it has no place for a packed element.
+  func checkedCount(of shape: [Int]) throws(CheckpointError) -> Int {
+    guard let count = checkedElementCount(of: shape),
+      count.multipliedIfFits(by: 8 * max(width, packing)) != nil
+    else {
+      throw CheckpointError(.overflow("the number of bytes of \(dtype) \(describe(shape: shape))"))
+    }
+    guard packing == 1 || !shape.isEmpty else {
+      throw CheckpointError(.unsupported("it is a scalar of packed elements"))
+    }
+    return count
+  }
+
   /// The elements of a class of storages: `FloatStorage`, with whatever module before it.
   init?(storageClass name: String) {
     guard let element = Self.storages[Self.lastPart(of: name)] else { return nil }

@@ -33,16 +33,7 @@ struct TorchTensor {
     self.offset = offset
     self.shape = shape
     self.strides = strides
-    guard let count = checkedElementCount(of: shape),
-      count.multipliedIfFits(by: 8 * max(element.width, element.packing)) != nil
-    else {
-      throw CheckpointError(
-        .overflow("the number of bytes of \(element.dtype) \(describe(shape: shape))"))
-    }
-    guard element.packing == 1 || !shape.isEmpty else {
-      throw CheckpointError(.unsupported("it is a scalar of packed elements"))
-    }
-    if count > 0 { try checkReach() }
+    if try element.checkedCount(of: shape) > 0 { try checkReach() }
   }
 
   /// Checks that the last element, too, is in the storage.

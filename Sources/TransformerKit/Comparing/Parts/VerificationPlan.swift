@@ -5,9 +5,7 @@ public import SystemPackage
 public import TensorCore
 
 /// The comparison of two models' weights that runs in parts: what is read, how, and which weights are compared together.
-///
-/// Its id is a digest of all of that, so that a part, which makes the plan again from the same headers, sees whether it is the same.
-public struct VerificationPlan: Sendable, Equatable {
+public struct VerificationPlan: PartPlan {
   /// Weights that are compared together, in the order of the computation, by their canonical paths.
   public struct Block: Sendable, Equatable {
     public let weights: [String]
@@ -26,10 +24,12 @@ public struct VerificationPlan: Sendable, Equatable {
   /// What parts do.
   public let blocks: [Block]
 
+  public static let schema = "tfverify.plan/1"
+  public static let maker = "tfverify plan"
+  public static let contradiction = "says of the weights what the models do not give"
+
   /// The most blocks that there may be.
   static let most = 65_536
-  /// The most bytes that the file of a plan may have.
-  static let sizeLimit = 256 << 20
   /// The bytes of a block if nobody says how many.
   public static let blockSize = 1 << 30
 
@@ -81,40 +81,19 @@ public struct VerificationPlan: Sendable, Equatable {
     dealt(blocks.map(\.byteCount), toPart: number, of: count).map { $0 + 1 }
   }
 
-  /// What has changed since another plan was made, or `nil` if it is the same.
-  func change(since planned: VerificationPlan) -> CheckpointError? {
-    guard toolVersion == planned.toolVersion else {
-      return CheckpointError(
-        .refused("was planned by version \(planned.toolVersion), and this is \(toolVersion)"),
-        advice: Self.again)
-    }
-    if let change = PlannedInput.change(of: inputs, since: planned.inputs, again: Self.again) {
-      return change
-    }
-    guard id == planned.id else {
-      return CheckpointError(
-        .refused("says of the weights what the models do not give"), advice: Self.again)
-    }
-    return nil
-  }
-
-  private static let again = "make a new plan: tfverify plan"
 }
 
 extension VerificationPlan {
-  /// The digest of all that decides about the verdict: what is read, how, and what is compared; not where.
-  public var id: String { FileDigest(Array(JSONValue.object(content).text().utf8)).sha256 }
-
   /// The text of the plan's file.
   public var json: JSONValue {
     let head = [
-      JSONValue.Member("schema", "tfverify.plan/1"), JSONValue.Member("id", .string(id)),
+      JSONValue.Member("schema", .string(Self.schema)), JSONValue.Member("id", .string(id)),
       JSONValue.Member("folder", .string(folder)), JSONValue.Member("bytes", .number(byteCount)),
     ]
     return .object(head + content)
   }
 
-  private var content: [JSONValue.Member] {
+  public var content: [JSONValue.Member] {
     let blocks: [JSONValue] = self.blocks.map {
       ["bytes": .number($0.byteCount), "weights": .array($0.weights.map { .string($0) })]
     }
@@ -125,25 +104,9 @@ extension VerificationPlan {
     ]
   }
 
-  /// Reads the file of a plan.
-  ///
-  /// - Throws: `CheckpointError` if it is none, or its id is not that of what it says.
-  public init(_ path: FilePath) throws(CheckpointError) {
-    do throws(CheckpointError) {
-      try self.init(parsing: SmallFile.read(path, limit: Self.sizeLimit))
-    } catch {
-      throw error.inFile(displayed(path))
-    }
-  }
-
-  init(parsing bytes: [UInt8]) throws(CheckpointError) {
-    let value = try parsed(bytes)
-    guard value["schema"] == "tfverify.plan/1" else {
-      throw CheckpointError(.malformed("is no plan, whose \"schema\" is \"tfverify.plan/1\""))
-    }
-    let object = try StrictObject(
-      value, at: "",
-      keys: ["schema", "id", "folder", "bytes", "version", "arguments", "inputs", "blocks"])
+  public init(parsing bytes: [UInt8]) throws(CheckpointError) {
+    let object = try Self.object(
+      parsing: bytes, keys: ["folder", "bytes", "version", "arguments", "inputs", "blocks"])
     toolVersion = try object.string("version")
     folder = try object.string("folder")
     arguments = try object.strings("arguments")
@@ -160,10 +123,6 @@ extension VerificationPlan {
     guard Array(folder.utf8).first == UInt8(ascii: "/"), !folder.utf8.contains(0) else {
       throw CheckpointError(.malformed("names no folder of this machine"))
     }
-    guard try object.digest("id") == id, try object.count("bytes") == byteCount else {
-      throw CheckpointError(
-        .refused("was changed since it was made: what it says does not go together"),
-        advice: Self.again)
-    }
+    try requireSame(id: object.digest("id"), object.count("bytes") == byteCount)
   }
 }

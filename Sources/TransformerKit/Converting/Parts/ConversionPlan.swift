@@ -3,9 +3,7 @@ public import SystemPackage
 public import TensorCore
 
 /// A conversion that runs in parts: what is read, how, and which files come of it. docs/cluster.md says what stands in its file.
-///
-/// Its id is a digest of all of that, so that a part, which makes the plan again from the same headers, sees whether it is the same.
-public struct ConversionPlan: Sendable, Equatable {
+public struct ConversionPlan: PartPlan {
   /// A file with weights that will be written.
   public struct Output: Sendable, Equatable {
     /// Its path in the target.
@@ -33,10 +31,12 @@ public struct ConversionPlan: Sendable, Equatable {
   /// The names of the other files, which the commit writes.
   public let others: [String]
 
+  public static let schema = "tfconvert.plan/1"
+  public static let maker = "tfconvert plan"
+  public static let contradiction = "says of the target what its options do not give"
+
   /// The most files that parts may have to write.
   static let most = 65_536
-  /// The most bytes that the file of a plan may have.
-  public static let sizeLimit = 256 << 20
 
   /// Plans a conversion from headers.
   ///
@@ -114,25 +114,6 @@ public struct ConversionPlan: Sendable, Equatable {
   public func outputs(ofPart number: Int, of count: Int) -> [Output] {
     dealt(outputs.map(\.byteCount), toPart: number, of: count).map { outputs[$0] }
   }
-
-  /// What has changed since another plan was made, or `nil` if it is the same.
-  func change(since planned: ConversionPlan) -> CheckpointError? {
-    guard toolVersion == planned.toolVersion else {
-      return CheckpointError(
-        .refused("was planned by version \(planned.toolVersion), and this is \(toolVersion)"),
-        advice: Self.again)
-    }
-    if let change = PlannedInput.change(of: inputs, since: planned.inputs, again: Self.again) {
-      return change
-    }
-    guard id == planned.id else {
-      return CheckpointError(
-        .refused("says of the target what its options do not give"), advice: Self.again)
-    }
-    return nil
-  }
-
-  private static let again = "make a new plan: tfconvert plan"
 }
 
 extension WritePlan.File {
