@@ -32,6 +32,14 @@ LOADED = [
     "openblas_get_config", "openblas_get_corename", "blas_thread_shutdown_",
 ]
 
+# Kernels of OpenBLAS that are left out, those of old processors, and which are used there: for the same vectors or shorter ones.
+# An Opteron without SSE3 has no cmpxchg16b either, without which the commands do not run.
+SUBSTITUTES = {
+    **dict.fromkeys(["CORE2", "PENRYN", "DUNNINGTON", "ATOM", "NANO"], "PRESCOTT"),
+    **dict.fromkeys(["OPTERON", "OPTERON_SSE3", "BARCELONA", "BOBCAT"], "PRESCOTT"),
+    **dict.fromkeys(["BULLDOZER", "PILEDRIVER", "STEAMROLLER", "EXCAVATOR"], "SANDYBRIDGE"),
+}
+
 # What the commands may need at run time.
 SHARED = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "libstdc++.so.6", "libgcc_s.so.1"}
 
@@ -94,11 +102,14 @@ class Build:
         ]
         folder = self.scratch / "link"
         for word in [f"--undefined={symbol}" for symbol in LOADED] + [
-            str(folder / "libopenblas.a"), str(folder / "libfortran.a"), str(folder / "libcrypto.a"),
+            str(folder / "dynamic.o"), str(folder / "libopenblas.a"), str(folder / "libfortran.a"),
+            str(folder / "libcrypto.a"),
         ]:
             arguments += ["-Xlinker", word]
-        subprocess.run([*arguments, "--product", PROGRAM], env=environment, check=True)
         built = Path(output(*arguments, "--show-bin-path", env=environment).strip())
+        # SwiftPM does not see that an archive is another one, so it links every time.
+        (built / PROGRAM).unlink(missing_ok=True)
+        subprocess.run([*arguments, "--product", PROGRAM], env=environment, check=True)
         folder = self.scratch / "stripped"
         folder.mkdir(exist_ok=True)
         subprocess.run(["strip", "-o", folder / PROGRAM, built / PROGRAM], check=True)
@@ -120,6 +131,7 @@ class Build:
         folder = self.scratch / "link"
         folder.mkdir(parents=True, exist_ok=True)
         self.compile_fortran(folder)
+        self.choose_kernels(folder, libraries)
         for library in libraries:
             name = ARCHIVES[library.module]
             if (folder / name).resolve() != library.archive:
@@ -132,6 +144,17 @@ class Build:
                 f"Cflags: {flags}\nLibs: -L{folder} -l{name.removeprefix('lib').removesuffix('.a')}\n"
             )
         return folder
+
+    def choose_kernels(self, folder, libraries):
+        """OpenBLAS's choice of kernels as an object of its own, which knows fewer: the linker takes no others."""
+        archive = next(library.archive for library in libraries if library.module == "openblas")
+        subprocess.run(["ar", "x", "--output", folder, archive, "dynamic.o"], check=True)
+        for name, other in SUBSTITUTES.items():
+            # One after the other, since objcopy does not give one name to several at once.
+            subprocess.run(
+                ["objcopy", f"--redefine-sym=gotoblas_{name}=gotoblas_{other}", folder / "dynamic.o"],
+                check=True,
+            )
 
     def compile_fortran(self, folder):
         """Our part of Fortran's runtime library, as an archive."""
