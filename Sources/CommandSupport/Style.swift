@@ -13,5 +13,6 @@ public func styled(_ text: String, _ style: Style) -> String {
   isStyled ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
 }
 
-private let isStyled =
+/// Whether colours are shown.
+let isStyled =
   outputIsTerminal && environment("NO_COLOR").isEmpty && environment("TERM") != "dumb"

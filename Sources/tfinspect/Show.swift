@@ -8,24 +8,33 @@ import TransformerKit
 struct Show: Verb {
   static let configuration = CommandConfiguration(
     commandName: "show",
-    abstract: "Print values of a tensor, or write them to a file.",
+    abstract: "Print values of a tensor, draw it, or write it to a file.",
     discussion: """
       A slice has a range for each axis, as in numpy: 0:2,: or -1 or 3:4,0:8. Without one, the \
       first elements of each axis are shown; with -o, the whole tensor is written. Of a known model \
       a canonical path, as tfinspect tree shows it, names a weight in its canonical layout.
+
+      With --picture, what is best looked at is drawn, as on the page of tfinspect report: filters of \
+      patches, how alike positions are, and the bands of a sound; of one tensor, or of all if none is \
+      named. In colours where the terminal has them (24 bits if COLORTERM says so, 256 if TERM does), \
+      else in shades; as wide as the terminal, or 80 characters.
 
       Examples:
         tfinspect show model.safetensors pooler.dense.bias
         tfinspect show bert-base/ embeddings.LayerNorm.weight --slice 0:4
         tfinspect show model.npz pooler.dense.weight --slice 0:2,: --json
         tfinspect show bert-base/ pooler.dense.weight -o pooler.npy
+        tfinspect show vit-base/ --picture
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")
   var source: FilePath
 
   @Argument(help: "The tensor's name in the file, or a canonical path.")
-  var tensor: String
+  var tensor: String?
+
+  @Flag(help: "Draw the tensor, or all that is best looked at.")
+  var picture = false
 
   @Option(
     help: ArgumentHelp("A range for each axis, separated by commas: 0:2,:", valueName: "ranges"))
@@ -44,9 +53,33 @@ struct Show: Verb {
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if tensor == nil && !picture { throw ValidationError("Missing expected argument '<tensor>'") }
+    if picture && (slice != nil || output != nil || common.json) {
+      throw ValidationError("--picture goes without --slice, --output and --json")
+    }
+  }
+
   func perform() throws -> ExitStatus {
     let checkpoint = try Checkpoint.open(source, options: sourceOptions.options)
     common.explain(checkpoint)
+    if picture { return try draw(checkpoint) }
+    guard let tensor else { return .success }
+    return try show(tensor, of: checkpoint)
+  }
+
+  private func draw(_ checkpoint: Checkpoint) throws -> ExitStatus {
+    let columns = max(1, outputWidth ?? 80)
+    let patterns = try Patterns(
+      of: checkpoint, options: sourceOptions.options, only: tensor, room: columns)
+    for (number, pattern) in patterns.all.enumerated() {
+      if number > 0 { standardOutput("") }
+      standardOutput(lines: pattern.lines(columns: columns, isTitled: !common.quiet))
+    }
+    return .success
+  }
+
+  private func show(_ tensor: String, of checkpoint: Checkpoint) throws -> ExitStatus {
     let tensor = try checkpoint.tensor(named: tensor, options: sourceOptions.options)
     let chosen = try slice.map { try Slice.ranges($0, of: tensor.shape) }
     if let output { return try write(tensor, chosen, of: checkpoint, to: output) }

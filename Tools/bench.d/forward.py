@@ -3,13 +3,14 @@
     Tools/bench forward                       BERT-base, GPT-2 124M and T5-base at 128 and 512 tokens
     Tools/bench forward --models gpt2 --lengths 128 1024 --rounds 9
     Tools/bench forward --models llama --rounds 3 --repeat 3 --tokens 20     a model of 1.2 G parameters
+    Tools/bench forward --models vit whisper --lengths 128 --rounds 3 --repeat 3   a picture; 30 s of a sound and a text
     Tools/bench forward --json                one JSON object instead of tables
     Tools/bench forward --write               also puts the tables into docs/performance.md
 
 The models have the published configurations and random weights, made here by transformers; what time a
 pass takes does not depend on the weights. Both sides have the weights in memory, two threads (--threads),
 one text without padding, and the outputs of BertModel, GPT2LMHeadModel, T5ForConditionalGeneration and
-LlamaForCausalLM; T5's decoder reads as many tokens as its encoder. In each round every case is timed by the one and then by
+LlamaForCausalLM (ViTModel, WhisperForConditionalGeneration); T5's decoder reads as many tokens as its encoder. In each round every case is timed by the one and then by
 the other, several passes each, of which the median counts; the ratio of a round is that of its two
 medians, and the tables have the median of the rounds, the least and the most. *Products* is the time of
 the matrix products alone, as tfverify counts it.
@@ -41,14 +42,29 @@ BIN = Path(os.environ["BENCH_BIN"])
 START, END = "<!-- Tools/bench forward --write -->", "<!-- end of forward -->"
 
 
+def framework_inputs(model, length):
+    """A text, or a picture, or frames of a sound with a text."""
+    import torch
+
+    config, random = model.config, torch.Generator().manual_seed(length)
+    if model.main_input_name == "pixel_values":
+        size = (1, config.num_channels, config.image_size, config.image_size)
+        return {"pixel_values": torch.randn(size, generator=random)}
+    ids = torch.randint(1, 30000, (1, length), generator=random)
+    if model.main_input_name == "input_features":
+        size = (1, config.num_mel_bins, 2 * config.max_source_positions)
+        return {"input_features": torch.randn(size, generator=random), "decoder_input_ids": ids}
+    inputs = {"input_ids": ids}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids
+    return inputs
+
+
 def framework_times(model, length, repeat):
     """Milliseconds of each pass."""
     import torch
 
-    ids = torch.randint(1, 30000, (1, length), generator=torch.Generator().manual_seed(length))
-    inputs = {"input_ids": ids}
-    if model.config.is_encoder_decoder:
-        inputs["decoder_input_ids"] = ids
+    inputs = framework_inputs(model, length)
     times = []
     with torch.inference_mode():
         for number in range(repeat + 1):

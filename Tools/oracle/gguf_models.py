@@ -4,7 +4,6 @@ FOLDER is a copy of llama.cpp, as for gguf_names.py, whose Hugging Face models a
 converter to whole GGUF files, without a vocabulary, in single precision. The goldens are those beside the Hugging Face models.
 """
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -40,7 +39,6 @@ def write(name):
 
 
 if __name__ == "__main__":
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
         write(name)

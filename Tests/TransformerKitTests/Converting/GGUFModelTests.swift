@@ -64,7 +64,7 @@ import TransformerKit
     "general.type", "general.name", "general.size_label", "general.basename",
     "general.quantization_version", "tensor_data_layout", "context_length", "sliding_window",
     "classifier.pooling_type", "feed_forward_length", "head_count_kv",
-    "add_bos_token", "general.finetune", "general.version",
+    "add_bos_token", "general.finetune", "general.version", "general.description",
   ]
 
   private func values(_ path: FilePath) throws -> [String: JSONValue] {

@@ -353,6 +353,16 @@ private let linearHalf: JSONValue = [
       ("distilbert/base", "gguf", "activation is gelu in the config, and gelu_new in"),
       ("nomicbert/base", "gguf", "the token type is any of 2 in the config, and always 0"),
       ("nomicbert/masked_lm", "gguf", "activation is gelu in the config, and silu in"),
+      ("clip/vision", "gguf", "intermediate_size is 5 in the config, and larger than hidden_size"),
+      (
+        "siglip/vision_gelu", "gguf",
+        "the encoder's activation is gelu in the config, and gelu_new,"
+      ),
+      ("llava/base", "gguf", "the projector's activation is gelu in the config, and gelu_new in"),
+      ("llava/full", "gguf", "the projector is without biases in the config, and with some in"),
+      ("llava/full", "gguf", "what is read of a picture is the class token with the patches"),
+      ("llava/siglip_first_left_out", "gguf", "what is read of a picture is all patches but"),
+      ("llava/layers", "gguf", "what is read of a picture is states 3, 0, 1 in the config, and"),
       ("llama/qwen3_biases", "gguf", "the bias of attention's output is a part of the model"),
     ])
   func `what shows in the weights is seen too`(

@@ -66,6 +66,27 @@ import TransformerKit
     #expect(pixel(picture, 40, 7) == [128, 128, 128])
   }
 
+  @Test func `in a narrow room fewer filters stand beside each other, and not too many below`()
+    throws
+  {
+    let values = (0..<100 * 64).map { Float($0 % 13) }
+    let path = scratch.path.appending("narrow.safetensors")
+    try CheckpointWriter(destination: path, format: .safetensors, overwrite: true, sources: [])
+      .write(tensors: [tensor("stem", [100, 1, 8, 8], values)])
+    func drawn(_ room: Int, _ name: String? = nil) throws -> Patterns.Pattern? {
+      try Patterns(of: Checkpoint.open(path), options: OpenOptions(), only: name, room: room).all
+        .first
+    }
+    let narrow = try #require(try drawn(40, "stem"))
+    // 4 × 9 - 1 is 35 wide, 10 × 9 - 1 is 89 high.
+    #expect([narrow.width, narrow.height] == [35, 89])
+    #expect(narrow.kind == .filters(shown: 40, count: 100, size: [8, 8], channels: 1))
+    #expect(try drawn(3)?.width == 8)
+    #expect(try drawn(1000)?.width == 16 * 9 - 1)
+    let error = #expect(throws: CheckpointError.self) { try drawn(40, "other") }
+    #expect(error.map { "\($0)".contains("other") } == true)
+  }
+
   @Test func `positions are compared by the cosines of their vectors`() throws {
     let rows: [[Float]] = [[1, 0], [2, 2], [0, 3], [-1, 0], [0, 0]]
     let found = try patterns([tensor("wpe.weight", [5, 2], rows.flatMap(\.self))])

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-NAMES = {"bert": "BERT-base", "gpt2": "GPT-2 124M", "t5": "T5-base", "llama": "Llama 3.2 1B"}
-# The last one takes 5 GB on disk, and as much again in the memory of each side.
+NAMES = {"bert": "BERT-base", "gpt2": "GPT-2 124M", "t5": "T5-base", "llama": "Llama 3.2 1B",
+         "vit": "ViT-L/16", "whisper": "Whisper small"}
+# Llama takes 5 GB on disk, and as much again in the memory of each side; ViT and Whisper a fifth of that.
 USUAL = ["bert", "gpt2", "t5"]
 
 
@@ -23,6 +24,13 @@ def build(name):
             rope_parameters={"rope_type": "llama3", "rope_theta": 500000.0, "factor": 32.0,
                              "low_freq_factor": 1.0, "high_freq_factor": 4.0,
                              "original_max_position_embeddings": 8192}))
+    if name == "vit":
+        return tf.ViTModel(tf.ViTConfig(
+            hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096))
+    if name == "whisper":
+        return tf.WhisperForConditionalGeneration(tf.WhisperConfig(
+            d_model=768, encoder_layers=12, decoder_layers=12, encoder_attention_heads=12,
+            decoder_attention_heads=12, encoder_ffn_dim=3072, decoder_ffn_dim=3072))
     return tf.T5ForConditionalGeneration(tf.T5Config(
         d_model=768, d_ff=3072, num_layers=12, num_heads=12, decoder_start_token_id=0))
 

@@ -17,6 +17,8 @@ package struct GGUFConfig<Model: Architecture>: Sendable {
   var isMember: @Sendable (GGUFFacts) -> Bool
   /// Whether a model is written as that architecture.
   var holds: @Sendable (Model) -> Bool
+  /// Whether the model is one of words, of whose vocabulary and tokenizer something is said.
+  var isOfWords: Bool
 
   /// Describes key-values.
   package init(
@@ -26,7 +28,7 @@ package struct GGUFConfig<Model: Architecture>: Sendable {
     },
     values: @escaping @Sendable (Model, JSONValue) -> [JSONValue.Member] = { _, _ in [] },
     isMember: @escaping @Sendable (GGUFFacts) -> Bool = { _ in true },
-    holds: @escaping @Sendable (Model) -> Bool = { _ in true }
+    holds: @escaping @Sendable (Model) -> Bool = { _ in true }, isOfWords: Bool = true
   ) {
     self.architecture = architecture
     self.className = className
@@ -35,6 +37,7 @@ package struct GGUFConfig<Model: Architecture>: Sendable {
     self.values = values
     self.isMember = isMember
     self.holds = holds
+    self.isOfWords = isOfWords
   }
 }
 
@@ -104,11 +107,7 @@ extension GGUFConfig {
         members.append(.init(name, value))
       }
     }
-    if let words = facts.shape("token_embd.weight")?.first {
-      members.append(.init("vocab_size", .number(words)))
-    }
-    members.append(.init("tie_word_embeddings", .bool(!facts.has("output.weight"))))
-    members += facts.tokens
+    if isOfWords { members += facts.words }
     // What a member says of itself goes before what most say.
     for member in try self.facts(facts) {
       members.removeAll { $0.key == member.key }
@@ -131,7 +130,7 @@ extension GGUFConfig {
         + facts.map { member in
           member.key.hasPrefix("tokenizer.")
             ? member : .init("\(architecture).\(member.key)", member.value)
-        } + [.init("tokenizer.ggml.model", "none")])
+        } + (isOfWords ? [.init("tokenizer.ggml.model", "none")] : []))
   }
 
   /// The model of a config; `nil` if it is none that is written so.

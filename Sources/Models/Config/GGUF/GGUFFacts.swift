@@ -65,6 +65,15 @@ package struct GGUFFacts {
   /// What kind of tokenizer is inside.
   package var tokenizer: String? { values["tokenizer.ggml.model"]?.string }
 
+  /// What there is to say of words, under a config's keys.
+  var words: [JSONValue.Member] {
+    let count = shape("token_embd.weight")?.first.map {
+      JSONValue.Member("vocab_size", .number($0))
+    }
+    let isTied = JSONValue.Member("tie_word_embeddings", .bool(!has("output.weight")))
+    return (count.map { [$0] } ?? []) + [isTied] + tokens
+  }
+
   /// The ids of the tokens that texts begin and end with, under a config's keys.
   package var tokens: [JSONValue.Member] {
     ["bos", "eos", "pad"].compactMap { name in

@@ -14,7 +14,9 @@ extension Family {
         resampling: 3, .pairs)
     ],
     tokenizers: [.clip],
-    dialects: [.huggingFaceCLIP, .openCLIP, .huggingFaceCLIPText, .huggingFaceCLIPVision])
+    dialects: [
+      .huggingFaceCLIP, .openCLIP, .huggingFaceCLIPText, .huggingFaceCLIPVision, .ggufCLIPVision,
+    ])
 }
 
 /// CLIP: texts and pictures that are compared, or a classifier of pictures on its encoder of them.

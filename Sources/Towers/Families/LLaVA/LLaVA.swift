@@ -13,7 +13,7 @@ extension Family {
           "LlavaImageProcessor", size: .shorterEdge(224, longest: nil), crop: [224, 224],
           resampling: 3, .pairs)
       ],
-      dialects: [.huggingFaceLLaVA(of: Parts.self)])
+      dialects: [.huggingFaceLLaVA(of: Parts.self), .ggufLLaVA(of: Parts.self)])
   }
 }
 
@@ -21,13 +21,20 @@ extension Family {
 /// picture's patches takes the places of a token.
 ///
 /// Liu et al.: "Visual Instruction Tuning", arXiv 2304.08485, §4.1; "Improved Baselines", arXiv 2310.03744, §3.3. Names,
-/// defaults and outputs are those of Hugging Face (models/llava/modeling_llava.py, 5.x).
+/// defaults and outputs are those of Hugging Face (models/llava/modeling_llava.py, 5.x). One class is none of theirs:
+/// what comes before the decoder (`get_image_features` there), which llama.cpp has as a file of its own.
 public struct LLaVA<Parts: FamilyList>: Architecture {
   public static var name: String { "llava" }
 
-  /// What sees, and what writes; `nil` where the config is at fault.
+  /// The class of all of it, and the one of what comes before the decoder.
+  static var wholeClass: String { "LlavaForConditionalGeneration" }
+  static var featuresClass: String { "LlavaImageFeatures" }
+
+  /// What sees, and what writes; `nil` where the config is at fault. Features alone have no decoder.
   let pictures: (any ImageEncoder)?
   let text: (any Architecture)?
+  /// How wide the decoder's words are.
+  let width: Int?
   /// What of the encoder is read, and how.
   let features: PictureFeatures
   /// The token whose places they take.
@@ -39,8 +46,8 @@ public struct LLaVA<Parts: FamilyList>: Architecture {
   public let head: String
 
   public init(config: inout ConfigReader, isStored: (String) -> Bool) {
-    let className = "LlavaForConditionalGeneration"
-    head = config.head([(className, className)]) { className }
+    let isWhole = config.head([(Self.wholeClass, true), (Self.featuresClass, false)]) { true }
+    head = isWhole ? Self.wholeClass : Self.featuresClass
     // The decoder says it, too, and is read later: it may say more than this model.
     let isTied = config.within(Self.textKey) {
       $0.flag("tie_word_embeddings", default: false, on: .nothing)
@@ -48,17 +55,21 @@ public struct LLaVA<Parts: FamilyList>: Architecture {
     let encoder = config.model(
       Self.pictureKey, named: "vision", as: .pictures, among: Parts.families, isStored: isStored)
     pictures = encoder as? any ImageEncoder
-    text = config.model(
-      Self.textKey, named: "text", as: .words, among: Parts.families, isStored: isStored)
+    text =
+      isWhole
+      ? config.model(
+        Self.textKey, named: "text", as: .words, among: Parts.families, isStored: isStored) : nil
+    width = isWhole ? text.map { $0.hiddenWidth ?? 0 } : config.widthOfWords(Self.textKey)
     let key = config.has("image_token_id") ? "image_token_id" : "image_token_index"
-    token = config.token(key, default: 32000, on: .outputs(as: "image_token")) ?? -1
+    let bearing: ConfigFact.Bearing = isWhole ? .outputs(as: "image_token") : .nothing
+    token = config.token(key, default: 32000, on: bearing) ?? -1
     features = PictureFeatures(
       &config, layers: pictures?.form.blocks.count, tokens: pictures?.form.embedding.tokens)
     let rules = text?.generation
     endTokens = config.tokens("eos_token_id", default: rules?.endTokens ?? [], on: .nothing)
     padToken = config.token("pad_token_id", default: rules?.padToken, on: .nothing)
     let mayTie = config.flag("tie_word_embeddings", default: false, on: .nothing)
-    if mayTie && !isTied {
+    if mayTie && !isTied && isWhole {
       config.refuse("tie_word_embeddings true is not supported where text_config does not say it")
     }
     config.disregard(["image_seq_length", "ignore_index", "vocab_size", "bos_token_id"])
@@ -88,8 +99,9 @@ public struct LLaVA<Parts: FamilyList>: Architecture {
       guard let a, let b else { return a == nil && b == nil }
       return a.isSame(as: b)
     }
-    return isSame(a.pictures, b.pictures) && isSame(a.text, b.text) && a.features == b.features
-      && a.token == b.token && a.endTokens == b.endTokens && a.padToken == b.padToken
+    return isSame(a.pictures, b.pictures) && isSame(a.text, b.text) && a.width == b.width
+      && a.features == b.features && a.token == b.token && a.endTokens == b.endTokens
+      && a.padToken == b.padToken
   }
 
   public var dimensions: [String: Int] {
@@ -105,7 +117,9 @@ public struct LLaVA<Parts: FamilyList>: Architecture {
 
   public var reach: Reach { text?.reach ?? Reach() }
 
-  public var pictureToken: PictureToken? { PictureToken(id: token, count: features.count) }
+  public var pictureToken: PictureToken? {
+    text == nil ? nil : PictureToken(id: token, count: features.count)
+  }
 
   public var generation: GenerationRules? {
     guard let rules = text?.generation else { return nil }
@@ -113,6 +127,17 @@ public struct LLaVA<Parts: FamilyList>: Architecture {
       ids: rules.ids, mask: rules.mask, scores: "text." + rules.scores, endTokens: endTokens,
       padToken: padToken, longest: rules.longest, singleSteps: rules.singleSteps,
       limits: rules.limits)
+  }
+}
+
+extension ConfigReader {
+  /// How wide the words of the decoder are whose settings stand under a key, of which nothing else is read.
+  fileprivate mutating func widthOfWords(_ key: String) -> Int {
+    let keys = present(key)?.members?.map(\.key) ?? []
+    return within(key) { reader in
+      reader.disregard(keys)
+      return reader.count("hidden_size", default: 4096, on: .weights)
+    }
   }
 }
 

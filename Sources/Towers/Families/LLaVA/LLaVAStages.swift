@@ -5,9 +5,11 @@ import Vision
 
 extension LLaVA {
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
-    guard let pictures, let text else { return [] }
+    guard let pictures, let width else { return [] }
+    let seen: [Stage<Scalar>] = seeing(pictures) + [projector(pictures, width)]
+    guard let text else { return seen }
     let writing: [Stage<Scalar>] = text.stages(Scalar.self).map { $0.inside("text") }
-    return seeing(pictures) + [projector(pictures, text)] + writing.prefix(1).map(\.silent)
+    return seen + writing.prefix(1).map(\.silent)
       + [merging(outputs: writing.first?.outputs ?? [], text)] + writing.dropFirst()
   }
 
@@ -35,9 +37,9 @@ extension LLaVA {
   /// `image_hidden_states` `[pictures × features, width]`: a network of two layers on states of the encoder beside each
   /// other.
   private func projector<Scalar: ComputeScalar>(
-    _ encoder: any ImageEncoder, _ text: any Architecture
+    _ encoder: any ImageEncoder, _ output: Int
   ) -> Stage<Scalar> {
-    let (input, output) = (encoder.form.width, text.hiddenWidth ?? 0)
+    let input = encoder.form.width
     let (tokens, features) = (encoder.form.embedding.tokens, features)
     let work: @Sendable (ModelInputs) -> StageWork = { inputs in
       let pictures = inputs.numbers[Self.pixels]?.shape.first ?? 0
@@ -82,8 +84,9 @@ extension LLaVA {
   }
 
   public var inputs: [InputSlot] {
+    guard let text else { return pictures?.form.inputs(isFixed: true) ?? [] }
     let seen = pictures?.form.inputs(batch: .pictures, isFixed: true) ?? []
-    return (text?.inputs ?? []) + seen.map(\.optional)
+    return text.inputs + seen.map(\.optional)
   }
 
   public func faults(in inputs: ModelInputs) -> [String] {

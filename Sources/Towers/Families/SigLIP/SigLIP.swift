@@ -21,6 +21,7 @@ extension Family {
       .huggingFaceSigLIP(FirstSigLIP.self), .huggingFaceSigLIPText(FirstSigLIP.self),
       .huggingFaceSigLIPVision(FirstSigLIP.self), .huggingFaceSigLIP(SigLIP2.self),
       .huggingFaceSigLIPText(SigLIP2.self), .huggingFaceSigLIPVision(SigLIP2.self),
+      .ggufSigLIPVision,
     ])
 }
 

@@ -1,7 +1,8 @@
+public import Containers
 import Models
 import Pictures
 import Sounds
-import TensorCore
+public import TensorCore
 
 /// What of a model's weights is best looked at: filters of patches, positions beside each other, and the bands of frequencies
 /// that a sound is divided into.
@@ -24,8 +25,12 @@ public struct Patterns: Sendable {
     /// In pixels.
     public let width: Int
     public let height: Int
+    /// Red, green and blue of each, row by row.
+    public var pixels: [UInt8] { picture.pixels }
     /// The picture as a file.
-    public let png: [UInt8]
+    public var png: [UInt8] { picture.png }
+
+    private let picture: Picture
   }
 
   /// The pictures, those of weights in their order.
@@ -33,8 +38,10 @@ public struct Patterns: Sendable {
 
   /// The most pictures there are.
   public static let most = 8
-  /// The most filters that are drawn, and how many stand beside each other.
-  static let (mostFilters, columns) = (128, 16)
+  /// The most filters that are drawn, and how many stand beside each other at most.
+  fileprivate static let (mostFilters, mostColumns) = (128, 16)
+  /// How many rows of pixels filters take where the width is given, about.
+  private static let usualHeight = 96
   /// The most positions that are compared.
   static let mostPositions = 160
   /// The most numbers in a filter's row or column, and
@@ -47,27 +54,53 @@ public struct Patterns: Sendable {
   /// - Parameters:
   ///   - model: the model, if it is known: weights are looked at in their canonical layout then.
   ///   - tensors: the stored ones that are shown.
+  ///   - chosen: the name in the files, or the canonical path, of the only one that is; all if `nil`.
+  ///   - room: how many pixels wide filters stand beside each other; as many as usual if `nil`.
   /// - Throws: `CheckpointError` when bytes cannot be read.
-  init(_ model: Model?, _ tensors: [Tensor]) throws(CheckpointError) {
+  init(
+    _ model: Model?, _ tensors: [Tensor], only chosen: String? = nil, room: Int? = nil
+  ) throws(CheckpointError) {
     var found: [Pattern] = []
-    for (name, isPosition, tensor) in Self.weights(of: model, tensors) {
-      guard found.count < Self.most, tensor.dtype.isComputable, !tensor.dtype.isBlock else {
-        continue
-      }
-      if let picture = try isPosition ? Self.positions(name, tensor) : Self.filters(name, tensor) {
-        found.append(picture)
-      }
+    for (name, path, isPosition, tensor) in Self.weights(of: model, tensors) {
+      guard found.count < Self.most, tensor.dtype.isComputable, !tensor.dtype.isBlock,
+        chosen == nil || chosen == name || chosen == path
+      else { continue }
+      let picture =
+        try isPosition ? Self.positions(name, tensor) : Self.filters(name, tensor, room: room)
+      if let picture { found.append(picture) }
     }
-    if found.count < Self.most, let model, let bands = Self.bands(of: model) { found.append(bands) }
+    if chosen == nil, found.count < Self.most, let model, let bands = Self.bands(of: model) {
+      found.append(bands)
+    }
     all = found
   }
 
-  /// What may be drawn, under the names of the files.
+  /// Draws what a page about a checkpoint shows.
+  ///
+  /// - Parameters:
+  ///   - name: the only tensor that is drawn, by its name in the files or its canonical path; all if `nil`.
+  ///   - room: how many pixels wide filters stand beside each other.
+  /// - Throws: `CheckpointError` when bytes cannot be read, or if there is nothing to draw.
+  public init(
+    of checkpoint: Checkpoint, options: OpenOptions, only name: String?, room: Int
+  ) throws(CheckpointError) {
+    let (model, _) = ModelReport.understood(checkpoint, options)
+    if let name { _ = try checkpoint.tensor(named: name, options: options) }
+    try self.init(model, checkpoint.tensors.tensors, only: name, room: room)
+    guard all.isEmpty else { return }
+    throw CheckpointError(
+      .unsupported(
+        "nothing to draw: neither filters of patches, nor a table of positions"
+          + (name == nil ? ", nor the bands of a sound" : "")),
+      tensor: name.map { TensorName($0) }, advice: "without --picture, values are printed")
+  }
+
+  /// What may be drawn, under the names of the files and the canonical paths.
   private static func weights(
     of model: Model?, _ tensors: [Tensor]
-  ) -> [(name: String, isPosition: Bool, tensor: Tensor)] {
+  ) -> [(name: String, path: String?, isPosition: Bool, tensor: Tensor)] {
     guard let graph = model?.graph else {
-      return tensors.map { ($0.name.text, isPosition($0.name.text), $0) }
+      return tensors.map { ($0.name.text, nil, isPosition($0.name.text), $0) }
     }
     let shown = Set(tensors.map(\.name))
     return graph.slots.compactMap { slot in
@@ -76,7 +109,7 @@ public struct Patterns: Sendable {
       else { return nil }
       let parts = slot.path.split(separator: ".").suffix(2)
       return (
-        tensor.name.text, slot.role == .embedding && parts.first == "position", tensor
+        tensor.name.text, slot.path, slot.role == .embedding && parts.first == "position", tensor
       )
     }
   }
@@ -93,7 +126,7 @@ public struct Patterns: Sendable {
 
   /// Each filter from its least number, which is dark, to its largest.
   private static func filters(
-    _ name: String, _ tensor: Tensor
+    _ name: String, _ tensor: Tensor, room: Int?
   ) throws(CheckpointError) -> Pattern? {
     let shape = tensor.shape
     guard shape.count == 4, shape[0] > 0, (1...4).contains(shape[1]),
@@ -101,8 +134,10 @@ public struct Patterns: Sendable {
     else { return nil }
     let (channels, rows, columns) = (shape[1], shape[2], shape[3])
     let size = channels * rows * columns
-    let shown = min(shape[0], mostFilters)
-    var sheet = Sheet(count: shown, rows: rows, columns: columns)
+    let beside = room.map { min(max(1, ($0 + 1) / (columns + 1)), mostColumns) } ?? mostColumns
+    let below = room == nil ? mostFilters : max(1, usualHeight / (rows + 1))
+    let shown = min(shape[0], mostFilters, beside * below)
+    var sheet = Sheet(count: shown, beside: beside, rows: rows, columns: columns)
     let values = try tensor.doubles(0..<shown * size)
     for filter in 0..<shown {
       let own = values[filter * size..<(filter + 1) * size]
@@ -201,28 +236,29 @@ public struct Patterns: Sendable {
 
 extension Patterns.Pattern {
   fileprivate init(name: String, kind: Kind, picture: Picture) {
-    (self.name, self.kind) = (name, kind)
-    (width, height, png) = (picture.width, picture.height, picture.png)
+    (self.name, self.kind, self.picture) = (name, kind, picture)
+    (width, height) = (picture.width, picture.height)
   }
 }
 
 /// Small pictures of one size in rows, with a pixel of grey between them.
 private struct Sheet {
+  private let beside: Int
   private let (rows, columns): (Int, Int)
   private let (width, height): (Int, Int)
   private var pixels: [UInt8]
 
-  init(count: Int, rows: Int, columns: Int) {
-    (self.rows, self.columns) = (rows, columns)
-    width = min(count, Patterns.columns) * (columns + 1) - 1
-    height = (count + Patterns.columns - 1) / Patterns.columns * (rows + 1) - 1
+  init(count: Int, beside: Int, rows: Int, columns: Int) {
+    (self.beside, self.rows, self.columns) = (beside, rows, columns)
+    width = min(count, beside) * (columns + 1) - 1
+    height = (count + beside - 1) / beside * (rows + 1) - 1
     pixels = Array(repeating: 128, count: 3 * width * height)
   }
 
   /// Draws the picture of that number: red, green and blue of each row and column.
   mutating func draw(_ number: Int, _ colour: (_ row: Int, _ column: Int) -> [UInt8]) {
-    let top = number / Patterns.columns * (rows + 1)
-    let left = number % Patterns.columns * (columns + 1)
+    let top = number / beside * (rows + 1)
+    let left = number % beside * (columns + 1)
     for row in 0..<rows {
       for column in 0..<columns {
         let place = 3 * ((top + row) * width + left + column)
