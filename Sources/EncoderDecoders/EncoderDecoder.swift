@@ -52,7 +52,7 @@ extension EncoderDecoder {
 
   private func decoderMask(_ length: InputSlot.Axis) -> InputSlot {
     let name = Stack.decoder.mask
-    guard form.head.masksPadding, let token = form.decoder.positions.paddingToken else {
+    guard form.head.masksPadding, let token = form.head.padToken else {
       return .mask(name, over: length)
     }
     return .mask(name, over: length, hiding: token, of: Stack.decoder.ids)

@@ -48,6 +48,7 @@ extension Family {
     .nemotron,
     .nomicBERT,
     .olmo,
+    .openNMTTransformer,
     .opt,
     .parakeet,
     .persimmon,

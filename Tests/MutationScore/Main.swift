@@ -101,6 +101,7 @@ struct MutationScore {
     "bert/ct2_bert", "t5/ct2_t5", "llama/ct2_llama", "llama/ct2_mistral", "llama/ct2_qwen2",
     "torchtransformer/whole", "torchtransformer/whole_pre_norm", "torchtransformer/decoder",
     "torchtransformer/encoder_no_bias",
+    "opennmttransformer/table", "opennmttransformer/gated", "opennmttransformer/rotary_halves",
     "whisper/base", "whisper/generation", "whisper/classification",
     "whisper/classification_weighted", "whisper/openai", "whisper/ggml",
     "siglip/siglip2", "siglip/siglip2_vision", "siglip/siglip2_classification",

@@ -15,7 +15,7 @@ private let foreignCases = goldenCases.filter { name in
     "google", "openai", "nanogpt", "t5x", "mesh", "meta", "gguf", "fused", "flax", "tensorflow",
     "litgpt", "mlx", "fairseq", "marian_npz", "timm", "openclip", "modules", "deit_modules",
     "registers_modules", "ggml", "encoder_layer", "nemo", "original", "ct2_", "zihangdai",
-    "flash_",
+    "flash_", "rotary_halves",
   ].contains { name.contains("/\($0)") }
 }
 

@@ -62,6 +62,7 @@ private let stepCases: [StepCase] = [
   StepCase(folder: "bart/generation"), StepCase(folder: "bart/decoder_mask", prompt: 3),
   StepCase(folder: "bart/mbart", prompt: 2), StepCase(folder: "bart/fsmt_generate"),
   StepCase(folder: "bart/marian_separate"),
+  StepCase(folder: "opennmttransformer/shared", prompt: 2),
   StepCase(folder: "bart/pegasus", prompt: 4), StepCase(folder: "gpt2/cross_attention", prompt: 2),
   StepCase(folder: "encoderdecoderpair/bert_bert"),
   StepCase(folder: "encoderdecoderpair/bert_gpt2", prompt: 3),

@@ -41,8 +41,8 @@ struct PickleTree<Leaves: PickleLeaves> {
   var otherCount: Int { others.count + work.unlistedCount }
   /// The dictionary around the weights, whose name has been left out of theirs.
   private(set) var wrapper: (name: String, count: Int)?
-  /// What stands beside the weights about the model that they are of.
-  private(set) var modelArguments: (key: String, value: PickleValue)?
+  /// What stands beside the weights about the model that they are of, and what it says.
+  private(set) var modelArguments: (value: PickleValue, said: JSONValue)?
   /// What tensors are, and what was found out about them.
   private(set) var leaves: Leaves
 
@@ -68,7 +68,10 @@ struct PickleTree<Leaves: PickleLeaves> {
       try add(pickle.root, name)
       return
     }
-    if Leaves.leavesWrapperOut { findWrapper(in: pickle.root) }
+    if Leaves.leavesWrapperOut {
+      findWrapper(in: pickle.root)
+      if modelArguments == nil { modelArguments = heap.trainedOptions(in: pickle.root) }
+    }
     try walk(pickle.root)
   }
 
@@ -137,7 +140,9 @@ struct PickleTree<Leaves: PickleLeaves> {
     let keys = stride(from: 0, to: pairs.count - 1, by: 2)
     for (key, _) in TorchArguments.keys where modelArguments == nil {
       let named = keys.first { heap.string(pairs[$0]) == key }.map { pairs[$0 + 1] }
-      if let named, heap.arguments(named) != nil { modelArguments = (key, named) }
+      if let named, let plain = heap.arguments(named) {
+        modelArguments = (named, TorchArguments.said(plain, of: key))
+      }
     }
   }
 

@@ -60,8 +60,7 @@ extension TorchTree {
     contents.otherCount = otherCount
     contents.openingMemory = heap.used
     if let wrapper { contents.strippedPrefix = ("\(wrapper.name).", wrapper.count) }
-    if let (key, value) = modelArguments, let plain = heap.arguments(value) {
-      let arguments = TorchArguments.said(plain, of: key)
+    if let (_, arguments) = modelArguments {
       let text = Array((arguments.text(pretty: true) + "\n").utf8)
       contents.belongings.files = [
         CompanionFile(name: Array("config.json".utf8), bytes: text)

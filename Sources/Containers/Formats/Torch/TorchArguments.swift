@@ -43,7 +43,7 @@ extension PickleHeap {
     return .object(members)
   }
 
-  private func plain(_ value: PickleValue) -> JSONValue? {
+  func plain(_ value: PickleValue) -> JSONValue? {
     switch value {
     case .none: .null
     case .bool(let value): .bool(value)

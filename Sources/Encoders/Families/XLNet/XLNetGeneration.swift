@@ -42,22 +42,30 @@ extension XLNet {
     guard generation != nil else { return inputs }
     if let name = inputs.numbers.keys.min() {
       throw CheckpointError(
-        .unsupported("\(name) is not supported where a text is continued; its words alone are"))
+        .unsupported("\(name) is not supported where a text is continued; its words alone are"),
+        advice: Self.wordsAlone)
     }
     if let types = inputs["token_type_ids"], types.elements.contains(where: { $0 != 0 }) {
       throw CheckpointError(
         .unsupported(
           "token_type_ids other than 0 are not supported where a text is continued, and the"
-            + " framework takes none there"))
+            + " framework takes none there"),
+        advice: Self.wordsAlone)
     }
     if direction == .forwards, let rows = inputs["input_ids"]?.rows, rows > 1 {
       throw CheckpointError(
         .unsupported(
           "\(rows) texts, or beams, are not supported where queries see only what is before them"
-            + " (attn_type uni): the framework continues one at a time there"))
+            + " (attn_type uni): the framework continues one at a time there"),
+        advice: "--inputs FILE gives one text, without --beams")
     }
     inputs["attention_mask"] = nil
     return inputs
+  }
+
+  /// What to do where there are other inputs, as in the probe that is taken if none are given.
+  private static var wordsAlone: String {
+    "--inputs FILE with input_ids alone gives a text to continue, or --text \"…\""
   }
 }
 
