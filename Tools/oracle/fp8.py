@@ -4,7 +4,7 @@ A BERT whose matrices are stored as DeepSeek-V3 and transformers' FineGrainedFP8
 float8_e4m3fn, and `X.weight_scale_inv` with one float32 for each block of 16 by 16, fewer at the edges. Codes
 and numbers are torch's; `dequantized/` holds what they stand for, `weight.to(float32) * scale` block by block,
 and the golden is computed from that. `rounded_scales/` holds the same codes under bfloat16 scales, and
-`dequantized_rounded.safetensors` what they stand for then. `source.safetensors` has one matrix as it was before.
+`dequantized_rounded.safetensors` what they stand for then. `fp8.safetensors` beside the folder has one matrix as it was before.
 """
 
 import json
@@ -88,7 +88,7 @@ def main():
     save(FOLDER / "rounded_scales", rounded, config | {"quantization_config": quantization})
     save(FOLDER / "dequantized", plain, config)
     save_file(plain_rounded, FOLDER / "dequantized_rounded.safetensors")
-    save_file({matrices[0]: model.state_dict()[matrices[0]]}, FOLDER / "source.safetensors")
+    save_file({matrices[0]: model.state_dict()[matrices[0]]}, FOLDER.with_suffix(".safetensors"))
     model.load_state_dict(plain)
     inputs = bert.right_padded(np.random.default_rng(seed), model.config)
     write_golden(FOLDER / "golden.npz", model, inputs, exact_outputs(model, inputs), seed=seed)

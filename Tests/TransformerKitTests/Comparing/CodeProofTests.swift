@@ -17,7 +17,7 @@ import TransformerKit
   ]
   /// Codes that are floats of 8 bits, and the file that has one matrix as it was before it was quantised.
   static let floats = [
-    ("codecs/fp8", "codecs/fp8/source.safetensors"),
+    ("codecs/fp8", "codecs/fp8.safetensors"),
     ("codecs/fp8_scales/tensor", "codecs/fp8_scales/source.safetensors"),
     ("codecs/fp8_scales/channel", "codecs/fp8_scales/source.safetensors"),
   ]
