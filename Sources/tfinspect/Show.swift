@@ -24,7 +24,7 @@ struct Show: Verb {
         tfinspect show bert-base/ embeddings.LayerNorm.weight --slice 0:4
         tfinspect show model.npz pooler.dense.weight --slice 0:2,: --json
         tfinspect show bert-base/ pooler.dense.weight -o pooler.npy
-        tfinspect show vit-base/ --picture
+        tfinspect show vit/ --picture
       """)
 
   @Argument(help: "The checkpoint: a file, a shard index, a folder, or an address.")

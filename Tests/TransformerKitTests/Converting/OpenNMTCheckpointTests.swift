@@ -15,10 +15,11 @@ import TransformerKit
   @Test func `options and marks are said, and no words`() throws {
     let checkpoint = try Checkpoint.open(folder)
     let config = try #require(checkpoint.config?.value)
-    #expect(config["opt"]?["heads"] == 4 && config["opt"]?["position_encoding"] == true)
-    #expect(config["opt"]?["dropout"] == [.double(0.3)] && config["opt"]?["tgt_vocab"] == .null)
+    let said = try #require(config["options"])
+    #expect(said["heads"] == 4 && said["position_encoding"] == true)
+    #expect(said["dropout"] == [.double(0.3)] && said["tgt_vocab"] == .null)
     // What trained it, in a dictionary, is no setting of a model.
-    #expect(config["opt"]?["data"] == nil)
+    #expect(said["data"] == nil)
     for side in ["src", "tgt"] {
       let marks = try #require(config["vocab"]?[side])
       #expect(marks["<unk>"] == 0 && marks["<blank>"] == 1)
@@ -30,7 +31,7 @@ import TransformerKit
 
   /// The config of the checkpoint with other options, or another vocabulary.
   private func config(
-    _ changes: [String: JSONValue], of part: String = "opt"
+    _ changes: [String: JSONValue], of part: String = "options"
   ) throws -> (config: JSONValue, table: TensorTable) {
     let checkpoint = try Checkpoint.open(folder, options: options)
     let config = try #require(checkpoint.config?.value.members).map { member in
@@ -45,13 +46,13 @@ import TransformerKit
   }
 
   private func graph(
-    _ changes: [String: JSONValue], of part: String = "opt"
+    _ changes: [String: JSONValue], of part: String = "options"
   ) throws -> WeightGraph {
     let (config, table) = try config(changes, of: part)
     return try WeightGraph(table, config: config, options: options.recognition)
   }
 
-  private func refusal(_ changes: [String: JSONValue], of part: String = "opt") -> String {
+  private func refusal(_ changes: [String: JSONValue], of part: String = "options") -> String {
     do {
       _ = try graph(changes, of: part)
       return ""

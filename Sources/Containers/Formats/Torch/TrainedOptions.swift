@@ -1,7 +1,7 @@
 import TensorCore
 
 /// What OpenNMT-py keeps beside the weights (onmt/models/model_saver.py, 3.5.1): the options of the run that trained them,
-/// `opt`, and the words that the model knows, `vocab`.
+/// which alone are a namespace of Python's argparse, and the words that the model knows, `vocab`.
 ///
 /// Of the options those are said that are plain, or lists of what is plain; of a list of words, where marks of texts are.
 extension PickleHeap {
@@ -19,15 +19,16 @@ extension PickleHeap {
       stride(from: 0, to: pairs.count - 1, by: 2).first { string(pairs[$0]) == key }
         .map { pairs[$0 + 1] }
     }
-    guard value("model") != nil, let options = value("opt"), let words = value("vocab"),
-      let given = namespace(options), let lists = dictionary(words)
+    let values = stride(from: 1, to: pairs.count, by: 2).lazy.map { pairs[$0] }
+    guard value("model") != nil, let words = value("vocab"), let lists = dictionary(words),
+      let options = values.first(where: { namespace($0) != nil }), let given = namespace(options)
     else { return nil }
     // What begins a text may be any word: that is said beside the lists.
     let named = stride(from: 1, to: min(lists.count, 16), by: 2).compactMap { string(lists[$0]) }
     let marks = Self.marks.union(named)
     return (
       options,
-      ["opt": members(given, setting), "vocab": members(lists) { places(of: marks, in: $0) }]
+      ["options": members(given, setting), "vocab": members(lists) { places(of: marks, in: $0) }]
     )
   }
 

@@ -79,11 +79,12 @@ extension NativeConfig {
   fileprivate static let openNMT = NativeConfig(
     inside: "torch",
     recognizes: { config, _ in
-      config["model_type"] == nil && config["opt"] != nil && config["vocab"] != nil
+      config["model_type"] == nil && config["options"] != nil && config["vocab"] != nil
     },
     usual: { config, table throws(CheckpointError) in
-      try TrainedOptions(options: config["opt"] ?? [:], vocabulary: config["vocab"] ?? [:]).config(
-        table)
+      try TrainedOptions(options: config["options"] ?? [:], vocabulary: config["vocab"] ?? [:])
+        .config(
+          table)
     },
     native: { _ in nil },
     tensors: { _ in [] })
