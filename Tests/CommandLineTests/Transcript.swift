@@ -59,6 +59,9 @@ struct Transcript: Sendable, CustomTestStringConvertible {
   /// there are. One that spins ends after a minute of the processor's time.
   func run() async throws -> Outcome { try await Self.run(text("cmd")) }
 
+  /// Whether it shows numbers of a forward pass.
+  var isComputed: Bool { text("cmd").contains("tfverify run ") }
+
   /// Runs a script likewise.
   static func run(_ script: String) async throws -> Outcome {
     await slots.take()

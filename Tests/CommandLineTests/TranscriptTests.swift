@@ -13,6 +13,37 @@ import Testing
 @Suite struct TranscriptTests {
   private static let isRecording = ProcessInfo.processInfo.environment["RECORD"] != nil
 
+  /// Whether two texts have the same words, but for numbers with fractions, of which a part of 10⁻⁵ may differ, and the spaces
+  /// between them.
+  private static func agree(_ x: String, _ y: String) -> Bool {
+    let (own, others) = (words(x), words(y))
+    return own.count == others.count
+      && zip(own, others).allSatisfy { a, b in
+        if a == b { return true }
+        guard a.contains("."), b.contains("."), let first = number(a), let second = number(b) else {
+          return false
+        }
+        return abs(first - second) <= 1e-5 * max(abs(first), abs(second))
+      }
+  }
+
+  private static func words(_ text: String) -> [Substring] {
+    text.split { $0 == " " || $0 == "\n" }
+  }
+
+  private static func number(_ word: Substring) -> Double? {
+    Double(word.hasSuffix(",") ? word.dropLast() : word)
+  }
+
+  @Test func `numbers of forward passes agree to five digits, and nothing else is let through`() {
+    #expect(Self.agree("a  0.10278037,\n", "a 0.102780364,\n"))
+    #expect(!Self.agree("a 0.10278", "a 0.10279"))
+    #expect(!Self.agree("a 0.5", "b 0.5"))
+    #expect(!Self.agree("a 3", "a 4"))
+    #expect(!Self.agree("a 0.5", "a 0.5 c"))
+    #expect(!Self.agree("a nan", "a 0.5"))
+  }
+
   @Test func `the commands and the transcripts are there`() {
     let commands = ["tfconvert", "tfinspect", "tfverify"]
     #expect(Set(fileNames(in: commandFolder)).isSuperset(of: commands))
@@ -24,7 +55,11 @@ import Testing
     let outcome = try await transcript.run()
     if Self.isRecording { return transcript.record(outcome) }
     let recorded = transcript.recorded
-    #expect(outcome.stdout == recorded.stdout)
+    if transcript.isComputed, Self.agree(outcome.stdout, recorded.stdout) {
+      // The last digits of a forward pass depend on the processor.
+    } else {
+      #expect(outcome.stdout == recorded.stdout)
+    }
     #expect(outcome.stderr == recorded.stderr)
     #expect(outcome.exit == recorded.exit)
   }
