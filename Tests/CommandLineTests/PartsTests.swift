@@ -403,6 +403,30 @@ import Testing
     }
   }
 
+  /// A commit that was killed before it could say so, beside a part that has written its files again.
+  @Test func `a target that has its name is known, whatever the receipts' times`() async throws {
+    let outcome = try await run(
+      """
+      tfconvert part plan.json --part 1/1 -q
+      staged=$(ls -d parts.parts-*)
+      cp -a "$staged/receipts" kept
+      tfconvert commit plan.json -q
+      mkdir -p "$staged/work"; mv kept "$staged/receipts"
+      sed -i 's/"modified": "[0-9]*/"modified": "12/' "$staged"/receipts/*
+      rm plan.json.committed
+      tfconvert commit plan.json 2> other || echo "exit $?"
+      stat -c '%d %i' parts > "$staged/work/identity"
+      tfconvert commit plan.json
+      ls -d parts* plan*
+      """)
+    let lines = outcome.stdout.split(separator: "\n")
+    #expect(
+      lines == [
+        "parts/", "exit 4", "committed already parts/: 7 files with weights, 2 other files",
+        "parts", "plan.json", "plan.json.committed",
+      ], "\(outcome.stderr)")
+  }
+
   @Test func `with --force the old target gives way, and other files in it stay`() async throws {
     let outcome = try await run(
       """

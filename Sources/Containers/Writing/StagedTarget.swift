@@ -10,8 +10,9 @@ public import TensorCore
 /// A folder that several runs fill, which know nothing of each other, and that then gets the name of the target.
 ///
 /// It stands beside the target: `TARGET.parts-ID` has `weights`, which becomes the target; `receipts`, what is said of each
-/// file in it; `work`, where files stand until they are whole. Whatever is in `weights` is whole and durable, so that
-/// runs may end at any moment, and two may write the same file at once: each gives its own the name, and both have the same bytes.
+/// file in it; `work`, where files stand until they are whole, and `identity`, which folder a commit gives the name.
+/// Whatever is in `weights` is whole and durable, so that runs may end at any moment, and two may write the same file
+/// at once: each gives its own the name, and both have the same bytes.
 public struct StagedTarget: Sendable {
   /// The folder to be.
   public let target: FilePath
@@ -27,6 +28,8 @@ public struct StagedTarget: Sendable {
   private var weights: FilePath { folder.appending("weights") }
   private var receipts: FilePath { folder.appending("receipts") }
   private var work: FilePath { folder.appending("work") }
+  /// Not in the folder itself, which is locked meanwhile.
+  private var identity: FilePath { work.appending("identity") }
 
   /// Where the receipt of a file of the target is.
   public func receipt(of name: String) -> FilePath {
@@ -111,9 +114,25 @@ public struct StagedTarget: Sendable {
       }
     }
     try output.finish()
+    guard let status = try weights.present() else {
+      throw CheckpointError(.changedWhileRead, file: displayed(weights))
+    }
+    try SmallFile(identity, replacing: .anything).write(identityText(status))
     var change = FolderCommit(
       output, isReplacing: overwrite, removing: Set(plan.removed.map(\.bytes)))
     try parent.commit(&change)
+  }
+
+  /// Whether the target is the folder that a commit has given the name; it may have ended before it could say so.
+  ///
+  /// - Throws: `CheckpointError` if that cannot be found out.
+  public func hasItsName() throws(CheckpointError) -> Bool {
+    guard let status = try target.present(), try identity.present() != nil else { return false }
+    return try SmallFile.read(identity, limit: 1 << 10) == Array(identityText(status).utf8)
+  }
+
+  private func identityText(_ status: Stat) -> String {
+    "\(status.deviceID.rawValue) \(status.inode.rawValue)\n"
   }
 
   /// Removes what is left of it when the target has its name.

@@ -72,6 +72,8 @@ public struct PartedConversion {
       done += output.byteCount
       progress(done)
     }
+    // Nobody needs what was written after the end.
+    if try record.present() != nil { staged.remove() }
     return written
   }
 
@@ -169,12 +171,14 @@ public struct PartedConversion {
   /// The receipts of the files that have their place in the target; `nil` unless all have.
   private func receiptsOfTarget() throws(CheckpointError) -> [PartReceipt]? {
     guard staged.isThere else { return nil }
+    // A part that was run beside the commit may have written a file again, and another time into its receipt.
+    let hasItsName = try staged.hasItsName()
     var receipts: [PartReceipt] = []
     for output in plan.outputs {
       let place = staged.finalPlace(of: output.name)
       guard let receipt = try? staged.readReceipt(of: output.name), receipt.plan == id,
         let status = try place.present(), Int(status.size) == receipt.byteCount,
-        modificationText(status) == receipt.modified
+        hasItsName || modificationText(status) == receipt.modified
       else { return nil }
       receipts.append(receipt)
     }
