@@ -9,7 +9,7 @@ extension Codec {
   ///
   /// Source: Lin et al., arXiv 2306.00978; AutoAWQ 0.2.9 (`WQLinear_GEMM`, `WQLinear_GEMV`, `dequantize_gemm`).
   public static let awq = Codec(
-    name: codecName, configKey: "quantization_config"
+    name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
     let settings = config?["quantization_config"]
     if let method = settings?["quant_method"]?.string, method != "awq" { return [] }

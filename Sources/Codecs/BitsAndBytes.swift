@@ -11,7 +11,7 @@ extension Codec {
   /// Source: Dettmers et al., arXiv 2305.14314, section 3; bitsandbytes 0.50 (`functional.py`, `QuantState.from_dict`;
   /// `backends/default/ops.py`; `_ops.py`, `int8_vectorwise_dequant`).
   public static let bitsAndBytes = Codec(
-    name: codecName, configKey: "quantization_config"
+    name: codecName, configKeys: [settingsKey]
   ) { table, _ throws(CheckpointError) in
     var found: [CodedTensor] = []
     for tensor in table.tensors {

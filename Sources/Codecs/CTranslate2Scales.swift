@@ -8,7 +8,7 @@ extension Codec {
   /// Source: OpenNMT/CTranslate2 (`LayerSpec._quantize` in python/ctranslate2/specs/model_spec.py; `dequantize_kernel` in
   /// src/ops/dequantize_cpu.cc).
   public static let ctranslate2 = Codec(
-    name: codecName, configKey: nil
+    name: codecName, configKeys: []
   ) { table, _ throws(CheckpointError) in
     var found: [CodedTensor] = []
     for scales in table.tensors where scales.name.text.hasSuffix("/weight" + suffix) {

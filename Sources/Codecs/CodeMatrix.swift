@@ -38,6 +38,9 @@ struct FloatCodes: Sendable {
   /// The code of 1.
   let one: Int
 
+  /// Those of FP8 E4M3.
+  static let e4m3 = FloatCodes(.f8e4m3)
+
   /// - Parameter dtype: a type of 8 bits that has a 1.
   init(_ dtype: DType) {
     let all = (0...255).compactMap { code -> (code: Int, number: Float)? in

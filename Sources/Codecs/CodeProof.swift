@@ -174,9 +174,9 @@ private struct CodeLevels {
     let (first, last) = (Double(numbers[0][index]), Double(numbers[numbers.count - 1][index]))
     if floats != nil { return first }
     if isEven { return (last - first) / Double(count - 1) }
-    // The largest number of a code under a scale of 1: that of E2M1, if it is one.
+    // The largest number of a code under a scale of 1: that of E2M3 with 64 codes, else that of E2M1, if it is one.
     let largest = numbers.map { abs(Double($0[index])) }.max() ?? 0
-    return largest / 6
+    return largest / (count == 64 ? 7.5 : 6)
   }
 
   /// What undoes a mistake: added first, then multiplied by.

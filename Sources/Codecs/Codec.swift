@@ -8,8 +8,8 @@ public import TensorCore
 public struct Codec: Sendable {
   /// What reports and certificates call it.
   public let name: String
-  /// The key of config.json that says how tensors are coded; `nil` if none does.
-  let configKey: String?
+  /// The keys of config.json that say how tensors are coded.
+  let configKeys: [String]
   /// Finds all groups in a table of tensors, with the model's config.json if there is one.
   ///
   /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
@@ -17,6 +17,10 @@ public struct Codec: Sendable {
 
   /// Where a config.json says how weights are coded.
   public static let settingsKey = "quantization_config"
+  /// Where mlx-lm's config.json does; it has the same under `settingsKey`.
+  public static let settingsKeyOfMLX = "quantization"
+  /// All such keys.
+  public static let settingsKeys = [settingsKey, settingsKeyOfMLX]
 
   /// What a config's `quant_method` may be: what transformers 5 knows, ModelOpt's and MLX's.
   public static let methods = [
@@ -30,7 +34,7 @@ public struct Codec: Sendable {
   /// All that there are.
   public static let all: [Codec] = [
     .fp8Blocks, .fp8Scales, .mxfp4, .gptq, .awq, .compressedTensors, .bitsAndBytes, .nvfp4,
-    .ggmlBlocks, .mlxQuantized, .weightNorm, .ctranslate2,
+    .torchAO, .ggmlBlocks, .mlxQuantized, .weightNorm, .ctranslate2,
   ]
 }
 
@@ -132,7 +136,7 @@ public struct PlainTable: Sendable {
   public var configKeys: Set<String> {
     Set(
       Codec.all.filter { codec in coded.contains { $0.codec == codec.name } }
-        .compactMap(\.configKey))
+        .flatMap(\.configKeys))
   }
 
   /// The codecs that decode or join something, and how many tensors each.

@@ -11,7 +11,7 @@ extension Codec {
   /// Source: compressed-tensors 0.20 (`compressors/pack_quantized`, `compressors/naive_quantized`,
   /// `quantization/lifecycle/forward_helpers.py`, `_dequantize`); earlier versions also write `weight_g_idx`.
   public static let compressedTensors = Codec(
-    name: codecName, configKey: "quantization_config"
+    name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
     let settings = config?["quantization_config"]
     var found: [CodedTensor] = []

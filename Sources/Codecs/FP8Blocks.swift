@@ -9,7 +9,7 @@ extension Codec {
   /// Source: Liu et al., arXiv 2412.19437, section 3.3.2, and its `inference/kernel.py`
   /// (`weight_dequant`); transformers writes the same with `FineGrainedFP8Config`.
   public static let fp8Blocks = Codec(
-    name: codecName, configKey: "quantization_config"
+    name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
     let pairs = pairs(in: table)
     if pairs.isEmpty { return [] }

@@ -3,12 +3,13 @@ import TensorCore
 extension Codec {
   /// Matrices of 8-bit floats with one scale, one for each row, or one for each group of a row or block: `X.weight` in
   /// F8_E4M3 `[rows, columns]`, and `X.weight_scale` of shape `[]`, `[1]`, `[1, 1]`, `[rows]`, `[rows, 1]`, `[rows, groups]`, or of
-  /// one for each block of `block_structure` of the config; or `X.weight_scale_inv` of shape `[]` or `[1]`. The weight is `weight · scale`, computed in single precision and rounded once.
+  /// one for each block of `block_structure` of the config; or `X.weight_scale_inv` of shape `[]` or `[1]`. The weight is `weight · scale`, computed in single precision and rounded once;
+  /// with scales in U8, which are powers of two (`mxfp8-quantized`: 2^(scale − 127)), it is BF16.
   ///
   /// Source: compressed-tensors 0.20 (`quantization/lifecycle/forward.py`: the strategies `tensor`,
   /// `channel`, `group` and `block`, symmetric), transformers' `FbgemmFp8Linear`, and its `FP8Linear` without blocks.
   public static let fp8Scales = Codec(
-    name: codecName, configKey: "quantization_config"
+    name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
     let sizes = blockSizes(config)
     var found: [CodedTensor] = []

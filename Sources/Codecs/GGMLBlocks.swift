@@ -4,7 +4,7 @@ extension Codec {
   /// Blocks of codes with scales of their own, as ggml stores them: each tensor by itself. The numbers are those of
   /// ggml's own decoder, in single precision (`DType.decodeBlocks`).
   public static let ggmlBlocks = Codec(
-    name: "ggml-blocks", configKey: "general.quantization_version"
+    name: "ggml-blocks", configKeys: ["general.quantization_version"]
   ) { table, _ throws(CheckpointError) in
     table.tensors.filter(\.dtype.isBlock).map { stored in
       CodedTensor(codec: "ggml-blocks", stored: [stored], tensor: stored.decodingBlocks)

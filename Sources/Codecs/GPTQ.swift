@@ -10,7 +10,7 @@ extension Codec {
   /// Source: Frantar et al., arXiv 2210.17323; AutoGPTQ 0.7.1 and GPTQModel 7.7 (`dequantize_weight`,
   /// `convert_gptq_v1_to_v2_format_module`: 1 is added to all zero points of a word at once, but for 3 bits).
   public static let gptq = Codec(
-    name: codecName, configKey: "quantization_config"
+    name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
     let settings = config?["quantization_config"]
     if let method = settings?["quant_method"]?.string, method != "gptq" { return [] }

@@ -9,12 +9,11 @@ extension Codec {
   /// stored so, and transformers' `convert_moe_packed_tensors` reads them. There the greatest scale is 2^128, and no mark for
   /// what is no number.
   public static let mxfp4 = Codec(
-    name: codecName, configKey: "quantization_config"
+    name: codecName, configKeys: [settingsKey]
   ) { table, _ throws(CheckpointError) in
     var found: [CodedTensor] = []
     for (blocks, scales) in pairs(in: table) {
-      let tensor = try ScaledBlocks(blocks, scales).tensor
-      found.append(CodedTensor(codec: codecName, stored: [blocks, scales], tensor: tensor))
+      found.append(try ScaledBlocks(blocks, scales).coded)
     }
     return found
   }
@@ -67,31 +66,55 @@ private struct ScaledBlocks: Sendable {
     (self.blocks, self.scales) = (blocks, scales)
   }
 
-  /// The plain numbers.
-  var tensor: Tensor {
+  /// The plain numbers, and the codes in rows of whole blocks.
+  var coded: CodedTensor {
+    let shape = scales.shape + [numbersPerBlock]
     let blocks = blocks
-    return Tensor(
-      name: blocks.name, dtype: .f32, shape: scales.shape + [numbersPerBlock],
+    let plain = Tensor(
+      name: blocks.name, dtype: .f32, shape: shape,
       bytes: DecodedBytes(
         elementCount: blocks.elementCount * codesPerByte, codes: blocks.bytes,
         announce: { blocks.bytes.announce(bytes(of: $0)) },
-        decode: { range throws(CheckpointError) in try numbers(range) }))
+        decode: { range throws(CheckpointError) in try numbers(range, code: nil) }))
+    let rows = max(1, scales.elementCount / max(1, columns / numbersPerBlock))
+    let codes = CodeMatrix(rows: self, shape: (rows, columns), isTransposed: false, dtype: .f32)
+    return CodedTensor(codec: codecName, stored: [blocks, scales], tensor: plain, codes: codes)
   }
 
+  /// Numbers of a row.
+  private var columns: Int { scales.shape[scales.shape.count - 1] * numbersPerBlock }
+
   /// The numbers of a range of elements, which is not empty.
-  private func numbers(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
+  ///
+  /// - Parameter code: what all of them are taken to be; `nil` for what they are.
+  private func numbers(_ range: Range<Int>, code: Int?) throws(CheckpointError) -> [Float] {
     let stored = bytes(of: range)
-    let codes = try blocks.bytes.read(stored)
+    let codes = try code == nil ? blocks.bytes.read(stored) : []
     let first = range.lowerBound / numbersPerBlock
     let scales = try scales.bytes.read(first..<(range.upperBound - 1) / numbersPerBlock + 1)
     var numbers: [Float] = []
     numbers.reserveCapacity(range.count)
     for element in range {
-      let byte = codes[element / codesPerByte - stored.lowerBound]
-      let code = Int(element.isMultiple(of: codesPerByte) ? byte & 0xF : byte >> 4)
-      numbers.append(values[Int(scales[element / numbersPerBlock - first]) << 4 | code])
+      var own = code ?? 0
+      if code == nil {
+        let byte = codes[element / codesPerByte - stored.lowerBound]
+        own = Int(element.isMultiple(of: codesPerByte) ? byte & 0xF : byte >> 4)
+      }
+      numbers.append(values[Int(scales[element / numbersPerBlock - first]) << 4 | own])
     }
     return numbers
+  }
+}
+
+extension ScaledBlocks: CodeRows {
+  var codeCount: Int { 16 }
+  var isEven: Bool { false }
+
+  func numbers(
+    of row: Int, _ columns: Range<Int>, code: Int?
+  ) throws(CheckpointError) -> [Float] {
+    let first = row * self.columns
+    return try numbers(first + columns.lowerBound..<first + columns.upperBound, code: code)
   }
 }
 
@@ -100,11 +123,9 @@ private func bytes(of elements: Range<Int>) -> Range<Int> {
   elements.lowerBound / codesPerByte..<(elements.upperBound + codesPerByte - 1) / codesPerByte
 }
 
-/// What each code stands for under each scale.
+/// What each code stands for under each scale: not the product of two numbers in single precision, of which 2^128 is none.
 private let values: [Float] = (0...UInt8.max).flatMap { scale in
-  (0..<16).map { code in
-    let magnitude: [Float] = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
-    let value = Float(sign: .plus, exponent: Int(scale) - 127, significand: magnitude[code & 7])
-    return code < 8 ? value : -value
+  numbersOfE2M1.map { number in
+    Float(sign: number.sign, exponent: Int(scale) - 127, significand: number.magnitude)
   }
 }

@@ -16,10 +16,10 @@ struct ScaledMatrix: Sendable {
     guard codes.shape.count == 2, scales.shape.count == 2 else {
       throw Self.unknownScales(scales, of: codes, codec)
     }
-    guard [.f32, .bf16, .f16, .f8e8m0].contains(scales.dtype) else {
+    guard [.f32, .bf16, .f16, .f8e8m0, .u8].contains(scales.dtype) else {
       throw CheckpointError(
         .unsupported(
-          "the scales of \(codec) are F32, BF16, F16 or F8_E8M0, these are \(scales.dtype)"),
+          "the scales of \(codec) are F32, BF16, F16, F8_E8M0 or U8, these are \(scales.dtype)"),
         tensor: scales.name)
     }
     (self.codes, self.scales, self.blockSize) = (codes, scales, blockSize)
@@ -48,15 +48,18 @@ struct ScaledMatrix: Sendable {
   /// The codes, and what they stand for.
   var rows: CodeMatrix {
     CodeMatrix(
-      rows: self, shape: (codes.shape[0], codes.shape[1]), isTransposed: false, dtype: .f32)
+      rows: self, shape: (codes.shape[0], codes.shape[1]), isTransposed: false, dtype: dtype)
   }
+
+  /// The type of the plain numbers.
+  private var dtype: DType { scales.dtype == .u8 ? .bf16 : .f32 }
 
   /// The plain matrix.
   var tensor: Tensor {
     Tensor(
-      name: codes.name, dtype: .f32, shape: codes.shape,
+      name: codes.name, dtype: dtype, shape: codes.shape,
       bytes: DecodedBytes(
-        elementCount: codes.elementCount, codes: codes.bytes,
+        elementCount: codes.elementCount, dtype: dtype, codes: codes.bytes,
         announce: { codes.bytes.announce(codes.byteRange(of: $0)) },
         decode: { range throws(CheckpointError) in try numbers(range, code: nil) }))
   }
@@ -85,7 +88,7 @@ struct ScaledMatrix: Sendable {
       let end = min(element + inBlock, range.upperBound)
       let scale = scales[(row / blockSize.rows - firstRow) * blocksInRow + block]
       for index in element..<end {
-        numbers.append(values[Int(codes[index - range.lowerBound])] * scale)
+        numbers.append(numbersOfE4M3[Int(codes[index - range.lowerBound])] * scale)
       }
       element = end
     }
@@ -96,8 +99,11 @@ struct ScaledMatrix: Sendable {
 extension ScaledMatrix {
   /// A range of the scales.
   private func scaleNumbers(_ range: Range<Int>) throws(CheckpointError) -> [Float] {
-    guard scales.dtype == .f8e8m0 else { return try scales.singlePrecision(of: range) }
+    guard [.f8e8m0, .u8].contains(scales.dtype) else {
+      return try scales.singlePrecision(of: range)
+    }
     let bytes = try scales.bytes(of: range)
+    if scales.dtype == .u8 { return bytes.map(powerOfTwo) }
     return range.indices.map { place in
       guard case .single(let value) = scales.dtype.element(at: place - range.lowerBound, of: bytes)
       else { return .nan }
@@ -109,7 +115,7 @@ extension ScaledMatrix {
 extension ScaledMatrix: CodeRows {
   var codeCount: Int { 256 }
   var isEven: Bool { false }
-  var floats: FloatCodes? { floatCodes }
+  var floats: FloatCodes? { .e4m3 }
   /// Makers divide in BF16, in which quotients are rounded before they become codes.
   var scaleRounding: Double { 0x1p-8 }
 
@@ -119,13 +125,6 @@ extension ScaledMatrix: CodeRows {
     let first = row * codes.shape[1]
     return try numbers(first + columns.lowerBound..<first + columns.upperBound, code: code)
   }
-}
-
-private let floatCodes = FloatCodes(.f8e4m3)
-
-/// The number that each code stands for.
-private let values: [Float] = (0...UInt8.max).map { code in
-  if case .single(let value) = DType.f8e4m3.element(at: 0, of: [code]) { value } else { .nan }
 }
 
 /// How many blocks an axis has.

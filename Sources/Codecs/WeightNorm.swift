@@ -9,7 +9,7 @@ extension Codec {
   /// Salimans & Kingma: "Weight Normalization", arXiv 1602.07868, eq. 2; torch's `weight_norm` with `dim=2`
   /// (nn/utils/weight_norm.py, nn/utils/parametrizations.py).
   public static let weightNorm = Codec(
-    name: codecName, configKey: "num_conv_pos_embeddings"
+    name: codecName, configKeys: ["num_conv_pos_embeddings"]
   ) { table, _ throws(CheckpointError) in
     var found: [CodedTensor] = []
     for lengths in table.tensors {

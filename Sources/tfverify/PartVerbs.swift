@@ -21,8 +21,7 @@ struct PlanVerb: Verb {
       Only headers are read. Then tfverify part compares weights, in any number of runs that never talk \
       to each other, and tfverify commit gives the verdict that one tfverify A B gives. A part is \
       whole blocks of weights: --block-size says how large, unless one weight alone is larger. A, B and the plan \
-      must be where all runs find them. Models with weights in codes or blocks are compared in one run (3). \
-      docs/cluster.md has more.
+      must be where all runs find them. docs/cluster.md has more.
       """)
 
   @OptionGroup var planned: PlannedPair

@@ -28,7 +28,8 @@ import Testing
     return .object(members)
   }
 
-  @Test(arguments: QuantisedModel.all.map(\.name) + ["fp8", "fp8/rounded_scales"])
+  @Test(
+    arguments: QuantisedModel.all.map(\.name) + ["fp8", "fp8/rounded_scales", "fp8/power_scales"])
   func `nothing contradicts what the maker has written`(_ name: String) throws {
     let checkpoint = try Checkpoint.open(fixture("codecs/\(name)"))
     #expect(checkpoint.config?.value["quantization_config"] != nil)

@@ -14,6 +14,7 @@ import Testing
   @Test(arguments: [
     ("codecs/fp8", "codecs/fp8/dequantized/model.safetensors", "fp8-blocks", 13),
     ("codecs/fp8/rounded_scales", "codecs/fp8/dequantized_rounded.safetensors", "fp8-blocks", 13),
+    ("codecs/fp8/power_scales", "codecs/fp8/dequantized_powers.safetensors", "fp8-blocks", 13),
     ("codecs/fp8_scales/tensor", "codecs/fp8_scales/tensor.safetensors", "fp8-scales", 7),
     ("codecs/fp8_scales/channel", "codecs/fp8_scales/channel.safetensors", "fp8-scales", 7),
   ])

@@ -23,9 +23,21 @@ struct QuantisedModel: Sendable, CustomTestStringConvertible {
     + ["four_bits", "three_bits", "five_bits", "bytes"].map {
       QuantisedModel("compressed_tensors/\($0)", "compressed-tensors")
     }
-    + ["fp8_groups", "fp8_blocks"].map { QuantisedModel("compressed_tensors/\($0)", "fp8-scales") }
+    + ["fp8_groups", "fp8_blocks", "mxfp8"].map {
+      QuantisedModel("compressed_tensors/\($0)", "fp8-scales")
+    }
     + ["nf4", "fp4", "eight_bits"].map { QuantisedModel("bitsandbytes/\($0)") }
-    + ["compressed_tensors", "mxfp4", "modelopt"].map { QuantisedModel("nvfp4/\($0)") }
+    + ["compressed_tensors", "mxfp4", "mxfp6", "modelopt"].map { QuantisedModel("nvfp4/\($0)") }
+    + ["int8", "int4", "int3", "float8"].map { QuantisedModel("torchao/\($0)") } + mlx
+
+  static let mlx = ["four_bits", "three_bits", "eight_bits", "mxfp4", "mxfp8", "nvfp4"].map {
+    QuantisedModel("mlx/\($0)")
+  }
+
+  /// Where the config says how it is coded.
+  var configKeys: Set<String> {
+    codec == "mlx" ? ["quantization", "quantization_config"] : ["quantization_config"]
+  }
 
   func open() throws -> (tensors: [Tensor], config: JSONValue) {
     let checkpoint = try Checkpoint.open(fixture("codecs/\(name)"))
@@ -52,7 +64,7 @@ struct QuantisedModel: Sendable, CustomTestStringConvertible {
     let decoded = try model.decoded()
     #expect(plain.codecs.map(\.name) == [model.codec])
     #expect(plain.codecs.map(\.count) == [decoded.count] && decoded.count >= 6)
-    #expect(plain.configKeys == ["quantization_config"])
+    #expect(plain.configKeys == model.configKeys)
     for expected in decoded {
       let tensor = try #require(plain.tensors[TensorName(expected.key)])
       let facts = try #require(expected.value.elements)

@@ -143,6 +143,25 @@ import Testing
       """
     ),
     (
+      "tfverify.receipt/1",
+      """
+      F=$FIXTURES/containers/gguf/quantised
+      cp $F/Q4_0.gguf B.gguf; printf xyz | dd of=B.gguf bs=1 seek=17736 conv=notrunc 2> dd
+      tfverify plan $F/source B.gguf -o p -q > id
+      tfverify part p --part 1/1 -q; cat p.receipts/*; true
+      """
+    ),
+    (
+      "tfverify.receipt/1",
+      """
+      cp -r $FIXTURES/codecs/gptq/symmetric B
+      tfconvert B A/ --dequantize --dtype bf16 --allow-lossy -q > id
+      sed -i 's/"checkpoint_format": "gptq"/"checkpoint_format": "gptq_v2"/' B/config.json
+      tfverify plan A B -o p -q > id
+      tfverify part p --part 1/1 -q; cat p.receipts/*; true
+      """
+    ),
+    (
       "tfverify.pair/1",
       """
       tfverify plan $FIXTURES/bert/base $FIXTURES/bert/base -o p -q > id

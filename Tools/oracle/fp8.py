@@ -4,7 +4,8 @@ A BERT whose matrices are stored as DeepSeek-V3 and transformers' FineGrainedFP8
 float8_e4m3fn, and `X.weight_scale_inv` with one float32 for each block of 16 by 16, fewer at the edges. Codes
 and numbers are torch's; `dequantized/` holds what they stand for, `weight.to(float32) * scale` block by block,
 and the golden is computed from that. `rounded_scales/` holds the same codes under bfloat16 scales, and
-`dequantized_rounded.safetensors` what they stand for then. `fp8.safetensors` beside the folder has one matrix as it was before.
+`dequantized_rounded.safetensors` what they stand for then; `power_scales/` and `dequantized_powers.safetensors` the same under scales in
+float8_e8m0fnu, which are powers of two. `fp8.safetensors` beside the folder has one matrix as it was before.
 """
 
 import json
@@ -60,10 +61,10 @@ def main():
     case, seed = bert.Case(BertModel), zlib.crc32(b"fp8")
     model = fixture.build(fixture.Family("bert", bert.config, {}, bert.centre), case, seed)
     matrices = [n + ".weight" for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)]
-    stored, rounded, plain, plain_rounded = {}, {}, {}, {}
+    stored, rounded, powers, plain, plain_rounded, plain_powers = {}, {}, {}, {}, {}, {}
     for name, weight in model.state_dict().items():
         if name not in matrices:
-            for table in (stored, rounded, plain):
+            for table in (stored, rounded, powers, plain):
                 table[name] = weight
             continue
         codes, scales = quantised(weight)
@@ -71,6 +72,9 @@ def main():
         rounded[name], rounded[name + "_scale_inv"] = codes, scales.to(torch.bfloat16)
         plain[name] = dequantised(codes, scales)
         plain_rounded[name] = dequantised(codes, scales.to(torch.bfloat16))
+        two = scales.to(torch.float8_e8m0fnu)
+        powers[name], powers[name + "_scale_inv"] = codes, two
+        plain_powers[name] = dequantised(codes, two)
     model.config.architectures = ["BertModel"]
     config = json.loads(model.config.to_json_string(use_diff=False))
     config["dtype"] = "float32"
@@ -86,8 +90,10 @@ def main():
     FOLDER.parent.mkdir(exist_ok=True)
     save(FOLDER, stored, config | {"quantization_config": quantization})
     save(FOLDER / "rounded_scales", rounded, config | {"quantization_config": quantization})
+    save(FOLDER / "power_scales", powers, config | {"quantization_config": quantization})
     save(FOLDER / "dequantized", plain, config)
     save_file(plain_rounded, FOLDER / "dequantized_rounded.safetensors")
+    save_file(plain_powers, FOLDER / "dequantized_powers.safetensors")
     save_file({matrices[0]: model.state_dict()[matrices[0]]}, FOLDER.with_suffix(".safetensors"))
     model.load_state_dict(plain)
     inputs = bert.right_padded(np.random.default_rng(seed), model.config)

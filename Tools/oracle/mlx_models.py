@@ -1,4 +1,4 @@
-"""Writes Fixtures/*/mlx* and Fixtures/codecs/mlx: python Tools/oracle/mlx_models.py [CASE ...]
+"""Writes Fixtures/*/mlx*: python Tools/oracle/mlx_models.py [CASE ...]
 
 With mlx 0.32.4 (mlx[cpu]) and mlx-lm 0.32.2 beside torch and transformers. mlx-lm's own code reads what transformers
 has saved, names and lays it out its way (`sanitize`), and saves it. That it computes the same from it is asserted,
@@ -128,23 +128,6 @@ def write(name):
     print(f"{name:28}{size:8} bytes, {worst:.1e} from mlx-lm in single precision")
 
 
-def write_quantized(name):
-    """Two matrices as mlx quantises them, which are to be refused by name."""
-    folder = FIXTURES / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    arrays = {"model.norm.weight": mx.ones(4)}
-    for part in ["q_proj", "k_proj"]:
-        matrix = mx.random.normal((4, 64), key=mx.random.key(len(part)))
-        stored = zip(["weight", "scales", "biases"], mx.quantize(matrix, group_size=32, bits=4))
-        arrays |= {f"model.layers.0.self_attn.{part}.{kind}": array for kind, array in stored}
-    mx.save_safetensors(str(folder / "model.safetensors"), arrays, metadata={"format": "mlx"})
-    config = {"model_type": "llama", "quantization": {"group_size": 32, "bits": 4}}
-    (folder / "config.json").write_text(json.dumps(config))
-
-
-QUANTIZED = "codecs/mlx"
-
 if __name__ == "__main__":
-    for given in sys.argv[1:] or [*CASES, QUANTIZED]:
-        write_quantized(given) if given == QUANTIZED else write(given)
+    for given in sys.argv[1:] or CASES:
+        write(given)

@@ -290,6 +290,8 @@ CASES = {
     "bitsandbytes/eight_bits": (eight_bits, {}, ONE),
     "nvfp4/compressed_tensors": (compressed, NV | {"form": "nvfp4-pack-quantized"}, {}),
     "nvfp4/mxfp4": (compressed, MX | {"form": "mxfp4-pack-quantized"}, ONE),
+    "nvfp4/mxfp6": (compressed, MX | {"num_bits": 6, "form": "mxfp6-pack-quantized"}, ONE),
+    "compressed_tensors/mxfp8": (compressed, MX | {"num_bits": 8, "form": "mxfp8-quantized"}, ONE),
     "nvfp4/modelopt": (modelopt, {}, ONE),
 }
 
@@ -375,7 +377,7 @@ def write(folder, name, scheme, settings, sizes, has_golden=True):
         if scheme is gptq:
             dtype = torch.float32
         before = {key: original[key].to(dtype)}
-        if settings.get("type") != "float" or settings["num_bits"] == 4:
+        if settings.get("type") != "float" or settings["form"].startswith(("mx", "nv")):
             save_file(before, folder.with_suffix(".safetensors"), metadata={"format": "pt"})
         write_golden(
             folder / "golden.npz", model, inputs, {"logits": outputs["logits"]}, seed=seed

@@ -20,9 +20,9 @@ import stage
 
 SUMMARY = "Convert, compare and inspect Transformer checkpoints"
 DETAILS = """\
-tfconvert converts checkpoints of BERT, GPT-2 and T5 between containers and
-dialects without loss, tfinspect shows what is in one, and tfverify proves that
-two are the same model, by their weights and by what they compute."""
+tfconvert converts checkpoints of Transformers between containers and dialects
+without loss, or says what is lost; tfinspect shows what is in one; tfverify
+proves that two are the same model, by their weights and by what they compute."""
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -63,7 +63,7 @@ public struct CodingSettings {
   private static let ends: [String: [String]] = [
     "gptq": [".qweight"], "awq": [".qweight"], "mxfp4": ["_blocks"],
     "bitsandbytes": [".absmax", ".SCB"], "fp8": ["weight_scale_inv", "weight_scale"],
-    "fbgemm_fp8": ["weight_scale"],
+    "fbgemm_fp8": ["weight_scale"], "torchao": ["._weight_qdata"],
     "compressed-tensors": [".weight_packed", ".weight_scale", ".weight_bitmask"],
   ]
 
@@ -80,7 +80,8 @@ public struct CodingSettings {
   /// The modules in codes, by their names.
   var modules: [(name: String, codes: Tensor)] {
     table.tensors.compactMap { tensor in
-      for end in [".qweight", ".weight_packed"] where tensor.name.text.hasSuffix(end) {
+      for end in [".qweight", ".weight_packed", "._weight_qdata"]
+      where tensor.name.text.hasSuffix(end) {
         return (String(tensor.name.text.dropLast(end.count)), tensor)
       }
       for end in [".weight_scale", ".weight_scale_inv", ".weight.absmax", ".SCB"]

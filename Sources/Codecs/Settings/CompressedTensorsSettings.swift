@@ -32,7 +32,8 @@ extension CodingSettings {
             continue
           }
         } else if columns < 1 << 50 {
-          columns *= 2
+          // Bytes of floats: two of four bits in one, four of six bits in three.
+          columns = columns * 8 / (bits == 6 ? 6 : 4)
         }
       }
       if let scales { checkScales(scales, columns, scheme) }
@@ -52,6 +53,7 @@ extension CodingSettings {
     "float-quantized": (".weight", [.f8e4m3]), "naive-quantized": (".weight", [.i8, .f8e4m3]),
     "nvfp4-pack-quantized": (".weight_packed", [.u8]),
     "mxfp4-pack-quantized": (".weight_packed", [.u8]),
+    "mxfp6-pack-quantized": (".weight_packed", [.u8]), "mxfp8-quantized": (".weight", [.f8e4m3]),
   ]
 
   /// Whether codes are stored as `format` does.

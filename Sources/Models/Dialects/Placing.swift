@@ -109,7 +109,11 @@ struct Placing {
     }
     let isConstant = form.paths.allSatisfy(constants.contains) && tensor.dtype.byteWidth != nil
     guard tensor.dtype.isComputable || isConstant else {
-      faults.append("wrong dtype  \(name): is \(tensor.dtype), must be F16, BF16, F32 or F64")
+      let scales =
+        tensor.dtype.isFloatingPoint && tensor.dtype.bitWidth <= 8
+        ? ", and no scales were found beside it" : ""
+      faults.append(
+        "wrong dtype  \(name): is \(tensor.dtype)\(scales), must be F16, BF16, F32 or F64")
       return unfit.formUnion(form.paths)
     }
     var stored = layout.addend == 0 ? tensor : tensor.adding(-layout.addend)

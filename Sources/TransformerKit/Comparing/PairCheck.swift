@@ -232,7 +232,7 @@ private func compareWeights(
   _ a: WeightGraph, _ model: Model, _ progress: WeightProgress?
 ) throws(CheckpointError) -> [PairReport.Weight] {
   let b = model.graph
-  let quantized = try QuantizedWeights(a, model).relations
+  let quantized = try QuantizedWeights(a, model).relations()
   progress?.expect(a.byteCount(at: a.slots.lazy.map(\.path)))
   var weights: [PairReport.Weight] = []
   for pair in weightPairs(a, b) {
@@ -245,14 +245,18 @@ private func compareWeights(
       weights.append(PairReport.Weight(path: pair.path, relation: .onlyInA))
       continue
     }
-    let tie = a.ties[pair.path] == b.ties[pair.path] ? b.ties[pair.path] : nil
     let relation =
-      if let known = quantized[tie ?? pair.path] { known } else {
+      if let known = quantized[storedPath(of: pair.path, a, b)] { known } else {
         try relation(of: right, to: left)
       }
     weights.append(PairReport.Weight(path: pair.path, relation: relation))
   }
   return weights
+}
+
+/// The path under which both models store a weight: another one's where both tie it to that.
+func storedPath(of path: String, _ a: WeightGraph, _ b: WeightGraph) -> String {
+  a.ties[path] == b.ties[path] ? b.ties[path] ?? path : path
 }
 
 /// The weights of two models: those of A in the order of its computation, then what only B has.
@@ -363,8 +367,10 @@ private func compareRuns<Scalar: ComputeScalar>(
   var passA = try ForwardPass<Scalar>(a, inputs: inputs, progress: progress)
   var passB = try ForwardPass<Scalar>(b, inputs: inputs)
   var (outputs, divergence): ([Deviation], String?) = ([], nil)
+  let stages = (a: Set(a.weightsByStage.map(\.stage)), b: Set(b.weightsByStage.map(\.stage)))
   while true {
-    let (resultA, resultB) = (try passA.advance(), try passB.advance())
+    let resultA = try passA.advance(past: stages.b)
+    let resultB = try passB.advance(past: stages.a)
     guard let resultA, let resultB else {
       if resultA?.name != resultB?.name { divergence = divergence ?? "number of stages" }
       return (outputs, divergence)
@@ -391,6 +397,19 @@ private func compareRuns<Scalar: ComputeScalar>(
     if isFirst, isAlike, !states.isEmpty {
       divergence = "stage \(resultA.name), state \(states.joined(separator: ", "))"
     }
+  }
+}
+
+extension ForwardPass {
+  /// Runs the next stage, and before it those which another model does not have and that give no outputs, such as blocks
+  /// that only training uses: what they do shows in the states.
+  fileprivate mutating func advance(
+    past others: Set<String>
+  ) throws(CheckpointError) -> StageResult? {
+    while let result = try advance() {
+      if !result.outputs.isEmpty || others.contains(result.name) { return result }
+    }
+    return nil
   }
 }
 

@@ -9,11 +9,23 @@ public import TensorCore
 /// Codes are compared where they are stored: A's weights are laid out as B's dialect stores them, so that rows in another
 /// order, and experts in a tensor together, are blocks of the same numbers.
 struct QuantizedWeights {
-  /// By the paths of the weights.
-  private(set) var relations: [String: WeightRelation] = [:]
+  /// A tensor as B's dialect stores it: A's numbers, and what B has.
+  private struct Pair {
+    let original: WeightGraph.Translated
+    /// Codes of which something can be shown.
+    var codes: CodedTensor?
+    var blocks: CodedTensor?
 
-  /// - Throws: `CheckpointError` when weights cannot be read.
-  init(_ a: WeightGraph, _ b: Model) throws(CheckpointError) {
+    func isAsked(_ paths: Set<String>?) -> Bool {
+      guard let paths else { return true }
+      return original.parts.contains { paths.contains($0.path) }
+    }
+  }
+
+  private var pairs: [Pair] = []
+
+  /// Finds out which tensors there are, and reads none of them.
+  init(_ a: WeightGraph, _ b: Model) {
     var stored: [TensorName: CodedTensor] = [:]
     for coded in b.plain.coded where coded.stored.count == 1 && coded.stored[0].dtype.isBlock {
       stored[coded.stored[0].name] = coded
@@ -24,22 +36,43 @@ struct QuantizedWeights {
     // A model that B's dialect cannot store is not what B was made of.
     let form = try? a.translated(
       to: b.graph.dialect.fullName, in: b.checkpoint.format.name, allowsLoss: true)
-    for translated in form ?? [] {
-      if let coded = codes[translated.tensor.name], translated.tensor.dtype.isComputable,
-        translated.tensor.shape == coded.tensor.shape,
-        let relation = try relation(ofCodes: coded, to: translated.tensor)
-      {
-        for part in translated.parts { relations[part.path] = relation }
-        continue
+    for translated in form ?? [] where translated.tensor.dtype.isComputable {
+      let found = [codes, stored].map { coded in
+        coded[translated.tensor.name].flatMap {
+          $0.tensor.shape == translated.tensor.shape ? $0 : nil
+        }
       }
-      guard let coded = stored[translated.tensor.name], translated.tensor.dtype.isComputable,
-        translated.tensor.shape == coded.tensor.shape,
-        // Where A has just the numbers of the blocks, nothing was quantised.
-        try relation(of: coded.tensor, to: translated.tensor) != .identical
-      else { continue }
-      let relation = try relation(ofBlocks: coded.stored[0], to: translated.tensor)
-      for part in translated.parts { relations[part.path] = relation }
+      if found.contains(where: { $0 != nil }) {
+        pairs.append(Pair(original: translated, codes: found[0], blocks: found[1]))
+      }
     }
+  }
+
+  /// What weights are to each other, by their paths; those that are not in blocks or codes are not among them.
+  ///
+  /// - Parameter paths: those that are asked for, or all. What stands in one tensor with them is said, too.
+  /// - Throws: `CheckpointError` when weights cannot be read.
+  func relations(
+    of paths: Set<String>? = nil
+  ) throws(CheckpointError) -> [String: WeightRelation] {
+    var relations: [String: WeightRelation] = [:]
+    for pair in pairs where pair.isAsked(paths) {
+      guard let relation = try relation(of: pair) else { continue }
+      for part in pair.original.parts { relations[part.path] = relation }
+    }
+    return relations
+  }
+
+  private func relation(of pair: Pair) throws(CheckpointError) -> WeightRelation? {
+    let original = pair.original.tensor
+    if let codes = pair.codes, let relation = try codeRelation(of: codes, to: original) {
+      return relation
+    }
+    // Where A has just the numbers of the blocks, nothing was quantised.
+    guard let blocks = pair.blocks,
+      try TransformerKit.relation(of: blocks.tensor, to: original) != .identical
+    else { return nil }
+    return try blockRelation(of: blocks.stored[0], to: original)
   }
 }
 
@@ -49,8 +82,8 @@ private let elementsPerPiece = 1 << 16
 /// What codes are to the numbers of A; `nil` if they stand for just these, or these rounded.
 ///
 /// - Throws: `CheckpointError` when bytes cannot be read.
-private func relation(
-  ofCodes coded: CodedTensor, to original: Tensor
+private func codeRelation(
+  of coded: CodedTensor, to original: Tensor
 ) throws(CheckpointError) -> WeightRelation? {
   guard case .different = try relation(of: coded.tensor, to: original) else { return nil }
   let numbers = coded.inOrderOfCodes(original)
@@ -67,8 +100,8 @@ private func relation(
 /// What blocks are to the numbers of A.
 ///
 /// - Throws: `CheckpointError` when bytes cannot be read.
-private func relation(
-  ofBlocks blocks: Tensor, to original: Tensor
+private func blockRelation(
+  of blocks: Tensor, to original: Tensor
 ) throws(CheckpointError) -> WeightRelation {
   let count = (blocks.elementCount + elementsPerPiece - 1) / elementsPerPiece
   let findings = try inParallel(count) { number throws(CheckpointError) in
@@ -130,6 +163,13 @@ public struct Misquantized: Equatable, Sendable {
 
   /// The fault in words.
   var text: String {
+    if count == 1 {
+      let fault =
+        proof == .repetition
+        ? "block of \(dtype) is not what quantising A's numbers gives"
+        : "code of \(dtype) is not the nearest one to A's number"
+      return "1 \(fault): at element \(first) of \(tensor)"
+    }
     let (what, fault) =
       proof == .repetition
       ? ("blocks", "are not what quantising A's numbers gives")

@@ -148,7 +148,7 @@ let codingKey = Codec.settingsKey
 func plainConfig(_ bytes: [UInt8]) -> [UInt8] {
   guard let value = try? JSONValue(parsing: bytes, grammar: .python), let members = value.members
   else { return bytes }
-  let kept = members.filter { $0.key != codingKey }
+  let kept = members.filter { !Codec.settingsKeys.contains($0.key) }
   return Array((JSONValue.object(kept).text(pretty: true) + "\n").utf8)
 }
 

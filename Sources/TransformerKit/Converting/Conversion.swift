@@ -108,9 +108,11 @@ public struct Conversion: Sendable {
 
   /// What cast and decoding change in config.json.
   public var configChanges: [ConfigChange] {
-    let coding = isDequantized && !coded.isEmpty ? source.config?.value[codingKey] : nil
-    return (coding.map { [ConfigChange(key: codingKey, from: $0.text(), to: nil)] } ?? [])
-      + (castConfig?.changes ?? [])
+    let keys = isDequantized && !coded.isEmpty ? Codec.settingsKeys : []
+    let coding = keys.compactMap { key in
+      source.config?.value[key].map { ConfigChange(key: key, from: $0.text(), to: nil) }
+    }
+    return coding + (castConfig?.changes ?? [])
   }
 
   let target: Target

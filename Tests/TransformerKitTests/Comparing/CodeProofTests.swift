@@ -13,13 +13,18 @@ import TransformerKit
     "gptq/eight_bits", "awq/gemm", "awq/gemv", "compressed_tensors/four_bits",
     "compressed_tensors/three_bits", "compressed_tensors/five_bits", "compressed_tensors/bytes",
     "bitsandbytes/nf4", "bitsandbytes/fp4", "bitsandbytes/eight_bits", "nvfp4/compressed_tensors",
-    "nvfp4/mxfp4", "nvfp4/modelopt",
+    "nvfp4/mxfp4", "nvfp4/mxfp6", "nvfp4/modelopt", "mlx/four_bits", "mlx/three_bits",
+    "mlx/eight_bits",
+    "mlx/mxfp4", "mlx/nvfp4", "torchao/int8", "torchao/int4", "torchao/int3",
   ]
   /// Codes that are floats of 8 bits, and the file that has one matrix as it was before it was quantised.
   static let floats = [
     ("codecs/fp8", "codecs/fp8.safetensors"),
     ("codecs/fp8_scales/tensor", "codecs/fp8_scales/source.safetensors"),
     ("codecs/fp8_scales/channel", "codecs/fp8_scales/source.safetensors"),
+    ("codecs/mlx/mxfp8", "codecs/mlx/mxfp8.safetensors"),
+    ("codecs/torchao/float8", "codecs/torchao/float8.safetensors"),
+    ("codecs/compressed_tensors/mxfp8", "codecs/compressed_tensors/mxfp8.safetensors"),
   ]
   /// Whole numbers with scales beside them, as CTranslate2 writes them.
   static let integers = ["bart/ct2_int8", "bart/ct2_int16", "whisper/ct2_int8"]
@@ -39,8 +44,9 @@ import TransformerKit
     let coded = Set(source.plain.coded.map(\.tensor.name))
     // Moved by a part of themselves where codes are floats, or rows have scales of their own; else of the largest.
     let codecs = source.plain.codecs.map(\.name)
+    let isOfFloats = Self.floats.contains { source.checkpoint.path.string.hasSuffix($0.0) }
     let part: Float? =
-      codecs.contains { $0.hasPrefix("fp8") }
+      isOfFloats
       ? 0x1p-7 : codecs.contains("ctranslate2") ? 0x1p-18 : nil
     let tensors = try source.plain.tensors.tensors.map { tensor in
       guard coded.contains(tensor.name) else { return tensor }
@@ -56,7 +62,7 @@ import TransformerKit
       return Tensor(tensor.name, tensor.shape, values: moved)
     }
     let config = try #require(source.checkpoint.config?.value.members)
-    return try model(tensors, .object(config.filter { $0.key != "quantization_config" }))
+    return try model(tensors, .object(config.filter { !$0.key.hasPrefix("quantization") }))
   }
 
   @Test(arguments: names.map { "codecs/\($0)" } + floats.map(\.0) + integers)
@@ -77,7 +83,7 @@ import TransformerKit
     let tensors = source.plain.tensors.tensors.map { $0.name == number.name ? number : $0 }
     let config = try #require(source.checkpoint.config?.value.members)
     let original = try model(
-      tensors, .object(config.filter { $0.key != "quantization_config" }))
+      tensors, .object(config.filter { !$0.key.hasPrefix("quantization") }))
     let report = try compare(original, source, precision: Float.self)
     #expect(report.verdict == .coded(source.plain.codecs.map(\.name)))
     #expect(report.weights.count { $0.relation.quantizationError != nil } == 1)
@@ -106,6 +112,7 @@ import TransformerKit
     ("gptq/symmetric", "qweight"), ("awq/gemm", "qweight"),
     ("compressed_tensors/bytes", "weight"), ("bitsandbytes/nf4", "weight"),
     ("nvfp4/compressed_tensors", "weight_packed"), ("nvfp4/modelopt", "weight"),
+    ("mlx/four_bits", "weight"), ("mlx/mxfp4", "weight"), ("mlx/nvfp4", "weight"),
   ])
   func `one code that is another is found`(_ name: String, _ part: String) throws {
     let changed = TensorName("model.layers.0.mlp.up_proj.\(part)")
@@ -120,7 +127,12 @@ import TransformerKit
   @Test(arguments: floats.map(\.0))
   func `a float's neighbour is found, and scales that are reciprocals`(_ name: String) throws {
     let own = String(name.dropFirst("codecs/".count))
-    let changed = TensorName("encoder.layer.0.attention.self.query.weight")
+    let changed: TensorName =
+      switch own {
+      case "mlx/mxfp8", "compressed_tensors/mxfp8": "model.layers.0.mlp.gate_proj.weight"
+      case "torchao/float8": "model.layers.0.mlp.gate_proj._weight_qdata"
+      default: "encoder.layer.0.attention.self.query.weight"
+      }
     for step in [1, -1] {
       let found = try faults(own) { tensor, bytes in
         if tensor.name == changed { bytes[100] = UInt8(Int(bytes[100]) + step) }
@@ -129,6 +141,9 @@ import TransformerKit
       #expect(found.first?.tensor == changed)
     }
     let inverse = try faults(own) { tensor, bytes in
+      if tensor.name.text.contains("scale"), tensor.dtype == .u8 {
+        bytes = bytes.map { 254 - $0 }
+      }
       guard tensor.name.text.contains("weight_scale"), tensor.dtype == .f32 else { return }
       bytes = stride(from: 0, to: bytes.count, by: 4).flatMap { place in
         let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) }

@@ -61,14 +61,13 @@ public struct PartedComparison {
     try makeFolder(folder)
     var done: [Done] = []
     var bytes = 0
+    let quantized = QuantizedWeights(a.graph, b)
     for number in blocks {
       let block = plan.blocks[number - 1]
       if let receipt = try? self.receipt(of: number), fault(of: receipt, number) == nil {
         done.append(Done(receipt: receipt, wasThere: true))
       } else {
-        let weights = try inParallel(block.weights.count) { index throws(CheckpointError) in
-          try compared(block.weights[index], a.graph, b.graph)
-        }
+        let weights = try compare(block, a.graph, b.graph, quantized)
         let receipt = WeightReceipt(plan: id, block: number, weights: weights)
         try SmallFile(place(of: number), replacing: .anything)
           .write(receipt.json.text(pretty: true) + "\n")
@@ -78,6 +77,17 @@ public struct PartedComparison {
       progress(bytes)
     }
     return done
+  }
+
+  private func compare(
+    _ block: VerificationPlan.Block, _ a: WeightGraph, _ b: WeightGraph,
+    _ quantized: QuantizedWeights
+  ) throws(CheckpointError) -> [WeightReceipt.Compared] {
+    let stored = block.weights.map { storedPath(of: $0, a, b) }
+    let known = try quantized.relations(of: Set(stored))
+    return try inParallel(block.weights.count) { index throws(CheckpointError) in
+      try compared(block.weights[index], a, b, known[stored[index]])
+    }
   }
 
   /// Fails if a plan that was made again is another one.
@@ -141,9 +151,11 @@ public struct PartedComparison {
   }
 }
 
-/// Compares a weight of two models, and digests what it reads.
+/// Compares a weight of two models, and digests its numbers.
+///
+/// - Parameter known: what is known of one that B has in blocks or codes.
 private func compared(
-  _ path: String, _ a: WeightGraph, _ b: WeightGraph
+  _ path: String, _ a: WeightGraph, _ b: WeightGraph, _ known: WeightRelation?
 ) throws(CheckpointError) -> WeightReceipt.Compared {
   guard let left = a.tensor(at: path) else {
     return WeightReceipt.Compared(path: path, relation: .onlyInB, digests: nil)
@@ -152,7 +164,8 @@ private func compared(
     return WeightReceipt.Compared(path: path, relation: .onlyInA, digests: nil)
   }
   let (x, y) = (DigestedBytes(left.bytes), DigestedBytes(right.bytes))
-  let relation = try relation(of: right.reading(y), to: left.reading(x))
+  let relation =
+    if let known { known } else { try relation(of: right.reading(y), to: left.reading(x)) }
   if case .misshapen = relation {
     return WeightReceipt.Compared(path: path, relation: relation, digests: nil)
   }

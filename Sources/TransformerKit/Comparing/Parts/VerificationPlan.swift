@@ -1,4 +1,3 @@
-import Codecs
 import Containers
 import Models
 public import SystemPackage
@@ -38,16 +37,11 @@ public struct VerificationPlan: PartPlan {
   /// - Parameters:
   ///   - blockSize: how many bytes of both models a block has at most, unless one weight alone has more.
   ///   - further: files that options name.
-  /// - Throws: `CheckpointError` if it cannot be done in parts, or a file cannot be looked at.
+  /// - Throws: `CheckpointError` if a file cannot be looked at, or there are too many blocks.
   public init(
     _ a: Model, _ b: Model, blockSize: Int, reading further: [FilePath], arguments: [String],
     in folder: String, toolVersion: String
   ) throws(CheckpointError) {
-    for model in [a, b] where !model.plain.codecs.isEmpty {
-      throw CheckpointError(
-        .unsupported("has weights in codes or blocks, which are not compared in parts"),
-        file: displayed(model.checkpoint.path), advice: "tfverify A B compares them in one run")
-    }
     self.toolVersion = toolVersion
     self.folder = folder
     self.arguments = arguments

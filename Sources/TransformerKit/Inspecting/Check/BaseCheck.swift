@@ -119,13 +119,15 @@ package struct BaseCheck {
 
   private mutating func checkValues() throws(CheckpointError) {
     let quantized: [String: WeightRelation] =
-      if let model { try QuantizedWeights(base.graph, model).relations } else { [:] }
+      if let model { try QuantizedWeights(base.graph, model).relations() } else { [:] }
     let explainer = try Explainer(base.graph, graph)
     var counts = (same: 0, cast: 0, quantized: 0, changed: 0, unknown: 0)
     var unlike: [String] = []
     var unread: [StatedBytes] = []
     // Those that were explained with another one.
     var told: Set<String> = []
+    // Codes that are not those of the base's numbers.
+    var misfits: [(path: String, text: String)] = []
     for slot in base.graph.slots where !told.contains(slot.path) {
       guard let x = base.graph.tensor(at: slot.path), let y = graph.tensor(at: slot.path),
         x.shape == y.shape, !isTiedInBoth(slot.path)
@@ -162,7 +164,12 @@ package struct BaseCheck {
       switch try likeness(of: slot, x, y) {
       case .mistake(let text): add(slot.path, text)
       case .trained:
-        if case .unproven = coding { counts.quantized += 1 } else { counts.changed += 1 }
+        switch coding {
+        case .unproven: counts.quantized += 1
+        case .miscoded(let fault): misfits.append((slot.path, fault.text))
+        case .misquantized(let fault): misfits.append((slot.path, fault.text))
+        default: counts.changed += 1
+        }
       case .unlike(let text):
         // Heads are made anew for another task, and biases are often 0 before training.
         if slot.role == .linear, Self.block(of: slot.path) != nil {
@@ -172,6 +179,15 @@ package struct BaseCheck {
         }
       case .unknown: counts.unknown += 1
       }
+    }
+    // Where most are the base's, quantised, the others were not trained; corrections change them all.
+    if misfits.count * 3 <= counts.quantized {
+      for misfit in misfits {
+        let text = misfit.text.replacing("A's", with: "the base's")
+        add(misfit.path, "\(text); \(counts.quantized) weights are the base's, quantised")
+      }
+    } else {
+      counts.changed += misfits.count
     }
     for file in UnreadFile.all(of: unread) {
       let tensors = file.tensors == 1 ? "1 tensor" : "\(file.tensors) tensors"
@@ -186,7 +202,9 @@ package struct BaseCheck {
       (counts.unknown, "not compared"),
     ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
     if !parts.isEmpty { note(nil, "weights against the base's: \(parts.joined(separator: ", "))") }
-    for path in unlike.prefix(20) { note(path, "is unlike the base's, as one that was made anew") }
+    for path in unlike.prefix(20) {
+      note(path, "is unlike the base's: made anew, or in an order that was not tried")
+    }
     if unlike.count > 20 { note(nil, "\(unlike.count - 20) more weights are unlike the base's") }
   }
 
@@ -264,7 +282,8 @@ package struct BaseCheck {
     if let text = try confusion(of: slot, x, y, b, correlation) { return .mistake(text) }
     guard correlation <= 0.1 else { return .trained }
     let rounded = Float((correlation * 100).rounded() / 100)
-    return .unlike("is unlike the base's, as one that was made anew: correlation \(rounded)")
+    return .unlike(
+      "is unlike the base's (correlation \(rounded)): made anew, or in an order that was not tried")
   }
 
   /// How else a weight that is not like the base's is like it, or like another one of the base.
@@ -276,16 +295,16 @@ package struct BaseCheck {
     }
     if x.shape.count == 2, x.shape[0] == x.shape[1], let turned = x.transposed(), try isLike(turned)
     {
-      return "transposed, and trained on since"
+      return "transposed, and not only that"
     }
     if let order = graph.headPart(ofWeight: slot.path)?.order, order.hasPairs, x.shape.count == 2,
       x.byteCount <= Self.mostBytes
     {
       if try isLike(x.reordered(axis: 0) { order.interleaved($0) }) {
-        return "rows of each head of \(order.size) interleaved, and trained on since"
+        return "rows of each head of \(order.size) interleaved, and not only that"
       }
       if try isLike(x.reordered(axis: 0) { order.split($0) }) {
-        return "rows of each head of \(order.size) half-split, and trained on since"
+        return "rows of each head of \(order.size) half-split, and not only that"
       }
     }
     // Of the same kind in other layers, and of other kinds in the same one.

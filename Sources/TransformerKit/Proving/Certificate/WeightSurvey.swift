@@ -17,7 +17,7 @@ struct WeightSurvey {
   /// - Throws: `CheckpointError` when weights cannot be read.
   init(_ a: WeightGraph, _ model: Model) throws(CheckpointError) {
     let b = model.graph
-    let blocks = try QuantizedWeights(a, model).relations
+    let blocks = try QuantizedWeights(a, model).relations()
     var (digestsA, digestsB): ([String: String], [String: String]) = ([:], [:])
     var known: [[String]: WeightPair] = [:]
     for slot in a.slots {
