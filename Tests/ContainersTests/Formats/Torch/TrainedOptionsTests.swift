@@ -109,13 +109,13 @@ import Testing
   }
 
   @Test func `long lists, long texts and what is in lists of lists are no settings`() throws {
-    func list(of count: Int) -> [UInt8] {
+    func nones(_ count: Int) -> [UInt8] {
       list([UInt8](repeating: UInt8(ascii: "N"), count: count))
     }
-    let kept = text("fits") + list(of: 64) + text("text") + text(String(repeating: "t", count: 256))
+    let kept = text("fits") + nones(64) + text("text") + text(String(repeating: "t", count: 256))
     let long = text(String(repeating: "t", count: 257))
     let lost =
-      text("long") + list(of: 65) + text("deep") + list(list(of: 1)) + text("text2") + long
+      text("long") + nones(65) + text("deep") + list(nones(1)) + text("text2") + long
       + text("texts") + list(long)
     let found = try #require(try said(words, options(kept + lost))?["options"]?.members)
     #expect(found.map(\.key) == ["fits", "text"])
