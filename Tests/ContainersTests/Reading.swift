@@ -61,3 +61,12 @@ extension Tensor {
     self.init(name: name, dtype: dtype, shape: shape, bytes: ByteArray(bytes))
   }
 }
+
+/// A file as before torch 1.6, up to the object: the pickle.
+func legacyTorchFile(_ pickle: [UInt8]) -> [UInt8] {
+  let magic: [UInt8] = [0x80, 2, 0x8A, 10] + Array("l".utf8) + [0xFC, 0x9C, 0x46, 0xF9] + [0x20]
+  return magic + [
+    0x6A, 0xA8, 0x50, 0x19, 0x2E, 0x80, 2, 0x4D, 0xE9, 3, 0x2E, 0x80, 2, 0x7D, 0x2E,
+  ]
+    + pickle
+}

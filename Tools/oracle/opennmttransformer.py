@@ -208,9 +208,10 @@ def write_arrays(path, arrays, results, seed, **facts):
 
 def config_of(opt, vocabs):
     """What tfkit has beside safetensors: the options, and what else the checkpoint's words and tables say."""
-    names = "heads num_kv transformer_ff enc_layers dec_layers add_qkvbias add_ffnbias pos_ffn_activation_fn layer_norm norm_eps"
+    names = "heads num_kv transformer_ff enc_layers dec_layers add_qkvbias add_ffnbias pos_ffn_activation_fn norm_eps"
     names += " hidden_size position_encoding share_embeddings share_decoder_embeddings"
-    config = {"model_type": "opennmt_transformer", "architectures": ["NMTModel"], "max_position_embeddings": 24}
+    config = {"model_type": "opennmt_transformer", "architectures": ["NMTModel"], "max_position_embeddings": 24,
+              "norm_type": opt.layer_norm}
     config |= {name: getattr(opt, name) for name in names.split()}
     return config | {"src_vocab_size": len(vocabs["src"]), "tgt_vocab_size": len(vocabs["tgt"])}
 

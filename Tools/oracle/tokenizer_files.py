@@ -371,6 +371,11 @@ def piece_models(scratch):
         scratch, "suffix", model_type="unigram", treat_whitespace_as_suffix=True
     )
     yield "no-space", train_pieces(scratch, "none", model_type="bpe", add_dummy_prefix=False)
+    # Symbols of several bytes a character, and long ones, which are taken before any pieces.
+    yield "symbols", train_pieces(
+        scratch, "symbols", model_type="unigram", normalization_rule_name="identity",
+        user_defined_symbols=["\u2581\u2581x", "世界", "th", "unknownword", "aaaaa", "Å"],
+    )
 
 
 def expected_of_pieces(model):

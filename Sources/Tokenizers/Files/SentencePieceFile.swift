@@ -156,11 +156,11 @@ extension SentencePieceFile {
     let out = pieces.indices.filter {
       !Self.ordinary.contains(pieces[$0].kind) || pieces[$0].kind == .unused
     }
-    let normal = ids(.normal).map { Double(pieces[$0].score) }
+    let lowest = ids(.normal).map { Double(pieces[$0].score) }.min()
     return UnigramModel(
       pieces: pieces.map(\.text), scores: pieces.map { Double($0.score) }, unknown: unknown,
       hasByteFallback: hasByteFallback, isSentencePiece: true, left: Set(out),
-      favoured: Set(ids(.userDefined)), bounds: (normal.min() ?? 0)...(normal.max() ?? 0))
+      favoured: Set(ids(.userDefined)), lowest: lowest ?? 0)
   }
 
   func bytePairs(_ unknown: Int) -> BytePairModel {

@@ -60,9 +60,7 @@ struct TokenizerFile {
         .limitExceeded("the size", limit: Tokenizer.largestFile, found: bytes.count))
     }
     do {
-      for member in try JSONScanner.members(of: bytes, grammar: .python) {
-        members[member.key] = member.value
-      }
+      try JSONScanner.visitMembers(of: bytes, grammar: .python) { members[$0.key] = $0.value }
     } catch {
       throw Self.error(error)
     }

@@ -118,7 +118,7 @@ extension WordTable {
   /// - Throws: `CheckpointError` if it is none.
   package init(json bytes: [UInt8]) throws(CheckpointError) {
     do {
-      try JSONScanner.check(bytes, grammar: .strict)
+      try JSONScanner.visitMembers(of: bytes, grammar: .strict) { _ in }
     } catch {
       throw TokenizerFile.error(error)
     }

@@ -15,14 +15,13 @@ struct UnigramModel: Sendable {
   /// Whether it does as sentencepiece, which sums in single precision, and of the tokens of bytes gives all
   /// of the text to the last.
   private let isSentencePiece: Bool
-  /// Pieces that are taken wherever they stand, and the highest score of the others.
+  /// Pieces that are taken wherever they stand.
   private let favoured: Set<Int>
-  private let highestScore: Double
 
   init(
     pieces: [[UInt8]], scores: [Double], unknown: Int?, hasByteFallback: Bool,
     isSentencePiece: Bool = false, left out: Set<Int> = [], favoured: Set<Int> = [],
-    bounds: ClosedRange<Double>? = nil
+    lowest: Double? = nil
   ) {
     self.pieces = pieces
     self.scores = scores
@@ -36,8 +35,7 @@ struct UnigramModel: Sendable {
       pieces.indices.filter { !out.contains($0) && !pieces[$0].isEmpty }
         .map { (pieces[$0], $0) })
     byteTokens = hasByteFallback ? Tokenizers.byteTokens(in: words) : []
-    unknownScore = (bounds?.lowerBound ?? scores.min() ?? 0) - 10
-    highestScore = bounds?.upperBound ?? 0
+    unknownScore = (lowest ?? scores.min() ?? 0) - 10
   }
 
   /// Whether neighbours that are unknown are one: sentencepiece leaves them if they become bytes.
@@ -146,9 +144,10 @@ struct UnigramModel: Sendable {
   @inline(__always)
   private func rounded(_ score: Double) -> Double { isSentencePiece ? Double(Float(score)) : score }
 
+  /// The score of a piece of so many bytes. That of a favoured one is what sentencepiece 0.2.3 gives it, whatever scores
+  /// the others have.
   @inline(__always)
   private func score(_ id: Int, _ length: Int) -> Double {
-    favoured.isEmpty || !favoured.contains(id)
-      ? scores[id] : Double(Float(length) * Float(highestScore) - 0.1)
+    favoured.isEmpty || !favoured.contains(id) ? scores[id] : 0.1 * Double(length) - 0.1
   }
 }

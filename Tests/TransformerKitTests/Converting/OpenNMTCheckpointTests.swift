@@ -1,5 +1,6 @@
 import Containers
 import Families
+import Kernels
 import Models
 import SystemPackage
 import TensorCore
@@ -102,6 +103,43 @@ import TransformerKit
     #expect(try ids([:]) == [nil, nil, nil])
     let rules = try #require(graph(["tgt": [:]], of: "vocab").architecture.generation)
     #expect(rules.endTokens == [3] && rules.padToken == 1)
+  }
+
+  @Test func `padding is hidden where the vocabulary has it`() throws {
+    let ids = NDArray(shape: [1, 4], elements: [2, 7, 1, 7])
+    func mask(_ marks: JSONValue) throws -> [Int]? {
+      let model = try graph(["tgt": marks], of: "vocab").architecture
+      let inputs = try model.prepare(ModelInputs(["input_ids": ids, "decoder_input_ids": ids]))
+      return inputs["decoder_attention_mask"]?.elements
+    }
+    #expect(try mask(["<blank>": 7]) == [1, 0, 1, 0])
+    #expect(try mask(["<blank>": 1]) == [1, 1, 0, 1])
+    #expect(try mask(["<blank>": 5]) == nil)
+  }
+
+  @Test func `every option of the model goes into its config`() throws {
+    let rotary: [String: JSONValue] = [
+      "position_encoding": false, "max_relative_positions": -1, "rotary_interleave": true,
+      "rotary_theta": 77, "rotary_dim": 0,
+    ]
+    let others: [String: JSONValue] = [
+      "heads": 2, "norm_eps": .double(0.25), "pos_ffn_activation_fn": "gelu",
+      "layer_norm": "standard", "num_kv": 2, "add_qkvbias": false, "transformer_ff": 10,
+      "share_embeddings": false, "share_decoder_embeddings": false,
+    ]
+    // The table of positions is none of a model that has rotary ones.
+    let (config, table) = try config(rotary.merging(others) { $1 })
+    let rest = try TensorTable(table.tensors.filter { !$0.name.text.hasSuffix(".pe.pe") })
+    let found = try WeightGraph(rest, config: config, options: options.recognition).config
+    for (key, value) in rotary where key.hasPrefix("rotary") {
+      #expect(found[key] == value, "\(key)")
+    }
+    for (key, value) in others {
+      #expect(found[key == "layer_norm" ? "norm_type" : key] == value, "\(key)")
+    }
+    #expect(found["layer_norm"] == nil && found["src_vocab_size"] == 19)
+    #expect(found["tgt_vocab_size"] == 23 && found["position_encoding"] == false)
+    #expect(refusal(["layer_norm": "group"]).contains("norm_type"))
   }
 
   @Test func `one size for both stacks goes before one for each`() throws {

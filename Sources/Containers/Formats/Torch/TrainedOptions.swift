@@ -9,6 +9,8 @@ extension PickleHeap {
   private static let mostOptions = 1024
   /// Longer lists are no setting of a model.
   private static let longestList = 64
+  /// Bytes: longer texts are no setting of a model, and begin no text.
+  private static let longestText = 256
   /// The marks that the program puts before the words of texts.
   private static let marks: Set<String> = ["<unk>", "<blank>", "<s>", "</s>"]
 
@@ -24,12 +26,10 @@ extension PickleHeap {
       let options = values.first(where: { namespace($0) != nil }), let given = namespace(options)
     else { return nil }
     // What begins a text may be any word: that is said beside the lists.
-    let named = stride(from: 1, to: min(lists.count, 16), by: 2).compactMap { string(lists[$0]) }
+    let named = stride(from: 1, to: min(lists.count, 16), by: 2)
+      .compactMap { brief(lists[$0])?.string }
     let marks = Self.marks.union(named)
-    return (
-      options,
-      ["options": members(given, setting), "vocab": members(lists) { places(of: marks, in: $0) }]
-    )
+    return (options, ["options": members(given, setting), "vocab": places(of: marks, in: lists)])
   }
 
   /// What a namespace of Python's has, keys and values in turn.
@@ -59,15 +59,34 @@ extension PickleHeap {
   }
 
   private func setting(_ value: PickleValue) -> JSONValue? {
-    guard let elements = elements(value) else { return plain(value) }
+    guard let elements = elements(value) else { return brief(value) }
     guard elements.count <= Self.longestList else { return nil }
-    let values = elements.compactMap(plain)
+    let values = elements.compactMap(brief)
     return values.count == elements.count ? .array(values) : nil
   }
 
-  /// Where a list of words has marks; what stands in place of one, as it is.
-  private func places(of marks: Set<String>, in value: PickleValue) -> JSONValue? {
-    guard let words = elements(value) else { return plain(value) }
+  /// What is plain, and no long text.
+  private func brief(_ value: PickleValue) -> JSONValue? {
+    guard let plain = plain(value), plain.string?.utf8.count ?? 0 <= Self.longestText
+    else { return nil }
+    return plain
+  }
+
+  /// Where lists of words have marks. One that stands under many names is looked through once.
+  private func places(of marks: Set<String>, in lists: [PickleValue]) -> JSONValue {
+    var known: [Int32: JSONValue?] = [:]
+    return members(lists) { list in
+      guard case .object(let number) = list else { return brief(list) }
+      if let places = known[number] { return places }
+      let places = places(of: marks, in: list)
+      known[number] = .some(places)
+      return places
+    }
+  }
+
+  /// Where a list of words has marks; `nil` if it is none.
+  private func places(of marks: Set<String>, in list: PickleValue) -> JSONValue? {
+    guard let words = elements(list) else { return nil }
     var found: [JSONValue.Member] = []
     for (place, word) in words.enumerated() where found.count < marks.count {
       guard let word = string(word), marks.contains(word),

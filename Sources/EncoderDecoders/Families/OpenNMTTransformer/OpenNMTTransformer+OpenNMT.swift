@@ -83,8 +83,7 @@ extension NativeConfig {
     },
     usual: { config, table throws(CheckpointError) in
       try TrainedOptions(options: config["options"] ?? [:], vocabulary: config["vocab"] ?? [:])
-        .config(
-          table)
+        .config(table)
     },
     native: { _ in nil },
     tensors: { _ in [] })
@@ -108,8 +107,7 @@ private struct TrainedOptions {
   /// Options that a config has as they are.
   private static let keys = [
     "heads", "num_kv", "transformer_ff", "add_qkvbias", "add_ffnbias", "pos_ffn_activation_fn",
-    "layer_norm", "norm_eps", "position_encoding", "share_embeddings",
-    "share_decoder_embeddings",
+    "norm_eps", "position_encoding", "share_embeddings", "share_decoder_embeddings",
   ]
 
   private static let networkBias: TensorName =
@@ -141,6 +139,7 @@ private struct TrainedOptions {
       if let layers = size("layers", or: key) { members.append(.init(key, layers)) }
     }
     members += Self.keys.compactMap { key in options[key].map { .init(key, $0) } }
+    if let norm = options["layer_norm"] { members.append(.init("norm_type", norm)) }
     if options["multiquery"]?.bool == true, options["num_kv"]?.int ?? 0 == 0 {
       members.removeAll { $0.key == "num_kv" }
       members.append(.init("num_kv", 1))

@@ -11,8 +11,8 @@ extension Family {
 /// The Transformer of OpenNMT-py: normalised before its layers and behind both stacks, with perhaps gated networks, heads
 /// that share keys, and rotary positions (onmt/encoders/transformer.py, decoders/transformer.py, 3.5.1).
 ///
-/// Vaswani et al., arXiv 1706.03762, §3. The config has the program's options under their names, and what of the model
-/// only its tensors and its vocabulary say.
+/// Vaswani et al., arXiv 1706.03762, §3. The config has the program's options under their names but for
+/// `layer_norm`, which is `norm_type`, and what of the model only its tensors and its vocabulary say.
 public struct OpenNMTTransformer: EncoderDecoder {
   public static let name = "opennmt_transformer"
   public static let classes: [(name: String, head: EncoderDecoderHead)] = [
@@ -92,7 +92,7 @@ private struct TransformerLayer {
       activation: activation.activation, isGated: activation.isGated,
       hasBias: config.flag("add_ffnbias", default: false, on: .weights))
     let epsilon = config.epsilon("norm_eps", default: 1e-6)
-    let name = config.choice("layer_norm", default: NormName.standard, on: .weights)
+    let name = config.choice("norm_type", default: NormName.standard, on: .weights)
     norm = name == .rms ? .rootMeanSquare(epsilon: epsilon) : .layer(epsilon: epsilon)
   }
 

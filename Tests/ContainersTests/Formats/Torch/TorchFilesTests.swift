@@ -51,16 +51,7 @@ import Testing
   /// An archive of that pickle, without checksums, so that it need not be made with care.
   private func open(_ pickle: [UInt8]) -> CheckpointError? {
     let scratch = ScratchFolder()
-    return error(reading: scratch.write(legacyFile(pickle), to: "x.pt"))
-  }
-
-  /// A file as before torch 1.6, up to the object: the pickle.
-  private func legacyFile(_ pickle: [UInt8]) -> [UInt8] {
-    let magic: [UInt8] = [0x80, 2, 0x8A, 10] + Array("l".utf8) + [0xFC, 0x9C, 0x46, 0xF9] + [0x20]
-    return magic + [
-      0x6A, 0xA8, 0x50, 0x19, 0x2E, 0x80, 2, 0x4D, 0xE9, 3, 0x2E, 0x80, 2, 0x7D, 0x2E,
-    ]
-      + pickle
+    return error(reading: scratch.write(legacyTorchFile(pickle), to: "x.pt"))
   }
 
   private func text(_ pickle: [UInt8]) -> String { open(pickle)?.description ?? "" }
@@ -95,7 +86,7 @@ import Testing
     // l = []; l.append(l); l.append(l), and no storages.
     let pickle: [UInt8] = Array("]q\0h\0ah\0a.".utf8) + [0x80, 2, 0x5D, 0x2E]
     let scratch = ScratchFolder()
-    let path = scratch.write(legacyFile(pickle), to: "x.pt")
+    let path = scratch.write(legacyTorchFile(pickle), to: "x.pt")
     let checkpoint = try Checkpoint.open(path, format: .torch)
     #expect(checkpoint.tensors.count == 0)
     #expect(checkpoint.others.map(\.what) == ["a list of 2"])
@@ -110,7 +101,7 @@ import Testing
       pickle.append(UInt8(ascii: "a"))
     }
     let scratch = ScratchFolder()
-    let path = scratch.write(legacyFile(pickle + [0x2E, 0x80, 2, 0x5D, 0x2E]), to: "x.pt")
+    let path = scratch.write(legacyTorchFile(pickle + [0x2E, 0x80, 2, 0x5D, 0x2E]), to: "x.pt")
     #expect(try Checkpoint.open(path, format: .torch).others.count == 1)
   }
 
