@@ -29,11 +29,40 @@ extension ImageEncoder {
   public var inputs: [InputSlot] { form.inputs() }
 
   public func faults(in inputs: ModelInputs) -> [String] {
-    guard let pictures = inputs.numbers["pixel_values"]?.shape,
-      !form.embedding.isOfLists, form.embedding.grid(of: pictures) != form.embedding.grid,
-      inputs["bool_masked_pos"]?.elements.contains(where: { $0 != 0 }) == true
+    guard let pictures = inputs.numbers["pixel_values"]?.shape, pictures.count == 4,
+      !form.embedding.isOfLists
     else { return [] }
-    return ["bool_masked_pos is for pictures of the size that the config says"]
+    return form.embedding.faults(of: pictures, in: inputs)
+      + (form.decoder == nil ? [] : form.embedding.remainders(of: pictures))
+  }
+}
+
+extension ImageEmbeddingForm {
+  /// What does not fit pictures `[batch, channels, height, width]` of that size.
+  fileprivate func faults(of pictures: [Int], in inputs: ModelInputs) -> [String] {
+    let grid = grid(of: pictures)
+    var faults: [String] = []
+    if grid != self.grid,
+      inputs["bool_masked_pos"]?.elements.contains(where: { $0 != 0 }) == true
+    {
+      faults.append("bool_masked_pos is for pictures of the size that the config says")
+    }
+    if let noise = inputs.numbers[PatchOrder.input]?.shape, noise.last != grid.reduce(1, *) {
+      faults.append(
+        "\(PatchOrder.input) has \(noise.last ?? 0) numbers for each picture, must have"
+          + " \(grid.reduce(1, *)), one for each patch")
+    }
+    return faults
+  }
+
+  /// Pixels that are in no patch.
+  fileprivate func remainders(of pictures: [Int]) -> [String] {
+    zip(pictures.suffix(2), patch).allSatisfy { $0.isMultiple(of: $1) }
+      ? []
+      : [
+        "pixel_values is \(describe(shape: pictures)), must be of whole patches,"
+          + " \(patch[0]) pixels high and \(patch[1]) wide"
+      ]
   }
 }
 
@@ -59,7 +88,9 @@ extension ImageEncoderForm {
     let pixels = InputSlot.numbers(
       "pixel_values", [batch, .size(embedding.channels)] + extents)
     if case .leavingOut = embedding.masking {
-      return [pixels, .optionalNumbers(PatchOrder.input, [batch, .size(embedding.patches)])]
+      return [
+        pixels, .optionalNumbers(PatchOrder.input, [batch, .places(usual: embedding.patches)]),
+      ]
     }
     guard embedding.masking == .token else { return [pixels] }
     return [
@@ -104,8 +135,7 @@ extension ImageEncoderForm {
         if let order = embedding.order(states.inputs) { states["mask"] = order.mask() }
         if let rotary = embedding.rotary {
           states[SelfAttentionForm.rotaryState(0)] = rotary.table(
-            grid: embedding.grid(of: states.inputs.numbers["pixel_values"]?.shape ?? []),
-            leading: embedding.leading, of: Scalar.self)
+            grid: embedding.grid(of: states.inputs), leading: embedding.leading, of: Scalar.self)
         }
       }
     }
@@ -122,7 +152,7 @@ extension ImageEncoderForm {
         ? try placeTable(scope.module("position_bias", .embedding), blocks[layer]) : nil
       let block = try blocks[layer].load(scope, width: width)
       return { states throws(CheckpointError) in
-        if let own = own?.biases {
+        if let own = own?.biases(of: embedding.grid(of: states.inputs)) {
           let shared = placeBias?.isShared == true ? states[Self.sharedPlaces] : nil
           states[SelfAttentionForm.pairBiasState] = shared.map { add(own, $0) } ?? own
         }
@@ -136,20 +166,20 @@ extension ImageEncoderForm {
   /// What all blocks add to their scores for places, if they do.
   fileprivate func sharedPlaces<Scalar: ComputeScalar>() -> [Stage<Scalar>] {
     guard let placeBias, placeBias.isShared, let first = blocks.first else { return [] }
-    let (work, tokens, heads) = (work, embedding.tokens, first.attention.shape.heads)
+    let (work, heads) = (work, first.attention.shape.heads)
     return [
       Stage(
         "encoder.position_bias",
         work: { inputs in
           var work = work(inputs)
-          work.leaves = 2 * heads * tokens * tokens
+          work.leaves = 2 * heads * work.length * work.length
           return work
         }
       ) { scope throws(CheckpointError) in
         let scope = scope.module("encoder", .sequence).module("position_bias", .embedding)
         let table = try placeTable(scope, first)
         return { states throws(CheckpointError) in
-          let biases = table.biases
+          let biases = table.biases(of: embedding.grid(of: states.inputs))
           states[Self.sharedPlaces] = biases
           states[SelfAttentionForm.pairBiasState] = biases
         }

@@ -97,6 +97,10 @@ public struct ImageEmbeddingForm: Sendable, Equatable {
     isOfLists
       ? [1, pictures.dropFirst().first ?? 0] : zip(pictures.suffix(2), patch).map { $0 / $1 }
   }
+  /// The grid of the pictures that are read, if there are such.
+  func grid(of inputs: ModelInputs) -> [Int] {
+    inputs.numbers["pixel_values"].map { grid(of: $0.shape) } ?? grid
+  }
   /// How many tokens stand before them.
   public var leading: Int { classTokens + (registers ?? 0) }
   /// How many tokens there are.

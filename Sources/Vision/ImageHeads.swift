@@ -116,7 +116,7 @@ extension ImageEncoderForm {
         var work = work(inputs)
         // Of what fits: a config may say more than can be multiplied.
         let pictures = inputs.numbers["pixel_values"]?.shape.first ?? 1
-        work.gives = pictures * embedding.patches * head.words
+        work.gives = pictures * embedding.grid(of: inputs).reduce(1, *) * head.words
         return work
       }
     ) { scope throws(CheckpointError) in

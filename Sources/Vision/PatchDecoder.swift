@@ -28,7 +28,9 @@ extension ImageEncoderForm {
       return { states throws(CheckpointError) in
         let seen = projection(states["normalised"])
         let all = embedding.order(states.inputs)?.restored(seen, filling: token) ?? seen
-        states[state] = addBroadcasting(all, position.reshaped([1] + position.shape))
+        let isUsual = embedding.grid(of: states.inputs) == embedding.grid
+        let placed = isUsual ? position : stretched(position, to: all.shape[1])
+        states[state] = addBroadcasting(all, placed.reshaped([1] + placed.shape))
       }
     }
     let blocks: [Stage<Scalar>] = decoder.blocks.indices.map { layer in
@@ -52,9 +54,20 @@ extension ImageEncoderForm {
         scope.module("prediction", .linear), in: decoder.width, out: pixels)
       return { states throws(CheckpointError) in
         let logits = prediction(norm(states[state]))
-        states["logits"] = split(logits, axis: 1, sizes: [1, embedding.patches])[1]
+        states["logits"] = split(logits, axis: 1, sizes: [1, logits.shape[1] - 1])[1]
       }
     }
     return [embeddings] + blocks + [head]
+  }
+
+  /// Positions `[1 + patches, width]` of another number of patches, the first as it is: those of patches as one row, whatever
+  /// the picture's rows are, by cubic convolution, as transformers has it.
+  private func stretched<Scalar: ComputeScalar>(
+    _ position: NDArray<Scalar>, to tokens: Int
+  ) -> NDArray<Scalar> {
+    let parts = split(position, axis: 0, sizes: [1, position.shape[0] - 1])
+    let row = resized(
+      parts[1].reshaped([1] + parts[1].shape), rows: 1, columns: tokens - 1, isSmoothed: false)
+    return join([parts[0], row.reshaped([tokens - 1, position.width])], axis: 0)
   }
 }

@@ -76,6 +76,6 @@ extension ImageEmbeddingForm {
     guard case .leavingOut(let share) = masking else { return nil }
     return PatchOrder(
       inputs.numbers[PatchOrder.input], pictures: inputs.numbers["pixel_values"]?.shape.first ?? 0,
-      patches: patches, without: share)
+      patches: grid(of: inputs).reduce(1, *), without: share)
   }
 }

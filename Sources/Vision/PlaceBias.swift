@@ -32,10 +32,11 @@ struct PlaceTable<Scalar: ComputeScalar> {
     scope.constant("index", [tokens, tokens], .places(grid))
   }
 
-  /// `[1, heads, tokens, tokens]`
-  var biases: NDArray<Scalar> {
-    let tokens = grid[0] * grid[1] + 1
-    let index = Formula.places(grid)
+  /// `[1, heads, tokens, tokens]` of pictures of so many patches, which may be others than the table is for.
+  func biases(of wanted: [Int]) -> NDArray<Scalar> {
+    let numbers = numbers(of: wanted)
+    let tokens = wanted[0] * wanted[1] + 1
+    let index = Formula.places(wanted)
     let rows = (0..<tokens * tokens).map { Int(index.number($0)) }
     var elements: [Scalar] = []
     elements.reserveCapacity(heads * rows.count)
@@ -43,6 +44,19 @@ struct PlaceTable<Scalar: ComputeScalar> {
       for row in rows { elements.append(numbers.elements[row * heads + head]) }
     }
     return NDArray(shape: [1, heads, tokens, tokens], elements: elements)
+  }
+
+  /// The numbers of places in another grid: those of patches by lines between neighbours, the last three as they are.
+  private func numbers(of wanted: [Int]) -> NDArray<Scalar> {
+    guard wanted != grid else { return numbers }
+    let sides = grid.map { 2 * $0 - 1 }
+    let ownCount = sides[0] * sides[1] * heads
+    let places = resized(
+      NDArray(shape: sides + [heads], elements: Array(numbers.elements.prefix(ownCount))),
+      rows: 2 * wanted[0] - 1, columns: 2 * wanted[1] - 1, isSmoothed: false, isLinear: true)
+    return NDArray(
+      shape: [PlaceBias.places(wanted), heads],
+      elements: places.elements + numbers.elements.dropFirst(ownCount))
   }
 }
 

@@ -30,6 +30,40 @@ import Testing
       ])
   }
 
+  /// The 240 colours of xterm's 256 that terminals do not choose themselves, as they are numbered.
+  private let palette: [(number: Int, colour: [Int])] = {
+    let levels = [0, 95, 135, 175, 215, 255]
+    let cube = levels.flatMap { red in
+      levels.flatMap { green in levels.map { blue in [red, green, blue] } }
+    }
+    let greys = (0..<24).map { step in [8 + 10 * step, 8 + 10 * step, 8 + 10 * step] }
+    return zip(16..., cube + greys).map { ($0, $1) }
+  }()
+
+  @Test func `one of 256 colours is nearest to the pixel, above and below`() throws {
+    for step in 0..<400 {
+      let pixel = (0..<3).map { (step * (31 + 28 * $0) + 7 * $0) % 256 }
+      func distance(_ colour: [Int]) -> Int {
+        zip(colour, pixel).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+      }
+      let letters = pixel.map { UInt8($0) }
+      let picture = PixelText(width: 1, height: 2, pixels: letters + letters)
+      let line = try #require(picture.lines(columns: 1, colours: .palette).first)
+      let codes = line.matches(of: /\u{1B}\[([34]8);5;([0-9]+)m/).map { ($0.output.1, $0.output.2) }
+      #expect(codes.map(\.0) == ["38", "48"] && codes.first?.1 == codes.last?.1, "\(line)")
+      let number = codes.first.flatMap { Int($0.1) }
+      let found = try #require(palette.first { $0.number == number })
+      let least = try #require(palette.map { distance($0.colour) }.min())
+      #expect(distance(found.colour) == least, "\(pixel) \(found)")
+    }
+  }
+
+  @Test func `of red, green and blue green is the lightest and blue the darkest`() {
+    let picture = PixelText(
+      width: 3, height: 1, pixels: [0, 0, 255] + [255, 0, 0] + [0, 255, 0])
+    #expect(picture.lines(columns: 3, colours: .none) == ["@#"])
+  }
+
   @Test func `shades go from the lightest to the darkest, half as many rows as columns`() {
     let steps = (0..<10).map { UInt8(255 - 25 * $0) }
     let pixels = (0..<2).flatMap { _ in steps.flatMap { [$0, $0, $0] } }

@@ -6,7 +6,7 @@ from transformers import BeitConfig, BeitForImageClassification, BeitForMaskedIm
 import images
 from encoders import ONE_LAYER, without_architectures
 from fixture import rewrite_config, rewrite_weights
-from images import SIZES, Case, masked_pictures
+from images import SIZES, Case, masked_pictures, sized
 
 OWN = {"use_relative_position_bias": True}
 SHARED = {"use_shared_relative_position_bias": True}
@@ -66,6 +66,18 @@ CASES = {
     ),
     "no_architectures": case(
         BeitForImageClassification, ONE_LAYER | OWN | {"num_labels": 3}, edit=without_architectures
+    ),
+    # Pictures of other sizes.
+    "larger": case(BeitModel, ONE_LAYER | OWN | SHARED, inputs=sized(11, 8)),
+    "smaller": case(
+        BeitForImageClassification,
+        ONE_LAYER | SHARED | {"image_size": 12, "use_absolute_position_embeddings": True, "num_labels": 3},
+        inputs=sized(4, 10),
+    ),
+    "masked_wide": case(
+        BeitForMaskedImageModeling,
+        ONE_LAYER | OWN | {"vocab_size": 11, "use_mask_token": True},
+        inputs=sized(4, 8),
     ),
     "of_4": case(BeitModel, ONE_LAYER | OWN | SHARED, edit=of_4),
 }

@@ -15,7 +15,7 @@ from transformers import (
 import images
 from encoders import without_architectures
 from fixture import rewrite_config, rewrite_weights
-from images import Case, masked_pictures
+from images import Case, masked_pictures, sized
 
 SIZES = {
     "image_size": 12,
@@ -89,11 +89,21 @@ CASES = {
     "no_architectures": case(
         SwinForImageClassification, {"num_labels": 3, "depths": [1, 1]}, LOGITS, edit=without_architectures
     ),
+    # Pictures of other sizes: the second layers have shifted windows in them.
+    "larger": case(SwinModel, {"depths": [2, 2]}, KEEP[:2], inputs=sized(17, 26)),
+    "smaller": case(SwinModel, {"image_size": 24, "depths": [2, 2]}, KEEP[:2], inputs=sized(9, 14)),
+    "absolute_larger": case(
+        SwinForImageClassification,
+        SHORT | {"num_heads": [2], "num_labels": 3, "use_absolute_embeddings": True},
+        LOGITS[:2],
+        inputs=sized(16, 10),
+    ),
     "of_4": case(SwinModel, {}, KEEP[:2], edit=of_4),
     "v2": second(Swinv2Model),
     "v2_odd": second(Swinv2Model, {"image_size": 10, "window_size": 2, "pretrained_window_sizes": [3, 2]}),
     # Windows that are larger than what is left are made smaller.
     "v2_small": second(Swinv2Model, {"image_size": 8, "depths": [1, 1]}),
+    "v2_larger": second(Swinv2Model, {"depths": [2, 2]}, KEEP[:2], inputs=sized(15, 23)),
     "v2_classification": second(
         Swinv2ForImageClassification, {"num_labels": 3, "qkv_bias": False, "depths": [1, 1]}, LOGITS
     ),

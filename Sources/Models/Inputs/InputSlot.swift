@@ -25,6 +25,8 @@ public struct InputSlot: Sendable {
     case sourceLength
     /// How many patches of a picture are listed, padding included.
     case patches
+    /// How many patches pictures have, usually as many as those of the config's size.
+    case places(usual: Int)
     /// How many places of a text are predicted.
     case predictions
     /// The length of what is remembered of earlier texts.
@@ -304,7 +306,7 @@ extension InputSlot.Axis {
     case .length, .decoderLength, .sourceLength: "length"
     case .samples: "samples"
     case .frames: "frames"
-    case .patches: "patches"
+    case .patches, .places: "patches"
     case .predictions: "predictions"
     case .memory: "memory"
     case .size(let size): "\(size)"

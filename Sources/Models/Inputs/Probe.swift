@@ -140,7 +140,7 @@ extension ProbeMaker.Extents {
     case .decoderLength: decoderLength
     case .predictions, .memory: max(1, length / 4)
     case .size(let size): size
-    case .height(_, let usual), .width(_, let usual): usual
+    case .height(_, let usual), .width(_, let usual), .places(let usual): usual
     }
   }
 }

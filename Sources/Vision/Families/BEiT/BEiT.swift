@@ -64,6 +64,7 @@ public struct BEiT: ImageEncoder {
       blocks: blocks, norm: sizes.norm,
       pooler: isOfWords ? nil : isMean ? .meanOfPatches : .state, head: head)
     form.placeBias = hasBias ? bias : nil
+    form.embedding.otherSizes = hasPositions ? sizes.resizing() : .computed
     form.normsPooled = isMean
     self.form = form
     config.refuseUnlessSquare(sizes)

@@ -52,6 +52,7 @@ public struct MAE: ImageEncoder {
         channels: sizes.channels, image: sizes.image, patch: sizes.patch,
         masking: .leavingOut(min(share, 1))),
       blocks: blocks(sizes, hidden), norm: sizes.norm, head: head)
+    form.embedding.otherSizes = sizes.resizing()
     if isWhole { form.decoder = PatchDecoderForm(width: own.width, blocks: blocks(own, ownHidden)) }
     self.form = form
     if config.faults.isEmpty, share >= 1 { config.reject("mask_ratio \(share) leaves no patch") }

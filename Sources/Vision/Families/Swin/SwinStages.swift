@@ -22,13 +22,44 @@ struct SwinForm: Sendable, Equatable {
   fileprivate var first: SwinLevel? { levels.first }
 }
 
+extension SwinForm {
+  /// A level for pictures `[batch, channels, height, width]` of any size. What is left over is filled up.
+  fileprivate func level(_ index: Int, of pictures: [Int]?) -> SwinLevel {
+    var level = levels[index]
+    guard let pictures, pictures.count == 4 else { return level }
+    let grid = zip(pictures.suffix(2), patch).map { extent, patch in
+      (0..<index).reduce((extent + patch - 1) / patch) { count, _ in (count + 1) / 2 }
+    }
+    (level.rows, level.columns) = (grid[0], grid[1])
+    // The second version's windows are those of the config's size.
+    if !isSecond { level.isShifted = min(grid[0], grid[1]) > level.window }
+    return level
+  }
+
+  fileprivate func level(_ index: Int, of inputs: ModelInputs) -> SwinLevel {
+    level(index, of: inputs.numbers["pixel_values"]?.shape)
+  }
+
+  /// Whether there is one size only: a head makes a square of pixels, or a table that is not as high as wide is added.
+  fileprivate var isFixed: Bool {
+    head.task == .maskedImage || hasPositions && first?.rows != first?.columns
+  }
+
+  /// The least height or width of pictures of which each level has a whole window. The second version fills them up.
+  fileprivate func least(_ patch: Int) -> Int {
+    guard !isSecond else { return 1 }
+    let rows = levels.enumerated().map { ($1.window - 1) << $0 + 1 }.max() ?? 1
+    return hasPositions ? rows * patch : (rows - 1) * patch + 1
+  }
+}
+
 /// Blocks of patches of one size, which the authors call a stage.
 struct SwinLevel: Sendable, Equatable {
   let width: Int
   let depth: Int
   let heads: Int
   /// How many patches there are above each other, and side by side.
-  let rows: Int, columns: Int
+  var rows: Int, columns: Int
   /// How many patches a window is high and wide.
   var window: Int
   let hidden: Int
@@ -50,15 +81,30 @@ struct SwinLevel: Sendable, Equatable {
 
 extension Swin {
   public var inputs: [InputSlot] {
-    let pixels = InputSlot.numbers(
-      "pixel_values",
-      [.batch, .size(form.channels), .size(form.image[0]), .size(form.image[1])])
+    let extents: [InputSlot.Axis] =
+      form.isFixed
+      ? [.size(form.image[0]), .size(form.image[1])]
+      : [
+        .height(least: form.least(form.patch[0]), usual: form.image[0]),
+        .width(least: form.least(form.patch[1]), usual: form.image[1]),
+      ]
+    let pixels = InputSlot.numbers("pixel_values", [.batch, .size(form.channels)] + extents)
     guard form.head.task == .maskedImage, let first = form.first else { return [pixels] }
     return [pixels, .types("bool_masked_pos", below: 2, axes: [.batch, .size(first.patches)])]
   }
 
   public func stages<Scalar: ComputeScalar>(_: Scalar.Type) -> [Stage<Scalar>] {
     form.stages()
+  }
+
+  public func faults(in inputs: ModelInputs) -> [String] {
+    guard form.hasPositions, let pictures = inputs.numbers["pixel_values"]?.shape,
+      !zip(pictures.suffix(2), form.patch).allSatisfy({ $0.isMultiple(of: $1) })
+    else { return [] }
+    return [
+      "pixel_values is \(describe(shape: pictures)), must be of whole patches,"
+        + " \(form.patch[0]) pixels high and \(form.patch[1]) wide, which positions are added to"
+    ]
   }
 }
 
@@ -79,11 +125,11 @@ extension SwinForm {
   }
 
   /// All patches of all pictures in windows.
-  private func work(_ stage: SwinLevel) -> @Sendable (ModelInputs) -> StageWork {
-    let (patches, length) = (stage.patches, stage.window * stage.window)
-    return { inputs in
+  private func work(_ index: Int) -> @Sendable (ModelInputs) -> StageWork {
+    { inputs in
       let batch = inputs.numbers["pixel_values"]?.shape.first ?? 1
-      return StageWork(positions: batch * patches, length: length)
+      let level = level(index, of: inputs)
+      return StageWork(positions: batch * level.patches, length: level.window * level.window)
     }
   }
 
@@ -91,7 +137,7 @@ extension SwinForm {
   private func embeddings<Scalar: ComputeScalar>() -> Stage<Scalar> {
     guard let first else { return Stage("embeddings") { _ in { _ in } } }
     return Stage(
-      "embeddings", outputs: [.hidden(0, from: "hidden")], work: work(first)
+      "embeddings", outputs: [.hidden(0, from: "hidden")], work: work(0)
     ) { scope throws(CheckpointError) in
       let scope = scope.module("embeddings", .embedding)
       let projection = scope.module("patch", .linear)
@@ -107,33 +153,42 @@ extension SwinForm {
           "weight", [first.patches, first.width], .embedding) : nil
       return { states throws(CheckpointError) in
         let pixels = states.inputs.numbers("pixel_values", as: Scalar.self)
+        let (batch, own) = (pixels.shape[0], level(0, of: pixels.shape))
         // What makes no whole patch is filled up with zeros.
         let rows = convolve(
           pixels, weight: weight, bias: bias,
-          vertical: ConvolutionAxis(stride: patch[0], after: first.rows * patch[0] - image[0]),
+          vertical: ConvolutionAxis(
+            stride: patch[0], after: own.rows * patch[0] - pixels.shape[2]),
           horizontal: ConvolutionAxis(
-            stride: patch[1], after: first.columns * patch[1] - image[1]))
-        let batch = pixels.shape[0]
-        var x = norm(
-          permute(rows.reshaped([batch, first.width, first.patches]), [0, 2, 1]))
+            stride: patch[1], after: own.columns * patch[1] - pixels.shape[3]))
+        var x = norm(permute(rows.reshaped([batch, own.width, own.patches]), [0, 2, 1]))
         if let mask { x = masked(x, by: mask, states.inputs.required("bool_masked_pos")) }
         if let position {
-          x = addBroadcasting(x, position.reshaped([1] + position.shape))
+          x = addBroadcasting(x, placed(position, of: own).reshaped([1] + x.shape.dropFirst()))
         }
         states["hidden"] = x
       }
     }
   }
 
+  /// Positions `[patches, width]`, those of a grid of another size by cubic convolution.
+  private func placed<Scalar: ComputeScalar>(
+    _ position: NDArray<Scalar>, of own: SwinLevel
+  ) -> NDArray<Scalar> {
+    guard let first, (first.rows, first.columns) != (own.rows, own.columns) else { return position }
+    return resized(
+      position.reshaped([first.rows, first.columns, own.width]), rows: own.rows,
+      columns: own.columns, isSmoothed: false)
+  }
+
   private func block<Scalar: ComputeScalar>(
     _ stage: SwinLevel, _ index: Int, _ block: Int, outputs: [StageOutput]
   ) -> Stage<Scalar> {
     Stage(
-      "encoder.stages.\(index).blocks.\(block)", outputs: outputs, work: work(stage)
+      "encoder.stages.\(index).blocks.\(block)", outputs: outputs, work: work(index)
     ) { scope throws(CheckpointError) in
       let scope = scope.module("encoder", .sequence).module("stages", .sequence)
         .module("\(index)", .sequence).module("blocks", .sequence).module("\(block)", .block)
-      let grid = stage.grid(block)
       func norm(_ name: String) throws(CheckpointError) -> Norm<Scalar> {
         try Norm(
           scope, isSecond ? name + "_post_norm" : name + "_norm", self.norm, width: stage.width)
@@ -148,6 +203,7 @@ extension SwinForm {
         scope.module("feed_forward", .feedForward), width: stage.width, hidden: stage.hidden,
         activation: stage.activation)
       return { states throws(CheckpointError) in
+        let grid = level(index, of: states.inputs).grid(block)
         // The second version's code adds it twice.
         let mask = grid.mask(Scalar(isSecond ? -200 : -100))
         let x = states["hidden"]
@@ -165,7 +221,7 @@ extension SwinForm {
   private func merging<Scalar: ComputeScalar>(_ stage: SwinLevel, _ index: Int) -> Stage<Scalar> {
     Stage(
       "encoder.stages.\(index).merging", outputs: [.hidden(index + 1, from: "hidden")],
-      work: work(stage)
+      work: work(index)
     ) { scope throws(CheckpointError) in
       let scope = scope.module("encoder", .sequence).module("stages", .sequence)
         .module("\(index)", .sequence).module("merging", .sequence)
@@ -175,7 +231,7 @@ extension SwinForm {
       let reduction: Linear<Scalar> = try Linear(
         scope.module("reduction", .linear), in: wide, out: result, bias: false)
       return { states throws(CheckpointError) in
-        let x = neighbours(of: states["hidden"], stage)
+        let x = neighbours(of: states["hidden"], level(index, of: states.inputs))
         states["hidden"] = isSecond ? norm(reduction(x)) : reduction(norm(x))
       }
     }
@@ -213,7 +269,7 @@ extension SwinForm {
       isBase
       ? [.final("last_hidden_state", from: "normalised"), .final("pooler_output", from: "pooled")]
       : []
-    return Stage("encoder.norm", outputs: outputs, work: work(last)) {
+    return Stage("encoder.norm", outputs: outputs, work: work(levels.count - 1)) {
       scope throws(CheckpointError) in
       let norm = try Norm(scope.module("encoder", .sequence), "norm", self.norm, width: last.width)
       return { states throws(CheckpointError) in
@@ -241,7 +297,7 @@ extension SwinForm {
       return [
         PictureHead(
           width: last.width, channels: channels, grid: [last.rows, last.columns], side: head.stride
-        ).stage(work: work(last)) { $0["normalised"] }
+        ).stage(work: work(levels.count - 1)) { $0["normalised"] }
       ]
     default: return []
     }
