@@ -30,6 +30,9 @@ struct Diff: Verb {
       Where all that changed are matrices and B - A has a low rank in all of them, as merging an adapter \
       (LoRA) leaves it, that is said, with the rank and the modules.
 
+      Of two folders the tokenizers are compared, too, where both have one: the words of their ids, and what they make of some \
+      texts. Of two tokenizers' files nothing else is.
+
       With --atol or --rtol, elements are the same if |b - a| <= atol + rtol * |a|.
 
       Exit code 1 if anything differs.
@@ -38,6 +41,7 @@ struct Diff: Verb {
         tfinspect diff bert-base/ bert-finetuned/
         tfinspect diff old.safetensors new.npz --by-layer
         tfinspect diff a/ b/ --include '*.attention.*' --name-only
+        tfinspect diff bert-base/vocab.txt minilm/tokenizer.json
       """)
 
   enum Order: String, ExpressibleByArgument, CaseIterable {
@@ -102,6 +106,11 @@ struct Diff: Verb {
   }
 
   func perform() throws -> ExitStatus {
+    let tokenizers =
+      selection.include.isEmpty && selection.exclude.isEmpty ? TokenizerDiff(a, b) : nil
+    if let tokenizers, FoundTokenizer.isFile(a), FoundTokenizer.isFile(b) {
+      return show(tokenizers.differences)
+    }
     let first = try Checkpoint.open(a, options: sourceOptions.options)
     let second = try Checkpoint.open(b, options: sourceOptions.options)
     common.explain(first)
@@ -124,13 +133,29 @@ struct Diff: Verb {
     let report = DiffReport(
       diff: found, addedRank: nameOnly || common.quiet ? nil : try AddedRank(found),
       stored: (first.tensors.count, second.tensors.count), order: sort,
-      limit: all ? nil : top)
+      limit: all ? nil : top, tokenizer: tokenizers?.differences ?? [])
     if common.json {
       standardOutput(report.json.text(pretty: true))
     } else {
       standardOutput(lines: common.quiet ? report.countLines : lines(report))
     }
-    return found.isEmpty ? .success : .negative
+    return found.isEmpty && report.tokenizer.isEmpty ? .success : .negative
+  }
+
+  /// What two tokenizers' files do otherwise.
+  private func show(_ differences: [String]) -> ExitStatus {
+    if common.json {
+      let object: JSONValue = [
+        "schema": "tfinspect.tokenizer-diff/1", "equal": .bool(differences.isEmpty),
+        "tokenizer": .array(differences.map { .string($0) }),
+      ]
+      standardOutput(object.text(pretty: true))
+    } else if differences.isEmpty {
+      standardOutput("no difference was found in words and texts")
+    } else {
+      standardOutput(lines: differences.flatMap { wrapped($0, width: outputWidth) })
+    }
+    return differences.isEmpty ? .success : .negative
   }
 
   private func lines(_ report: DiffReport) -> [String] {

@@ -13,6 +13,8 @@ struct DiffReport {
   var order = Diff.Order.change
   /// How many changes of each kind are listed; all if `nil`.
   var limit: Int?
+  /// What differs in the tokenizers.
+  var tokenizer: [String] = []
 
   // MARK: Text
 
@@ -38,6 +40,7 @@ struct DiffReport {
   /// The names of what differs, as they are in B, or in A if B has none; of the config's facts behind `config`.
   var names: [String] {
     diff.configDifferences.map { "config " + escaped(String($0.prefix { $0 != ":" })) }
+      + (tokenizer.isEmpty ? [] : ["tokenizer"])
       + sorted(by: \.relative).map { escaped(($0.b ?? $0.a)?.label.text ?? "") }
   }
 
@@ -89,8 +92,9 @@ struct DiffReport {
   }
 
   private var configLines: [String] {
-    diff.configDifferences.flatMap { difference in
-      let lines = wrapped("config " + escaped(difference), width: outputWidth.map { $0 - 4 })
+    let facts = diff.configDifferences.map { "config " + escaped($0) }
+    return (facts + tokenizer.map { "tokenizer: " + $0 }).flatMap { difference in
+      let lines = wrapped(difference, width: outputWidth.map { $0 - 4 })
       return [styled("~", .yellow) + " " + lines[0]] + lines.dropFirst().map { "    " + $0 }
     }
   }
@@ -142,7 +146,10 @@ struct DiffReport {
     let tolerated = diff.tolerated == 0 ? [] : ["\(diff.tolerated) within the tolerance"]
     let facts = diff.configDifferences.count
     let config = facts == 0 ? [] : [describe(facts, "difference") + " of the config"]
-    let text = ["\(describe(diff.identical, noun)) identical"] + tolerated + counts + config
+    let tokens =
+      tokenizer.isEmpty ? [] : ["\(describe(tokenizer.count, "difference")) of the tokenizer"]
+    let text =
+      ["\(describe(diff.identical, noun)) identical"] + tolerated + counts + config + tokens
     let count = diff.identical + diff.tolerated + diff.changes.count
     let isOne = diff.basis == .name || stored == (count, count)
     let tensors = isOne ? "" : " (\(describe(stored.0, "tensor")) in A, \(stored.1) in B)"
@@ -228,10 +235,11 @@ struct DiffReport {
       ]
     }
     let object: JSONValue = [
-      "schema": "tfinspect.diff/1", "equal": .bool(diff.isEmpty),
+      "schema": "tfinspect.diff/1", "equal": .bool(diff.isEmpty && tokenizer.isEmpty),
       "compared_by": .string(diff.basis.rawValue), "identical": .number(diff.identical),
       "tolerated": .number(diff.tolerated),
       "config": .array(diff.configDifferences.map { .string($0) }),
+      "tokenizer": .array(tokenizer.map { .string($0) }),
       "changes": .array(diff.changes.map(\.json)), "layers": .array(layers),
       "added_rank": addedRank.map(json) ?? .null,
     ]

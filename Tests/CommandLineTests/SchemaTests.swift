@@ -143,6 +143,10 @@ import Testing
       """
     ),
     (
+      "tfinspect.tokenizer-diff/1",
+      "tfinspect diff $FIXTURES/tokenizers/bert/tokenizer.json $FIXTURES/tokenizers/vocab-txt/vocab.txt"
+    ),
+    (
       "tfverify.receipt/1",
       """
       F=$FIXTURES/containers/gguf/quantised

@@ -175,6 +175,11 @@ public struct FoundTokenizer: Sendable {
     }
   }
 
+  /// Whether a path is a file that is called as a tokenizer's is.
+  public static func isFile(_ path: FilePath) -> Bool {
+    path.kind == .regular && reading(of: path) != nil
+  }
+
   /// How a file is read, by its name.
   private static func reading(of path: FilePath) -> Reading? {
     let name = path.lastComponent?.string ?? ""
@@ -312,7 +317,7 @@ private struct Room {
 
 extension FilePath {
   /// What is there, links followed.
-  fileprivate var kind: FileType? { status?.type }
+  var kind: FileType? { status?.type }
 
   /// The folder that it is in.
   fileprivate var folder: FilePath {

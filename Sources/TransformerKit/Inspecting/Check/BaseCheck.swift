@@ -376,45 +376,26 @@ package struct BaseCheck {
       note(nil, "has no tokenizer; the base has one")
       return
     }
-    let counts = (own.tokenizer.idCount, there.tokenizer.idCount)
-    if counts.0 != counts.1 {
-      note(nil, "the tokenizer has \(counts.0) ids, the base's \(counts.1)")
-    }
-    let differing = (0..<min(counts.0, counts.1)).filter {
-      own.tokenizer.word($0) != there.tokenizer.word($0)
-    }
-    if let first = differing.first {
-      add(
-        nil,
-        "\(differing.count) ids of the tokenizer are other words than in the base, the first \(first)"
-      )
-      return
-    }
     // A file of another kind, such as what is inside GGUF, may say less of how texts are made words.
-    guard own.file.lastComponent == there.file.lastComponent, own.caveat == nil, there.caveat == nil
-    else { return }
-    checkTokens(of: own.tokenizer, against: there.tokenizer)
-  }
-
-  /// Texts on which what is done before words are looked up, and put around them, shows.
-  private static let samples = [
-    "The Quick brown fox", " two  spaces and\ta tab\n", "Zürich, 1234.5 naïve ﬁn", "x += 2; don't",
-  ]
-
-  /// Whether texts become the same ids.
-  private mutating func checkTokens(of own: Tokenizer, against there: Tokenizer) {
-    for text in Self.samples {
-      guard let ids = try? own.encode(text).ids, let wanted = try? there.encode(text).ids,
-        ids != wanted
-      else { continue }
-      let place = zip(ids, wanted).enumerated().first { $1.0 != $1.1 }?.offset
-      let at = place.map { "token \($0) is \(ids[$0]), in the base \(wanted[$0])" }
+    let withTexts =
+      own.file.lastComponent == there.file.lastComponent && own.caveat == nil
+      && there.caveat == nil
+    let found = TokenizerDiff(own.tokenizer, there.tokenizer, withTexts: withTexts)
+    if found.idCounts.a != found.idCounts.b {
+      note(nil, "the tokenizer has \(found.idCounts.a) ids, the base's \(found.idCounts.b)")
+    }
+    if let first = found.otherWords.first {
       add(
         nil,
-        "the tokenizer makes other ids of \"\(escaped(text))\": "
-          + (at ?? "\(ids.count) tokens, in the base \(wanted.count)"))
-      return
+        "\(found.otherWords.count) ids of the tokenizer are other words than in the base, the first \(first)"
+      )
     }
+    guard let other = found.otherText else { return }
+    let at = other.place.map { "token \($0) is \(other.a[$0]), in the base \(other.b[$0])" }
+    add(
+      nil,
+      "the tokenizer makes other ids of \"\(escaped(other.text))\": "
+        + (at ?? "\(other.a.count) tokens, in the base \(other.b.count)"))
   }
 }
 
