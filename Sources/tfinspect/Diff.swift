@@ -41,7 +41,7 @@ struct Diff: Verb {
         tfinspect diff bert-base/ bert-finetuned/
         tfinspect diff old.safetensors new.npz --by-layer
         tfinspect diff a/ b/ --include '*.attention.*' --name-only
-        tfinspect diff bert-base/vocab.txt minilm/tokenizer.json
+        tfinspect diff bert-base/vocab.txt bert-mlm/vocab.txt
       """)
 
   enum Order: String, ExpressibleByArgument, CaseIterable {
