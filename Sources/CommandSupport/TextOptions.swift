@@ -31,6 +31,39 @@ public func text(ofFile path: FilePath) throws(CheckpointError) -> String {
   }
 }
 
+/// The pairs of texts of a file: one in each line, with a tab between its two texts.
+///
+/// - Throws: `CheckpointError` that names the file: malformed with the number of a line that is no pair.
+public func textPairs(
+  ofFile path: FilePath
+) throws(CheckpointError) -> [(text: String, pair: String?)] {
+  var lines = try text(ofFile: path).split(
+    omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+  if lines.last?.isEmpty == true { lines.removeLast() }
+  guard !lines.isEmpty, lines.count <= mostPairs else {
+    let problem: CheckpointError.Problem =
+      lines.isEmpty
+      ? .refused("has no pairs")
+      : .limitExceeded("the number of pairs", limit: mostPairs, found: lines.count)
+    throw CheckpointError(problem, file: displayed(path))
+  }
+  var pairs: [(String, String?)] = []
+  for (number, line) in lines.enumerated() {
+    let texts = line.split(separator: "\t", omittingEmptySubsequences: false)
+    guard texts.count == 2 else {
+      let count = texts.count == 1 ? "no tab" : "\(texts.count - 1) tabs"
+      throw CheckpointError(
+        .malformed("line \(number + 1) has \(count), and one stands between the texts of a pair"),
+        file: displayed(path))
+    }
+    pairs.append((String(texts[0]), String(texts[1])))
+  }
+  return pairs
+}
+
+/// How many pairs one run takes.
+private let mostPairs = 1 << 16
+
 private func validText(_ bytes: [UInt8], _ what: String) throws(CheckpointError) -> String {
   do {
     return String(copying: try UTF8Span(validating: bytes.span))

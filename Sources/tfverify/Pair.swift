@@ -27,6 +27,10 @@ struct Pair: Verb {
       bitsandbytes, nvfp4
         different            anything else (exit code 1)
 
+      Without --inputs and --certificate, where a tokenizer lies beside a model or is in its file, both are also run on \
+      a text, as A's tokenizer (B's if A has none) makes tokens of it, unless weights and configs are the same. What \
+      the tokenizers do otherwise is said, if both have files of one kind, and is no part of the verdict.
+
       Of weights in blocks the error is reported, and how the distributions of the next token differ: the \
       divergence of Kullback and Leibler, and how often the likeliest token is the same. What the IQ types of \
       GGUF hold cannot be proven, but for IQ4_NL and IQ4_XS; that is "different", with the error.
@@ -98,22 +102,25 @@ struct Pair: Verb {
       let file = certificateFile(first, second)
       try file?.check()
       let inputs = try inputs.map { try ArrayFile($0).inputs() }
+      let text = inputs == nil && certificate == nil ? TextProbe(first, second) : nil
       let rounding = try merged.flatMap { try MergeRounding($0, first, second) }
       let report =
         switch precision {
-        case .f32: try compare(first, second, inputs, Float.self, explains: rounding == nil)
-        case .f64: try compare(first, second, inputs, Double.self, explains: rounding == nil)
+        case .f32: try compare(first, second, inputs, text, Float.self, explains: rounding == nil)
+        case .f64: try compare(first, second, inputs, text, Double.self, explains: rounding == nil)
         }
       var factor: MergeFactor?
       if let merged, case .different = report.verdict {
         factor = try MergeFactor.find(merged, first, second, options: sourceOptions.options)
       }
       let proof = merged.map { MergeProof($0, rounding, report, factor: factor) }
-      let text = try file.map { _ in try certify(report, first, second)?.text } ?? nil
-      if let text { try file?.write(text) }
-      PairOutput(report, first, second, leftOut: extras.names, proof: proof)
-        .print(common, certificate: text.map { _ in file?.path } ?? nil)
-      if file != nil && text == nil {
+      let certified = try file.map { _ in try certify(report, first, second)?.text } ?? nil
+      if let certified { try file?.write(certified) }
+      PairOutput(
+        report, first, second, leftOut: extras.names, proof: proof,
+        tokenizerDifferences: text?.tokenizerDifferences ?? []
+      ).print(common, certificate: certified.map { _ in file?.path } ?? nil)
+      if file != nil && certified == nil {
         let isDifferent = if case .different = report.verdict { true } else { false }
         standardError(
           isDifferent
@@ -136,14 +143,16 @@ struct Pair: Verb {
   }
 
   private func compare<Scalar: ComputeScalar>(
-    _ first: Model, _ second: Model, _ inputs: ModelInputs?, _: Scalar.Type, explains: Bool
+    _ first: Model, _ second: Model, _ inputs: ModelInputs?, _ text: TextProbe?, _: Scalar.Type,
+    explains: Bool
   ) throws -> PairReport {
     let needed = VerificationMemory(
       comparing: first.graph, second.graph, inputs: inputs, Scalar.self)
     let hasRoom = try memory.keep(needed, for: a)
     let (bar, progress) = progressOptions.weightProgress(common)
     let report = try TransformerKit.compare(
-      first, second, inputs: inputs, precision: Scalar.self, isBrief: certificate == nil,
+      first, second, inputs: inputs, text: text, precision: Scalar.self,
+      isBrief: certificate == nil,
       explaining: hasRoom && explains, progress: progress)
     bar.finish()
     if !hasRoom, case .different = report.verdict {

@@ -15,14 +15,16 @@ struct PairOutput {
   private let codecs: [CodecUse]
   /// What the verdict does not speak of.
   private let limit: String
+  private let tokenizerDifferences: [String]
 
   init(
     _ report: PairReport, _ a: Model, _ b: Model, leftOut: [String], proof: MergeProof? = nil,
-    limit: String = ""
+    limit: String = "", tokenizerDifferences: [String] = []
   ) {
     (self.report, models, self.leftOut, self.proof) = (report, (a, b), leftOut, proof)
     codecs = [CodecUse]("A", a) + [CodecUse]("B", b)
-    self.limit = limit
+    self.limit = limit + (tokenizerDifferences.isEmpty ? "" : "; the tokenizers differ")
+    self.tokenizerDifferences = tokenizerDifferences
   }
 
   /// The verdict in words.
@@ -32,13 +34,18 @@ struct PairOutput {
     if common.json {
       let members =
         (json.members ?? []) + codecs.members + report.architectureMembers
-        + report.tokenMembers + (proof?.members ?? [])
+        + report.tokenMembers + report.textMembers + (proof?.members ?? [])
+        + (tokenizerDifferences.isEmpty
+          ? []
+          : [.init("tokenizer_differences", .array(tokenizerDifferences.map { .string($0) }))])
       return standardOutput(JSONValue.object(members).text(pretty: true))
     }
     if !common.quiet {
       let text = PairText(
         report, models.a, models.b, all: common.verbose, isExplained: proof?.factor != nil)
-      standardOutput(prose: codecs.map(\.text) + (proof?.lines ?? []) + text.lines)
+      standardOutput(
+        prose: codecs.map(\.text) + (proof?.lines ?? []) + text.lines
+          + tokenizerDifferences.map { "tokenizers: \($0)" })
       if let certificate { standardOutput("wrote \(escaped(displayed(certificate))): certificate") }
     }
     let rest = leftOut.isEmpty ? "" : ", without the \(describe(leftOut.count, "tensor")) left out"
@@ -85,17 +92,28 @@ extension PairReport {
 extension PairReport {
   /// What is said only where B has blocks.
   fileprivate var tokenMembers: [JSONValue.Member] {
-    tokens.map { tokens in
-      [
-        JSONValue.Member(
-          "next_tokens",
-          [
-            "places": .number(tokens.places), "divergence_mean": .number(tokens.meanDivergence),
-            "divergence_max": .number(tokens.largestDivergence),
-            "same_likeliest": .number(tokens.sameTokens),
-          ])
+    tokens.map { [.init("next_tokens", $0.json)] } ?? []
+  }
+
+  /// What is said only where both were run on a text.
+  fileprivate var textMembers: [JSONValue.Member] {
+    onText.map { text in
+      let members: [JSONValue.Member] = [
+        .init("tokens", .number(text.tokenCount)),
+        .init("outputs", .array(text.outputs.map(\.json))),
       ]
+      let tokens: [JSONValue.Member] = text.tokens.map { [.init("next_tokens", $0.json)] } ?? []
+      return [.init("text", .object(members + tokens))]
     } ?? []
+  }
+}
+
+extension TokenAgreement {
+  fileprivate var json: JSONValue {
+    [
+      "places": .number(places), "divergence_mean": .number(meanDivergence),
+      "divergence_max": .number(largestDivergence), "same_likeliest": .number(sameTokens),
+    ]
   }
 }
 

@@ -30,7 +30,7 @@ struct PairText {
   /// The weights that differ, the outputs, and why.
   var lines: [String] {
     architectureLine + countLine + blockLines + weightLines + outputLines + tokenLines
-      + report.causes
+      + textLines + report.causes
   }
 
   private var architectureLine: [String] {
@@ -110,13 +110,27 @@ struct PairText {
 
   /// How the distributions of next tokens differ.
   private var tokenLines: [String] {
-    guard let tokens = report.tokens else { return [] }
-    return [
-      "next tokens at \(describe(tokens.places, "place")): divergence"
-        + " \(describe(error: tokens.meanDivergence)) nats on average, at most"
-        + " \(describe(error: tokens.largestDivergence)); the likeliest is the same at"
-        + " \(tokens.sameTokens)"
-    ]
+    report.tokens.map { ["next tokens at \(Self.agreement($0))"] } ?? []
+  }
+
+  private static func agreement(_ tokens: TokenAgreement) -> String {
+    "\(describe(tokens.places, "place")): divergence"
+      + " \(describe(error: tokens.meanDivergence)) nats on average, at most"
+      + " \(describe(error: tokens.largestDivergence)); the likeliest is the same at"
+      + " \(tokens.sameTokens)"
+  }
+
+  /// What both do on a text: the output that is furthest from A's, and the next tokens.
+  private var textLines: [String] {
+    guard let text = report.onText, !text.outputs.isEmpty else { return [] }
+    let place = "on a text of \(describe(text.tokenCount, "token"))"
+    let furthest = text.outputs.filter { !$0.isIdentical }.max { $0.relative < $1.relative }
+    let outputs =
+      furthest.map {
+        "largest relative error \(describe(error: $0.relative)), of \($0.name)"
+      } ?? "all outputs identical"
+    return ["\(place): \(outputs)"]
+      + (text.tokens.map { ["\(place): next tokens at \(Self.agreement($0))"] } ?? [])
   }
 
   /// The weights that differ and are in no cause, the largest difference first.

@@ -41,7 +41,8 @@ struct Run: Verb {
       more than rounding, drawn ones have the same distribution.
 
       With --text, or --text-file, the input is a text, or with --pair two, as the tokenizer beside the model \
-      has it; with --generate what is printed is text.
+      has it; with --generate what is printed is text. With --pairs all pairs of a file run as one batch, shorter ones \
+      filled up with the pad_token, and the scores of each are printed.
 
       With --top what the scores of words or labels say is printed: the likeliest words of each masked place, \
       or of the place behind a text that the model would continue.
@@ -120,6 +121,11 @@ struct Run: Verb {
 
   @Option(
     help: ArgumentHelp(
+      "A file with pairs of texts: one in each line, with a tab between them.", valueName: "file"))
+  var pairs: FilePath?
+
+  @Option(
+    help: ArgumentHelp(
       "Which of the prompts of a model of sentence-transformers stands before the text.",
       valueName: "name"))
   var prompt: String?
@@ -186,8 +192,12 @@ struct Run: Verb {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    guard [inputs != nil, !text.isEmpty, textFile != nil].count(where: \.self) < 2 else {
-      throw ValidationError("of --inputs, --text and --text-file only one can be had")
+    guard [inputs != nil, !text.isEmpty, textFile != nil, pairs != nil].count(where: \.self) < 2
+    else {
+      throw ValidationError("of --inputs, --text, --text-file and --pairs only one can be had")
+    }
+    guard image.isEmpty && audio.isEmpty && generate == nil || pairs == nil else {
+      throw ValidationError("--pairs goes with none of --image, --audio and --generate")
     }
     guard image.isEmpty || inputs == nil && textFile == nil else {
       throw ValidationError("--image goes neither with --inputs nor with --text-file")
@@ -211,8 +221,8 @@ struct Run: Verb {
     guard !resample || !audio.isEmpty else {
       throw ValidationError("--resample goes with --audio")
     }
-    guard top == nil || hasText || !image.isEmpty || !audio.isEmpty else {
-      throw ValidationError("--top goes with --text, --image or --audio")
+    guard top == nil || hasText || pairs != nil || !image.isEmpty || !audio.isEmpty else {
+      throw ValidationError("--top goes with --text, --pairs, --image or --audio")
     }
     guard (1...1000).contains(top ?? 1) else {
       throw ValidationError("--top must be from 1 to 1000")
@@ -292,6 +302,11 @@ struct Run: Verb {
   private func textInputs(
     _ model: Model
   ) throws -> (inputs: ModelInputs, tokenizer: FoundTokenizer?)? {
+    if let pairs {
+      let texts = try textPairs(ofFile: pairs)
+      let found = try tokenizer()
+      return (try model.inputs(batch: texts, found), found)
+    }
     guard let first = try textFile.map({ try CommandSupport.text(ofFile: $0) }) ?? text.first?.text
     else {
       return nil
@@ -450,7 +465,8 @@ struct Run: Verb {
       file: output.map { displayed($0) }, common: common, tokenizer: tokenizer?.tokenizer,
       isOfSounds: !audio.isEmpty
     ).print(
-      outputs, precision: precision, likeliest: likeliest, transcripts: transcripts ?? [])
+      outputs, precision: precision, likeliest: likeliest, transcripts: transcripts ?? [],
+      scores: pairs == nil ? [] : model.scoresOfTexts(outputs))
   }
 
   /// The likeliest words or labels, if they are asked for.
@@ -464,6 +480,13 @@ struct Run: Verb {
       return model.likeliest(
         outputs, pictures: (image + audio).map { displayed($0) }, texts: texts,
         count: top ?? max(5, texts.count))
+    }
+    if pairs != nil {
+      return try top.map { count in
+        do { return try model.likeliestOfPairs(outputs, count: count) } catch {
+          throw error.inFile(displayed(self.model))
+        }
+      } ?? []
     }
     guard let top, let tokenizer, let ids = inputs["input_ids"]?.elements else { return [] }
     do {
@@ -555,7 +578,8 @@ struct Run: Verb {
   private func write(_ tensors: [Tensor], besides models: [Model]) throws {
     guard let output else { return }
     let sources =
-      models.flatMap(\.checkpoint.allFiles) + [inputs, textFile].compactMap(\.self) + image + audio
+      models.flatMap(\.checkpoint.allFiles) + [inputs, textFile, pairs].compactMap(\.self) + image
+      + audio
     try CheckpointWriter(
       destination: output, format: try format, overwrite: force, sources: sources
     ).write(tensors: tensors)

@@ -16,13 +16,15 @@ struct RunReport {
 
   /// The range of each output.
   ///
-  /// - Parameter likeliest: the likeliest words or labels, printed instead.
+  /// - Parameters:
+  ///   - likeliest: the likeliest words or labels, printed instead.
+  ///   - scores: outputs with a row for each of several pairs of texts, of which the numbers are printed.
   func print<Scalar: ComputeScalar>(
     _ outputs: [NamedArray<Scalar>], precision: Precision, likeliest: [Likeliest] = [],
-    transcripts: [Transcript] = []
+    transcripts: [Transcript] = [], scores: [NamedArray<Scalar>] = []
   ) {
     if common.json {
-      let report = json(outputs, precision, likeliest, transcripts)
+      let report = json(outputs, precision, likeliest, transcripts, scores)
       return standardOutput(report.text(pretty: true))
     }
     if !transcripts.isEmpty { return print(transcripts) }
@@ -42,11 +44,18 @@ struct RunReport {
       ])
     }
     for line in table.lines() { standardOutput(line) }
-    for vector in vectors(outputs) {
-      let shown = vector.prefix(6).map { "\(Float($0))" }.joined(separator: " ")
-      standardOutput("\(Self.vectorName): \(shown)" + (vector.count > 6 ? " …" : ""))
+    for vector in vectors(outputs) { standardOutput("\(Self.vectorName): \(shown(vector))") }
+    for output in scores {
+      for pair in 0..<output.array.rows {
+        standardOutput("pair \(pair + 1) \(output.name): \(shown(output.array.row(pair)))")
+      }
     }
     sayWhere()
+  }
+
+  /// The first numbers of a row.
+  private func shown<Scalar: ComputeScalar>(_ row: some Collection<Scalar>) -> String {
+    row.prefix(6).map { "\(Float($0))" }.joined(separator: " ") + (row.count > 6 ? " …" : "")
   }
 
   /// A text for each sound, or ids.
@@ -64,15 +73,15 @@ struct RunReport {
     if common.quiet {
       return standardOutput(lines: likeliest.flatMap { $0.choices.map { escaped($0.text) } })
     }
-    let isOfPictures = likeliest.contains { $0.picture != nil }
     var table = Table([
-      ("OUTPUT", .left), isOfPictures ? (isOfSounds ? "AUDIO" : "IMAGE", .left) : ("TOKEN", .right),
+      ("OUTPUT", .left), subject(likeliest),
       ("LIKELIEST", .left), ("PROBABILITY", .right),
     ])
     for found in likeliest {
       for choice in found.choices {
         table.add([
-          found.output, found.picture.map { escaped($0) } ?? found.place.map { "\($0)" } ?? "",
+          found.output,
+          found.picture.map { escaped($0) } ?? (found.pair ?? found.place).map { "\($0)" } ?? "",
           escaped(choice.text),
           "\(Float(choice.probability))",
         ])
@@ -80,6 +89,14 @@ struct RunReport {
     }
     for line in table.lines() { standardOutput(line) }
     sayWhere()
+  }
+
+  /// The column that says what words or labels are about.
+  private func subject(_ likeliest: [Likeliest]) -> (String, Table.Alignment) {
+    if likeliest.contains(where: { $0.picture != nil }) {
+      return (isOfSounds ? "AUDIO" : "IMAGE", .left)
+    }
+    return (likeliest.contains { $0.pair != nil } ? "PAIR" : "TOKEN", .right)
   }
 
   /// The output that is printed number by number.
@@ -155,7 +172,7 @@ struct RunReport {
 
   private func json<Scalar: ComputeScalar>(
     _ outputs: [NamedArray<Scalar>], _ precision: Precision, _ likeliest: [Likeliest],
-    _ transcripts: [Transcript]
+    _ transcripts: [Transcript], _ scores: [NamedArray<Scalar>]
   ) -> JSONValue {
     let found: [JSONValue] = likeliest.map { found in
       let choices: [JSONValue] = found.choices.map {
@@ -163,6 +180,7 @@ struct RunReport {
       }
       let place: JSONValue.Member =
         found.picture.map { .init(isOfSounds ? "audio" : "image", .string($0)) }
+        ?? found.pair.map { .init("pair", .number($0)) }
         ?? .init("token", found.place.map { .number($0) } ?? .null)
       return .object([
         .init("output", .string(found.output)), place, .init("choices", .array(choices)),
@@ -176,12 +194,19 @@ struct RunReport {
         "mean": .number(summary.mean),
       ]
     }
+    let pairs: [JSONValue] = scores.map { output in
+      let rows: [JSONValue] = (0..<output.array.rows).map { row in
+        .array(output.array.row(row).map { .number(Double($0)) })
+      }
+      return ["name": .string(output.name), "rows": .array(rows)]
+    }
     let vectors: [JSONValue] = vectors(outputs).map { .array($0.map { .number($0) }) }
     return .object(
       [
         .init("schema", "tfverify.run/1"), .init("precision", .string(precision.rawValue)),
         .init("output", file.map { .string($0) } ?? .null), .init("outputs", .array(rows)),
       ] + (vectors.isEmpty ? [] : [.init(Self.vectorName, .array(vectors))])
+        + (pairs.isEmpty ? [] : [.init("pairs", .array(pairs))])
         + (found.isEmpty ? [] : [.init("likeliest", .array(found))])
         + (transcripts.isEmpty ? [] : [.init("transcripts", .array(transcripts.map(\.json)))]))
   }

@@ -56,6 +56,8 @@ public struct PairReport: Sendable {
   public let rest: Rest
   /// The names of both architectures, if they are not the same.
   public let architectures: (a: String, b: String)?
+  /// What they do on a text, if they were run on one.
+  public let onText: OnText?
 }
 
 /// Compares what two models are, weight by weight, and what they do on the same inputs.
@@ -67,6 +69,8 @@ public struct PairReport: Sendable {
 /// - Parameters:
 ///   - given: what to run on; the built-in probe of A if not given, and where configs differ and it shows
 ///     nothing, one that goes further.
+///   - text: what to run on, too, if no inputs are given. Where weights and configs are the same, nothing is run on it: it
+///     would show no more than the probe does.
 ///   - isBrief: whether a short probe does, if none is given and the models are one computation. Not for
 ///     a certificate, which is checked on the whole probe.
 ///   - explaining: whether to look for the causes of differences.
@@ -74,8 +78,8 @@ public struct PairReport: Sendable {
 ///   - progress: hears how far the comparison is.
 /// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
 public func compare<Scalar: ComputeScalar>(
-  _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, precision: Scalar.Type = Float.self,
-  isBrief: Bool = false, explaining: Bool = true, weights known: [PairReport.Weight]? = nil,
+  _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, text: TextProbe? = nil,
+  precision: Scalar.Type = Float.self, isBrief: Bool = false, explaining: Bool = true, weights known: [PairReport.Weight]? = nil,
   progress: WeightProgress? = nil
 ) throws(CheckpointError) -> PairReport {
   let weights = if let known { known } else { try compareWeights(a.graph, b, progress) }
@@ -83,12 +87,24 @@ public func compare<Scalar: ComputeScalar>(
   let inputs =
     given ?? (isShort ? a.graph.shortProbe : a.graph.probe)
   let change = RoundedWeights(weights)
-  let (outputs, divergence) = try compareBehaviour(
+  var (outputs, divergence) = try compareBehaviour(
     a.graph, b.graph, inputs, isProbe: given == nil, weights: weights, Scalar.self, progress)
   let hasBlocks = weights.contains { $0.relation.quantizationError != nil }
   let tokens =
     hasBlocks && !outputs.isEmpty
     ? try TokenAgreement(a.graph, b.graph, inputs, Scalar.self, progress) : nil
+  var onText: PairReport.OnText?
+  if given == nil, let text, let read = text.inputs,
+    !isOneComputation(a.graph, b.graph, weights)
+  {
+    let found = try compareBehaviour(
+      a.graph, b.graph, read, isProbe: false, weights: weights, Scalar.self, progress)
+    divergence = divergence ?? found.divergence.map { "\($0), in a text" }
+    onText = PairReport.OnText(
+      tokenCount: text.tokenCount, outputs: found.outputs,
+      tokens: hasBlocks && !found.outputs.isEmpty
+        ? try TokenAgreement(a.graph, b.graph, read, Scalar.self, progress) : nil)
+  }
   let differing =
     change == nil && explaining ? weights.filter { $0.relation.isExplicable }.map(\.path) : []
   let configDifferences = configDifferences(a.graph, b.graph)
@@ -107,7 +123,7 @@ public func compare<Scalar: ComputeScalar>(
     verdict: verdict(weights, divergence, change).naming(architectures), weights: weights,
     outputs: outputs, firstDivergence: divergence, tokens: tokens,
     configDifferences: configDifferences, explanations: explanations, rest: rest,
-    architectures: architectures)
+    architectures: architectures, onText: onText)
 }
 
 /// What weights that were compared say of two models of which none is run.
@@ -120,7 +136,7 @@ public func report(
     verdict: verdict(weights, nil, RoundedWeights(weights)).naming(architectures),
     weights: weights, outputs: [], firstDivergence: nil, tokens: nil,
     configDifferences: configDifferences(a.graph, b.graph), explanations: [], rest: .more,
-    architectures: architectures)
+    architectures: architectures, onText: nil)
 }
 
 /// What is left when the weights that a known mistake could explain are as in A.

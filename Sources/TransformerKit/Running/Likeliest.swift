@@ -21,6 +21,8 @@ public struct Likeliest: Sendable {
   public let place: Int?
   /// The picture or sound that it is about, by its file's name; `nil` if it is about a text.
   public var picture: String?
+  /// The number of the pair of texts that it is about, from 1; `nil` if no pairs were given.
+  public var pair: Int?
   /// The likeliest first.
   public let choices: [Choice]
 }
@@ -61,6 +63,37 @@ extension Model {
           "the class \(graph.architecture.head) says nothing of words or labels of a text"))
     }
     return found
+  }
+
+  /// The likeliest labels of each pair of texts.
+  ///
+  /// - Parameters:
+  ///   - outputs: those of a pass over the pairs.
+  ///   - count: how many choices are given for each.
+  /// - Throws: `CheckpointError`: unsupported if nothing in the outputs is about labels.
+  public func likeliestOfPairs<Scalar: ComputeScalar>(
+    _ outputs: [NamedArray<Scalar>], count: Int
+  ) throws(CheckpointError) -> [Likeliest] {
+    let labels = graph.config["id2label"]
+    let found = scoresOfTexts(outputs).flatMap { output in
+      (0..<output.array.rows).map { row in
+        Likeliest(
+          output: output.name, place: nil, pair: row + 1,
+          choices: choices(output.array.row(row), count) { labels?["\($0)"]?.string ?? "\($0)" })
+      }
+    }
+    guard !found.isEmpty else {
+      throw CheckpointError(
+        .unsupported("the class \(graph.architecture.head) says nothing of labels of a pair"))
+    }
+    return found
+  }
+
+  /// The outputs that have a row of scores, of labels, for each text.
+  public func scoresOfTexts<Scalar: ComputeScalar>(
+    _ outputs: [NamedArray<Scalar>]
+  ) -> [NamedArray<Scalar>] {
+    outputs.filter { Self.scores.contains($0.name) && $0.array.shape.count == 2 }
   }
 
   /// The outputs that are scores of words, or of labels.

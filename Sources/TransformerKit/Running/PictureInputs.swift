@@ -217,24 +217,11 @@ extension Model {
     texts: [String], _ found: FoundTokenizer
   ) throws(CheckpointError) -> ModelInputs {
     try requireTexts()
-    var rows: [ModelInputs] = []
-    for text in texts { rows.append(try inputs(text, found)) }
-    let lengths = rows.map { $0["input_ids"]?.elements.count ?? 0 }
-    let length = max(graph.architecture.matching?.textLength ?? 0, lengths.max() ?? 0)
-    let pad = lengths.contains { $0 < length } ? try padToken(found) : 0
-    var joined = ModelInputs([:])
+    let length = graph.architecture.matching?.textLength
     // Where padding stands for a text, it was seen in training, too: there is no mask.
-    let isSeen = graph.architecture.matching?.textLength != nil
-    for name in rows.first?.arrays.keys.sorted() ?? []
-    where !isSeen || name != "attention_mask" {
-      let fill = name == "input_ids" ? pad : 0
-      let elements = rows.flatMap { row -> [Int] in
-        let own = row[name]?.elements ?? []
-        return own + Array(repeating: fill, count: max(0, length - own.count))
-      }
-      joined[name] = NDArray(shape: [texts.count, length], elements: elements)
-    }
-    return joined
+    return try inputs(
+      batch: texts.map { ($0, nil) }, length: length ?? 0,
+      without: length == nil ? [] : ["attention_mask"], found)
   }
 
   /// A text with pictures in it: each token that stands for one, as often as the model reads vectors of a picture.
@@ -277,21 +264,6 @@ extension Model {
     throw CheckpointError(
       .unsupported("the class \(graph.architecture.head) compares no texts with pictures"),
       file: displayed(checkpoint.path))
-  }
-
-  /// The token that the tokenizer's files fill texts up with.
-  private func padToken(_ found: FoundTokenizer) throws(CheckpointError) -> Int {
-    for file in ["tokenizer_config.json", "special_tokens_map.json"] {
-      let token = try checkpoint.companionJSON(file)?["pad_token"]
-      if let word = token?.string ?? token?["content"]?.string,
-        let id = found.tokenizer.id(of: word)
-      {
-        return id
-      }
-    }
-    throw CheckpointError(
-      .refused("texts of several lengths need a pad_token, and no tokenizer_config.json has one"),
-      file: found.name)
   }
 }
 

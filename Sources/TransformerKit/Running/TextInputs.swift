@@ -54,6 +54,36 @@ extension Model {
     return inputs
   }
 
+  /// Several texts, or pairs of them, equally long: as long as the longest, filled up as the tokenizer's files say.
+  ///
+  /// - Parameters:
+  ///   - texts: each alone, or with a second one.
+  ///   - length: how long they are at least.
+  ///   - skipped: the inputs that are left out.
+  /// - Throws: `CheckpointError`: refused if one is shorter than another, and no token is there to fill it up.
+  public func inputs(
+    batch texts: [(text: String, pair: String?)], length: Int = 0,
+    without skipped: Set<String> = [],
+    _ found: FoundTokenizer
+  ) throws(CheckpointError) -> ModelInputs {
+    var rows: [ModelInputs] = []
+    for (text, pair) in texts { rows.append(try inputs(text, pair: pair, found)) }
+    let lengths = rows.map { $0["input_ids"]?.elements.count ?? 0 }
+    let length = max(length, lengths.max() ?? 0)
+    let filling =
+      lengths.contains { $0 < length } ? try Filling(checkpoint, found) : Filling()
+    var joined = ModelInputs([:])
+    for name in rows.first?.arrays.keys.sorted() ?? [] where !skipped.contains(name) {
+      let own = rows.map { $0[name]?.elements ?? [] }
+      let isOfTexts = rows.allSatisfy { $0[name]?.shape.count == 1 }
+      let elements = isOfTexts ? own : own.map { filling.filled($0, to: length, name) }
+      joined[name] = NDArray(
+        shape: isOfTexts ? [texts.count] : [texts.count, length], elements: elements.flatMap(\.self)
+      )
+    }
+    return joined
+  }
+
   private func prompt(named name: String?) throws(CheckpointError) -> String? {
     do throws(CheckpointError) {
       if let sentences { return try sentences.prompt(named: name) }
@@ -72,5 +102,42 @@ extension Tokenizer {
   fileprivate func promptLength(_ prompt: String) throws(CheckpointError) -> Int {
     let tokens = try encode(prompt).tokens
     return tokens.count - (tokens.last?.isSpecial == true ? 1 : 0)
+  }
+}
+
+/// What shorter texts of several are filled up with.
+private struct Filling {
+  private var token = 0
+  private var type = 0
+  private var isLeft = false
+
+  init() {}
+
+  /// What the files beside a tokenizer say of `pad_token`, `pad_token_type_id` and `padding_side`.
+  init(_ checkpoint: Checkpoint, _ found: FoundTokenizer) throws(CheckpointError) {
+    let settings = try checkpoint.companionJSON("tokenizer_config.json")
+    for json in [settings, try checkpoint.companionJSON("special_tokens_map.json")] {
+      let word = json?["pad_token"]?.string ?? json?["pad_token"]?["content"]?.string
+      guard let word, let id = found.tokenizer.id(of: word) else { continue }
+      token = id
+      type = settings?["pad_token_type_id"]?.int ?? 0
+      isLeft = settings?["padding_side"]?.string == "left"
+      return
+    }
+    throw CheckpointError(
+      .refused("texts of several lengths need a pad_token, and no tokenizer_config.json has one"),
+      file: found.name)
+  }
+
+  /// Tokens, or what an input says of each, and what fills it up.
+  func filled(_ elements: [Int], to length: Int, _ name: String) -> [Int] {
+    let fill =
+      switch name {
+      case "input_ids": token
+      case "token_type_ids": type
+      default: 0
+      }
+    let rest = Array(repeating: fill, count: max(0, length - elements.count))
+    return isLeft ? rest + elements : elements + rest
   }
 }

@@ -49,6 +49,15 @@ public struct TokenizerDiff: Sendable {
       withTexts: areFiles || areAlike && x.caveat == nil && y.caveat == nil)
   }
 
+  /// Compares the tokenizers of two models; `nil` if they are files of two kinds, such as GGUF and tokenizer.json, of which one
+  /// may say less than the other.
+  init?(_ a: FoundTokenizer, _ b: FoundTokenizer) {
+    guard a.file.lastComponent == b.file.lastComponent || a.file.extension == b.file.extension
+    else { return nil }
+    self.init(
+      a.tokenizer, b.tokenizer, withTexts: a.caveat == nil && b.caveat == nil)
+  }
+
   /// What differs, a sentence each; none if nothing was found.
   public var differences: [String] {
     var sentences: [String] = []
