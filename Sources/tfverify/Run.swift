@@ -481,15 +481,9 @@ struct Run: Verb {
         outputs, pictures: (image + audio).map { displayed($0) }, texts: texts,
         count: top ?? max(5, texts.count))
     }
-    if pairs != nil {
-      return try top.map { count in
-        do { return try model.likeliestOfPairs(outputs, count: count) } catch {
-          throw error.inFile(displayed(self.model))
-        }
-      } ?? []
-    }
     guard let top, let tokenizer, let ids = inputs["input_ids"]?.elements else { return [] }
     do {
+      if pairs != nil { return try model.likeliestOfPairs(outputs, count: top) }
       return try model.likeliest(outputs, ids: ids, tokenizer.tokenizer, count: top)
     } catch {
       throw error.inFile(displayed(self.model))

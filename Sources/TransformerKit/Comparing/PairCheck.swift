@@ -79,8 +79,8 @@ public struct PairReport: Sendable {
 /// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
 public func compare<Scalar: ComputeScalar>(
   _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, text: TextProbe? = nil,
-  precision: Scalar.Type = Float.self, isBrief: Bool = false, explaining: Bool = true, weights known: [PairReport.Weight]? = nil,
-  progress: WeightProgress? = nil
+  precision: Scalar.Type = Float.self, isBrief: Bool = false, explaining: Bool = true,
+  weights known: [PairReport.Weight]? = nil, progress: WeightProgress? = nil
 ) throws(CheckpointError) -> PairReport {
   let weights = if let known { known } else { try compareWeights(a.graph, b, progress) }
   let isShort = isBrief && isOneComputation(a.graph, b.graph, weights)
