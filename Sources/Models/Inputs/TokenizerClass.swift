@@ -8,6 +8,8 @@ public struct TokenizerClass: Sendable {
   public let name: String
   /// The `model_type`s that have it where no tokenizer_config.json names one.
   public let models: [String]
+  /// Whether it fills a text up at its beginning, where no tokenizer_config.json says where.
+  public let fillsBeginning: Bool
   /// What it makes it of.
   public let vocabulary: Vocabulary
 
@@ -25,8 +27,12 @@ public struct TokenizerClass: Sendable {
     case bytes(@Sendable (TokenizerSettings) -> TokenizerPlan)
   }
 
-  package init(_ name: String, for models: [String] = [], _ vocabulary: Vocabulary) {
+  package init(
+    _ name: String, for models: [String] = [], fillsBeginning: Bool = false,
+    _ vocabulary: Vocabulary
+  ) {
     (self.name, self.models, self.vocabulary) = (name, models, vocabulary)
+    self.fillsBeginning = fillsBeginning
   }
 }
 

@@ -1,4 +1,5 @@
 internal import Containers
+internal import Families
 internal import Kernels
 public import Models
 public import TensorCore
@@ -71,7 +72,7 @@ extension Model {
     let lengths = rows.map { $0["input_ids"]?.elements.count ?? 0 }
     let length = max(length, lengths.max() ?? 0)
     let filling =
-      lengths.contains { $0 < length } ? try Filling(checkpoint, found) : Filling()
+      lengths.contains { $0 < length } ? try Filling(self, found) : Filling()
     var joined = ModelInputs([:])
     for name in rows.first?.arrays.keys.sorted() ?? [] where !skipped.contains(name) {
       let own = rows.map { $0[name]?.elements ?? [] }
@@ -113,15 +114,20 @@ private struct Filling {
 
   init() {}
 
-  /// What the files beside a tokenizer say of `pad_token`, `pad_token_type_id` and `padding_side`.
-  init(_ checkpoint: Checkpoint, _ found: FoundTokenizer) throws(CheckpointError) {
-    let settings = try checkpoint.companionJSON("tokenizer_config.json")
-    for json in [settings, try checkpoint.companionJSON("special_tokens_map.json")] {
+  /// What the files beside a tokenizer say of `pad_token`, `pad_token_type_id` and `padding_side`, and its class where they
+  /// do not say the side.
+  init(_ model: Model, _ found: FoundTokenizer) throws(CheckpointError) {
+    let settings = try model.checkpoint.companionJSON("tokenizer_config.json")
+    for json in [settings, try model.checkpoint.companionJSON("special_tokens_map.json")] {
       let word = json?["pad_token"]?.string ?? json?["pad_token"]?["content"]?.string
       guard let word, let id = found.tokenizer.id(of: word) else { continue }
       token = id
       type = settings?["pad_token_type_id"]?.int ?? 0
-      isLeft = settings?["padding_side"]?.string == "left"
+      let form = Family.all.tokenizerClass(
+        named: settings?["tokenizer_class"]?.string,
+        for: model.graph.config["model_type"]?.string)
+      isLeft =
+        settings?["padding_side"]?.string.map { $0 == "left" } ?? form?.fillsBeginning ?? false
       return
     }
     throw CheckpointError(

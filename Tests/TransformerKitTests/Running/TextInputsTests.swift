@@ -1,6 +1,7 @@
 import Kernels
 import Models
 import SystemPackage
+import TensorCore
 import TestSupport
 import Testing
 import TransformerKit
@@ -34,5 +35,41 @@ import TransformerKit
     let found = try inputs(name, "w3 w1 w2")
     #expect(found["input_ids"]?.elements == [3, 1, 2])
     #expect(found["token_type_ids"] == nil)
+  }
+
+  /// Filled up at the end, and at the beginning.
+  @Test(arguments: ["bert", "xlnet"])
+  func `pairs become the batch that their tokenizer makes`(_ name: String) throws {
+    let path = fixture("pairs/\(name)")
+    let (model, golden) = (try Model(path), try Golden(path.appending("golden.npz")))
+    let lines = String(decoding: readFile(path.appending("pairs.tsv")), as: UTF8.self).split(
+      separator: "\n")
+    let pairs = lines.map { line in
+      let texts = line.split(separator: "\t").map(String.init)
+      return (text: texts[0], pair: Optional(texts[1]))
+    }
+    #expect(pairs.count == 4)
+    let found = try model.inputs(batch: pairs, FoundTokenizer(path))
+    #expect(found.arrays == golden.inputs.arrays)
+    #expect(try model.check(golden).isVerified)
+  }
+
+  @Test func `texts of several lengths need a token to fill them up`() throws {
+    let scratch = ScratchFolder()
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+      scratch.write(readFile(fixture("pairs/bert/\(file)")), to: file)
+    }
+    let (model, tokenizer) = (try Model(scratch.path), try FoundTokenizer(scratch.path))
+    #expect(throws: CheckpointError.self) {
+      try model.inputs(batch: [("a", "b"), ("a", "b c")], tokenizer)
+    }
+    #expect(try model.inputs(batch: [("a", "b"), ("c", "d")], tokenizer)["input_ids"]?.rows == 2)
+    // The side and the type that the file says.
+    scratch.write(
+      Array(#"{"pad_token": "[PAD]", "pad_token_type_id": 1, "padding_side": "left"}"#.utf8),
+      to: "tokenizer_config.json")
+    let filled = try Model(scratch.path).inputs(batch: [("a", "b"), ("a", "b c")], tokenizer)
+    #expect(filled["attention_mask"]?.elements == [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+    #expect(filled["token_type_ids"]?.elements == [1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1])
   }
 }

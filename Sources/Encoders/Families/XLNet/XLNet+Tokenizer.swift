@@ -3,7 +3,7 @@ import Models
 extension TokenizerClass {
   /// Pieces, with the words for a text's end and its class behind it.
   static let xlnet = TokenizerClass(
-    "XLNetTokenizer", for: ["xlnet"],
+    "XLNetTokenizer", for: ["xlnet"], fillsBeginning: true,
     .pieces { settings in
       let end = settings.word("sep_token", "<sep>")
       let summary = settings.word("cls_token", "<cls>")
