@@ -182,6 +182,7 @@ struct CommitVerb: Verb {
       common.explain(run.b, listsExtras: true)
       let extras = PairExtras(run.a, run.b)
       if !common.quiet, !common.verbose { for line in extras.lines { standardError(line) } }
+      let text = weightsOnly || inputs != nil ? nil : TextProbe(run.a, run.b)
       let report: PairReport
       if weightsOnly {
         report = TransformerKit.report(on: weights, of: run.a, run.b)
@@ -189,13 +190,14 @@ struct CommitVerb: Verb {
         try prepareArithmetic()
         report =
           switch precision {
-          case .f32: try compare(run, weights, inputs, Float.self)
-          case .f64: try compare(run, weights, inputs, Double.self)
+          case .f32: try compare(run, weights, inputs, text, Float.self)
+          case .f64: try compare(run, weights, inputs, text, Double.self)
           }
       }
       PairOutput(
         report, run.a, run.b, leftOut: extras.names,
-        limit: weightsOnly ? ", of the weights alone: neither model was run" : ""
+        limit: weightsOnly ? ", of the weights alone: neither model was run" : "",
+        tokenizerDifferences: text?.tokenizerDifferences ?? []
       ).print(common)
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
@@ -203,15 +205,16 @@ struct CommitVerb: Verb {
   }
 
   private func compare<Scalar: ComputeScalar>(
-    _ run: PlannedComparison, _ weights: [PairReport.Weight], _ inputs: ModelInputs?, _: Scalar.Type
+    _ run: PlannedComparison, _ weights: [PairReport.Weight], _ inputs: ModelInputs?,
+    _ text: TextProbe?, _: Scalar.Type
   ) throws -> PairReport {
     let needed = VerificationMemory(
       comparing: run.a.graph, run.b.graph, inputs: inputs, Scalar.self)
     let hasRoom = try memory.keep(needed, for: run.a.checkpoint.path)
     let (bar, progress) = progressOptions.weightProgress(common)
     let report = try TransformerKit.compare(
-      run.a, run.b, inputs: inputs, precision: Scalar.self, isBrief: true, explaining: hasRoom,
-      weights: weights, progress: progress)
+      run.a, run.b, inputs: inputs, text: text, precision: Scalar.self, isBrief: true,
+      explaining: hasRoom, weights: weights, progress: progress)
     bar.finish()
     if !hasRoom, case .different = report.verdict {
       standardError("--memory leaves no room to look for causes")
