@@ -171,7 +171,7 @@ let package = Package(
     .testTarget(
       name: "CodecsTests",
       dependencies: [
-        "Codecs", "Containers", "TransformerKit", "TensorCore", "TestSupport", system,
+        "Codecs", "Containers", "TransformerKit", "Tokenizers", "TensorCore", "TestSupport", system,
       ],
       swiftSettings: strict),
     .testTarget(

@@ -3,6 +3,12 @@ import Containers
 import TensorCore
 import TestSupport
 import Testing
+import Tokenizers
+
+func pattern(_ text: String) throws(CheckpointError) -> CodingSettings.NamePattern {
+  let pattern = try PrefixPattern(text)
+  return { (name, steps) throws(CheckpointError) in try pattern.matches(name, steps: &steps) }
+}
 
 /// What a config says of codes is held against the tensors.
 @Suite struct CodingSettingsTests {
@@ -33,7 +39,8 @@ import Testing
   func `nothing contradicts what the maker has written`(_ name: String) throws {
     let checkpoint = try Checkpoint.open(fixture("codecs/\(name)"))
     #expect(checkpoint.config?.value["quantization_config"] != nil)
-    let found = try CodingSettings(checkpoint.tensors, config: checkpoint.config?.value)
+    let found = try CodingSettings(
+      checkpoint.tensors, config: checkpoint.config?.value, patterns: pattern)
     #expect(found.faults == [])
   }
 
@@ -94,6 +101,12 @@ import Testing
       "compressed_tensors/bytes", "ignore", ["model.layers.0.self_attn.q_proj"],
       says: "ignore has model.layers.0.self_attn.q_proj"),
     Contradiction(
+      "compressed_tensors/bytes", "ignore", ["lm_head", "re:.*self_attn\\.(q|k)_proj$"],
+      says: "ignore has re:.*self_attn\\.(q|k)_proj$"),
+    Contradiction(
+      "compressed_tensors/four_bits", "config_groups.group_0.targets", ["re:.*mlp"],
+      says: "is in codes, and no target of config_groups names it"),
+    Contradiction(
       "bitsandbytes/nf4", "bnb_4bit_quant_type", "fp4",
       says: "is of nf4, and bnb_4bit_quant_type is fp4"),
     Contradiction(
@@ -118,7 +131,7 @@ import Testing
     if wrong.key == "load_in_4bit" {
       config = changed(config, ["quantization_config", "load_in_8bit"], false)
     }
-    let faults = try CodingSettings(checkpoint.tensors, config: config).faults
+    let faults = try CodingSettings(checkpoint.tensors, config: config, patterns: pattern).faults
     let says =
       wrong.says.isEmpty ? "is there, as 8 bits have it, and load_in_4bit is true" : wrong.says
     #expect(faults.contains { $0.text.contains(says) }, "\(faults)")
@@ -128,7 +141,7 @@ import Testing
 
   @Test func `without settings nothing is said`() throws {
     let checkpoint = try Checkpoint.open(fixture("codecs/gptq/symmetric"))
-    #expect(try CodingSettings(checkpoint.tensors, config: [:]).faults == [])
-    #expect(try CodingSettings(checkpoint.tensors, config: nil).faults == [])
+    #expect(try CodingSettings(checkpoint.tensors, config: [:], patterns: pattern).faults == [])
+    #expect(try CodingSettings(checkpoint.tensors, config: nil, patterns: pattern).faults == [])
   }
 }

@@ -30,17 +30,20 @@ public struct CodingSettings {
 
   /// Holds tensors against the config's settings; none, if it has none.
   ///
-  /// - Throws: `CheckpointError` when bytes cannot be read.
-  public init(_ table: TensorTable, config: JSONValue?) throws(CheckpointError) {
+  /// - Parameter patterns: reads the patterns of names that compressed-tensors' lists may have.
+  /// - Throws: `CheckpointError` when bytes or patterns cannot be read.
+  public init(
+    _ table: TensorTable, config: JSONValue?, patterns: PatternReader
+  ) throws(CheckpointError) {
     self.table = table
     settings = config?[Codec.settingsKey] ?? .null
     guard settings.members != nil, let method = settings["quant_method"]?.string else { return }
     checkPresence(method)
-    checkIgnored()
+    if method != "compressed-tensors" { checkIgnored() }
     switch method {
     case "gptq": try checkGPTQ()
     case "awq": checkAWQ()
-    case "compressed-tensors": try checkCompressedTensors()
+    case "compressed-tensors": try checkCompressedTensors(ModuleLists(settings, patterns))
     case "bitsandbytes": checkBitsAndBytes()
     case "fp8": checkBlocks()
     default: break

@@ -1,17 +1,20 @@
 import TensorCore
 
 extension CodingSettings {
-  mutating func checkCompressedTensors() throws(CheckpointError) {
+  mutating func checkCompressedTensors(_ lists: ModuleLists) throws(CheckpointError) {
     checkFormat()
-    let groups = (settings["config_groups"]?.members ?? []).compactMap { $0.value["weights"] }
-    guard let scheme = groups.first, groups.allSatisfy({ $0 == scheme }), scheme.members != nil
-    else { return }
-    let isFloat = scheme["type"]?.string == "float"
-    let bits = scheme["num_bits"]?.int
-    if let bits, !(1...16).contains(bits) {
-      add(nil, "num_bits is \(bits), and codes have 1 to 16")
+    var lists = lists
+    let modules = modules
+    try checkLists(&lists, modules)
+    for group in settings["config_groups"]?.members ?? [] {
+      if let bits = group.value["weights"]?["num_bits"]?.int, !(1...16).contains(bits) {
+        add(nil, "num_bits is \(bits), and codes have 1 to 16")
+      }
     }
     for module in modules {
+      guard let scheme = try lists.scheme(of: module.name), scheme.members != nil else { continue }
+      let isFloat = scheme["type"]?.string == "float"
+      let bits = scheme["num_bits"]?.int
       let scales = table[TensorName(module.name + ".weight_scale")]
       let zeros = table[TensorName(module.name + ".weight_zero_point")]
       var columns = module.codes.shape.last ?? 0
@@ -44,6 +47,24 @@ extension CodingSettings {
       } else if !symmetric, zeros == nil {
         add(module.codes, "has no weight_zero_point beside it, and symmetric is false")
       }
+    }
+  }
+
+  /// Whether what is in codes is what `ignore` leaves out, or what no target names.
+  private mutating func checkLists(
+    _ lists: inout ModuleLists, _ modules: [(name: String, codes: Tensor)]
+  ) throws(CheckpointError) {
+    var untargeted: [Tensor] = []
+    for module in modules {
+      if let item = try lists.ignoring(module.name) {
+        add(module.codes, "is in codes, and ignore has \(escaped(item))")
+      }
+      if try !lists.targets(module.name) { untargeted.append(module.codes) }
+    }
+    // Where targets name nothing, modules are called otherwise in the file.
+    if untargeted.count == modules.count { return }
+    for codes in untargeted {
+      add(codes, "is in codes, and no target of config_groups names it")
     }
   }
 

@@ -48,6 +48,16 @@ struct Pattern: Sendable {
     }
   }
 
+  /// Whether a text begins with a match.
+  ///
+  /// - Parameter steps: the steps that are left, of which those that are taken are taken off.
+  /// - Throws: `CheckpointError`: refused if the pattern takes more.
+  func startsMatch(in bytes: [UInt8], steps: inout Int) throws(CheckpointError) -> Bool {
+    var matcher = PatternMatcher(program, bytes, 0..<bytes.count, steps: steps)
+    defer { steps = matcher.stepsLeft }
+    return try matcher.end(from: 0) != nil
+  }
+
   /// The parts of a text, those that match and those between, in order.
   func parts(
     of bytes: [UInt8], _ range: Range<Int>

@@ -20,14 +20,17 @@ struct PatternMatcher {
   private let range: Range<Int>
   private var registers: [Int]
   private var choices: [Choice] = []
-  private var stepsLeft: Int
+  private(set) var stepsLeft: Int
 
-  init(_ program: PatternProgram, _ bytes: [UInt8], _ range: Range<Int>) {
+  /// - Parameter steps: the most steps to take; `nil` for as many as a long text may need.
+  init(
+    _ program: PatternProgram, _ bytes: [UInt8], _ range: Range<Int>, steps: Int? = nil
+  ) {
     self.program = program
     self.bytes = bytes
     self.range = range
     registers = [Int](repeating: -1, count: program.registerCount)
-    stepsLeft = 1 << 25 + 512 * range.count
+    stepsLeft = steps ?? 1 << 25 + 512 * range.count
   }
 
   /// Where a match that begins at `start` ends.
@@ -91,7 +94,7 @@ struct PatternMatcher {
   }
 
   private static var tooMuch: CheckpointError {
-    CheckpointError(.refused("a pattern takes more steps on this text than any tokenizer needs"))
+    CheckpointError(.refused("a pattern takes more steps on this text than are allowed"))
   }
 
   @inline(__always)

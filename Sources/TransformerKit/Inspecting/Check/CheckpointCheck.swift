@@ -4,6 +4,7 @@ import Kernels
 import Models
 public import SystemPackage
 public import TensorCore
+import Tokenizers
 
 /// Looks for everything that can be wrong with a checkpoint.
 ///
@@ -226,9 +227,18 @@ extension CheckReport {
     }
   }
 
+  /// The pattern of names that a text is.
+  private func namePattern(
+    _ text: String
+  ) throws(CheckpointError) -> CodingSettings.NamePattern {
+    let pattern = try PrefixPattern(text)
+    return { (name, steps) throws(CheckpointError) in try pattern.matches(name, steps: &steps) }
+  }
+
   /// Holds what the config says of codes against the tensors.
   fileprivate mutating func checkCoding(_ checkpoint: Checkpoint) throws(CheckpointError) {
-    let settings = try CodingSettings(checkpoint.tensors, config: checkpoint.config?.value)
+    let settings = try CodingSettings(
+      checkpoint.tensors, config: checkpoint.config?.value, patterns: namePattern)
     for fault in settings.faults {
       add(.config, fault.tensor, "\(fault.text) (\(codingKey))")
     }
