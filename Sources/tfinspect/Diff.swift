@@ -31,7 +31,7 @@ struct Diff: Verb {
       (LoRA) leaves it, that is said, with the rank and the modules.
 
       Of two folders the tokenizers are compared, too, where both have one: the words of their ids, and what they make of some \
-      texts. Of two tokenizers' files nothing else is.
+      texts; --include and --exclude leave them out. Of two tokenizers' files nothing else is.
 
       With --atol or --rtol, elements are the same if |b - a| <= atol + rtol * |a|.
 
@@ -105,14 +105,37 @@ struct Diff: Verb {
     }
   }
 
+  private func opened() throws -> (Checkpoint, Checkpoint) {
+    do {
+      return (
+        try Checkpoint.open(a, options: sourceOptions.options),
+        try Checkpoint.open(b, options: sourceOptions.options)
+      )
+    } catch {
+      try checkAreTokenizers()
+      throw error
+    }
+  }
+
+  /// Fails, with the fault of the other one, if only one of both is a tokenizer's file that is read.
+  private func checkAreTokenizers() throws {
+    let isRead = [a, b].map { FoundTokenizer.isFile($0) && (try? FoundTokenizer($0)) != nil }
+    guard isRead[0] != isRead[1] else { return }
+    let (one, other) = isRead[0] ? (a, b) : (b, a)
+    if FoundTokenizer.isFile(other) { _ = try FoundTokenizer(other) }
+    _ = try Checkpoint.open(other)
+    throw CheckpointError(
+      .refused("is no tokenizer's file, and \(displayed(one)) is one"), file: displayed(other),
+      advice: "name two tokenizers' files, two folders or two checkpoints")
+  }
+
   func perform() throws -> ExitStatus {
     let tokenizers =
       selection.include.isEmpty && selection.exclude.isEmpty ? TokenizerDiff(a, b) : nil
     if let tokenizers, FoundTokenizer.isFile(a), FoundTokenizer.isFile(b) {
       return show(tokenizers.differences)
     }
-    let first = try Checkpoint.open(a, options: sourceOptions.options)
-    let second = try Checkpoint.open(b, options: sourceOptions.options)
+    let (first, second) = try opened()
     common.explain(first)
     common.explain(second)
     if byName {
