@@ -31,14 +31,15 @@ public func text(ofFile path: FilePath) throws(CheckpointError) -> String {
   }
 }
 
-/// The pairs of texts of a file: one in each line, with a tab between its two texts.
+/// The pairs of texts of a file: one in each line, with a tab between its two texts. Lines end with LF or CR LF, and nothing else
+/// ends one.
 ///
 /// - Throws: `CheckpointError` that names the file: malformed with the number of a line that is no pair.
 public func textPairs(
   ofFile path: FilePath
 ) throws(CheckpointError) -> [(text: String, pair: String?)] {
-  var lines = try text(ofFile: path).split(
-    omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+  var lines = try text(ofFile: path).unicodeScalars.split(
+    separator: "\n", omittingEmptySubsequences: false)
   if lines.last?.isEmpty == true { lines.removeLast() }
   guard !lines.isEmpty, lines.count <= mostPairs else {
     let problem: CheckpointError.Problem =
@@ -49,6 +50,7 @@ public func textPairs(
   }
   var pairs: [(String, String?)] = []
   for (number, line) in lines.enumerated() {
+    let line = line.last == "\r" ? line.dropLast() : line
     let texts = line.split(separator: "\t", omittingEmptySubsequences: false)
     guard texts.count == 2 else {
       let count = texts.count == 1 ? "no tab" : "\(texts.count - 1) tabs"

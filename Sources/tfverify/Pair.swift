@@ -27,9 +27,10 @@ struct Pair: Verb {
       bitsandbytes, nvfp4
         different            anything else (exit code 1)
 
-      Without --inputs and --certificate, where a tokenizer lies beside a model or is in its file, both are also run on \
-      a text, as A's tokenizer (B's if A has none) makes tokens of it, unless weights and configs are the same. What \
-      the tokenizers do otherwise is said, if both have files of one kind, and is no part of the verdict.
+      Where a tokenizer that is read lies beside a model or is in its file, both are also run on a text, as A's tokenizer \
+      (B's if A has none) makes tokens of it, unless weights and configs are the same. What the tokenizers do otherwise on \
+      some texts is said, if both have files of one kind, and is no part of the verdict. With --inputs, --certificate or \
+      --memory neither is done.
 
       Of weights in blocks the error is reported, and how the distributions of the next token differ: the \
       divergence of Kullback and Leibler, and how often the likeliest token is the same. What the IQ types of \
@@ -102,12 +103,14 @@ struct Pair: Verb {
       let file = certificateFile(first, second)
       try file?.check()
       let inputs = try inputs.map { try ArrayFile($0).inputs() }
-      let text = inputs == nil && certificate == nil ? TextProbe(first, second) : nil
+      let readsText = inputs == nil && certificate == nil && memory.cap == nil
       let rounding = try merged.flatMap { try MergeRounding($0, first, second) }
       let report =
         switch precision {
-        case .f32: try compare(first, second, inputs, text, Float.self, explains: rounding == nil)
-        case .f64: try compare(first, second, inputs, text, Double.self, explains: rounding == nil)
+        case .f32:
+          try compare(first, second, inputs, readsText, Float.self, explains: rounding == nil)
+        case .f64:
+          try compare(first, second, inputs, readsText, Double.self, explains: rounding == nil)
         }
       var factor: MergeFactor?
       if let merged, case .different = report.verdict {
@@ -118,7 +121,7 @@ struct Pair: Verb {
       if let certified { try file?.write(certified) }
       PairOutput(
         report, first, second, leftOut: extras.names, proof: proof,
-        tokenizerDifferences: text?.tokenizerDifferences ?? []
+        tokenizerDifferences: readsText ? TokenizerDiff(first, second)?.differences ?? [] : []
       ).print(common, certificate: certified.map { _ in file?.path } ?? nil)
       if file != nil && certified == nil {
         let isDifferent = if case .different = report.verdict { true } else { false }
@@ -143,7 +146,7 @@ struct Pair: Verb {
   }
 
   private func compare<Scalar: ComputeScalar>(
-    _ first: Model, _ second: Model, _ inputs: ModelInputs?, _ text: TextProbe?, _: Scalar.Type,
+    _ first: Model, _ second: Model, _ inputs: ModelInputs?, _ readsText: Bool, _: Scalar.Type,
     explains: Bool
   ) throws -> PairReport {
     let needed = VerificationMemory(
@@ -151,7 +154,7 @@ struct Pair: Verb {
     let hasRoom = try memory.keep(needed, for: a)
     let (bar, progress) = progressOptions.weightProgress(common)
     let report = try TransformerKit.compare(
-      first, second, inputs: inputs, text: text, precision: Scalar.self,
+      first, second, inputs: inputs, readsText: readsText, precision: Scalar.self,
       isBrief: certificate == nil,
       explaining: hasRoom && explains, progress: progress)
     bar.finish()

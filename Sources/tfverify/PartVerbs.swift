@@ -182,7 +182,7 @@ struct CommitVerb: Verb {
       common.explain(run.b, listsExtras: true)
       let extras = PairExtras(run.a, run.b)
       if !common.quiet, !common.verbose { for line in extras.lines { standardError(line) } }
-      let text = weightsOnly || inputs != nil ? nil : TextProbe(run.a, run.b)
+      let readsText = !weightsOnly && inputs == nil && memory.cap == nil
       let report: PairReport
       if weightsOnly {
         report = TransformerKit.report(on: weights, of: run.a, run.b)
@@ -190,14 +190,14 @@ struct CommitVerb: Verb {
         try prepareArithmetic()
         report =
           switch precision {
-          case .f32: try compare(run, weights, inputs, text, Float.self)
-          case .f64: try compare(run, weights, inputs, text, Double.self)
+          case .f32: try compare(run, weights, inputs, readsText, Float.self)
+          case .f64: try compare(run, weights, inputs, readsText, Double.self)
           }
       }
       PairOutput(
         report, run.a, run.b, leftOut: extras.names,
         limit: weightsOnly ? ", of the weights alone: neither model was run" : "",
-        tokenizerDifferences: text?.tokenizerDifferences ?? []
+        tokenizerDifferences: readsText ? TokenizerDiff(run.a, run.b)?.differences ?? [] : []
       ).print(common)
       if case .different = report.verdict { return (.negative, report.testCases) }
       return (.success, report.testCases)
@@ -206,14 +206,14 @@ struct CommitVerb: Verb {
 
   private func compare<Scalar: ComputeScalar>(
     _ run: PlannedComparison, _ weights: [PairReport.Weight], _ inputs: ModelInputs?,
-    _ text: TextProbe?, _: Scalar.Type
+    _ readsText: Bool, _: Scalar.Type
   ) throws -> PairReport {
     let needed = VerificationMemory(
       comparing: run.a.graph, run.b.graph, inputs: inputs, Scalar.self)
     let hasRoom = try memory.keep(needed, for: run.a.checkpoint.path)
     let (bar, progress) = progressOptions.weightProgress(common)
     let report = try TransformerKit.compare(
-      run.a, run.b, inputs: inputs, text: text, precision: Scalar.self, isBrief: true,
+      run.a, run.b, inputs: inputs, readsText: readsText, precision: Scalar.self, isBrief: true,
       explaining: hasRoom, weights: weights, progress: progress)
     bar.finish()
     if !hasRoom, case .different = report.verdict {

@@ -71,6 +71,16 @@ def rewrite_config(folder, change):
 # --- From a case to its folder ---------------------------------------------------------------
 
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+# A vocabulary of BERT's that has every word of small letters.
+WORD_PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *("##" + x for x in LETTERS)]
+
+
+def norms_near_one(name):
+    """Gains of layer normalisations about 1, all other parameters about 0."""
+    return (1.0, 0.3) if "norm" in name.lower() and name.endswith("weight") else (0.0, 0.4)
+
+
 def randomise(model, seed, centre):
     """Normal weights, so large that scores are of a few units: a softmax that is neither flat nor
     one-hot."""

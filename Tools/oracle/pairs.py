@@ -1,8 +1,7 @@
 """Writes the fixtures of pairs of texts: python Tools/oracle/pairs.py
 
 Each case is a classifier of pairs with its tokenizer, pairs.tsv, and golden.npz: what the tokenizer makes of all pairs
-as one batch with padding, and the outputs in true float64. BERT fills texts up at the end, XLNet at the beginning and
-with a type of its own.
+as one batch with padding, and the outputs in true float64. BERT fills texts up at the end, XLNet at the beginning.
 """
 
 import os
@@ -21,23 +20,17 @@ from transformers import (
 )
 
 from exact import FIXTURES, exact_outputs, write_golden
-from fixture import randomise
+from fixture import WORD_PIECES, norms_near_one, randomise
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *("##" + x for x in LETTERS)]
 PAIRS = [("who wrote it", "an old man"), ("a", "b"), ("where is the cat", "on the mat, as ever"), ("x", "long words")]
-
-
-def centre(name):
-    return (1.0, 0.3) if "norm" in name.lower() and name.endswith("weight") else (0.0, 0.4)
 
 
 def bert(folder):
     folder.mkdir(parents=True)
     words = folder / "words.txt"
-    words.write_text("".join(f"{word}\n" for word in WORDS))
+    words.write_text("".join(f"{word}\n" for word in WORD_PIECES))
     tokenizer = BertTokenizerFast(str(words))
-    config = BertConfig(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+    config = BertConfig(vocab_size=len(WORD_PIECES), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
                         intermediate_size=24, max_position_embeddings=60, num_labels=1)
     return BertForSequenceClassification(config), tokenizer, words
 
@@ -54,7 +47,7 @@ for number, (name, make) in enumerate({"bert": bert, "xlnet": xlnet}.items()):
     folder = FIXTURES / "pairs" / name
     shutil.rmtree(folder, ignore_errors=True)
     model, tokenizer, extra = make(folder)
-    randomise(model, 20261130 + number, centre)
+    randomise(model, 20261130 + number, norms_near_one)
     model = model.eval()
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)

@@ -41,13 +41,11 @@ from transformers import (
 )
 
 from exact import FIXTURES, golden
-from fixture import randomise
+from fixture import WORD_PIECES, norms_near_one, randomise
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *("##" + x for x in LETTERS)]
 WIDTH = 16
 BERT = {
-    "vocab_size": len(WORDS),
+    "vocab_size": len(WORD_PIECES),
     "hidden_size": WIDTH,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
@@ -67,10 +65,6 @@ class Case:
     edit: Callable | None = None  # of the saved folder
     prompts: tuple = (None,)  # names of prompts with which texts are read
     dtype: torch.dtype = torch.float32
-
-
-def centre(name):
-    return (1.0, 0.3) if "norm" in name.lower() and name.endswith("weight") else (0.0, 0.4)
 
 
 def read(path):
@@ -122,7 +116,7 @@ def of_2(longest, lower=False, settings="sentence_bert_config.json"):
 def qwen():
     return Qwen3ForCausalLM(
         Qwen3Config(
-            vocab_size=len(WORDS),
+            vocab_size=len(WORD_PIECES),
             hidden_size=WIDTH,
             num_hidden_layers=2,
             num_attention_heads=2,
@@ -159,7 +153,7 @@ CASES = {
     "prompt": Case(
         lambda: DistilBertModel(
             DistilBertConfig(
-                vocab_size=len(WORDS),
+                vocab_size=len(WORD_PIECES),
                 dim=WIDTH,
                 n_layers=1,
                 n_heads=2,
@@ -196,18 +190,18 @@ def save(case, seed, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model = case.model().eval()
-    randomise(model, seed, centre)
+    randomise(model, seed, norms_near_one)
     model.to(case.dtype).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     words = folder / "vocab.txt"
-    words.write_text("\n".join(WORDS) + "\n")
+    words.write_text("\n".join(WORD_PIECES) + "\n")
     BertTokenizerFast(vocab=str(words), do_lower_case=case.lowercase).save_pretrained(folder)
     words.unlink(missing_ok=True)
     weights = (folder / "model.safetensors").read_bytes()
     config = (folder / "config.json").read_bytes()
     modules = case.modules()
     for module in modules:
-        randomise(module, seed, centre)
+        randomise(module, seed, norms_near_one)
     transformer = Transformer(str(folder), max_seq_length=case.longest)
     whole = SentenceTransformer(modules=[transformer, *modules], device="cpu", **case.options)
     whole.save(str(folder), create_model_card=False)
@@ -238,7 +232,7 @@ def vectors(folder, case, seed):
     random = np.random.default_rng(seed)
     lengths = np.array([[9], [6], [3]])
     mask = (np.arange(9) < lengths).astype(np.int64)
-    ids = random.integers(5, len(WORDS), mask.shape) * mask
+    ids = random.integers(5, len(WORD_PIECES), mask.shape) * mask
     inputs = {"input_ids": ids, "attention_mask": mask, "prompt_length": np.array([2, 2, 2])}
     texts = []
     with golden.lifted() as offenders, torch.inference_mode():

@@ -75,7 +75,7 @@ struct ModuleLists {
     let shown = text.count > 80 ? "\(text.prefix(80))…" : text
     return CheckpointError(
       .unsupported(
-        "config: \(Codec.settingsKey).\(key) has \"\(escaped(shown))\": \(error.problem.text)"))
+        "\(Codec.settingsKey).\(key) has \"\(escaped(shown))\": \(error.problem.text)"))
   }
 
   /// The item of `ignore` that names a module.

@@ -69,8 +69,8 @@ public struct PairReport: Sendable {
 /// - Parameters:
 ///   - given: what to run on; the built-in probe of A if not given, and where configs differ and it shows
 ///     nothing, one that goes further.
-///   - text: what to run on, too, if no inputs are given. Where weights and configs are the same, nothing is run on it: it
-///     would show no more than the probe does.
+///   - readsText: whether to run on a text, too, if no inputs are given and a tokenizer is there. Where weights and configs
+///     are the same, none is run: it would show no more than the probe does.
 ///   - isBrief: whether a short probe does, if none is given and the models are one computation. Not for
 ///     a certificate, which is checked on the whole probe.
 ///   - explaining: whether to look for the causes of differences.
@@ -78,7 +78,7 @@ public struct PairReport: Sendable {
 ///   - progress: hears how far the comparison is.
 /// - Throws: `CheckpointError` when a file cannot be read, or A cannot take the inputs.
 public func compare<Scalar: ComputeScalar>(
-  _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, text: TextProbe? = nil,
+  _ a: Model, _ b: Model, inputs given: ModelInputs? = nil, readsText: Bool = false,
   precision: Scalar.Type = Float.self, isBrief: Bool = false, explaining: Bool = true,
   weights known: [PairReport.Weight]? = nil, progress: WeightProgress? = nil
 ) throws(CheckpointError) -> PairReport {
@@ -94,14 +94,14 @@ public func compare<Scalar: ComputeScalar>(
     hasBlocks && !outputs.isEmpty
     ? try TokenAgreement(a.graph, b.graph, inputs, Scalar.self, progress) : nil
   var onText: PairReport.OnText?
-  if given == nil, let text, let read = text.inputs,
-    !isOneComputation(a.graph, b.graph, weights)
+  if given == nil, readsText, !isOneComputation(a.graph, b.graph, weights),
+    let read = TextProbe.inputs(a, b)
   {
     let found = try compareBehaviour(
       a.graph, b.graph, read, isProbe: false, weights: weights, Scalar.self, progress)
     divergence = divergence ?? found.divergence.map { "\($0), in a text" }
     onText = PairReport.OnText(
-      tokenCount: text.tokenCount, outputs: found.outputs,
+      tokenCount: read["input_ids"]?.elements.count ?? 0, outputs: found.outputs,
       tokens: hasBlocks && !found.outputs.isEmpty
         ? try TokenAgreement(a.graph, b.graph, read, Scalar.self, progress) : nil)
   }

@@ -3,39 +3,26 @@ internal import Kernels
 internal import Models
 internal import TensorCore
 
-/// A text that two models are run on beside the built-in probe, and what their tokenizers do otherwise.
-public struct TextProbe: Sendable {
-  /// What a tokenizer makes of the text; `nil` if there is none that is read, or A does not take what it makes.
-  let inputs: ModelInputs?
-  /// What the tokenizers of both do otherwise, a sentence each; none if one of both is not there.
-  public let tokenizerDifferences: [String]
-
-  /// Reads the tokenizers that lie beside two models, or are inside of their files. Which one makes the text's tokens: A's, or
-  /// B's if A has none.
-  public init(_ a: Model, _ b: Model) {
-    let found = [a, b].map { try? FoundTokenizer($0.checkpoint.path) }
-    inputs = (found[0] ?? found[1]).flatMap { Self.inputs(a, $0) }
-    guard let x = found[0], let y = found[1], x.file != y.file else {
-      tokenizerDifferences = []
-      return
-    }
-    tokenizerDifferences = TokenizerDiff(x, y)?.differences ?? []
-  }
-
-  /// How many tokens the text has.
-  var tokenCount: Int { inputs?["input_ids"]?.elements.count ?? 0 }
-
-  /// The longest of the texts that is no longer than the built-in probe, which is what memory is reckoned for.
-  private static func inputs(_ model: Model, _ found: FoundTokenizer) -> ModelInputs? {
-    let longest = model.graph.probe["input_ids"]?.width ?? 0
+/// A text that two models are run on beside the built-in probe.
+enum TextProbe {
+  /// What the tokenizer that lies beside A or is in its file, or else B's, makes of a text: the longest of some that has no more
+  /// tokens than the built-in probe, which is what memory is reckoned for.
+  ///
+  /// - Returns: `nil` if there is no tokenizer that is read, or A does not take what it makes.
+  static func inputs(_ a: Model, _ b: Model) -> ModelInputs? {
+    guard
+      let found = (try? FoundTokenizer(a.checkpoint.path))
+        ?? (try? FoundTokenizer(b.checkpoint.path))
+    else { return nil }
+    let longest = a.graph.probe["input_ids"]?.width ?? 0
     for text in texts {
-      guard let read = try? model.inputs(text, found),
-        let ids = read["input_ids"]?.elements, ids.count <= longest
+      guard let read = try? a.inputs(text, found), let ids = read["input_ids"],
+        ids.width <= longest
       else { continue }
-      if (try? model.graph.prepare(read)) != nil { return read }
+      if (try? a.graph.prepare(read)) != nil { return read }
       // A decoder begins with its start token.
-      if let whole = try? model.graph.architecture.prompt(read),
-        (try? model.graph.prepare(whole)) != nil
+      if let whole = try? a.graph.architecture.prompt(read),
+        (try? a.graph.prepare(whole)) != nil
       {
         return whole
       }

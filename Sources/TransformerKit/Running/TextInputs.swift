@@ -119,8 +119,9 @@ private struct Filling {
   init(_ model: Model, _ found: FoundTokenizer) throws(CheckpointError) {
     let settings = try model.checkpoint.companionJSON("tokenizer_config.json")
     for json in [settings, try model.checkpoint.companionJSON("special_tokens_map.json")] {
-      let word = json?["pad_token"]?.string ?? json?["pad_token"]?["content"]?.string
-      guard let word, let id = found.tokenizer.id(of: word) else { continue }
+      guard let word = TokenizerSettings(json).word("pad_token"),
+        let id = found.tokenizer.id(of: word)
+      else { continue }
       token = id
       type = settings?["pad_token_type_id"]?.int ?? 0
       let form = Family.all.tokenizerClass(

@@ -180,6 +180,12 @@ public struct FoundTokenizer: Sendable {
     path.kind == .regular && reading(of: path) != nil
   }
 
+  /// Whether another one was read from a file of the same kind.
+  func isOfKind(of other: FoundTokenizer) -> Bool {
+    let kinds = [file, other.file].map { Self.reading(of: $0) }
+    return kinds[0] == kinds[1] && (kinds[0] != nil || file.extension == other.file.extension)
+  }
+
   /// How a file is read, by its name.
   private static func reading(of path: FilePath) -> Reading? {
     let name = path.lastComponent?.string ?? ""

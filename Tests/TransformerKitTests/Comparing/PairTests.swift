@@ -318,4 +318,31 @@ extension PairReport.Verdict {
     }
     #expect(error?.category == .failed)
   }
+
+  /// A word that the probes do not have has another vector in B, and nobody has looked at the weights.
+  @Test func `models that part on a text alone are different`() throws {
+    let a = try Model(fixture("pairs/bert"))
+    let text = try a.inputs("lighthouse keeper wrote letters", FoundTokenizer(a.checkpoint.path))
+    let probes = [a.graph.probe, a.graph.probe(longest: 4)].flatMap {
+      $0["input_ids"]?.elements ?? []
+    }
+    let word = try #require(text["input_ids"]?.elements.first { !probes.contains($0) })
+    var variant = try Variant(of: "pairs/bert")
+    let table = "bert.embeddings.word_embeddings.weight"
+    var numbers = try variant.floats(table)
+    numbers[16 * word] += 1
+    variant.set(table, floats: numbers)
+    // Too little to show, and yet not the same mathematics.
+    variant["layer_norm_eps"] = 1.0000001e-12
+    let b = try variant.model()
+    let same = try compare(a, a).weights
+    let blind = try compare(a, b, weights: same)
+    #expect(blind.verdict == .identical && blind.onText == nil)
+    let report = try compare(a, b, readsText: true, weights: same)
+    #expect(report.firstDivergence?.hasSuffix(", in a text") == true)
+    #expect(report.verdict.isDifferent)
+    #expect(report.outputs.allSatisfy(\.isIdentical))
+    #expect(report.onText?.outputs.contains { !$0.isIdentical } == true)
+    #expect(try compare(a, a, readsText: true).onText == nil)
+  }
 }

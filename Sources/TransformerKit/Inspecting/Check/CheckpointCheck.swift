@@ -237,10 +237,16 @@ extension CheckReport {
 
   /// Holds what the config says of codes against the tensors.
   fileprivate mutating func checkCoding(_ checkpoint: Checkpoint) throws(CheckpointError) {
-    let settings = try CodingSettings(
-      checkpoint.tensors, config: checkpoint.config?.value, patterns: namePattern)
-    for fault in settings.faults {
-      add(.config, fault.tensor, "\(fault.text) (\(codingKey))")
+    do throws(CheckpointError) {
+      let settings = try CodingSettings(
+        checkpoint.tensors, config: checkpoint.config?.value, patterns: namePattern)
+      for fault in settings.faults {
+        add(.config, fault.tensor, "\(fault.text) (\(codingKey))")
+      }
+    } catch {
+      guard error.category != .failed else { throw error }
+      note(
+        .config, nil, "\(error.problem.text), so codes are not held against \(codingKey)")
     }
   }
 

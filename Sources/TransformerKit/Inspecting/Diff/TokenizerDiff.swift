@@ -43,19 +43,18 @@ public struct TokenizerDiff: Sendable {
       let x = try? FoundTokenizer(a), let y = try? FoundTokenizer(b)
     else { return nil }
     // A file of another kind, such as what is inside GGUF, may say less of how texts are made words.
-    let areAlike = x.file.lastComponent == y.file.lastComponent
-    self.init(
-      x.tokenizer, y.tokenizer,
-      withTexts: areFiles || areAlike && x.caveat == nil && y.caveat == nil)
+    let isWhole = x.isOfKind(of: y) && x.caveat == nil && y.caveat == nil
+    self.init(x.tokenizer, y.tokenizer, withTexts: areFiles || isWhole)
   }
 
-  /// Compares the tokenizers of two models; `nil` if they are files of two kinds, such as GGUF and tokenizer.json, of which one
-  /// may say less than the other.
-  init?(_ a: FoundTokenizer, _ b: FoundTokenizer) {
-    guard a.file.lastComponent == b.file.lastComponent || a.file.extension == b.file.extension
+  /// Compares the tokenizers that lie beside two models, or are in their files; `nil` if one has none that is read, both have the
+  /// same files, or they are of two kinds, such as GGUF and tokenizer.json, of which one may say less than the other.
+  public init?(_ a: Model, _ b: Model) {
+    let (a, b) = (a.checkpoint.path, b.checkpoint.path)
+    guard !Self.haveSameFiles(a, b), let x = try? FoundTokenizer(a), let y = try? FoundTokenizer(b),
+      x.file != y.file, x.isOfKind(of: y)
     else { return nil }
-    self.init(
-      a.tokenizer, b.tokenizer, withTexts: a.caveat == nil && b.caveat == nil)
+    self.init(x.tokenizer, y.tokenizer, withTexts: x.caveat == nil && y.caveat == nil)
   }
 
   /// What differs, a sentence each; none if nothing was found.
