@@ -503,6 +503,14 @@ def npz_good() -> None:
     put_npz("shapes", {"scalar": random_array(f8, ()), "none": np.zeros((0, 2), f4)})
     put_npz("bfloat16", {"w": random_array(np.dtype(ml_dtypes.bfloat16), (3,))})
     put_npz("names", {name: random_array(np.dtype("u1"), (1,)) for name in ODD_NAMES})
+    weight = np.array([[1, -2], [3, 0.5]], f4)
+    texts = {
+        "config": np.array('{"layers": 2}'),
+        "bytes": np.array([b"ab", b"c"]),
+        "when": np.array(["2024-02-29"], "<M8[D]"),
+        "long": np.array(5, "<m8[s]"),
+    }
+    put("npz/good/texts.npz", zipped({**texts, "w": weight}), [described("w", weight)])
 
 
 def patched(data: bytes, *changes: tuple[int, bytes]) -> bytes:

@@ -35,6 +35,9 @@ public struct Checkpoint: Sendable {
   public let files: [FilePath]
   /// The shard index.
   public let index: FilePath?
+  /// Whether there should be a shard index and is none: that the files are all shards of one model only their
+  /// names say.
+  public private(set) var lacksIndex = false
   /// What the shard index says about itself: `total_size` and the like.
   public let indexMetadata: JSONValue?
   /// What the shard index says beside `weight_map` and `metadata`.
@@ -69,7 +72,7 @@ public struct Checkpoint: Sendable {
   /// In a folder, the weights are the first that there is of `model.safetensors`, its index,
   /// `pytorch_model.bin`, its index, `model.gguf`, `model.npz`, `model.tfz`, `model.ggml`, `model.bin`,
   /// `tf_model.h5`, `flax_model.msgpack`; else the only container there, or all of `consolidated.00.pth`,
-  /// `consolidated.01.pth` and so on. `surroundings` says what else lies there.
+  /// `consolidated.01.pth` and so on, or all of `…-00001-of-00003.…` and so on without an index. `surroundings` says what else lies there.
   ///
   /// - Parameters:
   ///   - path: what to open.
@@ -109,12 +112,20 @@ public struct Checkpoint: Sendable {
         config: config)
     case .index(let path):
       return try open(source, index: path, config: config)
-    case .parts(let parts):
-      let opened = try parts.open()
-      return try Checkpoint(
-        source, format: opened.format, contents: opened.contents, files: opened.files, index: nil,
-        config: config)
+    case .parts(let parts): return try Checkpoint(source, parts.open(), config: config)
+    case .shards(let shards):
+      var opened = try Checkpoint(source, shards.open(), config: config)
+      opened.lacksIndex = true
+      return opened
     }
+  }
+
+  private init(
+    _ source: CheckpointSource, _ opened: ShardIndex.Sharded, config: ConfigFile?
+  ) throws(CheckpointError) {
+    try self.init(
+      source, format: opened.format, contents: opened.contents, files: opened.files, index: nil,
+      config: config)
   }
 
   private static func open(

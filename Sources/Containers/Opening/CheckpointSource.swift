@@ -8,6 +8,7 @@ struct CheckpointSource {
     case file(InputFile, ContainerFormat)
     case index(FilePath)
     case parts(NumberedParts)
+    case shards(LooseShards)
   }
 
   /// What the user named.
@@ -158,7 +159,7 @@ struct WeightsInFolder {
       return try CheckpointSource.weights(at: folder.appending(first), format: format)
     }
     if let parts = try NumberedParts(choices, in: folder) { return .parts(parts) }
-    if let shards = LooseShards(choices) { throw shards.error(in: folder) }
+    if let shards = LooseShards(choices, in: folder) { return .shards(shards) }
     if choices.count > 1 {
       let first = choices.prefix(5).map { "\"\(displayed(FilePath($0)))\"" }
       let more = choices.count > 5 ? " and \(choices.count - 5) more" : ""

@@ -128,6 +128,16 @@ struct Contents: Sendable {
     others.append(Checkpoint.Other(name: abridged(name, to: 240), what: what))
   }
 
+  /// Takes on what another shard says, but for its tensors.
+  mutating func add(_ part: Contents) {
+    differingMetadata += Metadata.differingKeys(metadata, part.metadata)
+    metadata = Metadata.merged(metadata, part.metadata)
+    keepsOrder = keepsOrder && part.keepsOrder
+    others += part.others
+    otherCount += part.otherCount
+    openingMemory = max(openingMemory, part.openingMemory)
+  }
+
   /// The memory that reading the headers took, beside what is known of each tensor.
   var openingMemory = 0
   /// What has been left out at the beginning of names, and of how many.

@@ -97,7 +97,7 @@ extension Checkpoint.Part {
   }
 
   /// 2 and 5 of `model-00002-of-00005.safetensors`.
-  fileprivate static func numbers(in name: String) -> (number: Int, count: Int)? {
+  static func numbers(in name: String) -> (number: Int, count: Int)? {
     let parts = name.split { $0 == "-" || $0 == "." }
     for (before, after) in zip(parts, parts.dropFirst(2)) {
       guard name.contains("-\(before)-of-\(after)"), before.utf8.count == 5,
@@ -107,43 +107,5 @@ extension Checkpoint.Part {
       return (number, count)
     }
     return nil
-  }
-}
-
-/// The shards of one model whose index is not there.
-struct LooseShards {
-  private let names: [String]
-  private let missing: [Int]
-  private let count: Int
-
-  /// `nil` if files are not all shards of one model, by their names.
-  init?(_ files: [FilePath.Component]) {
-    let numbers = files.compactMap { Checkpoint.Part.numbers(in: $0.string) }
-    guard let count = numbers.first?.count, count > 1, numbers.count == files.count,
-      numbers.allSatisfy({ $0.count == count }), Set(numbers.map(\.number)).count == numbers.count,
-      count <= 100_000
-    else { return nil }
-    let found = Set(numbers.map(\.number))
-    missing = (1...count).filter { !found.contains($0) }
-    names = files.map { displayed(FilePath($0)) }.sorted()
-    self.count = count
-  }
-
-  /// Why they are no model.
-  func error(in folder: FilePath) -> CheckpointError {
-    let few = missing.prefix(5).map { "\($0)" }.joined(separator: ", ")
-    let more = missing.count > 5 ? " and \(missing.count - 5) more" : ""
-    let rest =
-      switch missing.count {
-      case 0: ""
-      case 1: "; shard \(few) is not there either"
-      default: "; shards \(few)\(more) are not there either"
-      }
-    return CheckpointError(
-      .malformed(
-        "the folder has \(names.count) of \(count) shards (\"\(names[0])\" …) without the index that joins"
-          + " them\(rest)"),
-      file: displayed(folder),
-      advice: "fetch what ends in .index.json as well; a shard can be named for itself")
   }
 }

@@ -171,12 +171,7 @@ struct ShardIndex {
         continue
       }
       let part = try Self.open(path, &format)
-      contents.differingMetadata += Metadata.differingKeys(contents.metadata, part.metadata)
-      contents.metadata = Metadata.merged(contents.metadata, part.metadata)
-      contents.keepsOrder = contents.keepsOrder && part.keepsOrder
-      contents.others += part.others
-      contents.otherCount += part.otherCount
-      contents.openingMemory = max(contents.openingMemory, part.openingMemory)
+      contents.add(part)
       origin.shards += part.belongings.origin?.shards ?? []
       for tensor in part.tensors {
         if placement[tensor.name] == number {

@@ -17,17 +17,24 @@ public func structureFaults(of path: FilePath, format: ContainerFormat? = nil) -
     switch try CheckpointSource(path, format: format).weights {
     case .file(let file, let format): return faults(of: file, format)
     case .index(let path): return try faults(ofIndex: path)
-    case .parts(let parts):
-      var found: [CheckpointError] = []
-      for path in parts.files {
-        let file = try InputFile(path)
-        found += faults(of: file, try recognizedFormat(of: file))
-      }
+    case .parts(let parts): return try faults(ofFiles: parts.files)
+    case .shards(let shards):
+      let found = try faults(ofFiles: shards.files)
+      if found.isEmpty { _ = try shards.open() }
       return found
     }
   } catch {
     return [error]
   }
+}
+
+private func faults(ofFiles paths: [FilePath]) throws(CheckpointError) -> [CheckpointError] {
+  var found: [CheckpointError] = []
+  for path in paths {
+    let file = try InputFile(path)
+    found += faults(of: file, try recognizedFormat(of: file))
+  }
+  return found
 }
 
 private func faults(of file: InputFile, _ format: ContainerFormat) -> [CheckpointError] {

@@ -233,17 +233,6 @@ private func compareBehaviour<Scalar: ComputeScalar>(
   return (outputs, divergence)
 }
 
-/// The facts of the mathematics that are not the same.
-func configDifferences(_ a: WeightGraph, _ b: WeightGraph) -> [String] {
-  let facts = [a, b].map { graph in
-    Dictionary(graph.mathematics.map { ($0.key, $0.value) }) { first, _ in first }
-  }
-  return Set(facts[0].keys).union(facts[1].keys).sorted().compactMap { key in
-    let (x, y) = (facts[0][key] ?? "none", facts[1][key] ?? "none")
-    return x == y ? nil : "\(key): \(x) in A, \(y) in B"
-  }
-}
-
 private func compareWeights(
   _ a: WeightGraph, _ model: Model, _ progress: WeightProgress?
 ) throws(CheckpointError) -> [PairReport.Weight] {

@@ -40,9 +40,12 @@ extension Conversion {
 
   /// What shards and their index say, and the target does not.
   private var shardNotes: [String] {
-    // TFZ has the heads of all shards, and their index as it is.
-    if format == .tfz, dialect == nil { return [] }
     var notes: [String] = []
+    if source.lacksIndex {
+      notes.append("no index joins the \(source.files.count) shards: all were read, by their names")
+    }
+    // TFZ has the heads of all shards, and their index as it is.
+    if format == .tfz, dialect == nil { return notes }
     if !source.differingMetadata.isEmpty {
       notes.append("__metadata__: \(source.differingShardsText)")
     }

@@ -39,6 +39,43 @@ import Testing
     }
   }
 
+  @Test func `all shards of one numbering are opened without an index`() throws {
+    try shard("x-00002-of-00003.safetensors", "y", metadata: ["format": "pt"])
+    try shard("x-00003-of-00003.safetensors", "a")
+    let missing = try #require(error(reading: scratch.path))
+    #expect(
+      missing.description.contains(
+        "2 of 3 shards (\"x-00002-of-00003.safetensors\" …) without the index that joins them; shard 1 is not"
+      ), "\(missing)")
+    try shard("x-00001-of-00003.safetensors", "z", "b")
+    let checkpoint = try Checkpoint.open(scratch.path)
+    #expect(checkpoint.tensors.tensors.map(\.name) == ["z", "b", "y", "a"])
+    #expect(checkpoint.metadata == ["format": "pt"])
+    #expect(checkpoint.lacksIndex && checkpoint.index == nil && checkpoint.part == nil)
+    #expect(structureFaults(of: scratch.path).isEmpty)
+    // With an index that is there, nothing is missing.
+    let map = ["z": 1, "b": 1, "y": 2, "a": 3].map {
+      "\"\($0.key)\":\"x-0000\($0.value)-of-00003.safetensors\""
+    }
+    _ = index("{\(map.joined(separator: ","))}")
+    #expect(try !Checkpoint.open(scratch.path).lacksIndex)
+  }
+
+  @Test func `shards without an index that are not of one model are not joined`() throws {
+    try shard("x-00001-of-00002.safetensors", "a")
+    for (other, tensor, expected) in [
+      ("y-00002-of-00002.safetensors", "b", "the folder has several containers"),
+      ("x-00002-of-00003.safetensors", "b", "the folder has several containers"),
+      ("x-00002-of-00002.safetensors", "a", "the name occurs twice"),
+    ] {
+      try shard(other, TensorName(tensor))
+      let found = try #require(error(reading: scratch.path), "\(other)")
+      #expect(found.category == .failed && found.description.contains(expected), "\(found)")
+      #expect(!structureFaults(of: scratch.path).isEmpty)
+      unsafe scratch.path.appending(other).withPlatformString { _ = unsafe unlink($0) }
+    }
+  }
+
   @Test func `all disagreements of index and shards are listed`() throws {
     try shard("a.safetensors", "here", "extra", "moved")
     try shard("b.safetensors", "twice", "here")

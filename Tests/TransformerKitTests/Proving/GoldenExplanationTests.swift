@@ -147,15 +147,37 @@ import TransformerKit
   }
 
   @Test func `a scale folded into the queries`() throws {
-    let name = layer + "attention.self.query."
-    let found = try explanation { variant in
-      for part in ["weight", "bias"] {
-        let scaled = try variant.floats(name + part).map { $0 / Float(8).squareRoot() }
-        variant.set(name + part, floats: scaled)
+    let said = "encoder.blocks.1.attention.query: divided by the root of the head size"
+    for (scaled, parts, rest) in [
+      ("query", ["weight", "bias"], ", or key is, which comes to the same"),
+      ("key", ["weight", "bias"], ", or key is, which comes to the same"),
+      ("query", ["weight"], ", the biases not"),
+    ] {
+      let found = try explanation { variant in
+        for part in parts {
+          let name = layer + "attention.self.\(scaled).\(part)"
+          variant.set(name, floats: try variant.floats(name).map { $0 / Float(8).squareRoot() })
+        }
       }
+      #expect(found == said + rest)
     }
-    #expect(
-      found == "encoder.blocks.1.attention.query: divided by the root of the head size")
+  }
+
+  @Test func `heads in another order, with their biases and without`() throws {
+    let said = "encoder.blocks.1.attention: heads of value in the wrong order"
+    for (parts, rest) in [(["weight", "bias"], ""), (["weight"], ", the biases not")] {
+      let found = try explanation { variant in
+        for part in parts {
+          let name = layer + "attention.self.value.\(part)"
+          let values = try variant.floats(name)
+          let width = values.count / 24
+          // Row h · 8 + i becomes row i · 3 + h.
+          let rows = (0..<24).map { row in (row % 3) * 8 + row / 3 }
+          variant.set(name, floats: rows.flatMap { values[$0 * width..<($0 + 1) * width] })
+        }
+      }
+      #expect(found == said + rest)
+    }
   }
 
   @Test func `a config with the wrong activation, epsilon or number of heads`() throws {

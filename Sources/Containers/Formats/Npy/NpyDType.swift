@@ -76,6 +76,16 @@ struct NpyDType: Equatable {
     return String(letter) + rest.dropFirst().drop { $0 == "0" }
   }
 
+  /// What elements are that are no numbers: texts, or dates and times; `nil` of all others.
+  static func nonNumber(_ descr: String) -> String? {
+    let spelling = descr.drop { "<>|=".contains($0) }
+    switch spelling.first {
+    case "U", "S", "a": return "texts"
+    case "M", "m": return "dates or times"
+    default: return nil
+    }
+  }
+
   private static func reason(_ kind: String) -> String {
     if machineDependent.contains(kind) { return "has another size on other machines" }
     switch kind.first {

@@ -24,12 +24,17 @@ private func readNpz(_ file: any ByteSource) throws(CheckpointError) -> Contents
   let comment = try NpzComment(parsing: archive.comment)
   var tensors: [Tensor] = []
   tensors.reserveCapacity(archive.members.count)
+  var others: [(name: TensorName, what: String)] = []
   for (number, member) in archive.members.enumerated() {
-    tensors.append(try tensor(of: archive, number, member, isOurs: comment != nil))
+    switch try array(of: archive, number, member, isOurs: comment != nil) {
+    case .tensor(let tensor): tensors.append(tensor)
+    case .other(let name, let what): others.append((name, what))
+    }
   }
   var contents = Contents(
     tensors: tensors, metadata: try comment?.metadata(in: archive.members),
     keepsOrder: comment != nil)
+  for other in others { contents.addOther(other.name.text, other.what) }
   if let config = try NpzSettings.config(in: tensors) {
     contents.belongings.files = [config]
     contents.hasDerivedConfig = true
@@ -37,9 +42,16 @@ private func readNpz(_ file: any ByteSource) throws(CheckpointError) -> Contents
   return contents
 }
 
-private func tensor(
+/// What a member is.
+private enum NpzArray {
+  case tensor(Tensor)
+  /// An array of something that is no numbers.
+  case other(TensorName, what: String)
+}
+
+private func array(
   of archive: ZipArchive, _ number: Int, _ member: ZipMember, isOurs: Bool
-) throws(CheckpointError) -> Tensor {
+) throws(CheckpointError) -> NpzArray {
   let suffix = ".npy"
   guard member.name.text.utf8.reversed().starts(with: suffix.utf8.reversed()) else {
     throw CheckpointError(
@@ -49,7 +61,9 @@ private func tensor(
   let name = TensorName(String(decoding: member.name.text.utf8.dropLast(4), as: UTF8.self))
   do throws(CheckpointError) {
     let mark = isOurs ? try NpzMark(of: member) : nil
-    return try NpyArray(of: archive.bytes(of: number)).tensor(name, mark: mark)
+    let array = try NpyArray(of: archive.bytes(of: number))
+    if mark == nil, let what = NpyDType.nonNumber(array.descr) { return .other(name, what: what) }
+    return .tensor(try array.tensor(name, mark: mark))
   } catch {
     var error = error
     error.tensor = error.tensor ?? name

@@ -126,6 +126,12 @@ public struct T5Architecture<Member: T5Member>: Architecture {
 
   private func checkConsistency(_ config: inout ConfigReader) {
     guard config.faults.isEmpty else { return }
+    // What transformers then computes depends on whether there is a cache.
+    if task.hasDecoder, config.present("is_encoder_decoder") == .bool(false) {
+      config.reject(
+        "is_encoder_decoder is false, with which transformers gives both attentions of the decoder of \(head) one cache"
+      )
+    }
     // The encoder's two directions share the buckets.
     let near = task.hasDecoder ? buckets / 2 : buckets / 4
     if maxDistance <= near {

@@ -10,7 +10,7 @@ extension Modules {
     // A converter that gets it wrong may do so with or without the biases.
     let trials = [[".weight", ".bias"], [".weight"]].flatMap { endings in
       transpositions(in: group, layer, endings) + fusedTrials(in: group, layer, endings)
-        + turns(in: group, layer, endings) + scales(in: group, headSize: size, endings)
+        + turns(in: group, layer, endings) + scales(in: group, layer, headSize: size, endings)
     }
     guard let output = layer.headPart("output") else { return trials }
     return trials + [
@@ -40,7 +40,8 @@ extension Modules {
     _ group: Group, _ text: String, _ names: [String], _ endings: [String],
     _ row: @escaping (_ part: String, _ row: Int) -> Int
   ) -> Trial {
-    edit(group, text, names.map { name in (name, endings.map { ".\(name)\($0)" }) }) {
+    let text = text + biasesAlone(group, names, endings)
+    return edit(group, text, names.map { name in (name, endings.map { ".\(name)\($0)" }) }) {
       name, tensor throws(CheckpointError) in try tensor.reordered(axis: 0) { row(name, $0) }
     }
   }
@@ -99,11 +100,29 @@ extension Modules {
     (parts.count > 1 ? [parts] : []) + parts.map { [$0] }
   }
 
-  private func scales(in group: Group, headSize: Int, _ endings: [String]) -> [Trial] {
+  /// What is said of a change of the weights alone, where parts have biases.
+  private func biasesAlone(_ group: Group, _ names: [String], _ endings: [String]) -> String {
+    let haveBiases = names.contains { name in
+      group.stems.contains { paths.contains("\($0).\(name).bias") }
+    }
+    return haveBiases && !endings.contains(".bias") ? ", the biases not" : ""
+  }
+
+  private func scales(
+    in group: Group, _ layer: LayerFact, headSize: Int, _ endings: [String]
+  ) -> [Trial] {
     let root = Double(headSize).squareRoot()
+    let biases = biasesAlone(group, ["query"], endings)
+    // A score is a product of the two, unless something else is made of one of them.
+    var isProduct = false
+    if case .attention(let shape) = layer {
+      isProduct = !shape.hasOwnPositions && shape.norm == nil
+    }
+    let isOpen = isProduct && biases.isEmpty && paths.contains(group.stems[0] + ".key.weight")
+    let rest = isOpen ? ", or key is, which comes to the same" : biases
     return [(root, "divided"), (1 / root, "multiplied")].map { undo, text in
       edit(
-        group, "\(text) by the root of the head size", at: ".query", isRounded: true,
+        group, "\(text) by the root of the head size\(rest)", at: ".query", isRounded: true,
         endings.map { ".query\($0)" }
       ) { tensor throws(CheckpointError) in try tensor.mapping { $0 * undo } }
     }
@@ -118,11 +137,12 @@ extension Modules {
     let all = group.stems.flatMap { stem in
       endings.map { ending in parts.map { "\(stem).\($0)\(ending)" } }
     }.filter { $0.allSatisfy(paths.contains) }
+    let biases = biasesAlone(group, parts, endings)
     return [
       ("\(parts.listed) split part by part instead of head by head", fused.partByPart),
       ("\(parts.listed) split head by head instead of part by part", fused.headByHead),
     ].map { text, order in
-      Trial(place: group.name, mistake: text, paths: all.flatMap(\.self)) {
+      Trial(place: group.name, mistake: text + biases, paths: all.flatMap(\.self)) {
         graph throws(CheckpointError) in try refused(graph, all.map { ($0, order) })
       }
     }

@@ -338,8 +338,10 @@ package struct BaseCheck {
     let own = Dictionary(
       graph.facts.compactMap { fact in fact.name.map { ($0, fact) } }
     ) { first, _ in first }
+    var isOther = false
     for fact in base.graph.facts {
       guard let name = fact.name, let mine = own[name], mine.text != fact.text else { continue }
+      isOther = true
       let effect = ConfigEffect.text(of: fact.path.last ?? name)
       let isSaid = mine.path.reduce(JSONValue?.some(graph.config)) { $0?[$1] } != nil
       let isInBase = fact.path.reduce(JSONValue?.some(base.graph.config)) { $0?[$1] } != nil
@@ -351,6 +353,12 @@ package struct BaseCheck {
       } else {
         note(nil, "\(fact.key) is \(mine.text), in the base \(fact.text); \(effect)")
       }
+    }
+    for size in isOther ? otherCuts(graph, base.graph) : [] {
+      note(
+        nil,
+        "\(size.key) is \(size.a), in the base \(size.b); weights of the same shapes are cut otherwise"
+      )
     }
   }
 

@@ -145,6 +145,12 @@ extension CheckReport {
     if !checkpoint.differingMetadata.isEmpty {
       note(.structure, nil, "__metadata__: \(checkpoint.differingShardsText)")
     }
+    if checkpoint.lacksIndex {
+      add(
+        .structure, nil,
+        "\(checkpoint.files.count) shards and no index that joins them: transformers does not open the folder; a conversion writes one"
+      )
+    }
     guard let size = checkpoint.indexMetadata?["total_size"]?.int,
       size != checkpoint.tensors.byteCount
     else { return }

@@ -27,6 +27,15 @@ import Testing
 
   private func zeros(_ shape: Int...) -> NDArray<Int> { NDArray(shape: shape, repeating: 0) }
 
+  @Test func `a decoder with one cache for both attentions is refused`() throws {
+    let members: [String: JSONValue] = ["is_encoder_decoder": false]
+    let error = try #require(fault { _ = try t5("T5ForConditionalGeneration", members) })
+    #expect(error.description.contains("is_encoder_decoder is false"), "\(error)")
+    // T5EncoderModel says so of itself.
+    #expect(try t5("T5EncoderModel", members) == t5("T5EncoderModel"))
+    #expect(try t5("T5ForConditionalGeneration", ["is_encoder_decoder": .null]) == t5())
+  }
+
   // Observed of transformers 5.23.
   @Test(
     arguments: [
