@@ -7,28 +7,50 @@ import TestSupport
 import Testing
 import TransformerKit
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What docs/adding.md promises: one folder, and one line in a list.
 @Suite struct ExtensionTests {
-  private let sources = fixture().removingLastComponent().appending("Sources")
+  private let sources = Self.sources
+  private static let sources = fixture().removingLastComponent().appending("Sources")
 
   /// Whether a file is one of a family's folder.
-  private func isOfFamily(_ path: FilePath) -> Bool {
+  private static func isOfFamily(_ path: FilePath) -> Bool {
     houses.contains { path.string.contains("/\($0)/Families/") }
   }
 
-  /// The lines of all source files outside of families' folders that contain a word.
-  private func lines(with word: String, isCaseSensitive: Bool = true) -> [String] {
-    var found: [String] = []
-    for path in swiftFiles(in: sources) where !isOfFamily(path) {
-      let text = String(decoding: readFile(path), as: UTF8.self)
-      found += text.split(separator: "\n").filter {
-        isCaseSensitive ? $0.contains(word) : $0.lowercased().contains(word)
-      }.map(String.init)
+  /// A line of a source file outside of families' folders.
+  private struct Line {
+    let file: FilePath
+    let text: String
+    /// The same in small letters and without hyphens, and only in small letters.
+    let bare: String, lowercased: String
+
+    init(_ file: FilePath, _ text: Substring) {
+      (self.file, self.text) = (file, String(text))
+      lowercased = text.lowercased()
+      bare = lowercased.replacing("-", with: "")
     }
-    return found
   }
 
-  private func swiftFiles(in folder: FilePath) -> [FilePath] {
+  private static let lines = swiftFiles(in: sources).filter { !isOfFamily($0) }.flatMap { file in
+    String(decoding: readFile(file), as: UTF8.self).split(separator: "\n").map { Line(file, $0) }
+  }
+
+  /// The lines that contain a word.
+  private func lines(with word: String, isCaseSensitive: Bool = true) -> [String] {
+    let lowercased = word.lowercased()
+    return Self.lines.filter { line in
+      unsafe strstr(line.lowercased, lowercased) != nil
+        && (!isCaseSensitive || line.text.contains(word))
+    }.map(\.text)
+  }
+
+  private static func swiftFiles(in folder: FilePath) -> [FilePath] {
     fileNames(in: folder).flatMap { name -> [FilePath] in
       let path = folder.appending(name)
       if name.hasSuffix(".swift") { return [path] }
@@ -101,16 +123,15 @@ import TransformerKit
       Family.all.architectures.map { $0.name } + familyFolders.map { $0.lowercased() })
     #expect(names.count >= 7)
     var found: [String] = []
-    for path in swiftFiles(in: sources)
-    where !isOfFamily(path) && !path.string.contains("/Sources/Tokenizers/")
-      && !Self.lists.contains(path.lastComponent?.string ?? "")
+    for line in Self.lines
+    where !line.file.string.contains("/Sources/Tokenizers/")
+      && !Self.lists.contains(line.file.lastComponent?.string ?? "")
     {
-      let text = String(decoding: readFile(path), as: UTF8.self)
-      for line in text.split(separator: "\n") where !isExample(line) {
-        let words = Self.otherThings.reduce(String(line)) { $0.replacing($1, with: "") }
-        for name in names where isNamed(words, name) {
-          found.append("\(path.lastComponent?.string ?? ""): \(line)")
-        }
+      let near = names.filter { unsafe strstr(line.bare, $0) != nil }
+      if near.isEmpty || isExample(line.text[...]) { continue }
+      let words = Self.otherThings.reduce(line.text) { $0.replacing($1, with: "") }
+      for name in near where isNamed(words, name) {
+        found.append("\(line.file.lastComponent?.string ?? ""): \(line.text)")
       }
     }
     #expect(found == [])
@@ -133,8 +154,8 @@ import TransformerKit
     let own = Set(readers.filter { $0.value.count == 1 }.keys).subtracting(words)
     #expect(own.count > 10)
     var found: [String] = []
-    for path in swiftFiles(in: sources)
-    where !isOfFamily(path) && !path.string.contains("/Models/Config/")
+    for path in Self.swiftFiles(in: sources)
+    where !Self.isOfFamily(path) && !path.string.contains("/Models/Config/")
       && path.lastComponent?.string.hasPrefix("GGUF") == false
     {
       let text = String(decoding: readFile(path), as: UTF8.self)
@@ -177,8 +198,8 @@ import TransformerKit
   /// `mark` too.
   private func declared(_ place: String, _ start: String, having mark: String = "") -> [String] {
     let path = sources.pushing(FilePath(place))
-    let files = place.hasSuffix(".swift") ? [path] : swiftFiles(in: path)
-    return files.filter { !isOfFamily($0) }.flatMap { file in
+    let files = place.hasSuffix(".swift") ? [path] : Self.swiftFiles(in: path)
+    return files.filter { !Self.isOfFamily($0) }.flatMap { file in
       String(decoding: readFile(file), as: UTF8.self).split(separator: "\n").compactMap { line in
         guard line.hasPrefix(start), line.contains(mark) else { return nil }
         return String(line.dropFirst(start.count).prefix { $0.isLetter || $0.isNumber })
@@ -235,7 +256,7 @@ import TransformerKit
     let calls = block.replacing("\n  ", with: " ").split(separator: "\n").map(onOneLine)
     #expect(calls.count >= 15)
     let code = ["Decoders", "Models/Blocks", "Models/Layers", "Models/Config"]
-      .flatMap { swiftFiles(in: sources.pushing(FilePath($0))) }
+      .flatMap { Self.swiftFiles(in: sources.pushing(FilePath($0))) }
       .map { onOneLine(String(decoding: readFile($0), as: UTF8.self)) }
     for call in calls {
       let name = call.prefix { $0 != "(" }

@@ -49,7 +49,7 @@ private let linearHalf: JSONValue = [
     #expect(graph.inexpressible(in: graph.dialect.fullName) == [])
   }
 
-  @Test(arguments: goldenCases)
+  @Test(arguments: tellingCases)
   func `every model is expressed in every dialect, or refused with the list`(
     _ name: String
   ) throws {
