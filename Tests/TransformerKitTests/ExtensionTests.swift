@@ -127,7 +127,9 @@ import TransformerKit
     where !line.file.string.contains("/Sources/Tokenizers/")
       && !Self.lists.contains(line.file.lastComponent?.string ?? "")
     {
-      let near = names.filter { unsafe strstr(line.bare, $0) != nil }
+      let near = names.filter {
+        unsafe strstr(line.bare, $0) != nil && isNamed(line.text, $0)
+      }
       if near.isEmpty || isExample(line.text[...]) { continue }
       let words = Self.otherThings.reduce(line.text) { $0.replacing($1, with: "") }
       for name in near where isNamed(words, name) {
