@@ -128,14 +128,14 @@ public struct NameMap: Sendable {
       groups[key, default: []].append(source)
     }
     func line(_ sources: [Int], _ rule: (from: String, to: String)) -> RuleLine? {
-      let reasons = sources.compactMap { mapper.found[$0]?.reason }
+      let assignments = sources.compactMap { mapper.found[$0] }
       let shapes = Set(sources.map { mapper.sources[$0].shape })
-      guard let first = reasons.first, let source = sources.first else { return nil }
+      guard let first = assignments.first else { return nil }
       return RuleLine(
-        from: rule.from, to: rule.to, isTransposed: mapper.found[source]?.isTransposed == true,
+        from: rule.from, to: rule.to, isTransposed: first.isTransposed,
         count: sources.count, shape: shapes.count == 1 ? shapes.first : nil,
-        sureness: first.sureness,
-        evidence: reasons.map(\.text).distinct.prefix(2).joined(separator: "; "))
+        sureness: first.reason.sureness,
+        evidence: assignments.map(\.evidence).distinct.prefix(2).joined(separator: "; "))
     }
     func pair(_ source: Int) -> RuleWriter.Pair {
       RuleWriter.Pair(
