@@ -12,6 +12,8 @@ struct Assignment: Sendable {
     case near(Double)
     /// No other place has its shape, and no other tensor.
     case shape
+    /// It is the same weight in the model, or none, wherever it stands.
+    case tied
     /// What its name says.
     case words([String])
     /// Its name goes with that of another part of its module: the bias of a weight.
@@ -39,6 +41,7 @@ extension Assignment.Reason {
   var text: String {
     switch self {
     case .equal: "the base's elements"
+    case .tied: "one weight, or none, in the model"
     case .alike: "by the names of other layers"
     case .near(let correlation):
       "near the base's elements, correlation \(Float((correlation * 1000).rounded(.down) / 1000))"
@@ -55,7 +58,7 @@ extension Assignment.Reason {
   var sureness: String {
     switch self {
     case .equal: "proven"
-    case .near, .shape, .alike: "certain"
+    case .near, .shape, .alike, .tied: "certain"
     case .words, .module, .order, .rest: "likely"
     }
   }

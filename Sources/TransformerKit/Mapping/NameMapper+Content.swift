@@ -92,6 +92,25 @@ extension NameMapper {
     }
   }
 
+  /// Tensors whose elements several places have of which one at most is a weight of its own: the others are tied to it, or
+  /// constants, and which is which makes no difference.
+  mutating func matchTied() {
+    let groups = Dictionary(grouping: openSources.filter { alike[$0] != nil }) { alike[$0] ?? [] }
+    for (places, group) in groups {
+      let open = places.intersection(openTargets).sorted()
+      guard open.count == group.count, open.count(where: { targets[$0].isRequired }) <= 1 else {
+        continue
+      }
+      for (source, place) in zip(group, open) {
+        assign(
+          source,
+          Assignment(
+            target: place, reason: .tied, isTransposed: targets[place].isTransposed, isShared: true)
+        )
+      }
+    }
+  }
+
   // MARK: Squares
 
   /// Takes their places from square matrices that only names have told, where another matrix has a place only if it is
@@ -117,7 +136,7 @@ extension Assignment.Reason {
   /// Whether a base's elements tell it.
   fileprivate var isOfContent: Bool {
     switch self {
-    case .equal, .alike, .near: true
+    case .equal, .alike, .near, .tied: true
     default: false
     }
   }

@@ -54,6 +54,7 @@ struct NameMapper {
       try matchNear()
     }
     matchGroups()
+    matchTied()
     releaseSquares()
   }
 
@@ -61,8 +62,11 @@ struct NameMapper {
 
   /// Tensors that go with one of the base's, and with no other one of its shape: it was trained on.
   private mutating func matchNear() throws(CheckpointError) {
-    let open = openSources.filter { sources[$0].dtype.isComputable }
-    let places = openTargets.sorted().filter { targets[$0].tensor?.dtype.isComputable == true }
+    let open = openSources.filter { sources[$0].dtype.isComputable && alike[$0] == nil }
+    let taken = alike.values.reduce(into: Set<Int>()) { $0.formUnion($1) }
+    let places = openTargets.subtracting(taken).sorted().filter {
+      targets[$0].tensor?.dtype.isComputable == true
+    }
     let bySource = Dictionary(grouping: open) { sources[$0].shape }
     let byPlace = Dictionary(grouping: places) { targets[$0].shapes[0] }
     for (shape, group) in bySource.sorted(by: { $0.value[0] < $1.value[0] }) {
