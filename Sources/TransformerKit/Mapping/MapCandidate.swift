@@ -30,6 +30,9 @@ struct Candidate: Sendable {
     return usual + bare + turned
   }
 
+  /// Whether it is for files that have all matrices transposed.
+  var isTransposed: Bool { targets.contains(where: \.isTransposed) }
+
   /// The same for files that have all matrices transposed; `nil` if there are none.
   private var transposed: Candidate? {
     targets.transposed.map {

@@ -71,21 +71,24 @@ public struct NameMap: Sendable {
   private static func best(
     _ candidates: [Candidate], for tensors: [Tensor]
   ) throws(CheckpointError) -> NameMap {
-    var best: (map: NameMap, faults: Int)?
+    var best: (map: NameMap, faults: Int, isTransposed: Bool)?
     let faults = candidates.map { $0.misfits(of: tensors) }
     let least = faults.min() ?? 0
     for (candidate, count) in zip(candidates, faults) where count == least {
       let map = try NameMap(candidate, tensors)
       let open = map.tensorCount - map.mappedCount + map.missing.count
-      if open < best?.faults ?? .max { best = (map, open) }
+      if open < best?.faults ?? .max { best = (map, open, candidate.isTransposed) }
       // Where most fits nowhere, no other candidate is worth the time.
       if open == 0 || 2 * least > tensors.count { break }
     }
-    guard var map = best?.map else {
+    guard let best else {
       throw CheckpointError(.unsupported("there is no model to map names to"))
     }
-    map.assumptions = Candidate.assumptions(
-      zip(candidates, faults).filter { $0.1 == least }.map(\.0), chosen: map.dialect)
+    var map = best.map
+    let fitting = zip(candidates, faults).filter {
+      $0.1 == least && $0.0.isTransposed == best.isTransposed
+    }
+    map.assumptions = Candidate.assumptions(fitting.map(\.0), chosen: map.dialect)
     return map
   }
 
