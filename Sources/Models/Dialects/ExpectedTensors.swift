@@ -25,6 +25,8 @@ package struct ExpectedTensors: Sendable {
   package let config: JSONValue
   /// The tensors, in the order of the computation.
   package let tensors: [Tensor]
+  /// The paths of the matrices of linear layers.
+  package let matrices: Set<String>
 
   /// Everything that a config can mean: in each dialect of its architecture, of each class if it names none, with and
   /// without what may be missing.
@@ -99,6 +101,7 @@ package struct ExpectedTensors: Sendable {
     try checkSize(slots)
     let forms = StoredForms(dialect, slots: slots, dimensions: model.dimensions)
     let needed = Set(slots.filter { $0.origin == nil && $0.role != .constant }.map(\.path))
+    matrices = Set(slots.filter { $0.role == .linear }.map(\.path))
     architecture = type.name
     head = model.head
     self.dialect = dialect

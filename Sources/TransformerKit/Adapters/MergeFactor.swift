@@ -18,12 +18,16 @@ public enum MergeFactor: Equatable, Sendable {
       return "nothing of what the adapters add is in B: \(count) weights there are the base's"
     case .same(let factor, let count):
       let factor = (factor * 1e4).rounded() / 1e4
+      let text = factor == factor.rounded() ? "\(Int(factor))" : "\(factor)"
       let likely =
-        factor == 2
-        ? "merged twice, or with twice the scale" : factor == -1 ? "subtracted" : "another scale"
-      return
-        "\(count) weights of B have \(factor == factor.rounded() ? "\(Int(factor))" : "\(factor)") times what the"
-        + " adapters add: \(likely)"
+        switch factor {
+        case 2: "merged twice, or with twice the scale"
+        case 3...9 where factor == factor.rounded():
+          "merged \(text) times, or with \(text) times the scale"
+        case -1: "subtracted"
+        default: "another scale"
+        }
+      return "\(count) weights of B have \(text) times what the adapters add: \(likely)"
     case .rootOfRank(let inverse, let count):
       return inverse
         ? "\(count) weights of B have what the adapters add over the root of the rank: scales alpha / rank, and"

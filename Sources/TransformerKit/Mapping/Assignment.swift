@@ -6,12 +6,14 @@ struct Assignment: Sendable {
   enum Reason: Sendable, Equatable {
     /// The base has the same elements there.
     case equal
-    /// The base has the same elements there and in so many places, and as many tensors have them.
-    case alike(Int)
+    /// Tensors with names that are alike but for numbers go there.
+    case alike
     /// The base has numbers there that go with these, and nowhere else: the correlation.
     case near(Double)
     /// No other place has its shape, and no other tensor.
     case shape
+    /// It is the same weight in the model, or none, wherever it stands.
+    case tied
     /// What its name says.
     case words([String])
     /// Its name goes with that of another part of its module: the bias of a weight.
@@ -25,6 +27,13 @@ struct Assignment: Sendable {
   let target: Int
   let reason: Reason
   var isTransposed = false
+  /// Whether the base has the same elements there, and elsewhere, too, or other tensors have them.
+  var isShared = false
+
+  /// Why it is there.
+  var evidence: String {
+    isShared ? "the base's elements, as others; \(reason.text)" : reason.text
+  }
 }
 
 extension Assignment.Reason {
@@ -32,7 +41,8 @@ extension Assignment.Reason {
   var text: String {
     switch self {
     case .equal: "the base's elements"
-    case .alike(let count): "the base's elements, which \(count) tensors have alike"
+    case .tied: "one weight, or none, in the model"
+    case .alike: "by the names of other layers"
     case .near(let correlation):
       "near the base's elements, correlation \(Float((correlation * 1000).rounded(.down) / 1000))"
     case .shape: "the only place of its shape"
@@ -47,8 +57,8 @@ extension Assignment.Reason {
   /// How sure it is: `proven` by content, `certain` as far as shapes and places go, `likely` by names.
   var sureness: String {
     switch self {
-    case .equal, .alike: "proven"
-    case .near, .shape: "certain"
+    case .equal: "proven"
+    case .near, .shape, .alike, .tied: "certain"
     case .words, .module, .order, .rest: "likely"
     }
   }

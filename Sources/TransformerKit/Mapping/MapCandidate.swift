@@ -25,7 +25,20 @@ struct Candidate: Sendable {
     let bare = usual.filter { $0.targets.contains { !$0.isRequired } }.map { candidate in
       Candidate(targets: candidate.targets.filter(\.isRequired), expected: candidate.expected)
     }
-    return usual + bare
+    // A file that has matrices transposed; where shapes do not tell, it has not.
+    let turned = (usual + bare).compactMap(\.transposed)
+    return usual + bare + turned
+  }
+
+  /// Whether it is for files that have all matrices transposed.
+  var isTransposed: Bool { targets.contains(where: \.isTransposed) }
+
+  /// The same for files that have all matrices transposed; `nil` if there are none.
+  private var transposed: Candidate? {
+    targets.transposed.map {
+      Candidate(
+        targets: $0, expected: expected, architecture: architecture, dialect: dialect)
+    }
   }
 
   /// A base: as it is, and, if its model is known, in the other dialects that can hold it.
@@ -49,9 +62,10 @@ struct Candidate: Sendable {
       guard let tensors = try? graph.translated(to: dialect.fullName) else { continue }
       found.append(
         Candidate(
-          targets: [MapTarget](tensors), architecture: architecture, dialect: dialect.fullName))
+          targets: [MapTarget](tensors, matrices: graph.matrices), architecture: architecture,
+          dialect: dialect.fullName))
     }
-    return found
+    return found + found.compactMap(\.transposed)
   }
 
   /// How many tensors have no place of their shape, and how many places that need one no tensor.

@@ -29,7 +29,7 @@ public struct MapProof: Sendable {
       return
     }
     if map.lines.contains(where: { $0.evidence.hasPrefix("the base's") }) {
-      let proven = map.lines.reduce(0) { $0 + ($1.sureness == "proven" ? $1.count : 0) }
+      let proven = map.lines.reduce(0) { $0 + ($1.hasElements ? $1.count : 0) }
       lines.append("\(proven) of \(map.tensorCount) tensors have the base's elements, bit for bit")
     }
     guard map.isComplete else {

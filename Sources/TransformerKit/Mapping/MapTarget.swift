@@ -16,6 +16,20 @@ struct MapTarget: Sendable {
   let isRequired: Bool
   /// What a base has there.
   var tensor: Tensor?
+  /// Whether it is the matrix of a linear layer, or several.
+  var isLinear = false
+  /// Whether tensors with these shapes must be transposed to stand here.
+  var isTransposed = false
+}
+
+/// Whether tensors of some shapes are matrices of linear layers, by the paths of all weights in them.
+private func areMatrices(_ shapes: [[Int]], _ paths: [String], _ matrices: Set<String>) -> Bool {
+  shapes.allSatisfy { $0.count == 2 } && !paths.isEmpty && paths.allSatisfy(matrices.contains)
+}
+
+extension WeightGraph {
+  /// The paths of the matrices of linear layers.
+  var matrices: Set<String> { Set(slots.filter { $0.role == .linear }.map(\.path)) }
 }
 
 extension [MapTarget] {
@@ -30,7 +44,8 @@ extension [MapTarget] {
     self = expected.tensors.map { tensor in
       MapTarget(
         name: TensorName(tensor.name), shapes: tensor.shapes, paths: tensor.paths,
-        aliases: (aliases[tensor.paths] ?? []).distinct, isRequired: tensor.isRequired)
+        aliases: (aliases[tensor.paths] ?? []).distinct, isRequired: tensor.isRequired,
+        isLinear: areMatrices(tensor.shapes, tensor.paths, expected.matrices))
     }
   }
 
@@ -43,20 +58,25 @@ extension [MapTarget] {
     }
     // What is coded is found as it is stored.
     let coded = Set(base.plain.coded.flatMap(\.stored).map(\.name))
+    let matrices = graph.matrices
     self = base.checkpoint.tensors.tensors.map { tensor in
       let own = paths[tensor.name] ?? []
       return MapTarget(
         name: tensor.name, shapes: [tensor.shape], paths: own,
-        isRequired: !own.isEmpty || coded.contains(tensor.name), tensor: tensor)
+        isRequired: !own.isEmpty || coded.contains(tensor.name), tensor: tensor,
+        isLinear: areMatrices([tensor.shape], own, matrices))
     }
   }
 
   /// The tensors of a base in another dialect.
-  init(_ tensors: [WeightGraph.Translated]) {
+  ///
+  /// - Parameter matrices: the paths of the matrices of linear layers.
+  init(_ tensors: [WeightGraph.Translated], matrices: Set<String>) {
     self = tensors.map { translated in
-      MapTarget(
-        name: translated.tensor.name, shapes: [translated.tensor.shape],
-        paths: translated.parts.map(\.path), isRequired: true, tensor: translated.tensor)
+      let (shape, paths) = (translated.tensor.shape, translated.parts.map(\.path))
+      return MapTarget(
+        name: translated.tensor.name, shapes: [shape], paths: paths, isRequired: true,
+        tensor: translated.tensor, isLinear: areMatrices([shape], paths, matrices))
     }
   }
 
@@ -69,6 +89,18 @@ extension [MapTarget] {
 }
 
 extension [MapTarget] {
+  /// The same for files that have the matrices of linear layers transposed, all of them; `nil` if there are none.
+  var transposed: [MapTarget]? {
+    let turned = map { target -> MapTarget in
+      guard target.isLinear else { return target }
+      return MapTarget(
+        name: target.name, shapes: target.shapes.map { $0.reversed() }, paths: target.paths,
+        aliases: target.aliases, isRequired: target.isRequired,
+        tensor: target.tensor?.permuted([1, 0]), isLinear: true, isTransposed: true)
+    }
+    return turned.contains(where: \.isTransposed) ? turned : nil
+  }
+
   /// The same with lengths and directions in the place of kernels, where there are tensors that can only be lengths.
   /// Which ones they are of must follow from their shapes: otherwise no kernel of these has a place.
   func splitKernels(for tensors: [Tensor]) -> [MapTarget] {

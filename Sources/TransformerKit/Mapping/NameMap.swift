@@ -71,21 +71,24 @@ public struct NameMap: Sendable {
   private static func best(
     _ candidates: [Candidate], for tensors: [Tensor]
   ) throws(CheckpointError) -> NameMap {
-    var best: (map: NameMap, faults: Int)?
+    var best: (map: NameMap, faults: Int, isTransposed: Bool)?
     let faults = candidates.map { $0.misfits(of: tensors) }
     let least = faults.min() ?? 0
     for (candidate, count) in zip(candidates, faults) where count == least {
       let map = try NameMap(candidate, tensors)
       let open = map.tensorCount - map.mappedCount + map.missing.count
-      if open < best?.faults ?? .max { best = (map, open) }
+      if open < best?.faults ?? .max { best = (map, open, candidate.isTransposed) }
       // Where most fits nowhere, no other candidate is worth the time.
       if open == 0 || 2 * least > tensors.count { break }
     }
-    guard var map = best?.map else {
+    guard let best else {
       throw CheckpointError(.unsupported("there is no model to map names to"))
     }
-    map.assumptions = Candidate.assumptions(
-      zip(candidates, faults).filter { $0.1 == least }.map(\.0), chosen: map.dialect)
+    var map = best.map
+    let fitting = zip(candidates, faults).filter {
+      $0.1 == least && $0.0.isTransposed == best.isTransposed
+    }
+    map.assumptions = Candidate.assumptions(fitting.map(\.0), chosen: map.dialect)
     return map
   }
 
@@ -128,14 +131,14 @@ public struct NameMap: Sendable {
       groups[key, default: []].append(source)
     }
     func line(_ sources: [Int], _ rule: (from: String, to: String)) -> RuleLine? {
-      let reasons = sources.compactMap { mapper.found[$0]?.reason }
+      let assignments = sources.compactMap { mapper.found[$0] }
       let shapes = Set(sources.map { mapper.sources[$0].shape })
-      guard let first = reasons.first, let source = sources.first else { return nil }
+      guard let first = assignments.first else { return nil }
       return RuleLine(
-        from: rule.from, to: rule.to, isTransposed: mapper.found[source]?.isTransposed == true,
+        from: rule.from, to: rule.to, isTransposed: first.isTransposed,
         count: sources.count, shape: shapes.count == 1 ? shapes.first : nil,
-        sureness: first.sureness,
-        evidence: reasons.map(\.text).distinct.prefix(2).joined(separator: "; "))
+        sureness: first.reason.sureness,
+        evidence: assignments.map(\.evidence).distinct.prefix(2).joined(separator: "; "))
     }
     func pair(_ source: Int) -> RuleWriter.Pair {
       RuleWriter.Pair(

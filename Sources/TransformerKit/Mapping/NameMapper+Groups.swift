@@ -49,7 +49,9 @@ extension NameMapper {
       guard let target = groups.targets[pair.target].members[numbers] else { continue }
       assign(
         source,
-        Assignment(target: target, reason: reason))
+        Assignment(
+          target: target, reason: reason, isTransposed: targets[target].isTransposed,
+          isShared: alike[source] != nil))
     }
     groups.close(pair)
   }
@@ -70,7 +72,7 @@ extension NameMapper {
 private func fit(_ source: NameGroup, _ target: NameGroup, _ mapper: NameMapper) -> Bool {
   source.members.allSatisfy { numbers, source in
     guard let place = target.members[numbers] else { return false }
-    return mapper.targets[place].fits(mapper.sources[source].shape)
+    return mapper.fits(source, place)
   }
 }
 
@@ -452,9 +454,6 @@ extension String {
 }
 
 extension MapTarget {
-  /// Whether a tensor of a shape can stand here.
-  fileprivate func fits(_ shape: [Int]) -> Bool { shapes.contains(shape) }
-
   /// The path of the weights, with what they have of numbers in common: those of stacked layers have none.
   fileprivate var commonPath: String {
     guard let first = paths.first, paths.count > 1 else { return paths.first ?? name.text }

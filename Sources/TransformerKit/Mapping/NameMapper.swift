@@ -11,6 +11,8 @@ struct NameMapper {
   /// The tensors that have a place, by their positions.
   private(set) var found: [Int: Assignment] = [:]
   private(set) var openTargets: Set<Int>
+  /// For tensors whose elements the base has in several places, or several tensors have, these places.
+  var alike: [Int: Set<Int>] = [:]
 
   init(_ sources: [Tensor], _ targets: [MapTarget]) {
     self.sources = sources
@@ -24,6 +26,12 @@ struct NameMapper {
   /// The places that must be filled, and are not.
   var missing: [Int] {
     openTargets.sorted().filter { targets[$0].isRequired }
+  }
+
+  /// Whether a tensor has the shape of a place, and is none whose elements the base has elsewhere.
+  func fits(_ source: Int, _ target: Int) -> Bool {
+    targets[target].shapes.contains(sources[source].shape)
+      && alike[source]?.contains(target) != false
   }
 
   /// Gives a tensor a place.
@@ -43,67 +51,22 @@ struct NameMapper {
   mutating func map() throws(CheckpointError) {
     if targets.contains(where: { $0.tensor != nil }) {
       try matchEqual()
-      try matchAlike()
       try matchNear()
     }
     matchGroups()
+    matchTied()
+    releaseSquares()
   }
 
   // MARK: A base's content
 
-  /// Tensors that have the elements of one of the base's, as they are, cast or transposed.
-  private mutating func matchEqual() throws(CheckpointError) {
-    let places = targets.indices.filter { targets[$0].tensor != nil }
-    let base = places.compactMap { targets[$0].tensor }.map { Participant($0) }
-    let matching = Matching(
-      a: base, b: sources.map { Participant(unnamed: $0) }, openA: Set(base.indices),
-      openB: Set(sources.indices))
-    for match in try matching.matches() where !match.isCopy {
-      let place = places[match.a]
-      switch match.rearrangement {
-      case .inPlace: assign(match.b, Assignment(target: place, reason: .equal))
-      case .transposed(axes: [1, 0]):
-        assign(match.b, Assignment(target: place, reason: .equal, isTransposed: true))
-      default: continue
-      }
-    }
-  }
-
-  /// Tensors whose elements several of the base have, all ones for example, if there are as many of both.
-  private mutating func matchAlike() throws(CheckpointError) {
-    let digests = try digests(of: openSources.map { sources[$0] })
-    var alike: [String: [Int]] = [:]
-    for (source, digest) in zip(openSources, digests) { alike[digest, default: []].append(source) }
-    let types = Set(openSources.map { sources[$0].dtype })
-    var places: [String: [Int]] = [:]
-    for place in openTargets.sorted() {
-      guard let tensor = targets[place].tensor else { continue }
-      for type in types where type == tensor.dtype || type.isComputable && tensor.dtype.isComputable
-      {
-        let digest = try self.digests(of: [type == tensor.dtype ? tensor : tensor.cast(to: type)])[
-          0]
-        places[digest, default: []].append(place)
-      }
-    }
-    for (digest, group) in alike.sorted(by: { $0.value[0] < $1.value[0] }) {
-      guard let there = places[digest], there.count == group.count else { continue }
-      for (source, place) in zip(group, there) where openTargets.contains(place) {
-        assign(source, Assignment(target: place, reason: .alike(group.count)))
-      }
-    }
-  }
-
-  /// Digests of type, shape and elements.
-  private func digests(of tensors: [Tensor]) throws(CheckpointError) -> [String] {
-    try tensors.map { tensor throws(CheckpointError) in
-      "\(tensor.dtype) \(tensor.shape) \(try SHA256.digest(of: tensor))"
-    }
-  }
-
   /// Tensors that go with one of the base's, and with no other one of its shape: it was trained on.
   private mutating func matchNear() throws(CheckpointError) {
-    let open = openSources.filter { sources[$0].dtype.isComputable }
-    let places = openTargets.sorted().filter { targets[$0].tensor?.dtype.isComputable == true }
+    let open = openSources.filter { sources[$0].dtype.isComputable && alike[$0] == nil }
+    let taken = alike.values.reduce(into: Set<Int>()) { $0.formUnion($1) }
+    let places = openTargets.subtracting(taken).sorted().filter {
+      targets[$0].tensor?.dtype.isComputable == true
+    }
     let bySource = Dictionary(grouping: open) { sources[$0].shape }
     let byPlace = Dictionary(grouping: places) { targets[$0].shapes[0] }
     for (shape, group) in bySource.sorted(by: { $0.value[0] < $1.value[0] }) {
@@ -124,18 +87,15 @@ struct NameMapper {
           table[row].indices.filter { $0 != best }.map { table[row][$0] }
           + table.indices.filter { $0 != row }.map { table[$0][best] }
         guard x[row].isTelling(value, next: others.max() ?? 0) else { continue }
-        assign(source, Assignment(target: there[best], reason: .near(value)))
+        assign(
+          source,
+          Assignment(
+            target: there[best], reason: .near(value),
+            isTransposed: targets[there[best]].isTransposed))
       }
     }
   }
 
   /// More tensors of one shape are not compared each with each.
   private static let mostCompared = 512
-}
-
-extension Participant {
-  /// A tensor whose name says nothing, and must not be taken for that of another one.
-  init(unnamed tensor: Tensor) {
-    self.init(tensor.renamed(TensorName("\u{0}" + tensor.name.text)))
-  }
 }

@@ -17,6 +17,9 @@ public struct RuleLine: Sendable {
   /// Why.
   public let evidence: String
 
+  /// Whether the base has the same elements there.
+  var hasElements: Bool { evidence.hasPrefix("the base's elements") }
+
   /// The rule.
   var rule: NameRules.Rule? {
     guard let pattern = NamePattern(from), let name = NameTemplate(to, for: pattern) else {

@@ -28,6 +28,8 @@ public indirect enum Cause: Equatable, Sendable {
   case permuted(axis: Int, block: Int)
   /// Channels of kernels stand in another order, that of the numbers for all: blue, green, red.
   case channels([Int])
+  /// Axes of kernels were exchanged or run backwards.
+  case kernels(KernelOrder)
   /// Query, key and value, or two of them, were taken from their common matrix as if it held them head by
   /// head, or the other way.
   case fused([String], headSize: Int, inverse: Bool)
@@ -48,6 +50,8 @@ public indirect enum Cause: Equatable, Sendable {
   case roundedSum(Double, DType)
   /// Only some rows (axis 0), columns (axis 1) or elements of a vector were changed, and like this.
   case part(axis: Int?, [Int], Cause)
+  /// The first, and then the second.
+  case both(Cause, Cause)
 
   /// The cause in words, as a predicate of the weight in B.
   public var text: String {
@@ -78,6 +82,7 @@ public indirect enum Cause: Equatable, Sendable {
       let isReversed = order == Array(order.indices.reversed())
       let list = order.map(String.init).joined(separator: ", ")
       return "channels \(isReversed ? "reversed" : "in the order \(list)") in B"
+    case .kernels(let order): return "\(order.text) in B"
     case .fused(let parts, let size, let inverse):
       let (right, wrong) =
         inverse ? ("head by head", "part by part") : ("part by part", "head by head")
@@ -95,22 +100,57 @@ public indirect enum Cause: Equatable, Sendable {
       return "rounded in B as the sum with \(number) is in \(type)"
     case .part(let axis, let indices, let cause):
       return "\(lines(axis, indices)): \(cause.text)"
+    case .both(let first, let second): return "\(first.ownText), \(second.text)"
+    }
+  }
+
+  /// The same without saying of which model.
+  var ownText: String { text.hasSuffix(" in B") ? String(text.dropLast(5)) : text }
+
+  /// Another weight that this one is, and whether that is this one.
+  var confusion: (other: String, isExchange: Bool)? {
+    switch self {
+    case .exchanged(let other): (other, true)
+    case .copied(let other): (other, false)
+    case .both(let first, _): first.confusion
+    default: nil
+    }
+  }
+
+  /// The same with another name of the other weight.
+  func confused(with other: String) -> Cause {
+    switch self {
+    case .exchanged: .exchanged(with: other)
+    case .copied: .copied(from: other)
+    case .both(let first, let second): .both(first.confused(with: other), second)
+    default: self
     }
   }
 }
 
 private func lines(_ axis: Int) -> String { axis == 0 ? "rows" : "columns" }
 
-/// `row 3`, `rows 3…5`, `rows 1, 4, 9 and 12 more`.
+/// `row 3`, `rows 3…5`, `rows 0…3, 8…11`, `rows 1, 4, 9 and 12 more`.
 private func lines(_ axis: Int?, _ indices: [Int]) -> String {
   let name = axis.map { $0 == 0 ? "row" : "column" } ?? "element"
-  guard let first = indices.first, let last = indices.last, indices.count > 1 else {
-    return "\(name) \(indices.first ?? 0)"
+  guard indices.count > 1 else { return "\(name) \(indices.first ?? 0)" }
+  let runs = runs(indices)
+  let shown = runs.prefix(3).map { run in
+    run.count == 1 ? "\(run.lowerBound)" : "\(run.lowerBound)…\(run.upperBound)"
+  }.joined(separator: ", ")
+  let rest = runs.dropFirst(3).reduce(0) { $0 + $1.count }
+  return "\(name)s \(shown)\(rest > 0 ? " and \(rest) more" : "")"
+}
+
+/// Ascending numbers as ranges of those that follow each other.
+func runs(_ numbers: [Int]) -> [ClosedRange<Int>] {
+  numbers.reduce(into: []) { runs, number in
+    if let last = runs.last, last.upperBound + 1 == number {
+      runs[runs.count - 1] = last.lowerBound...number
+    } else {
+      runs.append(number...number)
+    }
   }
-  if last - first + 1 == indices.count { return "\(name)s \(first)…\(last)" }
-  let shown = indices.prefix(3).map { "\($0)" }.joined(separator: ", ")
-  let rest = indices.count > 3 ? " and \(indices.count - 3) more" : ""
-  return "\(name)s \(shown)\(rest)"
 }
 
 extension [String] {

@@ -8,11 +8,12 @@ import TensorCore
 /// the mistake gives A's weight, bit for bit. Where B stores another type, A's weight is taken as it
 /// would be in that type.
 struct Explainer {
-  private let a: WeightGraph
-  private let b: WeightGraph
+  let a: WeightGraph
+  let b: WeightGraph
   /// The paths of A's weights by the digest of their elements.
   private var pathsOfA: [String: [String]] = [:]
   private var digestsOfA: [String: String] = [:]
+  private let fingerprints = FingerprintTable()
 
   /// Digests the weights of A that B's could be confused with.
   ///
@@ -29,7 +30,7 @@ struct Explainer {
   }
 
   /// A weight of A, in the type that it has in B.
-  private func reference(_ path: String) -> Tensor? {
+  func reference(_ path: String) -> Tensor? {
     guard let x = a.tensor(at: path) else { return nil }
     guard let y = b.tensor(at: path), y.dtype.isComputable else { return x }
     return x.cast(to: y.dtype)
@@ -50,8 +51,11 @@ struct Explainer {
       return .truncated(y.dtype)
     }
     if let other = try confusion(path, y) { return other }
-    if let cause = try rearrangement(x, y, of: path) { return cause }
-    return x.dtype.isComputable ? try x.change(to: y) : nil
+    if let offset = try shift(of: y, in: x) { return .shifted(axis: 0, offset: offset) }
+    if let cause = try rearrangement(y, of: path) { return cause }
+    guard x.dtype.isComputable else { return nil }
+    if let change = try x.change(to: y) { return change }
+    return try changedRearrangement(x, y, of: path)
   }
 
   /// How much of a weight differs, for one that no known mistake explains.
@@ -164,7 +168,7 @@ struct Explainer {
   }
 
   /// Weights of the same module are confused more easily than others.
-  private func isNearer(_ x: String, _ y: String, to path: String) -> Bool {
+  func isNearer(_ x: String, _ y: String, to path: String) -> Bool {
     let (first, second) = (common(x, path), common(y, path))
     return first == second ? x < y : first > second
   }
@@ -173,55 +177,44 @@ struct Explainer {
     zip(x, y).prefix { $0.0 == $0.1 }.count
   }
 
-  /// The same elements in another order.
-  private func rearrangement(
-    _ x: Tensor, _ y: Tensor, of path: String
-  ) throws(CheckpointError) -> Cause? {
-    if let offset = try shift(of: y, in: x) { return .shifted(axis: 0, offset: offset) }
-    guard x.dtype.byteWidth != nil, try x.fingerprint() == y.fingerprint() else { return nil }
-    if try x.isReshaped(to: y) { return x.shape[0] == x.shape[1] ? .transposed : .reshaped }
-    if let found = try lineOrder(of: y, in: x), x.shape.count == 2 || found.axis == 0 {
-      return named(found.order, axis: found.axis, path)
+  /// The elements of this weight of A in another order, or those of another one.
+  private func rearrangement(_ y: Tensor, of path: String) throws(CheckpointError) -> Cause? {
+    guard y.dtype.byteWidth != nil else { return nil }
+    let candidates = try pathsOfA(likeElementsOf: y)
+    if candidates.contains(path), let order = try order(of: y, as: path) { return order }
+    if candidates.allSatisfy({ $0 == path }) { return nil }
+    if try y.isConstant() { return nil }
+    for other in candidates.sorted(by: { isNearer($0, $1, to: path) }) where other != path {
+      guard let order = try order(of: y, as: other) else { continue }
+      guard let there = b.tensor(at: other), try self.order(of: there, as: path) != nil else {
+        return .both(.copied(from: other), order)
+      }
+      return .both(.exchanged(with: other), order)
     }
-    return try x.channelOrder(of: y).map { .channels($0) }
+    return nil
   }
 
-  private func named(_ order: [Int], axis: Int, _ path: String) -> Cause {
-    TransformerKit.cause(ofOrder: order, axis: axis, heads: a.headPart(ofWeight: path)?.order)
+  /// How the elements of a weight of A stand in a tensor, if these are the same in an order that has a name.
+  private func order(of y: Tensor, as path: String) throws(CheckpointError) -> Cause? {
+    guard let x = reference(path) else { return nil }
+    return try orderCause(of: y, in: x, heads: a.headPart(ofWeight: path)?.order)
+  }
+
+  /// The weights of A that have the elements of a tensor, in whatever order.
+  private func pathsOfA(likeElementsOf y: Tensor) throws(CheckpointError) -> [String] {
+    if fingerprints.paths == nil {
+      var paths: [Fingerprint: [String]] = [:]
+      for slot in a.slots where digestsOfA[slot.path] != nil {
+        guard let tensor = reference(slot.path), tensor.dtype.byteWidth != nil else { continue }
+        paths[try tensor.fingerprint(), default: []].append(slot.path)
+      }
+      fingerprints.paths = paths
+    }
+    return fingerprints.paths?[try y.fingerprint()] ?? []
   }
 }
 
-extension Tensor {
-  /// Whether `other` is this matrix, given the other shape instead of being transposed; a square one transposed.
-  fileprivate func isReshaped(to other: Tensor) throws(CheckpointError) -> Bool {
-    guard shape.count == 2 else { return false }
-    if try hasEqualBytes(permuted([1, 0]), other) { return true }
-    let turned = Tensor(name: name, dtype: dtype, shape: shape.reversed(), bytes: bytes)
-    return try hasEqualBytes(turned.permuted([1, 0]), other)
-  }
-
-  /// Of kernels `[outputs, channels, …]` the order of the channels that makes `other`, if it is one for all
-  /// outputs.
-  fileprivate func channelOrder(of other: Tensor) throws(CheckpointError) -> [Int]? {
-    guard shape.count > 2, shape == other.shape, shape[1] > 1, elementCount > 0 else { return nil }
-    let rows = [shape[0] * shape[1], elementCount / (shape[0] * shape[1])]
-    func flat(_ tensor: Tensor) -> Tensor {
-      Tensor(name: name, dtype: dtype, shape: rows, bytes: tensor.bytes)
-    }
-    guard let found = try lineOrder(of: flat(other), in: flat(self)), found.axis == 0 else {
-      return nil
-    }
-    let order = Array(found.order.prefix(shape[1]))
-    let isOne = found.order.indices.allSatisfy {
-      found.order[$0] == $0 / order.count * order.count + order[$0 % order.count]
-    }
-    return isOne ? order : nil
-  }
-
-  /// What its elements are, in whatever order.
-  fileprivate func fingerprint() throws(CheckpointError) -> Fingerprint {
-    var fingerprint = Fingerprint(dtype)
-    try stream(of: 0..<elementCount) { bytes, _ in fingerprint.add(bytes) }
-    return fingerprint
-  }
+/// The paths of weights by their fingerprints, made when the first one is asked for.
+private final class FingerprintTable {
+  var paths: [Fingerprint: [String]]?
 }

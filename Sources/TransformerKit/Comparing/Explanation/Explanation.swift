@@ -125,16 +125,10 @@ private struct Finding {
 
   /// Where one weight stands for another, the modules that were confused are what is of interest.
   init(_ path: String, _ cause: Cause?) {
-    paths = [path]
-    switch cause {
-    case .exchanged(let other):
-      let (here, there) = withoutCommonEnd(path, other)
-      (place, self.cause) = (here, .exchanged(with: there))
-    case .copied(let other):
-      let (here, there) = withoutCommonEnd(path, other)
-      (place, self.cause) = (here, .copied(from: there))
-    default: (place, self.cause) = (path, cause)
-    }
+    (paths, place, self.cause) = ([path], path, cause)
+    guard let other = cause?.confusion?.other else { return }
+    let (here, there) = withoutCommonEnd(path, other)
+    (place, self.cause) = (here, cause?.confused(with: there))
   }
 
   /// The numbers of two modules of which one stands for the other.
@@ -153,30 +147,25 @@ private struct Finding {
 
   /// Two that were exchanged are one mistake.
   func isMirror(of other: Finding) -> Bool {
-    guard case .exchanged(let partner) = cause, case .exchanged(let mine) = other.cause else {
+    guard let own = cause?.confusion, let mirror = other.cause?.confusion, own.isExchange else {
       return false
     }
-    return partner == other.place && mine == place
+    return own.other == other.place && mirror.other == place
+      && cause == other.cause?.confused(with: own.other)
   }
 
   /// Modules of which not all weights were confused, taken apart: one weight that stands for another is not
   /// a whole block that does.
   func parts(_ explainer: Explainer) -> [Finding] {
-    func divided(_ there: String, _ cause: (String) -> Cause) -> [Finding] {
-      explainer.confusedModules(place, there, Set(paths)).map { part in
-        var finding = self
-        finding.place = part.here
-        finding.cause = cause(part.there)
-        finding.paths = paths.filter { path in
-          [part.here, part.there].contains { path == $0 || path.hasPrefix($0 + ".") }
-        }
-        return finding
+    guard let there = cause?.confusion?.other else { return [self] }
+    return explainer.confusedModules(place, there, Set(paths)).map { part in
+      var finding = self
+      finding.place = part.here
+      finding.cause = cause?.confused(with: part.there)
+      finding.paths = paths.filter { path in
+        [part.here, part.there].contains { path == $0 || path.hasPrefix($0 + ".") }
       }
-    }
-    switch cause {
-    case .exchanged(let there): return divided(there) { .exchanged(with: $0) }
-    case .copied(let there): return divided(there) { .copied(from: $0) }
-    default: return [self]
+      return finding
     }
   }
 
@@ -243,10 +232,9 @@ private func acrossLayers(_ findings: [Finding], of all: [String]) -> [Finding] 
     let layers = LayerPlaces(places, among: all)
     merged.place = isOneModule ? layers.text : "\(merged.paths.count) weights"
     let elsewhere = isOneModule ? layers.elsewhere : starred
-    if case .exchanged(let other) = merged.cause {
-      merged.cause = .exchanged(with: elsewhere(other))
+    if let other = merged.cause?.confusion?.other {
+      merged.cause = merged.cause?.confused(with: elsewhere(other))
     }
-    if case .copied(let other) = merged.cause { merged.cause = .copied(from: elsewhere(other)) }
     return merged
   }
 }

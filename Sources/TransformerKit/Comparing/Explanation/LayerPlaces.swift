@@ -48,15 +48,7 @@ struct LayerPlaces {
 
   /// Numbers in order; three and more that follow each other as `2..5`.
   private static func runs(_ numbers: [Int]) -> String {
-    var runs: [ClosedRange<Int>] = []
-    for number in numbers {
-      if let last = runs.last, last.upperBound + 1 == number {
-        runs[runs.count - 1] = last.lowerBound...number
-      } else {
-        runs.append(number...number)
-      }
-    }
-    return runs.map { run in
+    TransformerKit.runs(numbers).map { run in
       run.count >= 3
         ? "\(run.lowerBound)..\(run.upperBound)" : run.map(String.init).joined(separator: ",")
     }.joined(separator: ",")

@@ -124,11 +124,10 @@ package struct BaseCheck {
     var counts = (same: 0, cast: 0, quantized: 0, changed: 0, unknown: 0)
     var unlike: [String] = []
     var unread: [StatedBytes] = []
-    // Those that were explained with another one.
-    var told: Set<String> = []
+    var mistakes = Mistakes()
     // Codes that are not those of the base's numbers.
     var misfits: [(path: String, text: String)] = []
-    for slot in base.graph.slots where !told.contains(slot.path) {
+    for slot in base.graph.slots where !mistakes.paths.contains(slot.path) {
       guard let x = base.graph.tensor(at: slot.path), let y = graph.tensor(at: slot.path),
         x.shape == y.shape, !isTiedInBoth(slot.path)
       else { continue }
@@ -157,8 +156,7 @@ package struct BaseCheck {
       default: break
       }
       if let mistake = try mistake(of: slot, x, y, explainer) {
-        add(mistake.place, mistake.text)
-        told.formUnion(mistake.paths)
+        mistakes.add(mistake)
         continue
       }
       switch try likeness(of: slot, x, y) {
@@ -180,6 +178,7 @@ package struct BaseCheck {
       case .unknown: counts.unknown += 1
       }
     }
+    for mistake in mistakes.all { add(mistake.place, mistake.text) }
     // Where most are the base's, quantised, the others were not trained; corrections change them all.
     if misfits.count * 3 <= counts.quantized {
       for misfit in misfits {
@@ -211,23 +210,26 @@ package struct BaseCheck {
   /// What was done to a weight, alone or with others of its module, that training does not do.
   private func mistake(
     of slot: WeightSlot, _ x: Tensor, _ y: Tensor, _ explainer: Explainer
-  ) throws(CheckpointError) -> (place: String, paths: [String], text: String)? {
+  ) throws(CheckpointError) -> Mistake? {
     let cause = try explainer.cause(of: slot.path)
     if case .tied(let other)? = cause {
       let text = "is tied to \(other), and in the base a weight of its own"
-      return (slot.path, [slot.path], text)
+      return Mistake(slot.path, text)
     }
     if let cause, let text = cause.fault, !(cause.isPartConstant && slot.role == .embedding) {
-      return (slot.path, [slot.path], text)
+      // Two that were exchanged are one mistake.
+      let confusion = cause.confusion
+      let partner = confusion.flatMap { $0.isExchange ? [$0.other] : nil } ?? []
+      return Mistake(slot.path, text, [slot.path] + partner, other: confusion?.other)
     }
     if cause == nil, let (module, parts) = explainer.fusedParts(of: slot.path),
       let text = try explainer.fusion(in: module, of: parts)?.fault
     {
-      return (module, parts, text)
+      return Mistake(module, text, parts)
     }
     if slot.role != .embedding, let count = try y.zerosAtEnd(insteadOf: x) {
       let text = "the last \(count) of \(y.elementCount) elements are 0, and the base's are not"
-      return (slot.path, [slot.path], text)
+      return Mistake(slot.path, text)
     }
     return nil
   }
@@ -298,7 +300,7 @@ package struct BaseCheck {
       return "transposed, and not only that"
     }
     if let order = graph.headPart(ofWeight: slot.path)?.order, order.hasPairs, x.shape.count == 2,
-      x.byteCount <= Self.mostBytes
+      x.byteCount <= mostReorderedBytes
     {
       if try isLike(x.reordered(axis: 0) { order.interleaved($0) }) {
         return "rows of each head of \(order.size) interleaved, and not only that"
@@ -320,9 +322,6 @@ package struct BaseCheck {
     }
     return nil
   }
-
-  /// Larger matrices are not brought into another order to try it.
-  private static let mostBytes = 1 << 28
 
   /// The beginning of a path up to its last number.
   private static func block(of path: String) -> String? {
@@ -413,6 +412,9 @@ extension Cause {
     switch self {
     case .tied, .untied, .rounded: return nil
     case .part(_, _, let cause): return cause.fault.map { _ in own }
+    case .both(let first, let second):
+      let parts = [first, second].compactMap(\.fault)
+      return parts.isEmpty ? nil : parts.joined(separator: ", ")
     case .copied(let other): return "a copy of the base's \(other)"
     case .exchanged(let other): return "exchanged with \(other)"
     case .offset(1): return "exactly 1 more than the base's, as gains to which 1 was added twice"

@@ -27,7 +27,7 @@ public enum Rearrangement: Equatable, Sendable {
     case .transposed(let axes):
       axes == [1, 0] ? "transposed" : "axes permuted " + describe(shape: axes)
     case .permuted(let cause):
-      cause.text.hasSuffix(" in B") ? String(cause.text.dropLast(5)) : cause.text
+      cause.ownText
     case .padded(let rows): "padded by \(rows) rows of zeros"
     case .trimmed(let rows): "without the last \(rows) rows, which are zero"
     case .reordered: "the same elements in another order"
@@ -53,10 +53,7 @@ func rearrangement(
   for axes in axisOrders(a.shape, b.shape) {
     if try hasEqualBytes(a.open().permuted(axes), b.open()) { return .transposed(axes: axes) }
   }
-  if a.shape == b.shape, let found = try lineOrder(of: b.open(), in: a.open()) {
-    return .permuted(cause(ofOrder: found.order, axis: found.axis))
-  }
-  return .reordered
+  return try orderCause(of: b.open(), in: a.open()).map { .permuted($0) } ?? .reordered
 }
 
 /// Rows of zeros at the end of one of the two.
@@ -83,15 +80,9 @@ private func padding(_ a: Participant, _ b: Participant) throws(CheckpointError)
 // MARK: Axes
 
 /// The orders of the axes of `a` that give the shape of `b`, but for the one that changes nothing.
-private func axisOrders(_ a: [Int], _ b: [Int]) -> [[Int]] {
+func axisOrders(_ a: [Int], _ b: [Int]) -> [[Int]] {
   guard a.count == b.count, (2...4).contains(a.count) else { return [] }
-  var orders: [[Int]] = [[]]
-  for _ in a.indices {
-    orders = orders.flatMap { order in
-      a.indices.filter { !order.contains($0) }.map { order + [$0] }
-    }
-  }
-  return orders.filter { order in
+  return permutations(Array(a.indices)).filter { order in
     order != Array(a.indices) && order.enumerated().allSatisfy { a[$1] == b[$0] }
   }
 }
