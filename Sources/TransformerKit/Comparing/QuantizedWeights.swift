@@ -89,12 +89,15 @@ private func codeRelation(
   let numbers = coded.inOrderOfCodes(original)
   let finding = try coded.finding(of: numbers)
   guard let first = finding.firstWrong else {
-    return .coded(from: original.dtype, by: coded.codec, error: finding.relativeError)
+    return .coded(
+      from: original.dtype, by: coded.codec, error: finding.relativeError,
+      again: coded.repetition(in: finding))
   }
   return .miscoded(
     Miscoded(
       codec: coded.codec, tensor: coded.stored[0].name, count: finding.wrong, first: first,
-      error: finding.relativeError, cause: try coded.cause(of: numbers, in: finding)))
+      error: finding.relativeError, cause: try coded.cause(of: numbers, in: finding),
+      again: coded.repetition(in: finding)))
 }
 
 /// What blocks are to the numbers of A.
@@ -123,7 +126,7 @@ private func blockRelation(
       error: error))
 }
 
-/// Codes that are not the nearest ones to the numbers of A.
+/// Codes that are not the nearest ones to the numbers of A, or not those that the maker's formula gives.
 public struct Miscoded: Equatable, Sendable {
   /// The codec.
   public let codec: String
@@ -136,14 +139,25 @@ public struct Miscoded: Equatable, Sendable {
   public let error: Double
   /// The one mistake that explains all of them, if one does.
   public let cause: CodeCause?
+  /// What came of quantising A's numbers again, where the maker's formula is known.
+  public let again: CodeRepetition?
+
+  /// Whether scales and biases are all what the maker's formula gives, so that codes must be, too.
+  private var isMakers: Bool { again.map { $0.scales == 0 && $0.biases == 0 } ?? false }
 
   /// The fault in words.
   var text: String {
+    let maker = again?.maker ?? codec
+    let (one, many) =
+      isMakers
+      ? ("what quantising A's number gives", "what quantising A's numbers gives")
+      : ("the nearest one to A's number", "the nearest ones to A's numbers")
     let fault =
       count == 1
-      ? "1 code of \(codec) is not the nearest one to A's number: code \(first) of \(tensor)"
-      : "\(count) codes of \(codec) are not the nearest ones to A's numbers, the first is code \(first) of \(tensor)"
-    return cause.map { "\(fault): \($0.text)" } ?? fault
+      ? "1 code of \(maker) is not \(one): code \(first) of \(tensor)"
+      : "\(count) codes of \(maker) are not \(many), the first is code \(first) of \(tensor)"
+    let others = again.flatMap { isMakers ? nil : "\(fault) (\($0.text) are others)" } ?? fault
+    return cause.map { "\(others): \($0.text)" } ?? others
   }
 }
 
