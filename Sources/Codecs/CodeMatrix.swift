@@ -191,6 +191,28 @@ struct StoredModule {
   }
 }
 
+extension TensorTable {
+  /// What is made of the modules that have one of some parts.
+  ///
+  /// - Parameter make: the group of a tensor, which is a part of a module; `nil` if it is none.
+  /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
+  func groups(
+    of codec: String, parts: [String],
+    _ make: (_ codes: Tensor, _ part: String, StoredModule) throws(CheckpointError) -> CodedTensor?
+  ) throws(CheckpointError) -> [CodedTensor] {
+    var found: [CodedTensor] = []
+    for codes in tensors {
+      for part in parts {
+        guard let module = StoredModule(codes, part: part, in: self, codec: codec),
+          let group = try make(codes, part, module)
+        else { continue }
+        found.append(group)
+      }
+    }
+    return found
+  }
+}
+
 extension Tensor {
   /// A part of a row of 32-bit words.
   func words(_ row: Int, _ columns: Range<Int>) throws(CheckpointError) -> [UInt32] {

@@ -14,19 +14,16 @@ extension Codec {
     name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
     let settings = config?["quantization_config"]
-    var found: [CodedTensor] = []
-    for codes in table.tensors {
-      if let module = StoredModule(codes, part: "weight_packed", in: table, codec: codecName),
-        codes.dtype == .i32
-      {
-        found.append(try IntegerMatrix.packed(codes, module, settings).coded(module))
-      } else if let module = StoredModule(codes, part: "weight", in: table, codec: codecName),
-        codes.dtype == .i8, module["weight_scale"] != nil
-      {
-        found.append(try IntegerMatrix.bytes(codes, module).coded(module))
+    return try table.groups(of: codecName, parts: ["weight_packed", "weight"]) {
+      codes, part, module throws(CheckpointError) in
+      switch (part, codes.dtype) {
+      case ("weight_packed", .i32):
+        try IntegerMatrix.packed(codes, module, settings).coded(module)
+      case ("weight", .i8) where module["weight_scale"] != nil:
+        try IntegerMatrix.bytes(codes, module).coded(module)
+      default: nil
       }
     }
-    return found
   }
 }
 

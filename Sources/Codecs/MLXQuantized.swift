@@ -15,14 +15,11 @@ extension Codec {
     name: codecName, configKeys: [settingsKeyOfMLX, settingsKey]
   ) { table, config throws(CheckpointError) in
     let settings = config?[settingsKeyOfMLX] ?? config?[settingsKey]
-    var found: [CodedTensor] = []
-    for codes in table.tensors where codes.dtype == .u32 {
-      guard let module = StoredModule(codes, part: "weight", in: table, codec: codecName),
-        module["scales"] != nil
-      else { continue }
-      found.append(try MLXMatrix(codes, module, MLXSettings(settings, module)).coded(module))
+    return try table.groups(of: codecName, parts: ["weight"]) {
+      codes, _, module throws(CheckpointError) in
+      guard codes.dtype == .u32, module["scales"] != nil else { return nil }
+      return try MLXMatrix(codes, module, MLXSettings(settings, module)).coded(module)
     }
-    return found
   }
 }
 

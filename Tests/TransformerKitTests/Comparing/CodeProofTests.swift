@@ -16,6 +16,7 @@ import TransformerKit
     "nvfp4/mxfp4", "nvfp4/mxfp6", "nvfp4/modelopt", "mlx/four_bits", "mlx/three_bits",
     "mlx/eight_bits",
     "mlx/mxfp4", "mlx/nvfp4", "torchao/int8", "torchao/int4", "torchao/int3",
+    "torchao/packed_int4",
   ]
   /// Codes that are floats of 8 bits, and the file that has one matrix as it was before it was quantised.
   static let floats = [
@@ -129,6 +130,7 @@ import TransformerKit
     ("compressed_tensors/bytes", "weight"), ("bitsandbytes/nf4", "weight"),
     ("nvfp4/compressed_tensors", "weight_packed"), ("nvfp4/modelopt", "weight"),
     ("mlx/four_bits", "weight"), ("mlx/mxfp4", "weight"), ("mlx/nvfp4", "weight"),
+    ("torchao/packed_int4", "_weight_qdata"),
   ])
   func `one code that is another is found`(_ name: String, _ part: String) throws {
     let changed = TensorName("model.layers.0.mlp.up_proj.\(part)")
