@@ -260,11 +260,11 @@ struct PackedCodes: Sendable {
     }
   }
 
-  /// The codes of a row of a matrix that are packed down its columns.
+  /// The codes of a row of a matrix that are packed down its columns, whose words begin with a row of the tensor.
   func codes(
-    ofRow row: Int, _ columns: Range<Int>, in tensor: Tensor
+    ofRow row: Int, _ columns: Range<Int>, in tensor: Tensor, from first: Int = 0
   ) throws(CheckpointError) -> [Int32] {
-    let (word, offset) = (row * bits / 32, UInt32(row * bits % 32))
+    let (word, offset) = (first + row * bits / 32, UInt32(row * bits % 32))
     let low = try tensor.words(word, columns)
     guard Int(offset) + bits > 32 else { return low.map { Int32($0 >> offset & mask) } }
     let high = try tensor.words(word + 1, columns)

@@ -59,7 +59,9 @@ struct TorchAOHalfBytes: CodeRows {
 
   /// What is stored a group after the other, read a row of codes after the other.
   private static func byRows(_ tensor: Tensor) -> Tensor {
-    let (groups, rows) = (tensor.shape[tensor.shape.count - 2], tensor.shape[tensor.shape.count - 1])
+    let (groups, rows) = (
+      tensor.shape[tensor.shape.count - 2], tensor.shape[tensor.shape.count - 1]
+    )
     let outer = tensor.elementCount / (groups * rows)
     let piece = Piece(shape: [outer, rows, groups], strides: [groups * rows, 1, rows])
     return Tensor(

@@ -82,9 +82,10 @@ import Testing
     ])
     #expect(words?.problem.text.contains("Int4PlainInt32Tensor") == true)
     let (parts, config) = try group()
-    let scaled = try parts + [
-      part("model.layers.0.mlp.up_proj._weight_act_pre_scale", .bf16, [64])
-    ]
+    let scaled =
+      try parts + [
+        part("model.layers.0.mlp.up_proj._weight_act_pre_scale", .bf16, [64])
+      ]
     #expect(fault(scaled, config)?.problem.text.contains("act_pre_scale") == true)
   }
 }
