@@ -23,6 +23,16 @@ import Testing
     return Tensor(TensorName(name), dtype, shape, bytes: [UInt8](repeating: 1, count: count))
   }
 
+  @Test func `in single precision each step is rounded as torchao does it`() throws {
+    let path = fixture("codecs/torchao/packed_f32.safetensors")
+    let all = try Checkpoint.open(path).tensors.tensors
+    let parts = all.filter { $0.name.text.hasPrefix("m.") }
+    let found = try #require(PlainTable(TensorTable(parts), config: nil).coded.first?.tensor)
+    let numbers = try #require(all.first { $0.name == "numbers" })
+    #expect(found.dtype == .f32 && found.shape == numbers.shape)
+    #expect(try SHA256.digest(of: found) == SHA256.digest(of: numbers))
+  }
+
   @Test func `experts in one tensor are matrices one behind the other`() throws {
     let (parts, config) = try group()
     let whole = try #require(PlainTable(TensorTable(parts), config: config).coded.first?.tensor)

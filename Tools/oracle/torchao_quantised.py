@@ -3,6 +3,7 @@
 A Llama whose matrices are quantised by torchao 0.18.0 (pip install --no-deps, after requirements.txt), and saved by transformers:
 what is stored, and `decoded.json`, the SHA-256 of what `dequantize()` makes of each matrix; beside the folder, one matrix as it was before.
 The golden is computed in float64 from those numbers. `--others FOLDER` writes models with other settings there, and no goldens.
+`packed_f32.safetensors` is one matrix, and its numbers.
 
 `Int4Tensor` (the cases `packed…`) has no `dequantize()`: its numbers are those of torchao's own `_int4_row_dequantize_zp` (prototype/gptq), of scales and
 zero points in float32. To make one, torchao needs mslk-cuda 1.1.0 and triton 3.9.0 (pip install --no-deps), of which with
@@ -131,11 +132,22 @@ def write(folder, name, scheme, dtype, sizes, has_golden=True):
         write_golden(folder / "golden.npz", model, inputs, {"logits": outputs["logits"]}, seed=seed)
 
 
+def write_packed(path):
+    """One matrix in F32, whose numbers show the order of the steps."""
+    torch.manual_seed(4)
+    module = torch.nn.Sequential(torch.nn.Linear(64, 32, bias=False))
+    ao.quantize_(module, packed())
+    weight = module[0].weight
+    parts = {"qdata": weight.qdata, "scale": weight.scale, "zero_point": weight.zero_point}
+    save_file({f"m._weight_{key}": value for key, value in parts.items()} | {"numbers": dequantized(weight)}, path)
+
+
 def main():
     if sys.argv[1:2] == ["--others"]:
         for name, case in others():
             write(Path(sys.argv[2]) / name, name, *case, WIDE, has_golden=False)
         return
+    write_packed(FIXTURES / "codecs/torchao/packed_f32.safetensors")
     for name, case in CASES.items():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
