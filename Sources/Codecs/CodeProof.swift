@@ -16,6 +16,8 @@ public enum CodeCause: Equatable, Sendable {
   case biasSigns
   /// Scales are those of other groups.
   case otherGroups
+  /// The rows of each head, of that size, are interleaved where they should be half-split, or the other way.
+  case headOrder(size: Int, isInterleaved: Bool)
 
   /// What is wrong, in words.
   public var text: String {
@@ -27,6 +29,8 @@ public enum CodeCause: Equatable, Sendable {
     case .codes(let number): "they are too \(number > 0 ? "large" : "small") by one"
     case .biasSigns: "biases have the other sign"
     case .otherGroups: "scales are those of other groups"
+    case .headOrder(let size, let isInterleaved):
+      "rows of each head of \(size) are \(isInterleaved ? "interleaved" : "half-split")"
     }
   }
 }
@@ -215,7 +219,7 @@ private struct CodeLevels {
       let step = step(at: index)
       return (0, step == 0 ? 1 : 1 / (step * step))
     case .factor(let factor): return (0, 1 / factor)
-    case .order, .codes, .biasSigns, .otherGroups, nil: return (0, 1)
+    case .order, .codes, .biasSigns, .otherGroups, .headOrder, nil: return (0, 1)
     }
   }
 

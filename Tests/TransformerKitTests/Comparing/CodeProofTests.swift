@@ -171,6 +171,38 @@ import TransformerKit
     #expect(inverse.count >= 6 && inverse.allSatisfy { $0.cause == .inverseScales })
   }
 
+  @Test(arguments: [
+    "gptq/symmetric", "awq/gemm", "mlx/four_bits", "mlx/mxfp4", "bitsandbytes/nf4",
+    "compressed_tensors/four_bits", "torchao/packed_int4",
+  ])
+  func `rows of queries and keys in the other order of pairs are named`(_ name: String) throws {
+    let source = try source("codecs/\(name)")
+    let plain = try original(of: source)
+    for isInterleaved in [true, false] {
+      // A with its rows in the other order: then B's are the other way.
+      let tensors = try plain.checkpoint.tensors.tensors.map { tensor in
+        guard ["q_proj.weight", "k_proj.weight"].contains(where: tensor.name.text.hasSuffix)
+        else { return tensor }
+        let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+        let row = tensor.byteCount / tensor.shape[0]
+        let moved = (0..<tensor.shape[0]).flatMap { index -> ArraySlice<UInt8> in
+          let (head, place) = (index / 16 * 16, index % 16)
+          let from = head + (isInterleaved ? place % 8 * 2 + place / 8 : place % 2 * 8 + place / 2)
+          return bytes[from * row..<(from + 1) * row]
+        }
+        return Tensor(tensor.name, tensor.dtype, tensor.shape, bytes: moved)
+      }
+      let config = try #require(plain.checkpoint.config?.value)
+      let report = try compare(model(tensors, config), source, precision: Float.self)
+      let faults = report.weights.compactMap { weight -> Miscoded? in
+        if case .miscoded(let fault) = weight.relation { fault } else { nil }
+      }
+      let expected = CodeCause.headOrder(size: 16, isInterleaved: isInterleaved)
+      let areNamed = faults.allSatisfy { $0.cause == expected }
+      #expect(faults.count >= 2 && areNamed)
+    }
+  }
+
   @Test func `what explains all wrong codes is said`() throws {
     let version = try faults(
       "gptq/symmetric",

@@ -177,6 +177,8 @@ extension CodeCause {
     case .codes(let number): [.init("cause", "codes"), .init("by", .number(number))]
     case .biasSigns: [.init("cause", "bias_signs")]
     case .otherGroups: [.init("cause", "other_groups")]
+    case .headOrder(let size, let isInterleaved):
+      [.init("cause", isInterleaved ? "interleaved" : "half_split"), .init("by", .number(size))]
     }
   }
 
@@ -194,6 +196,10 @@ extension CodeCause {
     case ("codes", -1, _): self = .codes(-1)
     case ("bias_signs", nil, nil): self = .biasSigns
     case ("other_groups", nil, nil): self = .otherGroups
+    case ("interleaved", .some(let size), _) where size > 0:
+      self = .headOrder(size: size, isInterleaved: true)
+    case ("half_split", .some(let size), _) where size > 0:
+      self = .headOrder(size: size, isInterleaved: false)
     default: throw object.fault("cause", "is none that is known")
     }
   }
