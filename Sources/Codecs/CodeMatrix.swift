@@ -13,6 +13,8 @@ protocol CodeRows: Sendable {
   /// How far codes may be off, relative to the largest number, or to each one where codes are floats, since scales were rounded
   /// after they were chosen, or quotients before, by more than the type of the numbers tells.
   var scaleRounding: Double { get }
+  /// The rows themselves, where their maker's formula is known.
+  var repeatable: (any RepeatableRows)? { get }
 
   /// The numbers of a part of a row, in single precision.
   ///
@@ -29,6 +31,7 @@ extension CodeRows {
   var floats: FloatCodes? { nil }
   var isPackedDown: Bool { false }
   var scaleRounding: Double { 0 }
+  var repeatable: (any RepeatableRows)? { nil }
 }
 
 /// Codes of a type of floats, which are too many to try each, and whose distances grow with them.
@@ -66,6 +69,9 @@ struct FloatCodes: Sendable {
   var largest: Double { numbers.last.map { Double($0) } ?? 0 }
 }
 
+/// Elements that are compared at once: whole groups of all codecs whose formula is known.
+let elementsPerPiece = 1 << 16
+
 /// A matrix that is decoded row by row. What is stored for each input of a layer is transposed on the way.
 struct CodeMatrix: Sendable {
   let rows: any CodeRows
@@ -80,14 +86,23 @@ struct CodeMatrix: Sendable {
   func numbers(_ range: Range<Int>, code: Int? = nil) throws(CheckpointError) -> [Float] {
     var numbers: [Float] = []
     numbers.reserveCapacity(range.count)
-    var element = range.lowerBound
-    while element < range.upperBound {
-      let (row, column) = element.quotientAndRemainder(dividingBy: shape.columns)
-      let end = min(shape.columns, column + range.upperBound - element)
-      numbers += try rows.numbers(of: row, column..<end, code: code)
-      element += end - column
+    for part in parts(range, atMost: range.count) {
+      numbers += try rows.numbers(of: part.row, part.columns, code: code)
     }
     return numbers
+  }
+
+  /// The parts of rows that a range of elements is in, each of so many at most.
+  func parts(
+    _ range: Range<Int>, atMost most: Int = elementsPerPiece
+  ) -> some Sequence<(row: Int, columns: Range<Int>)> {
+    sequence(state: range.lowerBound) { element in
+      guard element < range.upperBound else { return nil }
+      let (row, column) = element.quotientAndRemainder(dividingBy: shape.columns)
+      let end = min(shape.columns, column + min(most, range.upperBound - element))
+      element += end - column
+      return (row, column..<end)
+    }
   }
 
   /// Turns a weight's elements into the order of the codes, and back.
@@ -176,6 +191,28 @@ struct StoredModule {
   }
 }
 
+extension TensorTable {
+  /// What is made of the modules that have one of some parts.
+  ///
+  /// - Parameter make: the group of a tensor, which is a part of a module; `nil` if it is none.
+  /// - Throws: `CheckpointError` if something is called as in a group, and cannot be decoded.
+  func groups(
+    of codec: String, parts: [String],
+    _ make: (_ codes: Tensor, _ part: String, StoredModule) throws(CheckpointError) -> CodedTensor?
+  ) throws(CheckpointError) -> [CodedTensor] {
+    var found: [CodedTensor] = []
+    for codes in tensors {
+      for part in parts {
+        guard let module = StoredModule(codes, part: part, in: self, codec: codec),
+          let group = try make(codes, part, module)
+        else { continue }
+        found.append(group)
+      }
+    }
+    return found
+  }
+}
+
 extension Tensor {
   /// A part of a row of 32-bit words.
   func words(_ row: Int, _ columns: Range<Int>) throws(CheckpointError) -> [UInt32] {
@@ -223,11 +260,11 @@ struct PackedCodes: Sendable {
     }
   }
 
-  /// The codes of a row of a matrix that are packed down its columns.
+  /// The codes of a row of a matrix that are packed down its columns, whose words begin with a row of the tensor.
   func codes(
-    ofRow row: Int, _ columns: Range<Int>, in tensor: Tensor
+    ofRow row: Int, _ columns: Range<Int>, in tensor: Tensor, from first: Int = 0
   ) throws(CheckpointError) -> [Int32] {
-    let (word, offset) = (row * bits / 32, UInt32(row * bits % 32))
+    let (word, offset) = (first + row * bits / 32, UInt32(row * bits % 32))
     let low = try tensor.words(word, columns)
     guard Int(offset) + bits > 32 else { return low.map { Int32($0 >> offset & mask) } }
     let high = try tensor.words(word + 1, columns)

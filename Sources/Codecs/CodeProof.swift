@@ -10,6 +10,14 @@ public enum CodeCause: Equatable, Sendable {
   case inverseScales
   /// All scales are too large by a factor.
   case factor(Double)
+  /// Codes are larger, or smaller, by one than what the maker's formula gives.
+  case codes(Int)
+  /// Biases have the other sign.
+  case biasSigns
+  /// Scales are those of other groups.
+  case otherGroups
+  /// The rows of each head, of that size, are interleaved where they should be half-split, or the other way.
+  case headOrder(size: Int, isInterleaved: Bool)
 
   /// What is wrong, in words.
   public var text: String {
@@ -18,6 +26,11 @@ public enum CodeCause: Equatable, Sendable {
     case .order: "codes are in another order in their words"
     case .inverseScales: "scales are the reciprocals of what they should be"
     case .factor(let factor): "all scales are too large by a factor of \(Float(factor))"
+    case .codes(let number): "they are too \(number > 0 ? "large" : "small") by one"
+    case .biasSigns: "biases have the other sign"
+    case .otherGroups: "scales are those of other groups"
+    case .headOrder(let size, let isInterleaved):
+      "rows of each head of \(size) are \(isInterleaved ? "interleaved" : "half-split")"
     }
   }
 }
@@ -39,16 +52,25 @@ extension CodedTensor {
   /// How the codes are to the numbers of `original`.
   ///
   /// Each must be the nearest one under its own scale, and zero point, as far as rounding goes: makers divide by scales
-  /// before these are rounded, or in the type of the scales. And all together must be nearer than zeros are.
+  /// before these are rounded, or in the type of the scales. And all together must be nearer than zeros are. Where the maker's
+  /// formula is known and scales and biases are all what it gives, codes must be, too.
   ///
   /// - Parameter original: numbers in the order of the codes.
   /// - Throws: `CheckpointError` if bytes cannot be read.
   public func finding(of original: Tensor) throws(CheckpointError) -> QuantizationFinding {
     var finding = QuantizationFinding()
     let count = original.elementCount
+    let repeated = try repeated(original)
+    let isMakers = repeated?.hasScales == true
     for start in stride(from: 0, to: count, by: elementsPerPiece) {
       let range = start..<min(start + elementsPerPiece, count)
-      finding += try self.finding(of: original, range, nil)
+      finding +=
+        isMakers ? try error(of: original, range) : try self.finding(of: original, range, nil)
+    }
+    finding.repeated = repeated
+    if isMakers, let repeated {
+      if let first = repeated.firstCode { finding.blame(repeated.codes, first: first) }
+      return finding
     }
     // Under scales that are far too large, all are zero, and the nearest: then none is right.
     if finding.relativeError >= 1 { finding.blameAll(count) }
@@ -62,6 +84,7 @@ extension CodedTensor {
     of original: Tensor, in found: QuantizationFinding
   ) throws(CheckpointError) -> CodeCause? {
     guard let codes, let first = found.firstWrong else { return nil }
+    if let cause = found.repeated?.cause { return cause }
     // Whole rows of words, among which the first wrong code is.
     let unit = codes.shape.columns * (codes.rows.isPackedDown ? 32 : 1)
     let start = first / unit * unit
@@ -72,13 +95,25 @@ extension CodedTensor {
     let wrong = try finding(of: original, range, nil).wrong
     var causes: [CodeCause] = [.inverseScales]
     if codes.rows.floats == nil { causes.insert(.order, at: 0) }
-    if codes.rows.isEven { causes = [.zeroPoints(1), .zeroPoints(-1)] + causes }
+    // What codes are added to where a formula is known are biases.
+    if codes.rows.isEven, found.repeated == nil {
+      causes = [.zeroPoints(1), .zeroPoints(-1)] + causes
+    }
     if let factor = try factor(of: original, range) { causes.append(.factor(factor)) }
-    for cause in causes {
+    for cause in causes where wrong > 0 {
       // One in a hundred may have another reason.
       if try finding(of: original, range, cause).wrong * 100 <= wrong { return cause }
     }
-    return nil
+    return found.repeated?.isExchanged == true ? .otherGroups : nil
+  }
+
+  /// How far numbers are from those of `original`.
+  private func error(
+    of original: Tensor, _ range: Range<Int>
+  ) throws(CheckpointError) -> QuantizationFinding {
+    var finding = QuantizationFinding()
+    finding.measure(try original.singlePrecision(of: range), try codes?.numbers(range) ?? [])
+    return finding
   }
 
   /// By how much numbers are too large, in the mean of squares.
@@ -143,9 +178,6 @@ extension CodedTensor {
   }
 }
 
-/// Elements that are compared at once.
-private let elementsPerPiece = 1 << 16
-
 /// Where in a word the code of each place may be instead: pairs the other way round, and AutoAWQ's order, taken for plain or put on
 /// top of it.
 private let orders: [[Int]] = [[1, 0], [0, 4, 1, 5, 2, 6, 3, 7], [0, 2, 4, 6, 1, 3, 5, 7]]
@@ -187,7 +219,7 @@ private struct CodeLevels {
       let step = step(at: index)
       return (0, step == 0 ? 1 : 1 / (step * step))
     case .factor(let factor): return (0, 1 / factor)
-    case .order, nil: return (0, 1)
+    case .order, .codes, .biasSigns, .otherGroups, .headOrder, nil: return (0, 1)
     }
   }
 

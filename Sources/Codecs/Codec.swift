@@ -34,7 +34,7 @@ public struct Codec: Sendable {
   /// All that there are.
   public static let all: [Codec] = [
     .fp8Blocks, .fp8Scales, .mxfp4, .gptq, .awq, .compressedTensors, .bitsAndBytes, .nvfp4,
-    .torchAO, .ggmlBlocks, .mlxQuantized, .weightNorm, .ctranslate2,
+    .torchAO, .ggmlBlocks, .mlxQuantized, .sparseBitmask, .weightNorm, .ctranslate2,
   ]
 }
 

@@ -6,7 +6,7 @@ extension Codec {
   /// `naive-quantized`: `X.weight` I8 `[out, in]`. Beside them `X.weight_scale` F16, BF16 or F32, of shape `[1]` for all,
   /// `[out, 1]`, or `[out, groups]`; perhaps `X.weight_zero_point`, I8 of the same shape, or I32, packed like the codes but down the
   /// columns; and perhaps `X.weight_g_idx`, the group of each input. The weight is `(code − zero) · scale`, rounded once to
-  /// the scales' type.
+  /// the scales' type. Experts may be in one tensor, `[experts, out, …]` throughout. `marlin-24` is refused by name.
   ///
   /// Source: compressed-tensors 0.20 (`compressors/pack_quantized`, `compressors/naive_quantized`,
   /// `quantization/lifecycle/forward_helpers.py`, `_dequantize`); earlier versions also write `weight_g_idx`.
@@ -14,19 +14,21 @@ extension Codec {
     name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
     let settings = config?["quantization_config"]
-    var found: [CodedTensor] = []
-    for codes in table.tensors {
-      if let module = StoredModule(codes, part: "weight_packed", in: table, codec: codecName),
-        codes.dtype == .i32
-      {
-        found.append(try IntegerMatrix.packed(codes, module, settings).coded(module))
-      } else if let module = StoredModule(codes, part: "weight", in: table, codec: codecName),
-        codes.dtype == .i8, module["weight_scale"] != nil
-      {
-        found.append(try IntegerMatrix.bytes(codes, module).coded(module))
+    return try table.groups(of: codecName, parts: ["weight_packed", "weight"]) {
+      codes, part, module throws(CheckpointError) in
+      if module["meta"] != nil, module["scale_packed"] != nil {
+        throw CheckpointError(
+          .unsupported("is in marlin-24, packed for one kind of processor, not decoded"),
+          tensor: codes.name)
+      }
+      return switch (part, codes.dtype) {
+      case ("weight_packed", .i32):
+        try IntegerMatrix.packed(codes, module, settings).coded(module)
+      case ("weight", .i8) where module["weight_scale"] != nil:
+        try IntegerMatrix.bytes(codes, module).coded(module)
+      default: nil
       }
     }
-    return found
   }
 }
 
@@ -35,7 +37,11 @@ private let codecName = "compressed-tensors"
 private struct IntegerMatrix: CodeRows {
   let codes: Tensor
   let packed: PackedCodes
+  /// The weight's shape: of one matrix, or of several.
+  let shape: [Int]
+  /// Rows of all matrices, and those of each.
   let rows: Int
+  let outputs: Int
   let columns: Int
   let scales: Tensor
   let zeros: Tensor?
@@ -48,6 +54,8 @@ private struct IntegerMatrix: CodeRows {
   var isEven: Bool { true }
   private var offset: Int32 { 1 << Int32(packed.bits - 1) }
   private var isPacked: Bool { codes.dtype == .i32 }
+  /// Words of a column of zero points.
+  private var wordsOfOutputs: Int { packed.words(of: 0..<outputs).count }
 
   /// Codes in words.
   static func packed(
@@ -55,21 +63,23 @@ private struct IntegerMatrix: CodeRows {
   ) throws(CheckpointError) -> IntegerMatrix {
     let size = try module.required("weight_shape", beside: codes)
     try module.require(size, [.i64, .i32])
-    try module.require(size, shape: [2])
-    let shape = try size.integers(0..<2)
-    guard codes.shape.count == 2, codes.shape[0] == shape[0], shape.allSatisfy({ $0 > 0 }) else {
-      throw module.misfit(codes, "are those of a weight of \(describe(shape: shape))")
+    guard [2, 3].contains(codes.shape.count) else {
+      throw module.misfit(codes, "are those of a matrix, or of several")
     }
+    try module.require(size, shape: [codes.shape.count])
+    let shape = try size.integers(0..<codes.shape.count)
+    guard codes.shape.dropLast() == shape.dropLast(), shape.allSatisfy({ $0 > 0 }),
+      let words = codes.shape.last, let columns = shape.last
+    else { throw module.misfit(codes, "are those of a weight of \(describe(shape: shape))") }
     let declared = declaredBits(settings)
     let fitting = declared.filter { bits in
       let packed = PackedCodes(bits: bits)
-      return packed.fit(shape[1], in: codes.shape[1])
-        && packed.words(of: 0..<shape[1]).count == codes.shape[1]
+      return packed.fit(columns, in: words) && packed.words(of: 0..<columns).count == words
     }
     guard let bits = fitting.first, fitting.count == 1 else {
       let said = declared.map { "\($0)" }.joined(separator: " or ")
       throw module.misfit(
-        codes, "are those of rows of \(shape[1]) codes, of which the config says \(said) bits")
+        codes, "are those of rows of \(columns) codes, of which the config says \(said) bits")
     }
     return try IntegerMatrix(codes, module, PackedCodes(bits: bits), shape)
   }
@@ -78,8 +88,8 @@ private struct IntegerMatrix: CodeRows {
   static func bytes(
     _ codes: Tensor, _ module: StoredModule
   ) throws(CheckpointError) -> IntegerMatrix {
-    guard codes.shape.count == 2, codes.shape.allSatisfy({ $0 > 0 }) else {
-      throw module.misfit(codes, "are those of a matrix")
+    guard [2, 3].contains(codes.shape.count), codes.shape.allSatisfy({ $0 > 0 }) else {
+      throw module.misfit(codes, "are those of a matrix, or of several")
     }
     return try IntegerMatrix(codes, module, PackedCodes(bits: 8), codes.shape)
   }
@@ -94,14 +104,17 @@ private struct IntegerMatrix: CodeRows {
   private init(
     _ codes: Tensor, _ module: StoredModule, _ packed: PackedCodes, _ shape: [Int]
   ) throws(CheckpointError) {
-    (self.codes, self.packed, rows, columns) = (codes, packed, shape[0], shape[1])
+    (self.codes, self.packed, self.shape) = (codes, packed, shape)
+    (outputs, columns) = (shape[shape.count - 2], shape[shape.count - 1])
+    rows = codes.elementCount / codes.shape[shape.count - 1]
     scales = try module.required("weight_scale", beside: codes)
     zeros = module["weight_zero_point"]
     groups = module["weight_g_idx"]
     try module.require(scales, [.f16, .bf16, .f32])
     isWhole = scales.elementCount == 1 && scales.shape.count < 3
-    groupCount = isWhole || scales.shape == [rows] ? 1 : scales.shape.last ?? 0
-    guard isWhole || scales.shape == [rows] || scales.shape == [rows, groupCount], groupCount > 0,
+    let isOne = scales.shape == [rows]
+    groupCount = isWhole || isOne ? 1 : scales.shape.last ?? 0
+    guard isWhole || isOne || scales.shape == shape.dropLast() + [groupCount], groupCount > 0,
       columns.isMultiple(of: groupCount)
     else { throw module.misfit(scales, "are those of a weight of \(describe(shape: shape))") }
     if let groups {
@@ -110,9 +123,9 @@ private struct IntegerMatrix: CodeRows {
     }
     if let zeros {
       try module.require(zeros, isPacked ? [.i8, .i32] : [.i8, .i16, .i32, .i64])
-      let words = packed.words(of: 0..<rows).count
+      let packedShape = shape.dropLast(2) + [wordsOfOutputs, groupCount]
       try module.require(
-        zeros, shape: isPacked && zeros.dtype == .i32 ? [words, groupCount] : scales.shape)
+        zeros, shape: isPacked && zeros.dtype == .i32 ? Array(packedShape) : scales.shape)
     }
   }
 
@@ -122,7 +135,7 @@ private struct IntegerMatrix: CodeRows {
     let others: [Tensor?] = [scales, zeros, groups, module["weight_shape"], module["input_scale"]]
     return CodedTensor(
       codec: codecName, stored: [codes] + others.compactMap(\.self),
-      tensor: try matrix.tensor(module.weight, codes: codes), codes: matrix)
+      tensor: try matrix.tensor(module.weight, shape: shape, codes: codes), codes: matrix)
   }
 
   func numbers(
@@ -173,6 +186,10 @@ private struct IntegerMatrix: CodeRows {
       let first = row * groupCount
       return try zeros.integers(first..<first + groupCount).map { Int32(clamping: $0) }
     }
-    return try packed.codes(ofRow: row, 0..<groupCount, in: zeros).map { $0 - offset }
+    let (matrix, own) = row.quotientAndRemainder(dividingBy: outputs)
+    let first = matrix * wordsOfOutputs
+    return try packed.codes(ofRow: own, 0..<groupCount, in: zeros, from: first).map {
+      $0 - offset
+    }
   }
 }

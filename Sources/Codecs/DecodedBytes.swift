@@ -1,7 +1,7 @@
 import TensorCore
 
 /// Numbers that are computed when they are read, some at a time: in single or double precision, and rounded to their
-/// type.
+/// type, or put together of bytes as they are.
 final class DecodedBytes: TensorBytes {
   let count: Int
   let isReadForwards: Bool
@@ -56,7 +56,8 @@ final class DecodedBytes: TensorBytes {
     }
   }
 
-  private init(
+  /// - Parameter decode: the bytes of a range of elements.
+  init(
     _ elementCount: Int, _ dtype: DType, _ codes: any TensorBytes,
     _ announce: @escaping @Sendable (Range<Int>) -> Void,
     decode: @escaping @Sendable (Range<Int>) throws(CheckpointError) -> [UInt8]

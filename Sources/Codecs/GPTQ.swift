@@ -14,14 +14,11 @@ extension Codec {
   ) { table, config throws(CheckpointError) in
     let settings = config?["quantization_config"]
     if let method = settings?["quant_method"]?.string, method != "gptq" { return [] }
-    var found: [CodedTensor] = []
-    for codes in table.tensors {
-      guard let module = StoredModule(codes, part: "qweight", in: table, codec: codecName),
-        settings?["quant_method"] != nil || module["g_idx"] != nil
-      else { continue }
-      found.append(try GPTQMatrix(codes, module, settings).coded(codes, module))
+    return try table.groups(of: codecName, parts: ["qweight"]) {
+      codes, _, module throws(CheckpointError) in
+      guard settings?["quant_method"] != nil || module["g_idx"] != nil else { return nil }
+      return try GPTQMatrix(codes, module, settings).coded(codes, module)
     }
-    return found
   }
 }
 

@@ -15,14 +15,11 @@ extension Codec {
     name: codecName, configKeys: [settingsKeyOfMLX, settingsKey]
   ) { table, config throws(CheckpointError) in
     let settings = config?[settingsKeyOfMLX] ?? config?[settingsKey]
-    var found: [CodedTensor] = []
-    for codes in table.tensors where codes.dtype == .u32 {
-      guard let module = StoredModule(codes, part: "weight", in: table, codec: codecName),
-        module["scales"] != nil
-      else { continue }
-      found.append(try MLXMatrix(codes, module, MLXSettings(settings, module)).coded(module))
+    return try table.groups(of: codecName, parts: ["weight"]) {
+      codes, _, module throws(CheckpointError) in
+      guard codes.dtype == .u32, module["scales"] != nil else { return nil }
+      return try MLXMatrix(codes, module, MLXSettings(settings, module)).coded(module)
     }
-    return found
   }
 }
 
@@ -78,8 +75,10 @@ private struct MLXMatrix: CodeRows {
 
   var codeCount: Int { packed.count }
   var isEven: Bool { mode == .affine }
+  var repeatable: (any RepeatableRows)? { mode == .affine ? self : nil }
   var floats: FloatCodes? { mode == .mxfp8 ? .e4m3 : nil }
-  /// Codes are chosen in single precision, before scales and biases are rounded to their type; so are products and sums.
+  /// Codes are chosen in single precision, before scales and biases are rounded to their type; so are products and sums. This is
+  /// for what another formula has made, in another type.
   var scaleRounding: Double {
     guard mode == .affine else { return 0 }
     return scales.dtype == .bf16 ? 0x1p-6 : scales.dtype == .f16 ? 0x1p-8 : 0x1p-19
@@ -163,12 +162,16 @@ private struct MLXMatrix: CodeRows {
       codes: matrix)
   }
 
+  private func codes(_ row: Int, _ columns: Range<Int>) throws(CheckpointError) -> [Int32] {
+    packed.codes(columns, in: try codes.words(row, packed.words(of: columns)))
+  }
+
   func numbers(
     of row: Int, _ columns: Range<Int>, code: Int?
   ) throws(CheckpointError) -> [Float] {
     let codes =
       if let code { Array(repeating: Int32(code), count: columns.count) } else {
-        packed.codes(columns, in: try self.codes.words(row, packed.words(of: columns)))
+        try self.codes(row, columns)
       }
     let groups = columns.lowerBound / groupSize..<(columns.upperBound - 1) / groupSize + 1
     let factors = try factors(row, groups)
@@ -190,5 +193,22 @@ private struct MLXMatrix: CodeRows {
     let first = row * scales.shape[scales.shape.count - 1]
     let bytes = try scales.bytes(of: first + groups.lowerBound..<first + groups.upperBound)
     return bytes.map { mode == .nvfp4 ? numbersOfE4M3[Int($0)] : powerOfTwo($0) }
+  }
+}
+
+extension MLXMatrix: RepeatableRows {
+  var maker: String { "\(codecName) \(mode.rawValue)" }
+  var programCount: Int { AffineGroup.Program.allCases.count }
+
+  func differences(
+    from numbers: [Float], _ row: Int, _ columns: Range<Int>, start: Int, program: Int
+  ) throws(CheckpointError) -> RepeatedCodes {
+    let groups = columns.lowerBound / groupSize..<columns.upperBound / groupSize
+    let stored = AffineCodes(
+      codes: try codes(row, columns), scales: try scales.numbers(row, groups),
+      biases: try biases?.numbers(row, groups) ?? [], groupSize: groupSize, bits: packed.bits,
+      dtype: scales.dtype)
+    return stored.differences(
+      from: numbers, start: start, by: AffineGroup.Program.allCases[program])
   }
 }

@@ -16,19 +16,14 @@ extension Codec {
   public static let nvfp4 = Codec(
     name: codecName, configKeys: [settingsKey]
   ) { table, _ throws(CheckpointError) in
-    var found: [CodedTensor] = []
-    for codes in table.tensors where codes.dtype == .u8 {
-      if let module = StoredModule(codes, part: "weight_packed", in: table, codec: codecName),
-        module["weight_scale"] != nil
-      {
-        found.append(try FloatMatrix(codes, module, isPacked: true).coded(module))
-      } else if let module = StoredModule(codes, part: "weight", in: table, codec: codecName),
-        module["weight_scale_2"] != nil
-      {
-        found.append(try FloatMatrix(codes, module, isPacked: false).coded(module))
+    try table.groups(of: codecName, parts: ["weight_packed", "weight"]) {
+      codes, part, module throws(CheckpointError) in
+      let isPacked = part == "weight_packed"
+      guard codes.dtype == .u8, module[isPacked ? "weight_scale" : "weight_scale_2"] != nil else {
+        return nil
       }
+      return try FloatMatrix(codes, module, isPacked: isPacked).coded(module)
     }
-    return found
   }
 }
 

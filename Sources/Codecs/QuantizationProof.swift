@@ -34,6 +34,8 @@ public struct QuantizationFinding: Sendable {
   /// The sum of the squares of the differences, and that of the numbers.
   public private(set) var squaredError = 0.0
   public private(set) var squares = 0.0
+  /// What is not what the maker makes of the numbers, where its formula is known.
+  var repeated: RepeatedCodes?
 
   /// Nothing yet.
   public init() {}
@@ -56,7 +58,9 @@ public struct QuantizationFinding: Sendable {
     wrong += 1
   }
 
-  mutating func blameAll(_ count: Int) { (firstWrong, wrong) = (0, count) }
+  mutating func blame(_ count: Int, first: Int) { (firstWrong, wrong) = (first, count) }
+
+  mutating func blameAll(_ count: Int) { blame(count, first: 0) }
 
   mutating func measure(_ numbers: [Float], _ found: [Float]) {
     for (x, y) in zip(numbers, found) {

@@ -3,21 +3,55 @@ import TensorCore
 extension Codec {
   /// What torchao quantises, as transformers saves it: `X._weight_qdata` I8 or F8_E4M3 `[out, in]`, with `X._weight_scale` of as
   /// many axes, each of which divides that of the codes, and perhaps `X._weight_zero_point` of the same shape. The weight is
-  /// `scale · (code − zero)`, rounded once to the config's `dtype`, or to the scales' type where it has none.
+  /// `scale · (code − zero)`, rounded once to the config's `dtype`, or to the scales' type where it has none. Where zero points are
+  /// numbers, codes are two in a byte (`TorchAOHalfBytes`). What is packed for one kind of processor is refused by name.
   ///
   /// Source: torchao 0.18 (`Int8Tensor`, `IntxUnpackedToInt8Tensor`, `Float8Tensor`, `dequantize_affine`;
   /// `prototype/safetensors`, which names the parts).
   static let torchAO = Codec(
     name: codecName, configKeys: [settingsKey]
   ) { table, config throws(CheckpointError) in
-    var found: [CodedTensor] = []
-    for codes in table.tensors {
-      guard let module = StoredModule(codes, part: "_weight_qdata", in: table, codec: codecName)
-      else { continue }
-      found.append(try TorchAOMatrix(codes, module, config).coded(module))
+    try table.groups(of: codecName, parts: ["_weight_qdata"]) {
+      codes, _, module throws(CheckpointError) in
+      try refusePacked(codes, module)
+      if let scales = module["_weight_scale"], let zeros = module["_weight_zero_point"],
+        numberTypes.contains(zeros.dtype)
+      {
+        return try TorchAOHalfBytes(codes, module, scales, zeros, config).coded(module)
+      }
+      return try TorchAOMatrix(codes, module, config).coded(module)
     }
-    return found
   }
+}
+
+private let numberTypes: [DType] = [.f32, .bf16, .f16]
+
+/// - Throws: `CheckpointError` if codes of 4 bits lie as one kind of processor needs them, or are those of another number than
+///   the weight's.
+private func refusePacked(_ codes: Tensor, _ module: StoredModule) throws(CheckpointError) {
+  let advice = "quantise with int4_packing_format \"plain\", or by IntxWeightOnlyConfig"
+  if module["_weight_scale_and_zero"] != nil {
+    throw CheckpointError(
+      .unsupported(
+        "is packed in 4 bits in tiles of tensor cores (Int4TilePackedTo4dTensor), not decoded"),
+      tensor: codes.name, advice: advice)
+  }
+  if codes.dtype == .i32 {
+    throw CheckpointError(
+      .unsupported("is packed in 4 bits in words (Int4PlainInt32Tensor), not decoded"),
+      tensor: codes.name, advice: advice)
+  }
+  if module["_weight_act_pre_scale"] != nil {
+    throw CheckpointError(
+      .unsupported("is of inputs that are scaled first (act_pre_scale), not decoded"),
+      tensor: codes.name)
+  }
+}
+
+/// The type of weights that a config names.
+func torchAODType(_ config: JSONValue?) -> DType? {
+  let name = config?["dtype"]?.string ?? config?["torch_dtype"]?.string
+  return ["float32": .f32, "bfloat16": .bf16, "float16": .f16][name ?? ""]
 }
 
 private let codecName = "torchao"
@@ -44,7 +78,7 @@ private struct TorchAOMatrix: CodeRows {
     scales = try module.required("_weight_scale", beside: codes)
     zeros = module["_weight_zero_point"]
     try module.require(codes, [.i8, .f8e4m3])
-    try module.require(scales, [.f32, .bf16, .f16])
+    try module.require(scales, numberTypes)
     guard codes.shape.count == 2, scales.shape.count == 2,
       (codes.shape + scales.shape).allSatisfy({ (1..<1 << 56).contains($0) }),
       zip(codes.shape, scales.shape).allSatisfy({ $0.isMultiple(of: $1) })
@@ -54,14 +88,8 @@ private struct TorchAOMatrix: CodeRows {
       try module.require(zeros, [.i8, .i32, .i64])
       try module.require(zeros, shape: scales.shape)
     }
-    dtype = Self.dtype(config) ?? scales.dtype
+    dtype = torchAODType(config) ?? scales.dtype
     range = codes.dtype == .i8 ? Self.codes(config) : 0...255
-  }
-
-  /// The type of weights that a config names.
-  private static func dtype(_ config: JSONValue?) -> DType? {
-    let name = config?["dtype"]?.string ?? config?["torch_dtype"]?.string
-    return ["float32": .f32, "bfloat16": .bf16, "float16": .f16][name ?? ""]
   }
 
   /// The codes of the type that a config's `weight_dtype` names, where it is one for all.

@@ -104,7 +104,8 @@ struct Facts {
         add("unknown keys", "\(list(keys)); outputs may depend on them")
       }
     } else if let obstacle {
-      add("architecture", "not recognised: \(escaped(obstacle.problem.text))")
+      let place = obstacle.tensor.map { "\($0.text): " } ?? ""
+      add("architecture", escaped("not recognised: \(place)\(obstacle.problem.text)"))
       for detail in foldedByLayer(obstacle.details) { add("", escaped(detail)) }
       if let advice = obstacle.advice { add("", "→ \(escaped(advice))") }
     }

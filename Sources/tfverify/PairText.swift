@@ -1,3 +1,4 @@
+import Codecs
 import CommandSupport
 import Containers
 import Models
@@ -81,7 +82,7 @@ struct PairText {
       let (type, error): (String, Double)
       switch weight.relation {
       case .quantized(_, let dtype, let own): (type, error) = (dtype.name, own)
-      case .coded(_, let codec, let own): (type, error) = (codec, own)
+      case .coded(_, let codec, let own, let again): (type, error) = (again?.maker ?? codec, own)
       default: continue
       }
       guard let (count, other) = worst[type] else {
@@ -97,6 +98,20 @@ struct PairText {
         "\(type) \(describe(count, "weight")), largest relative error \(error(of: weight)) in"
           + " \(label(weight.path))"
       }
+    } + repetitionLines
+  }
+
+  /// Whether quantising A's numbers again gives what B has, a line for each formula.
+  private var repetitionLines: [String] {
+    var sums: [String: CodeRepetition] = [:]
+    for case .coded(_, _, _, let again?) in report.weights.map(\.relation) {
+      sums[again.maker] = sums[again.maker].map { $0 + again } ?? again
+    }
+    return sums.values.sorted { $0.maker < $1.maker }.map { sum in
+      "\(sum.maker): quantising A's numbers again gives "
+        + (sum.isEqual
+          ? "the same \(describe(sum.elements, "code")), scales and biases"
+          : "others for \(sum.text); all codes are the nearest ones under their scales")
     }
   }
 

@@ -28,7 +28,8 @@ struct QuantisedModel: Sendable, CustomTestStringConvertible {
     }
     + ["nf4", "fp4", "eight_bits"].map { QuantisedModel("bitsandbytes/\($0)") }
     + ["compressed_tensors", "mxfp4", "mxfp6", "modelopt"].map { QuantisedModel("nvfp4/\($0)") }
-    + ["int8", "int4", "int3", "float8"].map { QuantisedModel("torchao/\($0)") } + mlx
+    + ["int8", "int4", "int3", "float8", "packed_int4"].map { QuantisedModel("torchao/\($0)") }
+    + ["bitmask", "two_four"].map { QuantisedModel("sparse/\($0)", "sparse-bitmask") } + mlx
 
   static let mlx = ["four_bits", "three_bits", "eight_bits", "mxfp4", "mxfp8", "nvfp4"].map {
     QuantisedModel("mlx/\($0)")

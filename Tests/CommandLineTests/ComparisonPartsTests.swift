@@ -51,6 +51,7 @@ import Testing
         1), ["cast", "misquantised", "quantised"]
     ),
     (Case("codecs/awq/gemm", plain + "cp -r $A B", 1), ["coded", "different"]),
+    (Case("codecs/mlx/three_bits", plain + "cp -r $A B", 1), ["coded", "different"]),
     (
       Case(
         "codecs/gptq/symmetric",

@@ -2,8 +2,9 @@
 
 A Llama whose matrices and embeddings are quantised by mlx itself (requirements.txt, and mlx[cpu]==0.32.4), in each of its modes, with the
 config that mlx-lm writes; `decoded.json`, the SHA-256 of each matrix that `mlx.core.dequantize` makes of it on a CPU; beside the folder, one
-matrix as it was before. The golden is computed in float64 from those numbers. `--others FOLDER` writes models with other settings
-there, and no goldens.
+matrix as it was before. The golden is computed in float64 from those numbers. `affine.safetensors`: one matrix whose groups are unlike each
+other, and what mlx makes of it in all bits, groups and types. `--others FOLDER [SEED]` writes models with other settings there, of whose groups
+many are such, and beside each `NAME.original`, what it was before; and no goldens.
 """
 
 import hashlib
@@ -41,12 +42,56 @@ CASES = {
 }
 
 
-def others():
+def others(seed):
     for bits in [1, 2, 3, 4, 5, 6, 8]:
         for size in [32, 64, 128]:
-            yield f"affine_{bits}_{size}", ({"bits": bits, "group_size": size}, {}, list(TYPES)[(bits + size // 32) % 3])
+            yield f"affine_{bits}_{size}", ({"bits": bits, "group_size": size}, {}, list(TYPES)[(bits + size // 32 + seed) % 3])
     for mode, bits, size in [("mxfp4", 4, 32), ("mxfp8", 8, 32), ("nvfp4", 4, 16)]:
         yield f"{mode}_others", ({"bits": bits, "group_size": size, "mode": mode}, {}, "F32")
+
+
+def odd(shape, generator):
+    """A matrix whose rows are unlike each other, in groups of 32."""
+    groups = generator.normal(0, 0.3, (shape[0] * shape[1] // 32, 32)).astype(np.float32)
+    for index, group in enumerate(groups):
+        kind = index % 12
+        if kind == 1:
+            group[:] = 0
+        elif kind == 2:
+            group[:] = generator.normal()
+        elif kind == 3:
+            group[generator.integers(32)] = 40 * generator.normal()
+        elif kind == 4:
+            group[:] = -np.abs(group)
+        elif kind == 5:
+            group[:] = np.abs(group) + 1
+        elif kind == 6:
+            group *= np.float32(2.0 ** generator.integers(-30, -8))
+        elif kind == 7:
+            # Halves between codes.
+            group[:] = generator.integers(-9, 9, 32) * 0.125
+        elif kind == 8:
+            group[:] = 0
+            group[generator.integers(32)] = generator.normal()
+        elif kind == 9:
+            group *= np.float32(1000)
+        elif kind == 10:
+            group[:] = -0.25 - np.abs(group[0])
+    return groups.reshape(shape)
+
+
+def write_affine(path):
+    """What mlx makes of one matrix, in all ways."""
+    matrix = odd((4, 384), np.random.default_rng(7))
+    stored = {"matrix": mx.array(matrix)}
+    for bits in [1, 2, 3, 4, 5, 6, 8]:
+        for size in [32, 64, 128]:
+            for name, (own, _) in TYPES.items():
+                if bits not in (4, 8) and (bits + size // 32 + len(name)) % 3:
+                    continue
+                parts = mx.quantize(mx.array(matrix).astype(own), group_size=size, bits=bits)
+                stored |= {f"{name}.{bits}.{size}.{part}": value for part, value in zip(["weight", "scales", "biases"], parts)}
+    mx.save_safetensors(str(path), stored)
 
 
 def bits_of(array):
@@ -54,12 +99,15 @@ def bits_of(array):
     return np.array(array.view(mx.uint8))
 
 
-def write(folder, name, everywhere, some, dtype, sizes, has_golden=True):
-    seed = zlib.crc32(name.encode())
+def write(folder, name, everywhere, some, dtype, sizes, has_golden=True, seed=0):
+    seed += zlib.crc32(name.encode())
     centre = lambda key: (1, 0.1) if "norm" in key else (0, 0.3)
     family = fixture.Family("llama", lambda case, seed: LlamaConfig(**SIZES | sizes), {}, centre)
     model = fixture.build(family, fixture.Case(LlamaForCausalLM), seed)
     original = {key: value.clone() for key, value in model.state_dict().items()}
+    if not has_golden:
+        generator = np.random.default_rng(seed)
+        original |= {k: torch.from_numpy(odd(v.shape, generator)) for k, v in original.items() if v.ndim == 2}
     stored, plain, decoded, before = {}, {}, {}, None
     for key, weight in original.items():
         if key == "lm_head.weight":
@@ -91,7 +139,15 @@ def write(folder, name, everywhere, some, dtype, sizes, has_golden=True):
     config = {k: v for k, v in config.items() if k in kept or k in SIZES} | {"dtype": "float16"}
     config["quantization"] = config["quantization_config"] = {"mode": "affine"} | everywhere | some
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    if has_golden:
+    if not has_golden:
+        other = folder.with_name(f"{folder.name}.original")
+        shutil.rmtree(other, ignore_errors=True)
+        other.mkdir()
+        kept = {k: v.to(TYPES[dtype][1]) for k, v in original.items() if k != "lm_head.weight"}
+        save_file(kept, other / "model.safetensors", metadata={"format": "pt"})
+        del config["quantization"], config["quantization_config"]
+        (other / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    else:
         model.load_state_dict(plain | {"lm_head.weight": plain["model.embed_tokens.weight"]})
         inputs = {"input_ids": np.random.default_rng(seed).integers(0, 36, (2, 7))}
         outputs = exact_outputs(model, inputs)
@@ -102,9 +158,11 @@ def write(folder, name, everywhere, some, dtype, sizes, has_golden=True):
 def main():
     mx.set_default_device(mx.cpu)
     if sys.argv[1:2] == ["--others"]:
-        for name, case in others():
-            write(Path(sys.argv[2]) / name, name, *case, WIDE, has_golden=False)
+        seed = int((sys.argv[3:] or ["0"])[0])
+        for name, case in others(seed):
+            write(Path(sys.argv[2]) / name, name, *case, WIDE, has_golden=False, seed=seed)
         return
+    write_affine(FIXTURES / "codecs/mlx/affine.safetensors")
     for name, case in CASES.items():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue

@@ -3,6 +3,11 @@
 A Llama whose matrices are quantised by torchao 0.18.0 (pip install --no-deps, after requirements.txt), and saved by transformers:
 what is stored, and `decoded.json`, the SHA-256 of what `dequantize()` makes of each matrix; beside the folder, one matrix as it was before.
 The golden is computed in float64 from those numbers. `--others FOLDER` writes models with other settings there, and no goldens.
+`packed_f32.safetensors` is one matrix, and its numbers.
+
+`Int4Tensor` (the cases `packed…`) has no `dequantize()`: its numbers are those of torchao's own `_int4_row_dequantize_zp` (prototype/gptq), of scales and
+zero points in float32. To make one, torchao needs mslk-cuda 1.1.0 and triton 3.9.0 (pip install --no-deps), of which with
+MSLK_PYTHON_ONLY=1 nothing needs a graphics processor.
 """
 
 import hashlib
@@ -39,11 +44,33 @@ def groups(size, dtype=torch.int4, **settings):
 
 ASYMMETRIC = {"mapping_type": ao.quant_primitives.MappingType.ASYMMETRIC}
 
+
+def packed(size=32):
+    return ao.Int4WeightOnlyConfig(group_size=size)
+
+
+def packed_symmetric():
+    return ao.Float8DynamicActivationInt4WeightConfig(int4_packing_format="plain")
+
+
+def dequantized(weight):
+    if type(weight).__name__ != "Int4Tensor":
+        return weight.dequantize()
+    from torchao.prototype.gptq.api import _int4_row_dequantize_zp
+
+    data = weight.qdata.view(torch.uint8)
+    codes = torch.stack([data & 15, data >> 4], dim=-1).flatten(-2).to(torch.int8)
+    codes = torch.where(codes > 7, codes - 16, codes)
+    number = _int4_row_dequantize_zp(codes, weight.scale.float(), weight.zero_point.float(), weight.block_size[-1])
+    return number.to(weight.dtype)
+
+
 CASES = {
     "int8": (ao.Int8WeightOnlyConfig, torch.bfloat16),
     "int4": (lambda: groups(32), torch.bfloat16),
     "int3": (lambda: groups(16, torch.int3, **ASYMMETRIC), torch.float16),
     "float8": (ao.Float8WeightOnlyConfig, torch.bfloat16),
+    "packed_int4": (packed, torch.bfloat16),
 }
 
 
@@ -56,6 +83,10 @@ def others():
             yield f"int{bits}_{size}", (lambda: groups(size, dtype, **own), types[(bits + number) % 3])
     yield "float8_f32", (ao.Float8WeightOnlyConfig, torch.float32)
     yield "int8_f16", (ao.Int8WeightOnlyConfig, torch.float16)
+    for size in [32, 64, 128, 256]:
+        for dtype in types:
+            yield f"packed_{size}_{dtype}".replace("torch.", ""), (lambda: packed(size), dtype)
+    yield "packed_symmetric", (packed_symmetric, torch.bfloat16)
     yield "int8_dynamic", (ao.Int8DynamicActivationInt8WeightConfig, torch.bfloat16)
 
 
@@ -79,7 +110,7 @@ def write(folder, name, scheme, dtype, sizes, has_golden=True):
         if key == "lm_head.weight":
             continue
         if type(weight) is not torch.Tensor:
-            number = weight.dequantize()
+            number = dequantized(weight)
             data = number.contiguous().view(torch.uint8).numpy().tobytes()
             decoded[key] = [TYPES[number.dtype], list(number.shape), hashlib.sha256(data).hexdigest()]
             weight = number
@@ -101,11 +132,22 @@ def write(folder, name, scheme, dtype, sizes, has_golden=True):
         write_golden(folder / "golden.npz", model, inputs, {"logits": outputs["logits"]}, seed=seed)
 
 
+def write_packed(path):
+    """One matrix in F32, whose numbers show the order of the steps."""
+    torch.manual_seed(4)
+    module = torch.nn.Sequential(torch.nn.Linear(64, 32, bias=False))
+    ao.quantize_(module, packed())
+    weight = module[0].weight
+    parts = {"qdata": weight.qdata, "scale": weight.scale, "zero_point": weight.zero_point}
+    save_file({f"m._weight_{key}": value for key, value in parts.items()} | {"numbers": dequantized(weight)}, path)
+
+
 def main():
     if sys.argv[1:2] == ["--others"]:
         for name, case in others():
             write(Path(sys.argv[2]) / name, name, *case, WIDE, has_golden=False)
         return
+    write_packed(FIXTURES / "codecs/torchao/packed_f32.safetensors")
     for name, case in CASES.items():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue

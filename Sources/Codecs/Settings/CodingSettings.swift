@@ -67,7 +67,7 @@ public struct CodingSettings {
     "gptq": [".qweight"], "awq": [".qweight"], "mxfp4": ["_blocks"],
     "bitsandbytes": [".absmax", ".SCB"], "fp8": ["weight_scale_inv", "weight_scale"],
     "fbgemm_fp8": ["weight_scale"], "torchao": ["._weight_qdata"],
-    "compressed-tensors": [".weight_packed", ".weight_scale", ".weight_bitmask"],
+    "compressed-tensors": [".weight_packed", ".weight_scale", ".bitmask"],
   ]
 
   private mutating func checkPresence(_ method: String) {

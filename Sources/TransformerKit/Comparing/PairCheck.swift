@@ -1,3 +1,4 @@
+import Codecs
 public import Kernels
 public import Models
 public import TensorCore
@@ -281,7 +282,7 @@ enum RoundedWeights: Equatable {
   case cast(DType)
   /// Some were quantised, to these types, and the others perhaps cast.
   case quantized([DType])
-  /// Some are codes with scales beside them, of these codecs, and the others perhaps cast.
+  /// Some are codes with scales beside them, of these codecs or makers, and the others perhaps cast.
   case coded([String])
 
   init?(_ weights: [PairReport.Weight]) {
@@ -292,7 +293,9 @@ enum RoundedWeights: Equatable {
       case .identical: continue
       case .cast(let from, let to): casts.append((from, to))
       case .quantized(_, let type, _): if !blocks.contains(type) { blocks.append(type) }
-      case .coded(_, let codec, _): if !codecs.contains(codec) { codecs.append(codec) }
+      case .coded(_, let codec, _, let again):
+        let maker = again?.maker ?? codec
+        if !codecs.contains(maker) { codecs.append(maker) }
       default: return nil
       }
     }

@@ -15,6 +15,8 @@ struct QuantizedWeights {
     /// Codes of which something can be shown.
     var codes: CodedTensor?
     var blocks: CodedTensor?
+    /// What its rows are, if they are those of heads.
+    var heads: HeadPart?
 
     func isAsked(_ paths: Set<String>?) -> Bool {
       guard let paths else { return true }
@@ -43,7 +45,10 @@ struct QuantizedWeights {
         }
       }
       if found.contains(where: { $0 != nil }) {
-        pairs.append(Pair(original: translated, codes: found[0], blocks: found[1]))
+        let heads =
+          translated.parts.count == 1 ? a.headPart(ofWeight: translated.parts[0].path) : nil
+        pairs.append(
+          Pair(original: translated, codes: found[0], blocks: found[1], heads: heads))
       }
     }
   }
@@ -65,7 +70,8 @@ struct QuantizedWeights {
 
   private func relation(of pair: Pair) throws(CheckpointError) -> WeightRelation? {
     let original = pair.original.tensor
-    if let codes = pair.codes, let relation = try codeRelation(of: codes, to: original) {
+    if let codes = pair.codes, let relation = try codeRelation(of: codes, to: original, pair.heads)
+    {
       return relation
     }
     // Where A has just the numbers of the blocks, nothing was quantised.
@@ -83,18 +89,47 @@ private let elementsPerPiece = 1 << 16
 ///
 /// - Throws: `CheckpointError` when bytes cannot be read.
 private func codeRelation(
-  of coded: CodedTensor, to original: Tensor
+  of coded: CodedTensor, to original: Tensor, _ heads: HeadPart?
 ) throws(CheckpointError) -> WeightRelation? {
   guard case .different = try relation(of: coded.tensor, to: original) else { return nil }
   let numbers = coded.inOrderOfCodes(original)
   let finding = try coded.finding(of: numbers)
   guard let first = finding.firstWrong else {
-    return .coded(from: original.dtype, by: coded.codec, error: finding.relativeError)
+    return .coded(
+      from: original.dtype, by: coded.codec, error: finding.relativeError,
+      again: coded.repetition(in: finding))
   }
+  var cause = try headOrder(of: coded, to: original, heads, finding.wrong)
+  if cause == nil { cause = try coded.cause(of: numbers, in: finding) }
   return .miscoded(
     Miscoded(
       codec: coded.codec, tensor: coded.stored[0].name, count: finding.wrong, first: first,
-      error: finding.relativeError, cause: try coded.cause(of: numbers, in: finding)))
+      error: finding.relativeError, cause: cause, again: coded.repetition(in: finding)))
+}
+
+/// The order of the rotary pairs of heads under which all codes but one in a hundred of those that are wrong are right, if one is.
+///
+/// - Throws: `CheckpointError` when bytes cannot be read.
+private func headOrder(
+  of coded: CodedTensor, to original: Tensor, _ heads: HeadPart?, _ wrong: Int
+) throws(CheckpointError) -> CodeCause? {
+  guard let heads, heads.turned == 0..<heads.size, heads.size.isMultiple(of: 2), heads.size > 2,
+    original.shape.count == 2, original.shape[0] == heads.heads * heads.size
+  else { return nil }
+  for isInterleaved in [true, false] {
+    let pairs = isInterleaved ? [2, heads.size / 2] : [heads.size / 2, 2]
+    let parted = Tensor(
+      name: original.name, dtype: original.dtype,
+      shape: [heads.heads] + pairs + [original.shape[1]], bytes: original.bytes)
+    let moved = Tensor(
+      name: original.name, dtype: original.dtype, shape: original.shape,
+      bytes: parted.permuted([0, 2, 1, 3]).bytes)
+    let found = try coded.finding(of: coded.inOrderOfCodes(moved))
+    if found.wrong * 100 <= wrong {
+      return .headOrder(size: heads.size, isInterleaved: isInterleaved)
+    }
+  }
+  return nil
 }
 
 /// What blocks are to the numbers of A.
@@ -123,7 +158,7 @@ private func blockRelation(
       error: error))
 }
 
-/// Codes that are not the nearest ones to the numbers of A.
+/// Codes that are not the nearest ones to the numbers of A, or not those that the maker's formula gives.
 public struct Miscoded: Equatable, Sendable {
   /// The codec.
   public let codec: String
@@ -136,14 +171,25 @@ public struct Miscoded: Equatable, Sendable {
   public let error: Double
   /// The one mistake that explains all of them, if one does.
   public let cause: CodeCause?
+  /// What came of quantising A's numbers again, where the maker's formula is known.
+  public let again: CodeRepetition?
+
+  /// Whether scales and biases are all what the maker's formula gives, so that codes must be, too.
+  private var isMakers: Bool { again.map { $0.scales == 0 && $0.biases == 0 } ?? false }
 
   /// The fault in words.
   var text: String {
+    let maker = again?.maker ?? codec
+    let (one, many) =
+      isMakers
+      ? ("what quantising A's number gives", "what quantising A's numbers gives")
+      : ("the nearest one to A's number", "the nearest ones to A's numbers")
     let fault =
       count == 1
-      ? "1 code of \(codec) is not the nearest one to A's number: code \(first) of \(tensor)"
-      : "\(count) codes of \(codec) are not the nearest ones to A's numbers, the first is code \(first) of \(tensor)"
-    return cause.map { "\(fault): \($0.text)" } ?? fault
+      ? "1 code of \(maker) is not \(one): code \(first) of \(tensor)"
+      : "\(count) codes of \(maker) are not \(many), the first is code \(first) of \(tensor)"
+    let others = again.flatMap { isMakers ? nil : "\(fault) (\($0.text) are others)" } ?? fault
+    return cause.map { "\(others): \($0.text)" } ?? others
   }
 }
 

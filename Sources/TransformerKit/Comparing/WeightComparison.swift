@@ -1,3 +1,4 @@
+public import Codecs
 import Kernels
 import Models
 public import TensorCore
@@ -14,8 +15,8 @@ public enum WeightRelation: Equatable, Sendable {
   /// B's are blocks, and not what A's numbers would become.
   case misquantized(Misquantized)
   /// B's are codes with scales beside them, each code the nearest one to A's number under its own scale. By the name of the
-  /// codec, with the same error.
-  case coded(from: DType, by: String, error: Double)
+  /// codec, with the same error, and what came of quantising A's numbers again where the maker's formula is known.
+  case coded(from: DType, by: String, error: Double, again: CodeRepetition? = nil)
   /// B's are codes, and not all of them the nearest ones.
   case miscoded(Miscoded)
   /// B's are blocks of a type of which nothing can be shown.
@@ -39,7 +40,7 @@ public enum WeightRelation: Equatable, Sendable {
   /// How far blocks are from A's numbers, if B has blocks.
   public var quantizationError: Double? {
     switch self {
-    case .quantized(_, _, let error), .coded(_, _, let error), .unproven(_, let error): error
+    case .quantized(_, _, let error), .coded(_, _, let error, _), .unproven(_, let error): error
     case .misquantized(let fault): fault.error
     case .miscoded(let fault): fault.error
     default: nil
@@ -56,7 +57,9 @@ public enum WeightRelation: Equatable, Sendable {
     case .cast(let from, let to): "cast from \(from) to \(to)"
     case .quantized(let from, let to, _): "quantised from \(from) to \(to)"
     case .misquantized(let fault): fault.text
-    case .coded(let from, let codec, _): "quantised from \(from) by \(codec)"
+    case .coded(let from, let codec, _, let again):
+      "quantised from \(from) by \(again?.maker ?? codec)"
+        + (again.flatMap { $0.isEqual ? nil : "; \($0.text) are others" } ?? "")
     case .miscoded(let fault): fault.text
     case .unproven(let dtype, _):
       "in \(dtype), of which it cannot be shown that it is A's, quantised"

@@ -16,6 +16,7 @@ import TransformerKit
     "nvfp4/mxfp4", "nvfp4/mxfp6", "nvfp4/modelopt", "mlx/four_bits", "mlx/three_bits",
     "mlx/eight_bits",
     "mlx/mxfp4", "mlx/nvfp4", "torchao/int8", "torchao/int4", "torchao/int3",
+    "torchao/packed_int4",
   ]
   /// Codes that are floats of 8 bits, and the file that has one matrix as it was before it was quantised.
   static let floats = [
@@ -37,6 +38,15 @@ import TransformerKit
     try CheckpointWriter(destination: path, format: .safetensors)
       .write(tensors: tensors, config: Array(config.text().utf8))
     return try withExtendedLifetime(folder) { try Model(path) }
+  }
+
+  /// Who made codes, of one weight or in the order of all.
+  private func makers(of source: Model, _ name: TensorName? = nil) -> [String] {
+    var makers: [String] = []
+    for coded in source.plain.coded where name == nil || coded.tensor.name == name {
+      if !makers.contains(coded.maker) { makers.append(coded.maker) }
+    }
+    return makers
   }
 
   /// Numbers that are near those of a quantised model, and not the same.
@@ -69,8 +79,7 @@ import TransformerKit
   func `codes that are the nearest ones are proven`(_ name: String) throws {
     let source = try source(name)
     let report = try compare(original(of: source), source, precision: Float.self)
-    let codecs = source.plain.codecs.map(\.name)
-    #expect(report.verdict == .coded(codecs))
+    #expect(report.verdict == .coded(makers(of: source)))
     let errors = report.weights.compactMap(\.relation.quantizationError)
     // A stored matrix may hold several weights.
     #expect(errors.count >= source.plain.coded.count && errors.allSatisfy { $0 > 0 && $0 < 0.1 })
@@ -85,8 +94,16 @@ import TransformerKit
     let original = try model(
       tensors, .object(config.filter { !$0.key.hasPrefix("quantization") }))
     let report = try compare(original, source, precision: Float.self)
-    #expect(report.verdict == .coded(source.plain.codecs.map(\.name)))
+    let makers = makers(of: source, number.name)
+    #expect(report.verdict == .coded(makers))
     #expect(report.weights.count { $0.relation.quantizationError != nil } == 1)
+    // Where the maker's formula is known, all is what it gives.
+    let again = report.weights.compactMap { weight -> CodeRepetition? in
+      if case .coded(_, _, _, let again) = weight.relation { again } else { nil }
+    }
+    let known = makers.filter { $0 == "mlx affine" }
+    let areEqual = again.allSatisfy(\.isEqual)
+    #expect(again.map(\.maker) == known && areEqual)
   }
 
   /// What becomes of the weights of a quantised model with a fault in its file.
@@ -113,6 +130,7 @@ import TransformerKit
     ("compressed_tensors/bytes", "weight"), ("bitsandbytes/nf4", "weight"),
     ("nvfp4/compressed_tensors", "weight_packed"), ("nvfp4/modelopt", "weight"),
     ("mlx/four_bits", "weight"), ("mlx/mxfp4", "weight"), ("mlx/nvfp4", "weight"),
+    ("torchao/packed_int4", "_weight_qdata"),
   ])
   func `one code that is another is found`(_ name: String, _ part: String) throws {
     let changed = TensorName("model.layers.0.mlp.up_proj.\(part)")
@@ -151,6 +169,38 @@ import TransformerKit
       }
     }
     #expect(inverse.count >= 6 && inverse.allSatisfy { $0.cause == .inverseScales })
+  }
+
+  @Test(arguments: [
+    "gptq/symmetric", "awq/gemm", "mlx/four_bits", "mlx/mxfp4", "bitsandbytes/nf4",
+    "compressed_tensors/four_bits", "torchao/packed_int4",
+  ])
+  func `rows of queries and keys in the other order of pairs are named`(_ name: String) throws {
+    let source = try source("codecs/\(name)")
+    let plain = try original(of: source)
+    for isInterleaved in [true, false] {
+      // A with its rows in the other order: then B's are the other way.
+      let tensors = try plain.checkpoint.tensors.tensors.map { tensor in
+        guard ["q_proj.weight", "k_proj.weight"].contains(where: tensor.name.text.hasSuffix)
+        else { return tensor }
+        let bytes = try tensor.bytes.read(0..<tensor.byteCount)
+        let row = tensor.byteCount / tensor.shape[0]
+        let moved = (0..<tensor.shape[0]).flatMap { index -> ArraySlice<UInt8> in
+          let (head, place) = (index / 16 * 16, index % 16)
+          let from = head + (isInterleaved ? place % 8 * 2 + place / 8 : place % 2 * 8 + place / 2)
+          return bytes[from * row..<(from + 1) * row]
+        }
+        return Tensor(tensor.name, tensor.dtype, tensor.shape, bytes: moved)
+      }
+      let config = try #require(plain.checkpoint.config?.value)
+      let report = try compare(model(tensors, config), source, precision: Float.self)
+      let faults = report.weights.compactMap { weight -> Miscoded? in
+        if case .miscoded(let fault) = weight.relation { fault } else { nil }
+      }
+      let expected = CodeCause.headOrder(size: 16, isInterleaved: isInterleaved)
+      let areNamed = faults.allSatisfy { $0.cause == expected }
+      #expect(faults.count >= 2 && areNamed)
+    }
   }
 
   @Test func `what explains all wrong codes is said`() throws {

@@ -74,7 +74,8 @@ import TransformerKit
     "bitsandbytes/fp4", "bitsandbytes/eight_bits", "nvfp4/compressed_tensors", "nvfp4/mxfp4",
     "nvfp4/modelopt", "mlx/four_bits", "mlx/three_bits", "mlx/eight_bits", "mlx/mxfp4", "mlx/mxfp8",
     "mlx/nvfp4", "torchao/int8", "torchao/int4", "torchao/int3", "torchao/float8",
-    "nvfp4/mxfp6", "compressed_tensors/mxfp8",
+    "torchao/packed_int4", "nvfp4/mxfp6", "compressed_tensors/mxfp8", "sparse/bitmask",
+    "sparse/two_four",
   ]
 
   @Test(arguments: quantised)

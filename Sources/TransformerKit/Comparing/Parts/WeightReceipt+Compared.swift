@@ -24,7 +24,7 @@ extension WeightReceipt.Compared {
     let object = try StrictObject(
       value, at: place,
       keys: ["path", "relation"] + keys + (isRead ? ["a_sha256", "b_sha256"] : []),
-      optional: name == "miscoded" ? ["cause", "by"] : [])
+      optional: name == "miscoded" ? ["cause", "by", "again"] : name == "coded" ? ["again"] : [])
     path = try object.string("path")
     relation = try WeightRelation(receipt: object, named: name)
     guard isRead else {
@@ -87,13 +87,16 @@ extension WeightRelation {
         [type("to", fault.dtype)] + codes(fault.tensor, fault.count, fault.first)
           + [size(fault.error)]
       )
-    case .coded(let from, let codec, let error):
-      ("coded", [type("from", from), .init("codec", .string(codec)), size(error)])
+    case .coded(let from, let codec, let error, let again):
+      (
+        "coded",
+        [type("from", from), .init("codec", .string(codec)), size(error)] + (again?.receipt ?? [])
+      )
     case .miscoded(let fault):
       (
         "miscoded",
         [.init("codec", .string(fault.codec))] + codes(fault.tensor, fault.count, fault.first)
-          + [size(fault.error)] + (fault.cause?.receipt ?? [])
+          + [size(fault.error)] + (fault.cause?.receipt ?? []) + (fault.again?.receipt ?? [])
       )
     }
   }
@@ -127,7 +130,7 @@ extension WeightRelation {
     case "coded":
       self = .coded(
         from: try dtype("from"), by: try object.string("codec"),
-        error: try object.error())
+        error: try object.error(), again: try CodeRepetition(object))
     case "miscoded": self = .miscoded(try Miscoded(object))
     default:
       self = .different(count: try object.count("elements"), first: try object.count("first"))
@@ -159,7 +162,7 @@ extension Miscoded {
     self.init(
       codec: try object.string("codec"), tensor: TensorName(try object.string("tensor")),
       count: try object.count("elements"), first: try object.count("first"),
-      error: try object.error(), cause: try CodeCause(object))
+      error: try object.error(), cause: try CodeCause(object), again: try CodeRepetition(object))
   }
 }
 
@@ -171,6 +174,11 @@ extension CodeCause {
     case .order: [.init("cause", "order")]
     case .inverseScales: [.init("cause", "inverse_scales")]
     case .factor(let factor): [.init("cause", "factor"), .init("by", .number(factor))]
+    case .codes(let number): [.init("cause", "codes"), .init("by", .number(number))]
+    case .biasSigns: [.init("cause", "bias_signs")]
+    case .otherGroups: [.init("cause", "other_groups")]
+    case .headOrder(let size, let isInterleaved):
+      [.init("cause", isInterleaved ? "interleaved" : "half_split"), .init("by", .number(size))]
     }
   }
 
@@ -184,7 +192,41 @@ extension CodeCause {
     case ("order", nil, nil): self = .order
     case ("inverse_scales", nil, nil): self = .inverseScales
     case ("factor", _, .some(let factor)): self = .factor(factor)
+    case ("codes", 1, _): self = .codes(1)
+    case ("codes", -1, _): self = .codes(-1)
+    case ("bias_signs", nil, nil): self = .biasSigns
+    case ("other_groups", nil, nil): self = .otherGroups
+    case ("interleaved", .some(let size), _) where size > 0:
+      self = .headOrder(size: size, isInterleaved: true)
+    case ("half_split", .some(let size), _) where size > 0:
+      self = .headOrder(size: size, isInterleaved: false)
     default: throw object.fault("cause", "is none that is known")
     }
+  }
+}
+
+extension CodeRepetition {
+  private static let receiptKeys = ["maker", "elements", "groups", "codes", "scales", "biases"]
+
+  fileprivate var receipt: [JSONValue.Member] {
+    [
+      .init(
+        "again",
+        [
+          "maker": .string(maker), "elements": .number(elements), "groups": .number(groups),
+          "codes": .number(codes), "scales": .number(scales), "biases": .number(biases),
+        ])
+    ]
+  }
+
+  /// `nil` if none is said.
+  fileprivate init?(_ object: StrictObject) throws(CheckpointError) {
+    guard object["again"] != .null else { return nil }
+    let own = try StrictObject(
+      object["again"], at: object.place("again"), keys: Self.receiptKeys)
+    self.init(
+      maker: try own.string("maker"), elements: try own.count("elements"),
+      groups: try own.count("groups"), codes: try own.count("codes"),
+      scales: try own.count("scales"), biases: try own.count("biases"))
   }
 }
