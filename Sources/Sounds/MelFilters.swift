@@ -6,8 +6,8 @@
 
 /// Triangular filters, equally far from each other on the mel scale, that make bands of the frequencies of a transform.
 ///
-/// The scale is that of Slaney's Auditory Toolbox (1998): linear below 1000 Hz, logarithmic above. Each filter has an area
-/// of one, as there.
+/// The scale is that of Slaney's Auditory Toolbox (1998), linear below 1000 Hz, logarithmic above, and each filter has an
+/// area of one, as there; or both are Kaldi's.
 public struct MelFilters: Sendable, Equatable {
   /// How many filters there are.
   public let bands: Int
@@ -36,16 +36,40 @@ public struct MelFilters: Sendable, Equatable {
       Self.hertz(number == bands + 1 ? high : Double(number) * step + low)
     }
     let width = Double(rate / 2) / Double(max(1, frequencies - 1))
-    heights = (0..<bands).flatMap { band in
-      (0..<frequencies).map { number in
-        let frequency = Double(number) * width
+    heights = Self.triangles(edges, at: (0..<frequencies).map { Double($0) * width })
+    norms = (0..<bands).map { 2 / (edges[$0 + 2] - edges[$0]) }
+  }
+
+  /// Kaldi's: from 20 Hz to half of the rate, straight on its mel scale, and each 1 high (mel-computations.cc).
+  ///
+  /// - Parameters:
+  ///   - bands: how many filters there are.
+  ///   - rate: samples in a second, above twice 20.
+  public init(kaldi bands: Int, frequencies: Int, rate: Int) {
+    self.bands = bands
+    self.frequencies = frequencies
+    func mel(_ hertz: Double) -> Double { 1127 * log(1 + hertz / 700) }
+    let (low, high) = (mel(Self.lowestOfKaldi), mel(Double(rate / 2)))
+    let step = (high - low) / Double(bands + 1)
+    let edges = (0..<bands + 2).map { $0 == bands + 1 ? high : Double($0) * step + low }
+    let width = Double(rate) / Double(max(1, frequencies - 1) * 2)
+    heights = Self.triangles(edges, at: (0..<frequencies).map { mel(width * Double($0)) })
+    norms = [Double](repeating: 1, count: bands)
+  }
+
+  /// Where Kaldi's filters begin, in Hz.
+  private static let lowestOfKaldi = 20.0
+
+  /// What rises to 1 from an edge to the next one, and falls to the one behind that: `[bands, places]`.
+  private static func triangles(_ edges: [Double], at places: [Double]) -> [Double] {
+    (0..<edges.count - 2).flatMap { band in
+      places.map { place in
         // In this order a zero has the sign that librosa's has.
-        let rising = -(edges[band] - frequency) / (edges[band + 1] - edges[band])
-        let falling = (edges[band + 2] - frequency) / (edges[band + 2] - edges[band + 1])
+        let rising = -(edges[band] - place) / (edges[band + 1] - edges[band])
+        let falling = (edges[band + 2] - place) / (edges[band + 2] - edges[band + 1])
         return max(0, min(rising, falling))
       }
     }
-    norms = (0..<bands).map { 2 / (edges[$0 + 2] - edges[$0]) }
   }
 
   /// The filters: `[bands, frequencies]`.

@@ -64,8 +64,8 @@ struct Run: Verb {
       at the last pair of times of the one before, with condition_on_prev_tokens and prev_sot_token_id, and no \
       temperatures to fall back on; --generate says how many tokens a window has at most. Without --generate, and with \
       --beams, --draft or --temperature, the first window is read, and that something is left out is said. \
-      Of a model that scores characters or tokens at each frame (wav2vec 2.0, HuBERT, Parakeet) the likeliest are printed \
-      as a text, repeated ones once and blanks left out, as the vocab.json or tokenizer beside the model writes them; \
+      Of a model that scores characters or tokens at each frame (wav2vec 2.0, HuBERT, W2V-BERT, Parakeet) the \
+      likeliest are printed as a text, repeated ones once and blanks left out, as the vocab.json or tokenizer beside the model writes them; \
       without one their ids.
 
       A folder that sentence-transformers has saved is read with its modules: the text is read as they say, \

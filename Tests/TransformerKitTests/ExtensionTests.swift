@@ -93,7 +93,7 @@ import TransformerKit
     "feature_extraction_whisper.py", "WhisperFeatureExtractor", "Wav2Vec2FeatureExtractor",
     "feature_extraction_parakeet.py", "models/parakeet/", "ParakeetFeatureExtractor",
     "Wav2Vec2CTCTokenizer", "gpt2.tiktoken", "(Whisper: 30 s)", "what Whisper writes",
-    "generation_whisper.py", "(wav2vec 2.0, HuBERT, Parakeet)", "\"fp_quant\", \"gemma\"",
+    "generation_whisper.py", "(wav2vec 2.0, HuBERT, W2V-BERT, Parakeet)", "\"fp_quant\", \"gemma\"",
   ]
 
   /// Files that are about all families, and the one that lists that program's names of ways to cut texts. Files of

@@ -2,7 +2,8 @@
 
 Sounds in files of several kinds, written by libsndfile (by soundfile), and what soundfile reads of them, channels averaged;
 what transformers' WhisperFeatureExtractor makes of sounds with numpy, and what its ParakeetFeatureExtractor makes of them
-with every float32 of it lifted to float64. What librosa makes of files at other rates (by libsoxr).
+with every float32 of it lifted to float64. What its SeamlessM4TFeatureExtractor makes of sounds, and W2V-BERT in double precision
+of one of them (of wav2vec2/bert_ctc, which wav2vec2.py writes). What librosa makes of files at other rates (by libsoxr).
 """
 
 import json
@@ -15,6 +16,7 @@ import soundfile
 import torch
 from transformers import (
     ParakeetFeatureExtractor,
+    SeamlessM4TFeatureExtractor,
     Wav2Vec2FeatureExtractor,
     WhisperFeatureExtractor,
 )
@@ -149,6 +151,56 @@ def normalized(random):
     (FOLDER / "normalized.json").write_text(json.dumps(cases, indent=1) + "\n")
 
 
+# Settings of the third extractor, samples that are repeated, how often, zeros behind them, and every how many rows are kept.
+STACKED = [
+    ({}, 4000, 3, 0, 5),  # 73 frames
+    ({"num_mel_bins": 128, "feature_size": 128}, 3001, 2, 0, 7),
+    ({"num_mel_bins": 10}, 4000, 13, 0, 7),  # sums of more than 128 frames
+    ({"num_mel_bins": 7, "stride": 3, "padding_value": 1.5}, 2035, 2, 0, 1),
+    ({"num_mel_bins": 4, "padding_side": "left", "padding_value": -3}, 1500, 1, 0, 1),
+    ({"num_mel_bins": 5, "stride": 3, "padding_side": "left", "padding_value": 2}, 1700, 1, 0, 1),
+    ({"num_mel_bins": 9, "sampling_rate": 8001, "return_attention_mask": False}, 1000, 3, 0, 1),
+    ({"num_mel_bins": 3, "stride": 1, "return_attention_mask": None}, 900, 1, 0, 1),
+    ({"num_mel_bins": 6}, 700, 1, 3000, 1),
+    ({"num_mel_bins": 5}, 0, 1, 2500, 1),  # silence
+]
+
+
+def stacked(random):
+    arrays, cases = {}, []
+    for number, (settings, count, times, silence, every) in enumerate(STACKED):
+        extractor = SeamlessM4TFeatureExtractor(**settings)
+        period = tones(random, count, extractor.sampling_rate)
+        sound = np.concatenate([np.tile(period, times), np.zeros(silence)]).astype(np.float32)
+        found = extractor(sound, sampling_rate=extractor.sampling_rate, return_tensors="np")
+        features = found["input_features"][0]
+        assert features.dtype == np.float32
+        arrays[f"sound.{number}"] = (period * 2**14).astype(np.int16)
+        arrays[f"features.{number}"] = features[::every]
+        more = {"rows": len(features), "times": times, "silence": silence, "every": every}
+        if "attention_mask" in found:
+            more["mask"] = "".join(map(str, found["attention_mask"][0]))
+        cases.append(settings | more)
+    arrays |= of_file(random)
+    write_npz(FOLDER / "stacked.npz", arrays)
+    (FOLDER / "stacked.json").write_text(json.dumps(cases, indent=1) + "\n")
+
+
+def of_file(random):
+    """An odd number of frames in two channels, and what a model scores of them."""
+    file, model = FOLDER / "frames29.flac", FIXTURES / "wav2vec2" / "bert_ctc"
+    sound = np.stack([tones(random, 4913), tones(random, 4913)], axis=1)
+    soundfile.write(file, sound, RATE, subtype="PCM_16")
+    read, _ = soundfile.read(file, dtype="float32")
+    mono = read.astype(np.float64).mean(axis=1).astype(np.float32)
+    extractor = SeamlessM4TFeatureExtractor(feature_size=3, num_mel_bins=3)
+    inputs = extractor(mono, sampling_rate=RATE, return_tensors="np")
+    found = golden.run_lifted(golden.load(str(model)), dict(inputs), hidden_states=False)[0]
+    return {f"file.{name}": array[0].astype(np.float32) for name, array in inputs.items()} | {
+        "file.logits": found["logits"][0]
+    }
+
+
 # Files, and the rates that they are made.
 RATES = [("rate8.wav", 16000), ("rate44.flac", 16000), ("pcm16.wav", 22050), ("stereo.wav", 8000)]
 
@@ -191,4 +243,5 @@ if __name__ == "__main__":
     features(random)
     processed()
     normalized(np.random.default_rng(17))
+    stacked(np.random.default_rng(18))
     resampled()

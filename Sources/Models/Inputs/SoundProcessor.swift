@@ -18,6 +18,8 @@ public struct SoundProcessor: Sendable, Equatable {
     /// The same of all of a sound, `[frames, bands]`: samples less a part of the one before, transforms of `length`
     /// samples, of which `window` are read, and each band with a mean of 0 and a variance of 1.
     case normalizedLogMel(NormalizedBands)
+    /// Kaldi's bands of all of a sound, normalised likewise, `[rows, stride · bands]`.
+    case stackedLogMel(StackedBands)
     /// The samples, `input_values`; normalised to a mean of 0 and a variance of 1, if so.
     case samples(isNormalized: Bool)
   }
@@ -27,6 +29,19 @@ public struct SoundProcessor: Sendable, Equatable {
     public var bands: Int, window: Int, length: Int, hop: Int
     /// The part of the sample before that is taken off.
     public var preemphasis: Double
+  }
+
+  /// What rows of several frames of bands are made of.
+  public struct StackedBands: Sendable, Equatable {
+    public var bands: Int
+    /// How many frames are one row.
+    public var stride: Int
+    /// What stands in a frame that makes their number even.
+    public var padding: Float = 0
+    /// Whether that frame is before the others.
+    public var padsFirst = false
+    /// Whether it is said which rows count.
+    public var hasMask = true
   }
 
   /// A class with its defaults.
@@ -42,6 +57,9 @@ public struct SoundProcessor: Sendable, Equatable {
     "ParakeetFeatureExtractor",
     .normalizedLogMel(
       NormalizedBands(bands: 80, window: 400, length: 512, hop: 160, preemphasis: 0.97)))
+  /// That of models that read rows of several frames.
+  package static let stackedLogMel = SoundProcessor(
+    "SeamlessM4TFeatureExtractor", .stackedLogMel(StackedBands(bands: 80, stride: 2)))
   /// That of models that read samples.
   package static let samples = SoundProcessor(
     "Wav2Vec2FeatureExtractor", .samples(isNormalized: true))
@@ -55,66 +73,33 @@ public struct SoundProcessor: Sendable, Equatable {
   ///
   /// - Throws: `CheckpointError` that names the key: malformed, or unsupported.
   public func reading(_ settings: JSONValue) throws(CheckpointError) -> SoundProcessor {
-    func count(_ key: String, _ usual: Int, most: Int) throws(CheckpointError) -> Int {
-      guard let value = settings[key], value != .null else { return usual }
-      guard let number = value.int, (1...most).contains(number) else {
-        throw CheckpointError(
-          .malformed("\(key) must be from 1 to \(most), is \(value.text())"))
-      }
-      return number
-    }
-    func number(_ key: String) throws(CheckpointError) {
-      guard let value = settings[key], value != .null, value.double != 0 else { return }
-      throw CheckpointError(.unsupported("\(key) is \(value.text()): only 0 is supported"))
-    }
-    func part(_ key: String, _ usual: Double) throws(CheckpointError) -> Double {
-      guard let value = settings[key] else { return usual }
-      if value == .null { return 0 }
-      guard let number = value.double, (0...1).contains(number) else {
-        throw CheckpointError(.malformed("\(key) must be from 0 to 1, is \(value.text())"))
-      }
-      return number
-    }
+    let file = SoundSettings(settings)
     var processor = self
-    processor.rate = try count("sampling_rate", rate, most: 768_000)
-    try number("padding_value")
+    processor.rate = try file.count("sampling_rate", rate, most: 768_000)
     switch kind {
     case .logMel(let bands, let window, let hop, let seconds):
-      try number("dither")
-      let length = try count("n_fft", window, most: 4096)
+      try file.requireZero("padding_value")
+      try file.requireZero("dither")
+      let length = try file.count("n_fft", window, most: 4096)
       processor.kind = .logMel(
-        bands: try count("feature_size", bands, most: 512), window: length,
-        hop: try count("hop_length", hop, most: 4096),
-        seconds: try count("chunk_length", seconds, most: 120))
+        bands: try file.count("feature_size", bands, most: 512), window: length,
+        hop: try file.count("hop_length", hop, most: 4096),
+        seconds: try file.count("chunk_length", seconds, most: 120))
       guard length > 1, length / 2 < processor.rate else {
         throw CheckpointError(
           .malformed("n_fft is \(length) at \(processor.rate) samples a second"))
       }
     case .normalizedLogMel(let usual):
-      let bands = NormalizedBands(
-        bands: try count("feature_size", usual.bands, most: 512),
-        window: try count("win_length", usual.window, most: 4096),
-        length: try count("n_fft", usual.length, most: 4096),
-        hop: try count("hop_length", usual.hop, most: 4096),
-        preemphasis: try part("preemphasis", usual.preemphasis))
-      guard bands.length > 1, bands.window > 1, bands.window <= bands.length,
-        bands.length / 2 < processor.rate
-      else {
-        throw CheckpointError(
-          .malformed(
-            "win_length is \(bands.window), n_fft \(bands.length) at \(processor.rate) samples a second"
-          ))
-      }
-      processor.kind = .normalizedLogMel(bands)
+      try file.requireZero("padding_value")
+      processor.kind = .normalizedLogMel(try file.bands(usual, rate: processor.rate))
+    case .stackedLogMel(let usual):
+      processor.kind = .stackedLogMel(try file.bands(usual, rate: processor.rate))
     case .samples(let isNormalized):
-      guard try count("feature_size", 1, most: 512) == 1 else {
+      try file.requireZero("padding_value")
+      guard try file.count("feature_size", 1, most: 512) == 1 else {
         throw CheckpointError(.unsupported("feature_size is not 1: samples are read"))
       }
-      let flag = settings["do_normalize"] ?? .null
-      guard flag == .null || flag.bool != nil else {
-        throw CheckpointError(.malformed("do_normalize must be true or false, is \(flag.text())"))
-      }
-      processor.kind = .samples(isNormalized: flag.bool ?? isNormalized)
+      processor.kind = .samples(isNormalized: try file.flag("do_normalize") ?? isNormalized)
     }
     return processor
   }

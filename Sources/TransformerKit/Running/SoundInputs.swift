@@ -38,25 +38,55 @@ public struct FoundSoundProcessor: Sendable {
         length: isWhole ? max(length, sound.samples.count) : length, rate: processor.rate)
       let numbers = mel(sound.samples).map { Double($0) }
       return (NDArray(shape: [bands, mel.frames], elements: numbers), nil)
-    case .normalizedLogMel(let form):
-      let mel = NormalizedLogMel(
-        bands: form.bands, window: form.window, length: form.length, hop: form.hop,
-        preemphasis: form.preemphasis, rate: processor.rate)
-      let frames = mel.frames(of: sound.samples.count)
-      guard frames.counted > 1 else {
-        throw CheckpointError(
-          .malformed(
-            "is \(sound.samples.count) samples long; a variance is of two frames, \(2 * form.hop)"))
-      }
-      let numbers = mel(sound.samples).map { Double($0) }
-      return (
-        NDArray(shape: [frames.all, form.bands], elements: numbers),
-        (0..<frames.all).map { $0 < frames.counted ? 1 : 0 }
-      )
+    case .normalizedLogMel(let form): return try bands(form, sound)
+    case .stackedLogMel(let form): return try rows(form, sound)
     case .samples(let isNormalized):
       let samples = isNormalized ? normalized(sound.samples) : sound.samples
       return (NDArray(shape: [samples.count], elements: samples.map { Double($0) }), nil)
     }
+  }
+
+  private func bands(
+    _ form: SoundProcessor.NormalizedBands, _ sound: Sound
+  ) throws(CheckpointError) -> (NDArray<Double>, mask: [Int]?) {
+    let mel = NormalizedLogMel(
+      bands: form.bands, window: form.window, length: form.length, hop: form.hop,
+      preemphasis: form.preemphasis, rate: processor.rate)
+    let frames = mel.frames(of: sound.samples.count)
+    guard frames.counted > 1 else { throw tooShort(sound, least: 2 * form.hop) }
+    let numbers = mel(sound.samples).map { Double($0) }
+    return (
+      NDArray(shape: [frames.all, form.bands], elements: numbers),
+      (0..<frames.all).map { $0 < frames.counted ? 1 : 0 }
+    )
+  }
+
+  private func rows(
+    _ form: SoundProcessor.StackedBands, _ sound: Sound
+  ) throws(CheckpointError) -> (NDArray<Double>, mask: [Int]?) {
+    let mel = StackedLogMel(
+      bands: form.bands, stride: form.stride, padding: form.padding, padsFirst: form.padsFirst,
+      rate: processor.rate)
+    let count = sound.samples.count
+    let (frames, rows) = (mel.frames(of: count), mel.rows(of: count))
+    guard frames > 1 else {
+      throw tooShort(sound, least: StackedLogMel.window + StackedLogMel.hop)
+    }
+    guard rows > 0 else {
+      throw CheckpointError(
+        .malformed("is \(frames) frames long; stride says \(form.stride) of them are one row"))
+    }
+    let numbers = mel(sound.samples).map { Double($0) }
+    return (
+      NDArray(shape: [rows, form.stride * form.bands], elements: numbers),
+      form.hasMask ? mel.mask(of: count) : nil
+    )
+  }
+
+  private func tooShort(_ sound: Sound, least: Int) -> CheckpointError {
+    CheckpointError(
+      .malformed(
+        "is \(sound.samples.count) samples long; a variance is of two frames, \(least)"))
   }
 }
 
@@ -190,11 +220,15 @@ extension Model {
   private func inputName(_ found: FoundSoundProcessor) throws(CheckpointError) -> String {
     let name =
       switch found.processor.kind {
-      case .logMel, .normalizedLogMel: Self.bands
+      case .logMel, .normalizedLogMel, .stackedLogMel: Self.bands
       case .samples: "input_values"
       }
-    // Both kinds of bands have one name, and other axes.
-    let isTransposed = if case .normalizedLogMel = found.processor.kind { true } else { false }
+    // All kinds of bands have one name, and some have other axes.
+    let isTransposed =
+      switch found.processor.kind {
+      case .normalizedLogMel, .stackedLogMel: true
+      case .logMel, .samples: false
+      }
     guard
       let slot = graph.inputs.first(where: { $0.name == name }),
       slot.axes.count < 3 || isTransposed == slot.hasFrames

@@ -139,4 +139,22 @@ import TransformerKit
     let widths = rows.map { row in row.count { $0 != white } }
     #expect(widths[0] > widths[4])
   }
+
+  @Test func `bands of another scale begin above 0 Hz, and each has a number of nearly 1`() throws {
+    let folder = scratch.makeFolder("rows")
+    for file in ["config.json", "model.safetensors"] {
+      writeFile(readFile(fixture("wav2vec2/bert_ctc/\(file)")), to: folder.appending(file))
+    }
+    let settings = #"{"feature_extractor_type": "SeamlessM4TFeatureExtractor", "num_mel_bins": 3}"#
+    writeFile(Array(settings.utf8), to: folder.appending("preprocessor_config.json"))
+    let bands = try #require(ModelReport(Checkpoint.open(folder)).patterns.all.last)
+    #expect(bands.kind == .bands(count: 3, hertz: 8000))
+    let picture = try Picture(decoding: bands.png)
+    #expect([picture.width, picture.height] == [257, 3])
+    #expect((0..<3).allSatisfy { pixel(picture, 0, $0) == [255, 255, 255] })
+    // Each rises to the same height, and none has an area of one.
+    for band in 0..<3 {
+      #expect((0..<257).contains { pixel(picture, $0, band)[0] < 40 }, "\(band)")
+    }
+  }
 }

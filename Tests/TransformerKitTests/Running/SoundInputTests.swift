@@ -22,8 +22,10 @@ import TransformerKit
     return try Model(folder)
   }
 
-  private func expected(_ name: String) throws -> NDArray<Double> {
-    let table = try Checkpoint.open(fixture("sounds/processed.npz")).tensors
+  private func expected(
+    _ name: String, in file: String = "processed.npz"
+  ) throws -> NDArray<Double> {
+    let table = try Checkpoint.open(fixture("sounds/\(file)")).tensors
     let tensor = try #require(table[TensorName(name)])
     let bytes = try tensor.bytes.read(0..<tensor.byteCount)
     var values = [Double](repeating: 0, count: tensor.elementCount)
@@ -81,6 +83,89 @@ import TransformerKit
     #expect(try pass.run(hiddenStates: false).first?.array.shape == [2, 2, 11])
   }
 
+  private static let rows =
+    #"{"feature_extractor_type": "SeamlessM4TFeatureExtractor", "feature_size": 3, "num_mel_bins": 3}"#
+
+  @Test func `rows of frames, which of them count, and scores are those of transformers`() throws {
+    let scratch = ScratchFolder()
+    let model = try model(
+      "wav2vec2/bert_ctc", ["preprocessor_config.json": Self.rows], in: scratch)
+    let sound = fixture("sounds/frames29.flac")
+    let read = try model.inputs(sounds: [sound], model.soundProcessor())
+    // 29 frames of 3 bands: the last row has a frame of padding.
+    let features = try expected("file.input_features", in: "stacked.npz")
+    #expect(read.inputs.numbers["input_features"] == features)
+    #expect(features.shape == [1, 15, 6] && features.elements.suffix(3) == [0, 0, 0])
+    let mask = try expected("file.attention_mask", in: "stacked.npz")
+    #expect(read.inputs["attention_mask"]?.elements == mask.elements.map { Int($0) })
+    #expect(mask.elements == [Double](repeating: 1, count: 14) + [0])
+    var pass = try ForwardPass<Double>(model.graph, inputs: read.inputs)
+    let found = try #require(try pass.run(hiddenStates: false).first?.array)
+    let logits = try expected("file.logits", in: "stacked.npz")
+    #expect(found.shape == logits.shape)
+    let differences = zip(found.elements, logits.elements).map { abs($0 - $1) }
+    #expect(differences.max() ?? 1 <= 1e-12, "\(differences.max() ?? 1)")
+    let two = try model.inputs(sounds: [sound, sound], model.soundProcessor())
+    #expect(two.inputs.numbers["input_features"]?.shape == [2, 15, 6])
+    #expect(two.inputs["attention_mask"]?.shape == [2, 15])
+  }
+
+  @Test(arguments: [
+    (#""return_attention_mask": false"#, nil, 0), (#""return_attention_mask": null"#, nil, 0),
+    (#""padding_side": "left", "padding_value": 2.5"#, [Int](repeating: 1, count: 15), 2.5),
+  ])
+  func `the file says where a frame is filled in, and if it is said which count`(
+    _ more: String, _ mask: [Int]?, _ padding: Double
+  ) throws {
+    let scratch = ScratchFolder()
+    let settings = Self.rows.dropLast() + ", \(more)}"
+    let model = try model(
+      "wav2vec2/bert_ctc", ["preprocessor_config.json": String(settings)], in: scratch)
+    let read = try model.inputs(
+      sounds: [fixture("sounds/frames29.flac")], model.soundProcessor())
+    #expect(read.inputs["attention_mask"]?.elements == mask)
+    let elements = try #require(read.inputs.numbers["input_features"]?.elements)
+    let filled = mask == nil ? elements.suffix(3) : elements.prefix(3)
+    #expect(Array(filled) == [padding, padding, padding])
+  }
+
+  @Test func `a sound of fewer than two frames, or than a row, is refused in a line`() throws {
+    let scratch = ScratchFolder()
+    let model = try model(
+      "wav2vec2/bert_ctc", ["preprocessor_config.json": Self.rows], in: scratch)
+    for count in [1, 399, 400, 559] {
+      let wave = readFile(fixture("sounds/pcm16.wav")).prefix(44 + 2 * count)
+      let path = scratch.write(Array(wave), to: "short.wav")
+      let error = #expect(throws: CheckpointError.self) {
+        _ = try model.inputs(sounds: [path], model.soundProcessor())
+      }
+      let text = "is \(count) samples long; a variance is of two frames, 560"
+      #expect(error?.description.contains(text) == true, "\(error as Any)")
+    }
+    let least = scratch.write(
+      Array(readFile(fixture("sounds/pcm16.wav")).prefix(44 + 2 * 560)), to: "least.wav")
+    let read = try model.inputs(sounds: [least], model.soundProcessor())
+    #expect(read.inputs.numbers["input_features"]?.shape == [1, 1, 6])
+    let other = ScratchFolder()
+    let wide = try self.model(
+      "wav2vec2/bert_ctc",
+      ["preprocessor_config.json": Self.rows.dropLast() + #", "stride": 64}"#], in: other)
+    let error = #expect(throws: CheckpointError.self) {
+      _ = try wide.inputs(sounds: [least], wide.soundProcessor())
+    }
+    #expect(error?.description.contains("is 2 frames long; stride says 64") == true)
+  }
+
+  @Test func `without a class the usual one of its kind is meant, which makes samples`() throws {
+    let scratch = ScratchFolder()
+    let model = try model("wav2vec2/bert_ctc", ["preprocessor_config.json": "{}"], in: scratch)
+    let error = #expect(throws: CheckpointError.self) {
+      _ = try model.inputs(sounds: [sound], model.soundProcessor())
+    }
+    let text = "reads no input_values of Wav2Vec2FeatureExtractor"
+    #expect(error?.description.contains(text) == true, "\(error as Any)")
+  }
+
   @Test func `bands of the other axes are refused, and sounds of one frame`() throws {
     let scratch = ScratchFolder()
     let whisper = #"{"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 8}"#
@@ -113,6 +198,10 @@ import TransformerKit
     #expect(read.inputs.numbers["input_features"]?.shape == [1, 5, 12])
   }
 
+  private static func rows(_ more: String) -> String {
+    #"{"feature_extractor_type": "SeamlessM4TFeatureExtractor", \#(more)}"#
+  }
+
   @Test(arguments: [
     (#"{"feature_extractor_type": "OtherExtractor"}"#, "OtherExtractor is not known"),
     (#"{"dither": 0.1}"#, "dither is 0.1"), (#"{"padding_value": 1}"#, "padding_value is 1"),
@@ -127,6 +216,18 @@ import TransformerKit
       #"{"feature_extractor_type": "ParakeetFeatureExtractor", "preemphasis": 2}"#,
       "preemphasis must be from 0 to 1"
     ),
+    (rows(#""stride": 1"#), "stride is 1: return_attention_mask"),
+    (rows(#""stride": 0"#), "stride must be from 1"),
+    (rows(#""stride": 1000000000"#), "stride must be from 1"),
+    (rows(#""num_mel_bins": -3"#), "num_mel_bins must be from 1"),
+    (rows(#""num_mel_bins": 1e9"#), "num_mel_bins must be from 1"),
+    (rows(#""feature_size": 1"#), "feature_size is 1"),
+    (rows(#""sampling_rate": 41"#), "sampling_rate is 41"),
+    (rows(#""padding_side": "middle""#), #"padding_side must be "left" or "right""#),
+    (rows(#""padding_side": null"#), "padding_side must be"),
+    (rows(#""padding_value": null"#), "padding_value must be a number"),
+    (rows(#""padding_value": 1e39"#), "padding_value must be a number"),
+    (rows(#""return_attention_mask": 2"#), "return_attention_mask must be true or false"),
   ])
   func `what is not understood is refused with the file's name`(
     _ settings: String, _ reason: String

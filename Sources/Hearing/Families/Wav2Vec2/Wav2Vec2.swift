@@ -9,7 +9,7 @@ extension Family {
       Wav2Vec2<PlainWav2Vec2>.self, Wav2Vec2<HuBERT>.self, Wav2Vec2<Wav2Vec2Conformer>.self,
       Wav2Vec2<WavLM>.self, Wav2Vec2BERT.self,
     ],
-    soundProcessors: [.samples],
+    soundProcessors: [.samples, .stackedLogMel],
     dialects: [
       .huggingFace(PlainWav2Vec2.self), .huggingFace(HuBERT.self),
       .huggingFace(Wav2Vec2Conformer.self), .huggingFace(WavLM.self), .huggingFaceWav2Vec2BERT,

@@ -210,14 +210,8 @@ public struct Patterns: Sendable {
   /// The filters that make bands of a sound's frequencies, as the files beside the model say; the lowest band at the bottom.
   private static func bands(of model: Model) -> Pattern? {
     guard let found = try? model.soundProcessor() else { return nil }
-    let (count, length): (Int, Int)
-    switch found.processor.kind {
-    case .logMel(let bands, let window, _, _): (count, length) = (bands, window)
-    case .normalizedLogMel(let form): (count, length) = (form.bands, form.length)
-    case .samples: return nil
-    }
-    let frequencies = length / 2 + 1
-    let filters = MelFilters(bands: count, frequencies: frequencies, rate: found.processor.rate)
+    guard let filters = filters(of: found.processor) else { return nil }
+    let (count, frequencies) = (filters.bands, filters.frequencies)
     let values = filters.values
     let most = values.max() ?? 0
     guard most > 0 else { return nil }
@@ -231,6 +225,20 @@ public struct Patterns: Sendable {
       name: found.file.split(separator: "/").last.map(String.init) ?? found.file,
       kind: .bands(count: count, hertz: found.processor.rate / 2),
       picture: Picture(width: frequencies, height: count, of: pixels))
+  }
+
+  private static func filters(of processor: SoundProcessor) -> MelFilters? {
+    func filters(_ bands: Int, _ length: Int) -> MelFilters {
+      MelFilters(bands: bands, frequencies: length / 2 + 1, rate: processor.rate)
+    }
+    return switch processor.kind {
+    case .logMel(let bands, let window, _, _): filters(bands, window)
+    case .normalizedLogMel(let form): filters(form.bands, form.length)
+    case .stackedLogMel(let form):
+      MelFilters(
+        kaldi: form.bands, frequencies: StackedLogMel.length / 2 + 1, rate: processor.rate)
+    case .samples: nil
+    }
   }
 }
 
