@@ -58,11 +58,11 @@ protocol RepeatableRows: CodeRows {
 }
 
 /// The codes, scales and biases that are not what a maker's program makes of numbers.
-struct RepeatedCodes: Sendable {
+package struct RepeatedCodes: Sendable {
   var elements = 0
   var groups = 0
   /// How many codes are others, the first, and how many of them are larger or smaller by one.
-  var codes = 0
+  package var codes = 0
   var firstCode: Int?
   var larger = 0
   var smaller = 0

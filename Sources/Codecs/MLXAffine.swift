@@ -1,4 +1,4 @@
-import TensorCore
+package import TensorCore
 
 /// A group of numbers as mlx quantises it in its mode `affine`, all in single precision.
 ///
@@ -7,19 +7,19 @@ import TensorCore
 ///
 /// Source: mlx 0.32 (`backend/cpu/quantized.cpp`, `quantize`; `backend/metal/kernels/quantized.h` and
 /// `backend/cuda/quantized/affine_quantize.cu`, `affine_quantize`). One bit is as mlx 0.32.4 does it on a CPU.
-struct AffineGroup {
-  enum Program: CaseIterable {
+package struct AffineGroup {
+  package enum Program: CaseIterable {
     case processor, graphics
   }
 
   /// Scale and bias before they are rounded to their type.
-  let scale: Float
-  let bias: Float
+  package let scale: Float
+  package let bias: Float
   private let last: Float
   private let rule: FloatingPointRoundingRule
 
   /// - Parameter numbers: finite ones.
-  init(_ numbers: ArraySlice<Float>, bits: Int, by program: Program) {
+  package init(_ numbers: ArraySlice<Float>, bits: Int, by program: Program) {
     last = Float((1 << bits) - 1)
     rule = program == .processor ? .toNearestOrEven : .toNearestOrAwayFromZero
     let low = numbers.min() ?? 0
@@ -36,14 +36,14 @@ struct AffineGroup {
     (scale, bias) = place == 0 ? (signed, 0) : (edge / place, edge)
   }
 
-  func code(of number: Float) -> Int32 {
+  package func code(of number: Float) -> Int32 {
     let place = ((number - bias) / scale).rounded(rule)
     return place.isNaN ? -1 : Int32(min(max(place, 0), last))
   }
 }
 
 /// Groups of codes, as they are stored.
-struct AffineCodes {
+package struct AffineCodes {
   let codes: [Int32]
   /// Scales and biases in their type.
   let scales: [Float]
@@ -52,8 +52,15 @@ struct AffineCodes {
   let bits: Int
   let dtype: DType
 
+  package init(
+    codes: [Int32], scales: [Float], biases: [Float], groupSize: Int, bits: Int, dtype: DType
+  ) {
+    (self.codes, self.scales, self.biases) = (codes, scales, biases)
+    (self.groupSize, self.bits, self.dtype) = (groupSize, bits, dtype)
+  }
+
   /// What is not what a program makes of numbers. Of numbers that are not finite it makes nothing that is known.
-  func differences(
+  package func differences(
     from numbers: [Float], start: Int, by program: AffineGroup.Program
   ) -> RepeatedCodes {
     let groups = scales.indices.map { index -> AffineGroup? in

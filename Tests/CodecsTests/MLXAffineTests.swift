@@ -1,9 +1,8 @@
+import Codecs
 import Containers
 import TensorCore
 import TestSupport
 import Testing
-
-@testable import Codecs
 
 /// What mlx makes of numbers in its mode `affine` is made again, bit for bit; and what is another is counted and named.
 @Suite struct MLXAffineTests {
