@@ -5,9 +5,9 @@ import TensorCore
 import TestSupport
 import Testing
 
-/// The sounds that there are, by their names.
+/// The sounds that there are, by their names, without the one that is there for its features.
 private let names = fileNames(in: fixture("sounds")).filter {
-  !$0.hasSuffix(".npz") && !$0.hasSuffix(".json")
+  !$0.hasSuffix(".npz") && !$0.hasSuffix(".json") && $0 != "frames29.flac"
 }
 
 /// Numbers of one of the fixtures' npz.
