@@ -148,7 +148,7 @@ extension CheckReport {
     if checkpoint.lacksIndex {
       add(
         .structure, nil,
-        "\(checkpoint.files.count) shards and no index that joins them: transformers does not open the folder; a conversion writes one"
+        "\(checkpoint.files.count) shards and no index that joins them: transformers does not open the folder; convert it into another one"
       )
     }
     guard let size = checkpoint.indexMetadata?["total_size"]?.int,
